@@ -1,0 +1,31 @@
+"""Image sharing between cloud tenants: a producer offers, a consumer accepts or rejects, both watch.
+
+    web -> api -> sharing -> store        a request
+    store -> events -> api                the news of it
+
+The rooms, and what each of them answers:
+
+    main.py      which parts there are, and how they are put together
+    web/         who is calling, and over which transport
+    api/         what the GraphQL words mean; it translates and decides nothing
+    sharing/     may they, and what then changes: service.py acts, rules.py decides
+    store/       where rows live; the only room that speaks SQL, the only one that commits
+    events/      the committed log, followed by watchers
+    model.py     the nouns             errors.py  the refusals          settings.py  the knobs
+
+How `offerImage` travels, file by file:
+
+     1  web/endpoint.py      POST /graphql arrives
+     2  web/identity.py      the bearer token becomes a Caller
+     3  api/mutations.py     unpacks the input, calls one action
+     4  sharing/service.py   looks, decides, writes and records, in one transaction
+     5  sharing/rules.py     may this caller? the new members, or a refusal for each tenant ID
+     6  store/members.py     the rows
+     7  store/log.py         the events that tell of them, numbered as they commit
+     8  store/database.py    the commit, and then the hint: "look now"
+     9  events/feed.py       the tailer reads what is new and wakes the watchers
+    10  api/watch.py         the consumer's `watchOffers` yields a MemberStatusChanged
+
+A refusal in step 4 or 5 leaves no row and no event; api/refusals.py says it in the payload.
+A request carries one consistent view of the store: store/snapshot.py.
+"""

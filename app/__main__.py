@@ -1,0 +1,5 @@
+"""`python -m app` is `image-gateway`."""
+
+from app.cli import app
+
+app()

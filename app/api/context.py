@@ -1,0 +1,83 @@
+"""What a resolver is given: who is calling, one view of the store, and the way to act on it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec, TypeVar
+
+import strawberry
+
+from app.api.loaders import Loaders
+from app.errors import Unauthenticated
+from app.events.feed import Feed
+from app.model import Caller
+from app.settings import Settings
+from app.sharing.outcome import Outcome
+from app.sharing.service import Limits
+from app.store.database import Store
+from app.store.snapshot import Snapshot, ViewerQuery
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of the gateway that requests use, put together in `main`."""
+
+    settings: Settings
+    store: Store
+    feed: Feed
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.settings.tenant_id_pattern, self.settings.member_quota)
+
+
+class Context:
+    """One operation's surroundings. Whoever makes it closes it when the operation is over."""
+
+    def __init__(self, services: Services, caller: Caller | None, request_id: str) -> None:
+        self.services = services
+        self.request_id = request_id
+        self._caller = caller
+        self._snapshot = Snapshot(services.store)
+        self._loaders: Loaders | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling; every root field asks for it, so nothing but introspection works without a token."""
+        if self._caller is None:
+            raise Unauthenticated("Send a bearer token: Authorization: Bearer <token>.")
+        return self._caller
+
+    @property
+    def load(self) -> Loaders:
+        """Reads for many parents at once, in this operation's view of the store."""
+        if self._loaders is None:
+            self._loaders = Loaders(self._snapshot, self.caller)
+        return self._loaders
+
+    async def read(self, query: ViewerQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One query of the store, for the caller, in this operation's view."""
+        return await self._snapshot.read(query, self.caller, *args, **kwargs)
+
+    async def act(
+        self,
+        action: Callable[Concatenate[Store, Caller, P], Awaitable[Outcome]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Outcome:
+        """Carry out one action of `sharing.service`; what is read from then on includes it."""
+        outcome = await action(self.services.store, self.caller, *args, **kwargs)
+        await self.renew()
+        return outcome
+
+    async def renew(self) -> None:
+        """Give up the present view of the store; the next read takes a new one."""
+        await self._snapshot.renew()
+
+    async def close(self) -> None:
+        await self._snapshot.renew()
+
+
+Info = strawberry.Info[Context, None]

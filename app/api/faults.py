@@ -1,0 +1,71 @@
+"""Top-level errors: what of an error is told, under which code. Faults are logged whole and shown to nobody."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from app.errors import ErrorCode, Problem, Refusal
+
+logger: Any = structlog.get_logger("faults")
+MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
+
+
+def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
+    """The errors of a result as a client may see them, each with its code and the request ID."""
+    before_execution = isinstance(result, PreExecutionError)
+    return [_published(error, before_execution, request_id) for error in result.errors or ()]
+
+
+def _published(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
+    code = _code(error, before_execution)
+    if code is ErrorCode.INTERNAL_SERVER_ERROR:
+        log_fault(error.original_error or error, request_id, error.path)
+    else:
+        logger.info("problem", request_id=request_id, code=str(code), message=error.message)
+    message = MASKED if code is ErrorCode.INTERNAL_SERVER_ERROR else error.message
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": str(code), "requestId": request_id},
+    )
+
+
+def log_fault(error: Exception, request_id: str, path: list[str | int] | None = None) -> None:
+    """Write down a fault whole, under the ID that its client was given."""
+    logger.error("fault", request_id=request_id, path=path, exc_info=error)
+
+
+def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:
+    original = _cause(error)
+    if isinstance(original, Problem):
+        return original.code
+    if isinstance(original, Refusal):
+        return ErrorCode(original.code)
+    if isinstance(error, GraphQLSyntaxError):
+        return ErrorCode.GRAPHQL_PARSE_FAILED
+    if (code := (error.extensions or {}).get("code")) is not None:
+        return ErrorCode(code)
+    if original is not None:
+        return ErrorCode.INTERNAL_SERVER_ERROR
+    if error.path is None:
+        # What remains without a place in the result: the document's own rules, then the values of its variables.
+        return ErrorCode.GRAPHQL_VALIDATION_FAILED if before_execution else ErrorCode.BAD_USER_INPUT
+    return ErrorCode.INTERNAL_SERVER_ERROR
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """What was raised at the bottom, beneath the layers that GraphQL wraps round it."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def formatted(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+    return [dict(error.formatted) for error in errors]

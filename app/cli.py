@@ -1,0 +1,130 @@
+"""The command line: image-gateway serve | token | schema | migrate."""
+
+import asyncio
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app import logs
+from app.api.schema import build_schema
+from app.errors import BadUserInput, SetupError
+from app.model import Role
+from app.serving import serve as serve_until_stopped
+from app.settings import PREFIX, Settings
+from app.store import migrate as migrations
+from app.store.database import Store
+from app.store.engine import parse_url
+from app.web.identity import SharedSecret
+
+DISTRIBUTION = "image-sharing-gateway"
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Share images between cloud tenants by a handshake, over GraphQL. Settings come from IMAGE_GATEWAY_... "
+    "variables; the README lists them.",
+)
+Database = Annotated[
+    str | None,
+    typer.Option(help="SQLAlchemy URL of the store.", metavar="URL", show_default="sqlite+aiosqlite:///gateway.db"),
+]
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="TCP port to listen on; 0 takes a free one.", show_default="8000")
+    ] = None,
+    database: Database = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Show what it does: a store of its own, three tenants with images and offers, and a token for each.",
+        ),
+    ] = False,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated on the way."""
+    with _told_in_one_sentence(), _demo_surroundings(demo) as surroundings:
+        given = {"host": host, "port": port, "database_url": database}
+        settings = Settings.load(**{**surroundings, **{k: v for k, v in given.items() if v is not None}})
+        logs.configure(settings)
+        serve_until_stopped(settings, demo, typer.echo)
+
+
+@app.command()
+def token(
+    tenant: Annotated[str, typer.Option(help="Tenant ID that the token speaks for.", metavar="ID")],
+    role: Annotated[
+        list[Role] | None, typer.Option(help="Role of the caller; may be given more than once.", show_default="admin")
+    ] = None,
+    ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1)] = 3600,
+) -> None:
+    """Print a token for development, and nothing else. It is signed with IMAGE_GATEWAY_AUTH_SECRET."""
+    with _told_in_one_sentence():
+        secret = SharedSecret(Settings.load())
+        typer.echo(secret.mint(tenant, frozenset(role or [Role.ADMIN]), timedelta(seconds=ttl), "image-gateway-token"))
+
+
+@app.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    typer.echo(build_schema().as_str())
+
+
+@app.command()
+def migrate(database: Database = None) -> None:
+    """Bring the store to the revision that this version needs."""
+
+    async def upgrade(store: Store) -> str:
+        try:
+            return await migrations.upgrade(store)
+        finally:
+            await store.close()
+
+    with _told_in_one_sentence():
+        settings = Settings.load(database_url=database)
+        logs.configure(settings)
+        revision = asyncio.run(upgrade(Store(parse_url(settings.database_url))))
+        typer.echo(f"The store is at revision {revision}.")
+
+
+@contextmanager
+def _told_in_one_sentence() -> Generator[None]:
+    """What the operator has to mend ends the command with one sentence and status 1."""
+    try:
+        yield
+    except (SetupError, BadUserInput) as error:
+        typer.echo(f"image-gateway: {error}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _demo_surroundings(demo: bool) -> Generator[dict[str, str]]:
+    """The demo starts afresh each time, in a store and with a secret that end with it."""
+    if not demo:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="image-gateway-demo-") as folder:
+        url = f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}"
+        secret = os.environ.get(f"{PREFIX}AUTH_SECRET") or secrets.token_hex(32)
+        yield {"database_url": url, "auth_secret": secret}

@@ -1,0 +1,139 @@
+"""What `serve --demo` shows: three tenants, a handful of images of both origins, offers in each status."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.errors import SetupError
+from app.model import Caller, ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, OsType, Role
+from app.settings import Settings
+from app.sharing import service
+from app.sharing.outcome import Outcome
+from app.store import images
+from app.store.database import Store
+from app.store.images import ImageFilter
+from app.store.snapshot import read_once
+from app.web.identity import SharedSecret
+
+PRODUCER, CONSUMER, PARTNER = "1001", "2002", "3003"
+TENANTS = {
+    PRODUCER: "builds images and offers them",
+    CONSUMER: "has an offer in each status",
+    PARTNER: "builds images too",
+}
+TOKEN_TTL = timedelta(hours=12)
+GIB = 2**30
+
+_DEBIAN: dict[str, Any] = {
+    "name": "debian-13-hardened",
+    "origin": ImageOrigin.IMPORT,
+    "source_url": "https://images.example.org/debian/13/debian-13-hardened-amd64.qcow2",
+    "size_bytes": 3 * GIB,
+    "min_disk_gb": 10,
+    "min_ram_mb": 1024,
+    "os_type": OsType.LINUX,
+    "checksum": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "tags": ["debian", "cis-benchmark"],
+}
+_POSTGRES: dict[str, Any] = {
+    "name": "postgres-18-replica",
+    "origin": ImageOrigin.SNAPSHOT,
+    "server_id": "srv-db-replica-02",
+    "size_bytes": 41 * GIB,
+    "min_disk_gb": 80,
+    "min_ram_mb": 8192,
+    "os_type": OsType.LINUX,
+    "tags": ["database", "nightly"],
+}
+_WINDOWS: dict[str, Any] = {
+    "name": "windows-server-2025-ci",
+    "origin": ImageOrigin.SNAPSHOT,
+    "server_id": "srv-ci-template-7",
+    "size_bytes": 28 * GIB,
+    "min_disk_gb": 60,
+    "min_ram_mb": 4096,
+    "os_type": OsType.WINDOWS,
+    "tags": ["ci"],
+}
+_GPU: dict[str, Any] = {
+    "name": "cuda-13-training",
+    "origin": ImageOrigin.IMPORT,
+    "source_url": "https://images.example.org/gpu/cuda-13-training.raw",
+    "size_bytes": 62 * GIB,
+    "min_disk_gb": 120,
+    "min_ram_mb": 32768,
+    "os_type": OsType.LINUX,
+    "tags": ["gpu", "ml"],
+    "protected": True,
+}
+_DRAFT: dict[str, Any] = {
+    "name": "edge-router-draft",
+    "origin": ImageOrigin.IMPORT,
+    "source_url": "https://images.example.org/edge/router-draft.img",
+    "status": ImageStatus.QUEUED,
+    "visibility": ImageVisibility.PRIVATE,
+}
+_DEFAULTS: dict[str, Any] = {
+    "server_id": None,
+    "source_url": None,
+    "status": ImageStatus.ACTIVE,
+    "visibility": ImageVisibility.SHARED,
+    "size_bytes": None,
+    "min_disk_gb": 0,
+    "min_ram_mb": 0,
+    "os_type": None,
+    "checksum": None,
+    "tags": [],
+    "protected": False,
+    "hidden": False,
+}
+
+
+async def seed(store: Store, settings: Settings) -> None:
+    """Fill an empty store, by the same actions that callers use. One that was seeded before stays as it is."""
+    producer, consumer, partner = (_admin(tenant_id) for tenant_id in TENANTS)
+    if await _is_seeded(store, producer):
+        return
+    debian = await _register(store, producer, _DEBIAN)
+    postgres = await _register(store, producer, _POSTGRES)
+    windows = await _register(store, producer, _WINDOWS)
+    await _register(store, producer, _DRAFT)
+    gpu = await _register(store, partner, _GPU)
+    limits = service.Limits(settings.tenant_id_pattern, settings.member_quota)
+    await service.offer_image(store, producer, debian, [CONSUMER, PARTNER], limits)
+    await service.offer_image(store, producer, postgres, [CONSUMER], limits)
+    await service.offer_image(store, producer, windows, [CONSUMER], limits)
+    await service.offer_image(store, partner, gpu, [PRODUCER, CONSUMER], limits)
+    await service.answer_offer(store, consumer, postgres, MemberStatus.ACCEPTED)
+    await service.answer_offer(store, consumer, windows, MemberStatus.REJECTED)
+    await service.answer_offer(store, partner, debian, MemberStatus.ACCEPTED)
+
+
+def greeting(secret: SharedSecret) -> Iterator[str]:
+    """A token for each tenant, ready to paste."""
+    yield ""
+    yield f"Three demo tenants, each with the role admin; the tokens are good for {TOKEN_TTL.seconds // 3600} hours:"
+    for tenant_id, story in TENANTS.items():
+        token = secret.mint(tenant_id, frozenset({Role.ADMIN}), TOKEN_TTL, f"demo-{tenant_id}")
+        yield f"\nTenant {tenant_id} {story}:\n{token}"
+    yield ""
+
+
+async def _is_seeded(store: Store, producer: Caller) -> bool:
+    """Whether the store holds the demo. One that holds something else is not touched."""
+    operator = Caller(PRODUCER, frozenset({Role.OPERATOR}), producer.expires_at)
+    everything = await read_once(store, images.count_listed, operator, ImageFilter())
+    ours = await read_once(store, images.count_listed, producer, ImageFilter(owner_id=PRODUCER))
+    if everything and not ours:
+        raise SetupError("The demo needs an empty store, and this one holds images. Choose another --database.")
+    return ours > 0
+
+
+async def _register(store: Store, caller: Caller, facts: dict[str, Any]) -> str:
+    outcome: Outcome = await service.register_image(store, caller, _DEFAULTS | facts)
+    assert outcome.image is not None, outcome.refusals
+    return outcome.image.id
+
+
+def _admin(tenant_id: str) -> Caller:
+    return Caller(tenant_id, frozenset({Role.ADMIN}), datetime.now(UTC) + TOKEN_TTL, f"demo-{tenant_id}")

@@ -1,0 +1,121 @@
+"""What the gateway may refuse, drawn as a tree.
+
+    Refusal                 expected; told to the caller as data in a mutation's payload
+    ├── NotFound            it does not exist, or the caller may not know that it does
+    ├── Forbidden           the caller can see it but may not do this
+    ├── Conflict            the caller may, but the present state does not allow it
+    ├── BadUserInput        the input is malformed; the store was not asked
+    └── LimitExceeded       a quota is full
+
+    Problem                 told as a top-level GraphQL error
+    ├── Unauthenticated     no token, or one that does not count
+    │   └── TokenExpired    a fresh token would help
+    ├── CursorInvalid       the cursor was not made here, or not for this watch
+    ├── CursorExpired       the cursor is of a past that the log no longer holds
+    └── Unavailable         the store can't be reached; trying again later may help
+
+    SetupError              the operator has to change something; ends the command with one sentence
+
+Everything else is a fault: logged whole, shown to nobody.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The codes of top-level errors (`extensions.code`): a closed list."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    RATE_LIMITED = "RATE_LIMITED"
+    TIMEOUT = "TIMEOUT"
+    CURSOR_EXPIRED = "CURSOR_EXPIRED"
+    CURSOR_INVALID = "CURSOR_INVALID"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+class UserErrorCode(StrEnum):
+    """The codes of expected refusals (`errors { code }` of a payload): extended, never renamed."""
+
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    CONFLICT = "CONFLICT"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+
+
+class Refusal(Exception):
+    """An expected refusal. `path` leads from the mutation's arguments to the value at fault."""
+
+    code: ClassVar[UserErrorCode]
+
+    def __init__(
+        self,
+        message: str,
+        path: tuple[str, ...] | None = None,
+        tenant_id: str | None = None,
+        member_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.tenant_id = tenant_id
+        self.member_id = member_id
+
+
+class NotFound(Refusal):
+    code = UserErrorCode.NOT_FOUND
+
+
+class Forbidden(Refusal):
+    code = UserErrorCode.FORBIDDEN
+
+
+class Conflict(Refusal):
+    code = UserErrorCode.CONFLICT
+
+
+class BadUserInput(Refusal):
+    code = UserErrorCode.BAD_USER_INPUT
+
+
+class LimitExceeded(Refusal):
+    code = UserErrorCode.LIMIT_EXCEEDED
+
+
+class Problem(Exception):
+    """A failure of the whole request that the caller is told about, with its code."""
+
+    code: ClassVar[ErrorCode]
+
+
+class Unauthenticated(Problem):
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class TokenExpired(Unauthenticated):
+    pass
+
+
+class CursorInvalid(Problem):
+    code = ErrorCode.CURSOR_INVALID
+
+
+class CursorExpired(Problem):
+    code = ErrorCode.CURSOR_EXPIRED
+
+
+class Unavailable(Problem):
+    code = ErrorCode.UNAVAILABLE
+
+
+class SetupError(Exception):
+    """Something outside the code is not as it must be; the message says what to do."""

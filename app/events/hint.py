@@ -1,0 +1,23 @@
+"""The hint: "something was committed, look now". It carries no data, so it may be lost, doubled or early."""
+
+import asyncio
+
+
+class Hint:
+    """Inside one process. Who waits longer than the poll interval looks anyway, so a lost hint only delays."""
+
+    def __init__(self) -> None:
+        self._given = asyncio.Event()
+
+    def give(self) -> None:
+        self._given.set()
+
+    async def wait(self, at_most: float) -> None:
+        """Return at the next hint, or when the time is up; a hint given since the last wait counts."""
+        try:
+            async with asyncio.timeout(at_most):
+                await self._given.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._given.clear()

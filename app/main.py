@@ -1,0 +1,49 @@
+"""Which parts there are, and how they are put together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+
+from app.api.context import Services
+from app.api.schema import build_schema
+from app.events.feed import Feed
+from app.events.hint import Hint
+from app.settings import Settings
+from app.store.database import Store
+from app.store.engine import parse_url
+from app.store.migrate import require_current
+from app.web.endpoint import Endpoint
+from app.web.health import livez, readyz
+from app.web.identity import IdentityProvider, SharedSecret
+
+
+def create_app(settings: Settings, identities: IdentityProvider | None = None) -> Starlette:
+    """The gateway as an ASGI application. The store must be migrated."""
+    hint = Hint()
+    store = Store(parse_url(settings.database_url), on_news=hint.give)
+    feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
+    services = Services(settings, store, feed)
+    endpoint = Endpoint(build_schema(), services, identities or SharedSecret(settings))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
+        await require_current(store)
+        await feed.start()
+        yield
+        await feed.stop()
+        await store.close()
+
+    app = Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    app.state.max_body_bytes = settings.max_body_bytes
+    return app

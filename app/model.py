@@ -1,0 +1,292 @@
+"""The nouns: images, members, the log of their changes, and who is calling. Plain data, no behaviour."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from sqlmodel import (
+    JSON,
+    BigInteger,
+    Enum,
+    Field,
+    Index,
+    Integer,
+    LargeBinary,
+    SQLModel,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+    UTCDateTime,
+)
+
+Row = TypeVar("Row")
+
+
+class MemberStatus(StrEnum):
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+
+
+class ImageVisibility(StrEnum):
+    PRIVATE = "PRIVATE"
+    SHARED = "SHARED"
+    COMMUNITY = "COMMUNITY"
+    PUBLIC = "PUBLIC"
+
+
+class ImageStatus(StrEnum):
+    QUEUED = "QUEUED"
+    SAVING = "SAVING"
+    ACTIVE = "ACTIVE"
+    DEACTIVATED = "DEACTIVATED"
+
+
+class ImageOrigin(StrEnum):
+    SNAPSHOT = "SNAPSHOT"
+    IMPORT = "IMPORT"
+
+
+class OsType(StrEnum):
+    LINUX = "LINUX"
+    WINDOWS = "WINDOWS"
+    OTHER = "OTHER"
+
+
+class ChangeKind(StrEnum):
+    OFFERED = "OFFERED"
+    ANSWERED = "ANSWERED"
+    REVOKED = "REVOKED"
+    IMAGE_DELETED = "IMAGE_DELETED"
+
+
+class Role(StrEnum):
+    """What a caller may do: inside its tenant, or (operator) across tenants."""
+
+    OBSERVER = "observer"
+    CREATOR = "creator"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is calling, as the credentials say it."""
+
+    tenant_id: str
+    roles: frozenset[Role]
+    expires_at: datetime
+    subject: str | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        """Sees every image and every member row, of all tenants."""
+        return Role.OPERATOR in self.roles
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A UTC time. On SQLite it is the text that a client gets, which sorts as time does."""
+
+    impl = UTCDateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        wanted = String(27) if dialect.name == "sqlite" else UTCDateTime()
+        return dialect.type_descriptor(wanted)
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _word_of(words: type[StrEnum]) -> Any:
+    """A column that holds one word of the enum, checked by the database on either engine."""
+    return Enum(words, native_enum=False, create_constraint=True, name=f"{words.__name__.lower()}_word")
+
+
+def _row_number() -> Any:
+    # SQLite counts up by itself only in a column of exactly this type.
+    return BigInteger().with_variant(Integer, "sqlite")
+
+
+class Image(SQLModel, table=True):
+    """An image and its owner, the producer."""
+
+    id: str = Field(primary_key=True, max_length=36)
+    owner_id: str = Field(max_length=255)
+    name: str = Field(max_length=255)
+    origin: ImageOrigin = Field(sa_type=_word_of(ImageOrigin))
+    server_id: str | None = Field(default=None, max_length=255)
+    source_url: str | None = Field(default=None, max_length=2048)
+    status: ImageStatus = Field(sa_type=_word_of(ImageStatus))
+    visibility: ImageVisibility = Field(sa_type=_word_of(ImageVisibility))
+    size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    min_disk_gb: int
+    min_ram_mb: int
+    os_type: OsType | None = Field(default=None, sa_type=_word_of(OsType))
+    checksum: str | None = Field(default=None, max_length=255)
+    tags: list[str] = Field(sa_type=JSON)
+    protected: bool
+    hidden: bool
+    created_at: datetime = Field(sa_type=Timestamp)
+    updated_at: datetime = Field(sa_type=Timestamp)
+
+    __table_args__ = (
+        Index("image_by_owner", "owner_id", "created_at", "id"),
+        Index("image_by_visibility", "visibility", "created_at", "id"),
+    )
+
+
+class Member(SQLModel, table=True):
+    """One image offered to one consumer. No tenant table stands behind `tenant_id`, on purpose (P4)."""
+
+    id: str = Field(primary_key=True, max_length=36)
+    image_id: str = Field(foreign_key="image.id", max_length=36)
+    tenant_id: str = Field(max_length=255)
+    status: MemberStatus = Field(sa_type=_word_of(MemberStatus))
+    created_at: datetime = Field(sa_type=Timestamp)
+    updated_at: datetime = Field(sa_type=Timestamp)
+
+    __table_args__ = (
+        UniqueConstraint("image_id", "tenant_id", name="one_member_row_for_image_and_tenant"),
+        Index("member_by_tenant", "tenant_id", "status", "created_at", "id"),
+        Index("member_by_image", "image_id", "created_at", "id", "tenant_id", "status", "updated_at"),
+    )
+
+
+class Event(SQLModel, table=True):
+    """One change of one membership, never altered. `seq` is given by a trigger, in commit order."""
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=_row_number())
+    seq: int | None = Field(default=None, sa_type=BigInteger, unique=True)
+    occurred_at: datetime = Field(sa_type=Timestamp)
+    kind: ChangeKind = Field(sa_type=_word_of(ChangeKind))
+    previous_status: MemberStatus | None = Field(default=None, sa_type=_word_of(MemberStatus))
+    status: MemberStatus | None = Field(default=None, sa_type=_word_of(MemberStatus))
+    member_id: str = Field(max_length=36)
+    image_id: str = Field(max_length=36)
+    owner_id: str = Field(max_length=255)
+    tenant_id: str = Field(max_length=255)
+    actor_id: str = Field(max_length=255)
+
+    __table_args__ = (
+        Index("event_by_owner", "owner_id", "seq"),
+        Index("event_by_tenant", "tenant_id", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class EventHead(SQLModel, table=True):
+    """The one row that numbers the log. `key` seals the cursors of every worker on this store."""
+
+    __tablename__ = "event_head"  # pyright: ignore[reportAssignmentType]  # as SQLModel has it
+
+    k: int = Field(primary_key=True, sa_type=Integer)
+    seq: int = Field(sa_type=BigInteger)
+    floor: int = Field(sa_type=BigInteger)
+    epoch: str = Field(max_length=16)
+    key: bytes = Field(sa_type=LargeBinary)
+
+
+class RecordedOutcome(SQLModel, table=True):
+    """What a mutation with an idempotency key came to, so that a retry gets the same answer."""
+
+    __tablename__ = "recorded_outcome"  # pyright: ignore[reportAssignmentType]
+
+    tenant_id: str = Field(primary_key=True, max_length=255)
+    idempotency_key: str = Field(primary_key=True, max_length=255)
+    input_hash: str = Field(max_length=64)
+    outcome: dict[str, Any] = Field(sa_type=JSON)
+    recorded_at: datetime = Field(sa_type=Timestamp, index=True)
+
+
+class SeenImage(NamedTuple):
+    """An image as one viewer may see it: what the viewer may not know is None."""
+
+    id: str
+    owner_id: str | None
+    name: str
+    origin: ImageOrigin
+    server_id: str | None
+    source_url: str | None
+    status: ImageStatus
+    visibility: ImageVisibility
+    size_bytes: int | None
+    min_disk_gb: int
+    min_ram_mb: int
+    os_type: OsType | None
+    checksum: str | None
+    tags: list[str]
+    protected: bool
+    hidden: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class SeenMember(NamedTuple):
+    """A member row that one viewer may see."""
+
+    id: str
+    image_id: str
+    tenant_id: str
+    status: MemberStatus
+    created_at: datetime
+    updated_at: datetime
+
+
+class Change(NamedTuple):
+    """One row of the log, as its readers get it."""
+
+    seq: int
+    occurred_at: datetime
+    kind: ChangeKind
+    previous_status: MemberStatus | None
+    status: MemberStatus | None
+    member_id: str
+    image_id: str
+    owner_id: str
+    tenant_id: str
+    actor_id: str
+
+
+class LogHead(NamedTuple):
+    """Where the log stands."""
+
+    seq: int
+    floor: int
+    epoch: str
+    key: bytes
+
+
+class Position(NamedTuple):
+    """A place in a list that is sorted by creation, newest first."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """A window on a list: `first` from its start or `last` from its end, between two positions."""
+
+    first: int | None = None
+    last: int | None = None
+    after: Position | None = None
+    before: Position | None = None
+
+    @property
+    def size(self) -> int:
+        return self.first if self.first is not None else self.last or 0
+
+
+class Page(NamedTuple, Generic[Row]):
+    """The rows of one window, newest first."""
+
+    rows: list[Row]
+    has_next: bool
+    has_previous: bool

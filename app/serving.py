@@ -1,0 +1,107 @@
+"""Run the gateway: take the store, bring it up to date, listen, and end in good order."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+
+from app import demo
+from app.errors import SetupError
+from app.main import create_app
+from app.settings import Settings
+from app.store import migrate
+from app.store.database import Store
+from app.store.engine import parse_url
+from app.web.identity import SharedSecret
+
+MAX_FRAME_BYTES = 65_536
+
+
+def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
+    app = create_app(settings)
+    with ExitStack() as held:
+        _hold_sqlite_file(settings, held)
+        listener = held.enter_context(_listen(settings.host, settings.port))
+        server = uvicorn.Server(_config(app, settings))
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            runner.run(_prepare(settings, with_demo))
+            _announce(settings, listener, with_demo, say)
+            runner.run(server.serve(sockets=[listener]))
+
+
+def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+
+
+async def _prepare(settings: Settings, with_demo: bool) -> None:
+    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here."""
+    store = Store(parse_url(settings.database_url))
+    try:
+        if store.url.get_backend_name() == "sqlite":
+            await migrate.upgrade(store)
+        await migrate.require_current(store)
+        if with_demo:
+            await demo.seed(store, settings)
+    finally:
+        await store.close()
+
+
+def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say: Callable[[str], None]) -> None:
+    host, port = listener.getsockname()[:2]
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    say(f"GraphQL over HTTP         http://{place}/graphql")
+    say(f"GraphQL over WebSocket    ws://{place}/graphql  (graphql-transport-ws)")
+    say(f"Health                    http://{place}/livez  http://{place}/readyz")
+    if with_demo:
+        for line in demo.greeting(SharedSecret(settings)):
+            say(line)
+    say("Stop with Ctrl-C.")
+
+
+def _hold_sqlite_file(settings: Settings, held: ExitStack) -> None:
+    """A second server would not hear of the first one's commits at once, nor share its one writer."""
+    url = parse_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        return
+    path = Path(url.database or "").absolute()
+    if not path.parent.is_dir():
+        raise SetupError(
+            f"There is no folder {path.parent} for the database file. Make it, or choose another --database."
+        )
+    try:
+        held.enter_context(FileLock(f"{path}.lock", timeout=0))
+    except Timeout:
+        raise SetupError(
+            f"Another gateway is serving from {url.database}. One SQLite file takes one server: stop the other one, "
+            "or use PostgreSQL."
+        ) from None
+    except OSError as error:
+        raise SetupError(f"The database file {url.database} can't be opened: {error.strerror}.") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2_048)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SetupError(
+            f"Can't listen on {host} port {port}: {reason}. Choose another one with --host and --port."
+        ) from error

@@ -1,0 +1,127 @@
+"""Every knob, read once from the environment (`IMAGE_GATEWAY_...`) and then passed on."""
+
+import os
+import re
+import uuid
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SetupError
+
+PREFIX = "IMAGE_GATEWAY_"
+
+
+class Settings(BaseSettings):
+    """The settings; each field's description is its documentation, and the README repeats it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///gateway.db",
+        description="SQLAlchemy URL of the store: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://...`.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port to listen on; 0 takes a free one.")
+    auth_secret: SecretStr | None = Field(
+        None,
+        description="Shared secret (HS256) that signs the bearer tokens, at least 32 bytes. "
+        "Required, except with `serve --demo`.",
+    )
+    auth_issuer: str = Field("image-gateway", description="Value that the `iss` claim of a token must have.")
+    auth_audience: str = Field(
+        "image-gateway", description="Value that the `aud` claim of a token must have or contain."
+    )
+    auth_tenant_claim: str = Field("tenant_id", description="Claim that holds the caller's tenant ID.")
+    auth_roles_claim: str = Field(
+        "roles",
+        description="Claim that holds the caller's roles: a list, or one string of words. "
+        "Known are `observer`, `creator`, `admin` and `operator`; others are ignored.",
+    )
+    auth_subject_claim: str = Field("sub", description="Claim that names the user, for the logs only.")
+    auth_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = Field(
+        10, description="Clock difference in seconds that is forgiven when a token's times are checked."
+    )
+    tenant_id_pattern: str = Field(
+        "[0-9]{1,20}",
+        description="Regular expression that a whole tenant ID must match. "
+        "One that could match the form of a UUID is refused, since node IDs would be ambiguous.",
+    )
+    member_quota: Annotated[int, Field(ge=-1)] = Field(
+        128,
+        description="Pending and accepted members that one image may have; -1 for no limit.",
+    )
+    max_body_bytes: Annotated[int, Field(ge=1_000)] = Field(
+        1_000_000, description="Largest HTTP request body in bytes; a larger one is answered with 413."
+    )
+    max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
+        100, description="Operations that may be under way at once on one WebSocket."
+    )
+    connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
+        10, description="Time in seconds that a WebSocket client has to send `connection_init`."
+    )
+    bookmark_seconds: Annotated[float, Field(gt=0)] = Field(
+        15, description="Longest silence in seconds of a watch: then a bookmark tells how far it has read."
+    )
+    poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        0.5, description="Longest time in seconds until a committed change is noticed when its hint was lost."
+    )
+    feed_ring_size: Annotated[int, Field(ge=1)] = Field(
+        10_000,
+        description="Newest events that are kept in memory for the watches; older ones are read again.",
+    )
+    drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
+        10, description="Time in seconds that requests under way have to finish after SIGTERM."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log lines to write: `debug`, `info`, `warning` or `error`."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "text", description="Form of the log lines on standard error: `text` for people, `json` for machines."
+    )
+
+    @field_validator("auth_secret")
+    @classmethod
+    def _secret_is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < 32:
+            raise ValueError("must have at least 32 bytes; make one with: openssl rand -hex 32")
+        return secret
+
+    @field_validator("tenant_id_pattern")
+    @classmethod
+    def _pattern_is_apart_from_uuids(cls, pattern: str) -> str:
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        if any(compiled.fullmatch(sample) for sample in _uuid_samples()):
+            raise ValueError("could match the form of a UUID, so a tenant ID could pass for an image ID")
+        return pattern
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment. What is wrong there ends in a SetupError that names the variable."""
+        known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+        if unknown:
+            raise SetupError(f"Unknown setting {', '.join(unknown)}. The README lists the settings.")
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            raise SetupError(_first_sentence(error)) from error
+
+
+def _uuid_samples() -> list[str]:
+    """UUIDs of every version and of every digit: a pattern that lets UUIDs through matches one of them."""
+    digits = "0123456789abcdef"
+    uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
+    random = [str(uuid.UUID(int=uuid.uuid4().int, version=version)) for version in range(1, 6) for _ in range(50)]
+    return [form for sample in uniform + random for form in (sample, sample.upper())]
+
+
+def _first_sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"{name}: {reason}."

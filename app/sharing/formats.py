@@ -1,0 +1,106 @@
+"""What a value must look like, before the store is asked. Pure; the same answer for every caller (P16)."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.errors import BadUserInput
+
+NAME_LIMIT = 255
+TAG_LIMIT = 50
+URL_LIMIT = 2048
+OFFER_LIMIT = 100
+BYTE_COUNT_LIMIT = 2**53 - 1
+INT_LIMIT = 2**31 - 1
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the text has the form of an image or member ID."""
+    return _UUID.fullmatch(text) is not None
+
+
+def tenant_id(text: str, pattern: str, *path: str) -> str:
+    """A tenant ID: compared as it is, nothing trimmed."""
+    if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _CONTROL.search(text):
+        raise BadUserInput(f"A tenant ID has the form {pattern}; nothing is trimmed.", path, tenant_id=text)
+    return text
+
+
+def text(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
+    """One line of text, not empty, without control characters."""
+    if not 1 <= len(value) <= limit:
+        raise BadUserInput(f"Give 1 to {limit} characters; this has {len(value)}.", path)
+    if _CONTROL.search(value):
+        raise BadUserInput("Control characters and lone surrogates are not allowed.", path)
+    return value
+
+
+def tags(values: Sequence[str], *path: str) -> list[str]:
+    """Up to 50 tags, each a line of text, none twice."""
+    if len(values) > TAG_LIMIT:
+        raise BadUserInput(f"Give at most {TAG_LIMIT} tags; these are {len(values)}.", path)
+    if len(set(values)) < len(values):
+        raise BadUserInput("A tag is given twice.", path)
+    return [text(tag, *path, str(index)) for index, tag in enumerate(values)]
+
+
+def source_url(value: str, *path: str) -> str:
+    """An absolute http or https address. One that carries a password is refused, since consumers will read it."""
+    text(value, *path, limit=URL_LIMIT)
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname) and (parts.port or True)
+    except ValueError:
+        raise BadUserInput("The address can't be read.", path) from None
+    if parts.scheme not in ("http", "https") or not has_host or " " in value:
+        raise BadUserInput("Give an absolute http or https address.", path)
+    if parts.username is not None or parts.password is not None:
+        raise BadUserInput("The address must not hold a user name or password; consumers can read it.", path)
+    return value
+
+
+def amount(value: int, *path: str, limit: int = INT_LIMIT) -> int:
+    if not 0 <= value <= limit:
+        raise BadUserInput(f"Give a number from 0 to {limit}.", path)
+    return value
+
+
+def key(value: str | None) -> str | None:
+    """An idempotency key."""
+    return None if value is None else text(value, "input", "idempotencyKey")
+
+
+def _as_given(value: Any, *_path: str) -> Any:
+    return value
+
+
+_COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
+    # column: name in the schema, whether null clears it, check
+    "name": ("name", False, text),
+    "server_id": ("serverId", True, text),
+    "source_url": ("sourceUrl", True, source_url),
+    "checksum": ("checksum", True, text),
+    "size_bytes": ("sizeBytes", True, partial(amount, limit=BYTE_COUNT_LIMIT)),
+    "min_disk_gb": ("minDiskGb", False, amount),
+    "min_ram_mb": ("minRamMb", False, amount),
+    "tags": ("tags", False, tags),
+    "os_type": ("osType", True, _as_given),
+}
+
+
+def image_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of an image that a caller has given, each checked by its form."""
+    return {column: _image_column(column, value) for column, value in values.items()}
+
+
+def _image_column(column: str, value: Any) -> Any:
+    name, nullable, check = _COLUMNS.get(column, (column, False, _as_given))
+    if value is not None:
+        return check(value, "input", name)
+    if not nullable:
+        raise BadUserInput(f"{name} can't be cleared; leave it out to keep it.", ("input", name))
+    return None

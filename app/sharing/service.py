@@ -1,0 +1,205 @@
+"""The actions of sharing: each looks, decides, writes and records, in one transaction.
+
+What is decided stands in `rules`. An action that is refused has written nothing. Malformed input is raised
+before the store is asked; every other refusal is in the outcome.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from app.errors import BadUserInput, Refusal
+from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
+from app.sharing import formats, outcome, rules
+from app.sharing.outcome import Outcome, Request
+from app.store import images, log, members
+from app.store.database import Store, Transaction
+
+Action = Callable[[Transaction], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The settings that the rules need."""
+
+    tenant_id_pattern: str
+    member_quota: int
+
+
+async def register_image(store: Store, caller: Caller, new: Mapping[str, Any], key: str | None = None) -> Outcome:
+    """Register an image of the caller's tenant; `new` holds its columns."""
+    new = formats.image_columns(new)
+    rules.fits_origin(new["origin"], new["server_id"], new["source_url"])
+
+    async def act(tx: Transaction) -> Outcome:
+        rules.may_register(caller, new["visibility"], new["status"])
+        made: dict[str, Any] = {
+            "id": str(uuid4()),
+            "owner_id": caller.tenant_id,
+            "created_at": tx.now,
+            "updated_at": tx.now,
+        }
+        image = SeenImage(**made, **new)
+        await images.add(tx.conn, image)
+        return Outcome(image=image)
+
+    return await _act(store, caller, Request("registerImage", new, key), act)
+
+
+async def update_image(
+    store: Store, caller: Caller, image_id: str, changes: Mapping[str, Any], key: str | None = None
+) -> Outcome:
+    """Change the given columns of an image; the others stay."""
+    changes = formats.image_columns(changes)
+
+    async def act(tx: Transaction) -> Outcome:
+        image = await _look(tx, caller, image_id)
+        rules.may_update(caller, image, changes)
+        real = {name: value for name, value in changes.items() if getattr(image, name) != value}
+        if real:
+            real["updated_at"] = tx.now
+            await images.change(tx.conn, image.id, real)
+        return Outcome(image=image._replace(**real))
+
+    return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act)
+
+
+async def delete_image(store: Store, caller: Caller, image_id: str, key: str | None = None) -> Outcome:
+    """Delete an image and end each of its memberships, with one event each (E6)."""
+
+    async def act(tx: Transaction) -> Outcome:
+        image = await _look(tx, caller, image_id)
+        rules.may_delete(caller, image)
+        ended = await members.all_of(tx.conn, image.id)
+        await members.remove_all_of(tx.conn, image.id)
+        await images.remove(tx.conn, image.id)
+        steps = [(row, row.status, None) for row in ended]
+        await log.append(tx, ChangeKind.IMAGE_DELETED, caller, image, steps)
+        return Outcome(ended_id=image.id)
+
+    return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act)
+
+
+async def offer_image(
+    store: Store,
+    caller: Caller,
+    image_id: str,
+    tenant_ids: Sequence[str],
+    limits: Limits,
+    key: str | None = None,
+) -> Outcome:
+    """Offer an image to each of the tenants; each has its own outcome, and one refusal undoes no other."""
+    well_formed, malformed = _sorted_by_form(tenant_ids, limits.tenant_id_pattern)
+    if not well_formed:
+        return Outcome(refusals=malformed)
+
+    async def act(tx: Transaction) -> Outcome:
+        image = await _look(tx, caller, image_id)
+        rules.may_offer(caller, image)
+        present = await members.of_tenants(tx.conn, caller, image.id, well_formed)
+        taken = await members.count_for_quota(tx.conn, image.id)
+        new = [_new_row(image, tenant_id, tx.now) for tenant_id in well_formed]
+        verdicts = list(rules.offers(image, new, present, taken, limits.member_quota))
+        made = [verdict.row for verdict in verdicts if verdict.refusal is None]
+        if made:
+            await members.add(tx.conn, made)
+            steps = [(row, None, row.status) for row in made]
+            await log.append(tx, ChangeKind.OFFERED, caller, image, steps)
+        refusals = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
+        standing = {row.id: row for row in [*present.values(), *made]}
+        return Outcome(image, tuple(made), None, malformed + refusals, standing)
+
+    def with_malformed(refusal: Refusal) -> Outcome:
+        return Outcome(refusals=(*malformed, refusal))
+
+    request = Request("offerImage", {"image": image_id, "tenants": list(tenant_ids)}, key)
+    return await _act(store, caller, request, act, with_malformed)
+
+
+async def answer_offer(
+    store: Store, caller: Caller, image_id: str, status: MemberStatus, key: str | None = None
+) -> Outcome:
+    """Accept, reject, or put off (PENDING) the offer of an image to the caller's tenant."""
+
+    async def act(tx: Transaction) -> Outcome:
+        image = await _look(tx, caller, image_id)
+        own = await members.of_viewer(tx.conn, caller, [image.id])
+        row = rules.may_answer(caller, image, own.get(image.id))
+        if row.status is not status:
+            answered = row._replace(status=status, updated_at=tx.now)
+            await members.set_status(tx.conn, row.id, status, tx.now)
+            await log.append(tx, ChangeKind.ANSWERED, caller, image, [(row, row.status, status)])
+            row = answered
+        return Outcome(image, (row,))
+
+    return await _act(store, caller, Request("answerOffer", {"image": image_id, "status": status}, key), act)
+
+
+async def revoke_member(
+    store: Store, caller: Caller, image_id: str, tenant_id: str, limits: Limits, key: str | None = None
+) -> Outcome:
+    """End one tenant's membership: withdraw a pending offer, revoke an accepted one, clean up a rejected one."""
+
+    async def act(tx: Transaction) -> Outcome:
+        image = await _look(tx, caller, image_id)
+        rows = await members.of_tenants(tx.conn, caller, image.id, [tenant_id])
+        row = rules.may_revoke(caller, image, rows.get(tenant_id))
+        await members.remove(tx.conn, [row.id])
+        await log.append(tx, ChangeKind.REVOKED, caller, image, [(row, row.status, None)])
+        return Outcome(ended_id=row.id)
+
+    formats.tenant_id(tenant_id, limits.tenant_id_pattern, "input", "tenantId")
+    return await _act(store, caller, Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key), act)
+
+
+async def _act(
+    store: Store,
+    caller: Caller,
+    request: Request,
+    act: Action,
+    refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
+) -> Outcome:
+    """Run the action in one transaction, unless the same request was carried out before."""
+    formats.key(request.idempotency_key)
+
+    async def once() -> Outcome:
+        async with store.writing() as tx:
+            if (before := await outcome.earlier(tx, caller, request)) is not None:
+                return before
+            try:
+                result = await act(tx)
+            except Refusal as refusal:
+                result = refused(refusal)
+            await outcome.remember(tx, caller, request, result)
+            return result
+
+    return await store.unit(once())
+
+
+async def _look(tx: Transaction, caller: Caller, image_id: str) -> SeenImage:
+    """The image, held still until the transaction ends."""
+    if not formats.is_uuid(image_id):
+        return rules.seen(None)
+    await images.lock(tx.conn, image_id)
+    return rules.seen(await images.find_one(tx.conn, caller, image_id))
+
+
+def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:
+    return SeenMember(str(uuid4()), image.id, tenant_id, MemberStatus.PENDING, now, now)
+
+
+def _sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[list[str], tuple[Refusal, ...]]:
+    """The tenant IDs to ask the store about, and the refusals of the rest. None of this depends on the image."""
+    if not 1 <= len(tenant_ids) <= formats.OFFER_LIMIT:
+        message = f"Offer to 1 to {formats.OFFER_LIMIT} tenants at a time; these are {len(tenant_ids)}."
+        return [], (BadUserInput(message, ("input", "tenantIds")),)
+    well_formed: list[str] = []
+    malformed: list[Refusal] = []
+    for index, tenant_id in enumerate(tenant_ids):
+        try:
+            well_formed.append(formats.tenant_id(tenant_id, pattern, "input", "tenantIds", str(index)))
+        except BadUserInput as refusal:
+            malformed.append(refusal)
+    return well_formed, tuple(malformed)

@@ -1,0 +1,94 @@
+"""The store: transactions that write, snapshots that read, and the only commit."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.errors import Unavailable
+from app.store import engine
+
+T = TypeVar("T")
+logger: Any = structlog.get_logger("store")
+logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Transaction:
+    """One change of the store: everything in it is committed together, or nothing is."""
+
+    conn: AsyncConnection
+    now: datetime = field(default_factory=utc_now)
+    has_news: bool = False
+
+
+class Store:
+    """Where rows live. `on_news` is called after each commit that has put events into the log."""
+
+    def __init__(self, url: URL, on_news: Callable[[], None] = lambda: None) -> None:
+        self.url = url
+        self._on_news = on_news
+        self.reader = engine.open_reader(url)
+        self.writer = engine.open_writer(url)
+        self._units: set[asyncio.Task[Any]] = set()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[Transaction]:
+        """Begin; commit at the end of the block, or roll back when it raises."""
+        async with self.writer.connect() as conn, conn.begin():
+            tx = Transaction(conn)
+            yield tx
+        if tx.has_news:
+            self._on_news()
+
+    async def unit(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work on the store to its end, even when the one who asked for it goes away.
+
+        A cancellation that reached a statement would break its connection, and could hang the shutdown.
+        """
+        task = asyncio.create_task(_telling_outages(work))
+        self._units.add(task)
+        task.add_done_callback(self._forget)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Wait for the units under way, then close every connection."""
+        while self._units:
+            await asyncio.wait(self._units)
+        await self.reader.dispose()
+        await self.writer.dispose()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._units.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+
+async def _telling_outages(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return await work
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        if isinstance(error, IntegrityError) or not _is_outage(error):
+            raise
+        logger.error("store unavailable", exc_info=error)
+        raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the database is gone or overrun, as opposed to a statement being wrong."""
+    if not isinstance(error, DBAPIError):
+        return True
+    return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")

@@ -1,0 +1,71 @@
+"""How each engine is opened: SQLite for the embedded default, PostgreSQL for many workers."""
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.errors import SetupError
+
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000")
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+
+def parse_url(text: str) -> URL:
+    """The database URL, refused with a sentence when this gateway can't serve from it."""
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SetupError(f"The database URL can't be read. {_FORMS}") from error
+    driver = _DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        raise SetupError(f"The database {url.get_backend_name()!r} is not supported. {_FORMS}")
+    if driver == _DRIVERS["sqlite"] and url.database in (None, "", ":memory:"):
+        raise SetupError(f"SQLite needs a file, since an in-memory store would forget every offer. {_FORMS}")
+    return url.set(drivername=driver)
+
+
+def open_reader(url: URL) -> AsyncEngine:
+    """Snapshots: read-only, and consistent from the first statement to the last."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN", pool_size=5, max_overflow=0)
+    return _postgres(url).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def open_writer(url: URL) -> AsyncEngine:
+    """Transactions that write. On SQLite one connection is all, so writers queue here and not at the file's lock."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+    return _postgres(url)
+
+
+def _sqlite(url: URL, begin: str, **pool: int) -> AsyncEngine:
+    engine = create_async_engine(url, **pool, pool_timeout=30)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", partial(_begin, begin=begin))
+    return engine
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # The driver would begin by itself, and late; `_begin` does it, at once and with the right word.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(conn: Connection, begin: str) -> None:
+    conn.exec_driver_sql(begin)
+
+
+def _postgres(url: URL) -> AsyncEngine:
+    try:
+        return create_async_engine(url, pool_size=8, max_overflow=0, pool_timeout=30, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise SetupError("PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]'.") from error
+
+
+_FORMS = "Use sqlite+aiosqlite:///gateway.db or postgresql+psycopg://user:password@host/name."

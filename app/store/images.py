@@ -1,0 +1,134 @@
+"""Queries on images. Every read takes its viewer."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from app.model import (
+    Caller,
+    Image,
+    ImageStatus,
+    ImageVisibility,
+    MemberStatus,
+    Page,
+    PageRequest,
+    SeenImage,
+)
+from app.store import pages, rights
+
+_KEY = pages.SortKey(col(Image.created_at), col(Image.id))
+_FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
+_ANY_STATUS = tuple(MemberStatus)
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """Which images of a list are wanted; None means any."""
+
+    member_status: tuple[MemberStatus, ...] | None = None
+    owner_id: str | None = None
+    visibility: ImageVisibility | None = None
+    status: tuple[ImageStatus, ...] | None = None
+    name: str | None = None
+    hidden: bool | None = None
+
+
+async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenImage]:
+    """The images with these IDs that the viewer may see."""
+    statement = _seen_by(viewer).where(rights.may_see_image(viewer), col(Image.id).in_(ids))
+    return {row.id: _make(row) for row in await conn.execute(statement)}
+
+
+async def find_one(conn: AsyncConnection, viewer: Caller, image_id: str) -> SeenImage | None:
+    return (await find(conn, viewer, [image_id])).get(image_id)
+
+
+async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
+    """The viewer's image list."""
+    return await pages.page_of(conn, _listed(viewer, wanted), _KEY, request, _make)
+
+
+async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
+    return await pages.count_of(conn, _listed(viewer, wanted))
+
+
+async def of_owners(
+    conn: AsyncConnection,
+    viewer: Caller,
+    owner_ids: Collection[str],
+    wanted: ImageFilter,
+    request: PageRequest,
+) -> dict[str, Page[SeenImage]]:
+    """For each owner, its images that the viewer may know to be that owner's."""
+    statement = _of_owners(viewer, owner_ids, wanted)
+    return await pages.pages_by_parent(conn, statement, _KEY, col(Image.owner_id), request, _make)
+
+
+async def count_of_owners(
+    conn: AsyncConnection, viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter
+) -> dict[str, int]:
+    return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), col(Image.owner_id))
+
+
+async def lock(conn: AsyncConnection, image_id: str) -> None:
+    """Let no other transaction change this image's rights until this one ends.
+
+    SQLite has let in one writer only, and takes no row locks.
+    """
+    if conn.dialect.name != "sqlite":
+        await conn.execute(select(col(Image.id)).where(col(Image.id) == image_id).with_for_update())
+
+
+async def add(conn: AsyncConnection, image: SeenImage) -> None:
+    await conn.execute(insert(Image).values(image._asdict()))
+
+
+async def change(conn: AsyncConnection, image_id: str, values: Mapping[str, Any]) -> None:
+    await conn.execute(update(Image).where(col(Image.id) == image_id).values(**values))
+
+
+async def remove(conn: AsyncConnection, image_id: str) -> None:
+    await conn.execute(delete(Image).where(col(Image.id) == image_id))
+
+
+def _seen_by(viewer: Caller) -> Select[Any]:
+    party = rights.is_party(viewer)
+
+    def column(name: str) -> ColumnElement[Any]:
+        stored: Any = col(getattr(Image, name))
+        return case((party, stored), else_=null()).label(name) if name in _FOR_PARTIES_ONLY else stored
+
+    return select(*(column(name) for name in SeenImage._fields))
+
+
+def _listed(viewer: Caller, wanted: ImageFilter) -> Select[Any]:
+    statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
+    return _filtered(_seen_by(viewer).where(rights.lists_image(viewer, statuses)), viewer, wanted)
+
+
+def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
+    theirs = _seen_by(viewer).where(rights.is_party(viewer), col(Image.owner_id).in_(owner_ids))
+    return _filtered(theirs, viewer, wanted)
+
+
+def _filtered(statement: Select[Any], viewer: Caller, wanted: ImageFilter) -> Select[Any]:
+    """Filters reach only what the viewer may read: an owner that is not told can't be asked for either (P15)."""
+    if wanted.owner_id is not None:
+        statement = statement.where(rights.is_party(viewer), col(Image.owner_id) == wanted.owner_id)
+    if wanted.visibility is not None:
+        statement = statement.where(col(Image.visibility) == wanted.visibility)
+    if wanted.status is not None:
+        statement = statement.where(col(Image.status).in_(wanted.status))
+    if wanted.name is not None:
+        statement = statement.where(col(Image.name) == wanted.name)
+    if wanted.hidden is not None:
+        statement = statement.where(col(Image.hidden) == wanted.hidden)
+    return statement
+
+
+def _make(row: Sequence[Any]) -> SeenImage:
+    return SeenImage._make(row)

@@ -1,0 +1,76 @@
+"""Migrations: the store's tables and triggers, brought to what this version of the code needs."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from app.errors import SetupError
+from app.store.database import Store
+
+_HERE = Path(__file__).parent / "migrations"
+
+
+async def upgrade(store: Store) -> str:
+    """Bring the store to the newest revision, and return its name."""
+    try:
+        async with store.writer.connect() as conn, conn.begin():
+            await conn.run_sync(_refuse_a_newer_store)
+            await conn.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
+    except (DBAPIError, OSError) as error:
+        raise cannot_open(store, error) from error
+    return _newest()
+
+
+async def require_current(store: Store) -> None:
+    """Refuse a store that is older or newer than the code."""
+    try:
+        async with store.reader.connect() as conn:
+            present = await conn.run_sync(_present)
+            await conn.run_sync(_refuse_a_newer_store)
+    except (DBAPIError, OSError) as error:
+        raise cannot_open(store, error) from error
+    if present != _newest():
+        raise SetupError(
+            f"The store is at revision {present or 'none'} and this version needs {_newest()}. "
+            "Run: image-gateway migrate"
+        )
+
+
+def cannot_open(store: Store, error: Exception) -> SetupError:
+    """Why the database can't be opened, in one line and without its password."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()
+    shown = store.url.render_as_string(hide_password=True)
+    return SetupError(f"The database {shown} can't be opened: {reason[0] if reason else type(error).__name__}.")
+
+
+def _present(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def _refuse_a_newer_store(conn: Connection) -> None:
+    present = _present(conn)
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config(conn)).walk_revisions()}
+    if present is not None and present not in known:
+        raise SetupError(
+            f"The store is at revision {present}, which this version does not know. Upgrade the gateway first."
+        )
+
+
+def _newest() -> str:
+    newest = ScriptDirectory(str(_HERE)).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def _config(conn: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    attributes: dict[str, Any] = config.attributes
+    attributes["connection"] = conn
+    return config

@@ -1,0 +1,12 @@
+"""Run by alembic, on the connection that `app.store.migrate` hands over."""
+
+from alembic import context
+
+from app import model
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=model.SQLModel.metadata,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,38 @@
+"""Recorded outcomes of mutations that carried an idempotency key (K1), kept for 24 hours."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import col
+
+from app.model import RecordedOutcome
+from app.store.database import Transaction
+
+KEPT_FOR = timedelta(hours=24)
+
+
+class Recorded(NamedTuple):
+    input_hash: str
+    outcome: dict[str, Any]
+
+
+async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
+    """What the tenant's earlier call with this key came to. Records past their time are dropped on the way."""
+    await tx.conn.execute(delete(RecordedOutcome).where(col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR))
+    statement = select(col(RecordedOutcome.input_hash), col(RecordedOutcome.outcome)).where(
+        col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
+    )
+    row = (await tx.conn.execute(statement)).one_or_none()
+    return None if row is None else Recorded._make(row)
+
+
+async def record(tx: Transaction, tenant_id: str, key: str, input_hash: str, outcome: dict[str, Any]) -> None:
+    values = {
+        "tenant_id": tenant_id,
+        "idempotency_key": key,
+        "input_hash": input_hash,
+        "outcome": outcome,
+        "recorded_at": tx.now,
+    }
+    await tx.conn.execute(insert(RecordedOutcome).values(values))

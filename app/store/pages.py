@@ -1,0 +1,88 @@
+"""Keyset pagination: newest first, by (created_at, id), which never change, so inserts move no page."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.model import Page, PageRequest, Position
+
+Seen = TypeVar("Seen")
+
+
+class SortKey(NamedTuple):
+    """The two columns that place a row in its list."""
+
+    created_at: Any
+    id: Any
+
+
+async def page_of(
+    conn: AsyncConnection,
+    statement: Select[Any],
+    key: SortKey,
+    request: PageRequest,
+    make: Callable[[Sequence[Any]], Seen],
+) -> Page[Seen]:
+    """One window of the statement's rows."""
+    window = statement.where(*_between(key, request)).order_by(*_order(key, request)).limit(request.size + 1)
+    return _page([make(row) for row in await conn.execute(window)], request)
+
+
+async def pages_by_parent(
+    conn: AsyncConnection,
+    statement: Select[Any],
+    key: SortKey,
+    parent: Any,
+    request: PageRequest,
+    make: Callable[[Sequence[Any]], Seen],
+) -> dict[str, Page[Seen]]:
+    """The same window for each of many parents, in one statement. Parents without rows are left out."""
+    rank = func.row_number().over(partition_by=parent, order_by=_order(key, request)).label("page_rank")
+    ranked = statement.add_columns(parent.label("page_parent"), rank).where(*_between(key, request)).subquery()
+    window = select(ranked).where(ranked.c.page_rank <= request.size + 1).order_by(ranked.c.page_rank)
+    rows_of: dict[str, list[Row[Any]]] = {}
+    for row in await conn.execute(window):
+        rows_of.setdefault(row.page_parent, []).append(row)
+    return {of: _page([make(row[:-2]) for row in rows], request) for of, rows in rows_of.items()}
+
+
+async def count_of(conn: AsyncConnection, statement: Select[Any]) -> int:
+    """How many rows the statement has, over all its pages."""
+    total = await conn.scalar(select(func.count()).select_from(statement.subquery()))
+    return total or 0
+
+
+async def counts_by_parent(conn: AsyncConnection, statement: Select[Any], parent: Any) -> dict[str, int]:
+    """How many rows each of many parents has, in one statement."""
+    grouped = statement.with_only_columns(parent, func.count()).group_by(parent)
+    return {row[0]: row[1] for row in await conn.execute(grouped)}
+
+
+def _between(key: SortKey, request: PageRequest) -> Collection[ColumnElement[bool]]:
+    place = tuple_(key.created_at, key.id)
+    bounds: list[ColumnElement[bool]] = []
+    if request.after is not None:
+        bounds.append(place < _tuple_of(request.after, key))
+    if request.before is not None:
+        bounds.append(place > _tuple_of(request.before, key))
+    return bounds
+
+
+def _tuple_of(position: Position, key: SortKey) -> ColumnElement[Any]:
+    return tuple_(position.created_at, position.id, types=[key.created_at.type, key.id.type])
+
+
+def _order(key: SortKey, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    if request.first is None:
+        return key.created_at.asc(), key.id.asc()
+    return key.created_at.desc(), key.id.desc()
+
+
+def _page(rows: list[Seen], request: PageRequest) -> Page[Seen]:
+    more = len(rows) > request.size
+    rows = rows[: request.size]
+    if request.first is None:
+        return Page(rows[::-1], has_next=request.before is not None, has_previous=more)
+    return Page(rows, has_next=more, has_previous=request.after is not None)

@@ -1,0 +1,169 @@
+"""GraphQL over WebSocket: graphql-transport-ws, with a Context of its own for each operation.
+
+Close codes are what clients act on: 4400 the client broke the protocol, 4401 a token that will never do, 4403 a fresh
+token would help, 1013 try again later. The rest are Strawberry's, as the protocol gives them.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import uuid4
+
+import orjson
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+    Operation,
+)
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.utils.aio import aclosing
+
+from app.api import faults
+from app.api.context import Context
+from app.errors import ErrorCode, TokenExpired, Unauthenticated
+from app.model import Caller
+from app.web.identity import from_connection_params
+
+PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER = 4400, 4401, 4403, 1013
+_OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
+_NEEDS_ID = {"subscribe", "complete"}
+_KNOWN = {"connection_init", "ping", "pong"} | _NEEDS_ID
+
+
+@dataclass
+class Connection:
+    """What is known of one socket: filled from `connection_init`."""
+
+    connection_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    caller: Caller | None = None
+
+
+class Socket(ASGIWebSocketAdapter):
+    """Sends text whatever the encoder makes, and takes nothing but JSON in text."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        # A message after the close has nobody to reach: the client has its close code already.
+        if self.ws.application_state is not WebSocketState.CONNECTED:
+            return
+        encoded = orjson.dumps(message)
+        with suppress(WebSocketDisconnect):
+            await self.ws.send_text(encoded.decode())
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):
+                await self.ws.close(code=code, reason=reason[:100])
+
+
+class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
+    """Strawberry's protocol handler, stricter with messages and exact with close codes."""
+
+    _expiry: asyncio.Task[None] | None = None
+
+    async def handle_message(self, message: Any) -> None:
+        """Refuse what breaks the protocol; the rest is Strawberry's."""
+        if (fault := _protocol_fault(message)) is not None:
+            await self.handle_invalid_message(fault)
+        else:
+            await super().handle_message(message)
+
+    async def handle_connection_init(self, message: Any) -> None:
+        """Find out who is calling; a socket whose token does not count is closed with the code that fits."""
+        view = cast(Any, self.view)
+        try:
+            token = from_connection_params(message.get("payload") or {})
+            caller = None if token is None else view.identities.caller(token)
+        except TokenExpired as error:
+            await self.websocket.close(TOKEN_EXPIRED, str(error))
+            return
+        except Unauthenticated as error:
+            await self.websocket.close(TOKEN_INVALID, str(error))
+            return
+        self.context.caller = caller
+        if caller is not None and self._expiry is None:
+            self._expiry = asyncio.create_task(self._close_at(caller.expires_at))
+        await super().handle_connection_init(message)
+
+    async def run_operation(self, operation: Operation[Any, None]) -> None:
+        view = cast(Any, self.view)
+        context = Context(view.services, self.context.caller, uuid4().hex)
+        try:
+            results = await self.schema.stream(
+                operation.query,
+                variable_values=operation.variables,
+                context_value=context,
+                operation_name=operation.operation_name,
+            )
+            async with aclosing(results):
+                finished = await self._send_all(operation, results, context.request_id)
+            if finished:
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        finally:
+            await context.close()
+
+    async def shutdown(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        await super().shutdown()
+
+    async def _send_all(
+        self, operation: Operation[Any, None], results: AsyncGenerator[Any, None], request_id: str
+    ) -> bool:
+        """Send every result; False when the operation has ended otherwise than by completing."""
+        async for result in results:
+            result = cast(ExecutionResult, result)
+            errors = faults.published(result, request_id)
+            if _is_request_error(result) and _is_our_fault(errors):
+                # `complete` or `error` would end a watch for ever; after this close the client resumes.
+                await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
+                return False
+            if _is_request_error(result):
+                await operation.send_initial_errors(errors)
+                return False
+            await operation.send_next(ExecutionResult(result.data, errors or None, result.extensions))
+        return True
+
+    async def _close_at(self, moment: datetime) -> None:
+        await asyncio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+        await self.websocket.close(TOKEN_EXPIRED, "The token has expired. Connect again with a fresh one.")
+
+
+def _is_request_error(result: ExecutionResult) -> bool:
+    """Whether the operation as a whole failed, before its first result or by the end of its source."""
+    if isinstance(result, PreExecutionError):
+        return True
+    return result.data is None and any(error.path is None for error in result.errors or ())
+
+
+def _is_our_fault(errors: Iterable[GraphQLError]) -> bool:
+    return any((error.extensions or {}).get("code") in _OUR_FAULTS for error in errors)
+
+
+def _protocol_fault(message: Any) -> str | None:
+    """What is wrong with the form of a client's message; None when it is well formed."""
+    if not isinstance(message, dict):
+        return "A message must be an object"
+    fields = cast(dict[str, Any], message)
+    kind, payload = fields.get("type"), fields.get("payload")
+    if kind not in _KNOWN:
+        return "Unknown message type"
+    if kind in _NEEDS_ID and not (isinstance(fields.get("id"), str) and fields["id"]):
+        return "A message of this type needs an id, a string that is not empty"
+    if payload is not None and not isinstance(payload, dict):
+        return "The payload must be an object"
+    return _subscribe_fault(cast(dict[str, Any], payload or {})) if kind == "subscribe" else None
+
+
+def _subscribe_fault(payload: dict[str, Any]) -> str | None:
+    if not isinstance(payload.get("query"), str):
+        return "The query must be a string"
+    if not isinstance(payload.get("variables"), (dict, type(None))):
+        return "The variables must be an object"
+    if not isinstance(payload.get("operationName"), (str, type(None))):
+        return "The operationName must be a string"
+    return None
