@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -31,15 +31,18 @@ class Transaction:
     """One change of the store: everything in it is committed together, or nothing is."""
 
     conn: AsyncConnection
-    now: datetime = field(default_factory=utc_now)
+    now: datetime
     has_news: bool = False
 
 
 class Store:
     """Where rows live. `on_news` is called after each commit that has put events into the log."""
 
-    def __init__(self, url: URL, on_news: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, url: URL, on_news: Callable[[], None] = lambda: None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         self.url = url
+        self.clock = clock
         self._on_news = on_news
         self.reader = engine.open_reader(url)
         self.writer = engine.open_writer(url)
@@ -49,7 +52,7 @@ class Store:
     async def writing(self) -> AsyncGenerator[Transaction]:
         """Begin; commit at the end of the block, or roll back when it raises."""
         async with self.writer.connect() as conn, conn.begin():
-            tx = Transaction(conn)
+            tx = Transaction(conn, self.clock())
             yield tx
         if tx.has_news:
             self._on_news()

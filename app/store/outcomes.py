@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlmodel import col
 
 from app.model import RecordedOutcome
@@ -19,12 +19,20 @@ class Recorded(NamedTuple):
 
 async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
     """What the tenant's earlier call with this key came to. Records past their time are dropped on the way."""
+    await _take_turns(tx, tenant_id, key)
     await tx.conn.execute(delete(RecordedOutcome).where(col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR))
     statement = select(col(RecordedOutcome.input_hash), col(RecordedOutcome.outcome)).where(
         col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
     )
     row = (await tx.conn.execute(statement)).one_or_none()
     return None if row is None else Recorded._make(row)
+
+
+async def _take_turns(tx: Transaction, tenant_id: str, key: str) -> None:
+    """Let a retry that overtakes the first call wait for it. SQLite has let in one writer only."""
+    if tx.conn.dialect.name != "sqlite":
+        number = func.hashtextextended(f"{tenant_id} {key}", 0)
+        await tx.conn.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 async def record(tx: Transaction, tenant_id: str, key: str, input_hash: str, outcome: dict[str, Any]) -> None:

@@ -1,0 +1,78 @@
+"""Fixtures for every test: a gateway on a fresh database, on either engine."""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
+from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.server import Server, serving
+
+NO_SKIPS = "TESTS_MUST_NOT_SKIP"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything that the tests need is installed, a skipped test is a test that did not run."""
+    report = yield
+    if report.skipped and os.environ.get(NO_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and {NO_SKIPS} is set: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresDatabases]:
+    with postgres(tmp_path_factory.mktemp("postgres")) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Each test that takes this, or anything that stands on it, runs on both engines."""
+    return request.getfixturevalue(f"{request.param}_databases")
+
+
+@pytest.fixture
+def run_gateway(databases: Databases) -> Callable[..., AbstractAsyncContextManager[Gateway]]:
+    """A gateway with settings of the test's own: `async with run_gateway(member_quota=2) as gateway`."""
+
+    def run(**changes: Any) -> AbstractAsyncContextManager[Gateway]:
+        return running(settings_for(databases.fresh(), **changes))
+
+    return run
+
+
+@pytest.fixture
+async def gateway(
+    run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]],
+) -> AsyncGenerator[Gateway]:
+    async with run_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+async def shared_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
+    """One gateway for a whole table of cases, each with tenants and images of its own. Its quota is small."""
+    async with running(settings_for(databases.fresh(), member_quota=4)) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One server process for every test of a transport; each test has tenants of its own. It takes small bodies."""
+    with serving(tmp_path_factory.mktemp("server"), max_body_bytes=20_000) as server:
+        yield server

@@ -1,0 +1,158 @@
+"""The gateway in this process: the real schema, rules, store and feed, asked without a transport between."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.api import faults
+from app.api.context import Context, Services
+from app.api.schema import GatewaySchema, build_schema
+from app.main import create_app
+from app.model import Caller, Role
+from app.settings import Settings
+from tests.harness import operations
+
+SECRET = "a secret of the tests, which is long enough"
+IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
+
+
+def settings_for(database_url: str, **changes: Any) -> Settings:
+    defaults: dict[str, Any] = {"auth_secret": SecretStr(SECRET), "bookmark_seconds": 60, "poll_seconds": 0.2}
+    return Settings(database_url=database_url, **{**defaults, **changes})
+
+
+@dataclass
+class Answer:
+    """The result of one operation, as a client gets it."""
+
+    data: Any
+    errors: list[dict[str, Any]]
+
+    @property
+    def code(self) -> str | None:
+        return self.errors[0]["extensions"]["code"] if self.errors else None
+
+
+class Gateway:
+    """One running gateway, and the tenants that call it."""
+
+    def __init__(self, services: Services, schema: GatewaySchema) -> None:
+        self.services = services
+        self.schema = schema
+
+    def tenant(self, tenant_id: str, *roles: str) -> "Tenant":
+        """A caller of this tenant; an admin unless told otherwise."""
+        expires_at = datetime.now(UTC) + timedelta(hours=1)
+        known = frozenset(Role(role) for role in roles or ("admin",))
+        return Tenant(self, Caller(tenant_id, known, expires_at))
+
+    @property
+    def nobody(self) -> "Tenant":
+        """A caller without a token."""
+        return Tenant(self, None)
+
+
+class Tenant:
+    """A caller: what it asks goes through the schema, with its own rights."""
+
+    def __init__(self, gateway: Gateway, caller: Caller | None) -> None:
+        self._gateway = gateway
+        self.caller = caller
+
+    @property
+    def id(self) -> str:
+        assert self.caller is not None
+        return self.caller.tenant_id
+
+    async def ask(self, operation: str, **variables: Any) -> Answer:
+        context = Context(self._gateway.services, self.caller, "test")
+        try:
+            result = await self._gateway.schema.execute(operation, variables, context)
+            errors = faults.formatted(faults.published(result, "test"))
+            return Answer(result.data, errors)
+        finally:
+            await context.close()
+
+    async def get(self, operation: str, **variables: Any) -> Any:
+        """The data of an operation that has no errors."""
+        answer = await self.ask(operation, **variables)
+        assert not answer.errors, answer.errors
+        return answer.data
+
+    async def do(self, mutation: str, **input: Any) -> Any:
+        """The payload of one of `operations.MUTATIONS`."""
+        return (await self.get(operations.MUTATIONS[mutation], input=input))[mutation]
+
+    async def register(self, **changes: Any) -> str:
+        """A new image of this tenant's; its ID."""
+        payload = await self.do("registerImage", **{**IMAGE, **changes})
+        assert not payload["errors"], payload
+        return payload["image"]["id"]
+
+    async def offer(self, image_id: str, *tenant_ids: str) -> Any:
+        return await self.do("offerImage", imageId=image_id, tenantIds=list(tenant_ids))
+
+    async def accept(self, image_id: str) -> Any:
+        return await self.do("acceptOffer", imageId=image_id)
+
+    async def reject(self, image_id: str) -> Any:
+        return await self.do("rejectOffer", imageId=image_id)
+
+    async def defer(self, image_id: str) -> Any:
+        return await self.do("deferOffer", imageId=image_id)
+
+    async def revoke(self, image_id: str, tenant_id: str) -> Any:
+        return await self.do("revokeMember", imageId=image_id, tenantId=tenant_id)
+
+    async def update(self, image_id: str, **changes: Any) -> Any:
+        return await self.do("updateImage", id=image_id, **changes)
+
+    async def delete(self, image_id: str) -> Any:
+        return await self.do("deleteImage", id=image_id)
+
+    @asynccontextmanager
+    async def watching(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
+        """The items of `watchOffers`, as they come."""
+        context = Context(self._gateway.services, self.caller, "test")
+        results = await self._gateway.schema.subscribe(operations.WATCH, variables, context)
+        try:
+            async with aclosing(_items(results)) as items:
+                yield items
+        finally:
+            await context.close()
+
+
+async def _items(results: Any) -> AsyncGenerator[Any]:
+    async with aclosing(results):
+        async for result in results:
+            errors = faults.formatted(faults.published(result, "test"))
+            if errors:
+                raise WatchRefused(errors[0]["extensions"]["code"], errors[0]["message"])
+            yield result.data["watchOffers"]
+
+
+class WatchRefused(Exception):
+    """The watch ended with an error; its code and message."""
+
+    @property
+    def code(self) -> str:
+        return self.args[0]
+
+
+def code_of(payload: Any) -> str:
+    """What a mutation came to: "ok", or the code of its only refusal."""
+    codes = [error["code"] for error in payload["errors"]]
+    assert len(codes) <= 1, codes
+    return codes[0] if codes else "ok"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncGenerator[Gateway]:
+    """The gateway on a migrated database, until the block ends."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield Gateway(app.state.services, build_schema())

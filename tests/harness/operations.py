@@ -1,0 +1,49 @@
+"""The documents that the tests send."""
+
+_MEMBER = "id status createdAt updatedAt tenant { id } image { id name }"
+_IMAGE = """
+id name owner { id } origin serverId sourceUrl status visibility sizeBytes minDiskGb minRamMb osType checksum tags
+protected hidden createdAt updatedAt
+"""
+_ERRORS = "errors { code message path tenantId member { id status } } clientMutationId"
+
+
+def _mutation(name: str, input_type: str, result: str) -> str:
+    return f"mutation($input: {input_type}!) {{ {name}(input: $input) {{ {result} {_ERRORS} }} }}"
+
+
+MUTATIONS = {
+    "registerImage": _mutation("registerImage", "RegisterImageInput", f"image {{ {_IMAGE} }}"),
+    "updateImage": _mutation("updateImage", "UpdateImageInput", f"image {{ {_IMAGE} }}"),
+    "deleteImage": _mutation("deleteImage", "DeleteImageInput", "deletedImageId"),
+    "offerImage": _mutation("offerImage", "OfferImageInput", f"members {{ {_MEMBER} }}"),
+    "acceptOffer": _mutation("acceptOffer", "AcceptOfferInput", f"member {{ {_MEMBER} }}"),
+    "rejectOffer": _mutation("rejectOffer", "RejectOfferInput", f"member {{ {_MEMBER} }}"),
+    "deferOffer": _mutation("deferOffer", "DeferOfferInput", f"member {{ {_MEMBER} }}"),
+    "revokeMember": _mutation("revokeMember", "RevokeMemberInput", "revokedMemberId"),
+}
+
+IMAGE = f"""query($id: ID!) {{ image(id: $id) {{
+  {_IMAGE} viewerMembership {{ {_MEMBER} }} members {{ totalCount nodes {{ {_MEMBER} }} }}
+}} }}"""
+
+NODE = f"""query($id: ID!) {{ node(id: $id) {{
+  __typename id ... on Image {{ {_IMAGE} }} ... on Member {{ answer: status tenant {{ id }} image {{ id }} }}
+}} }}"""
+
+IMAGES = "query($status: [MemberStatus!]) { images(memberStatus: $status, first: 100) { totalCount nodes { id } } }"
+DEFAULT_IMAGES = "{ images(first: 100) { totalCount nodes { id } } }"
+OFFERS = f"""query($status: [MemberStatus!]) {{
+  offers(status: $status, first: 100) {{ totalCount nodes {{ {_MEMBER} }} }}
+}}"""
+SENT_OFFERS = f"""query($imageId: ID, $tenantId: ID) {{
+  sentOffers(imageId: $imageId, tenantId: $tenantId, first: 100) {{ totalCount nodes {{ {_MEMBER} }} }}
+}}"""
+
+WATCH = """subscription($after: Cursor, $filter: OfferWatchFilter) { watchOffers(after: $after, filter: $filter) {
+  __typename cursor
+  ... on MemberStatusChanged {
+    occurredAt kind previousStatus status memberId imageId owner { id } tenant { id } actor { id }
+    member { id status }
+  }
+} }"""

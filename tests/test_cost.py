@@ -1,0 +1,102 @@
+"""What a query costs the store: as many statements for 50 parents as for one."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tests.harness.gateway import Gateway
+from tests.harness.world import fresh_id
+
+_MEMBERS = "members(first: 3) { totalCount nodes { id tenant { id images { nodes { id } } } } }"
+_IMAGE = (
+    f"id owner {{ id images(first: 2) {{ nodes {{ id }} }} }} viewerMembership {{ status image {{ id }} }} {_MEMBERS}"
+)
+QUERIES = {
+    "images": f"query($n: Int!) {{ images(first: $n) {{ nodes {{ {_IMAGE} }} }} }}",
+    "offers": f"query($n: Int!) {{ offers(first: $n, status: null) {{ nodes {{ id image {{ {_IMAGE} }} }} }} }}",
+    "sentOffers": f"query($n: Int!) {{ sentOffers(first: $n) {{ nodes {{ id image {{ {_IMAGE} }} }} }} }}",
+    "tenant.images": f"query($n: Int!) {{ viewer {{ images(first: $n) {{ nodes {{ {_IMAGE} }} }} }} }}",
+}
+NODES = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Image {{ {_IMAGE} }} }} }}"
+
+
+@pytest.fixture(scope="module")
+async def market(databases: Any) -> Any:
+    """A trader with 50 images offered to it and 50 that it offers, each with a member or more."""
+    from tests.harness.gateway import running, settings_for
+
+    async with running(settings_for(databases.fresh())) as gateway:
+        trader = gateway.tenant(fresh_id())
+        for _ in range(50):
+            producer = gateway.tenant(fresh_id())
+            own, theirs = await trader.register(), await producer.register()
+            await producer.offer(theirs, trader.id, fresh_id())
+            await trader.accept(theirs)
+            await trader.offer(own, producer.id)
+        yield gateway, trader
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_fifty_parents_cost_as_many_statements_as_one(market: Any, name: str) -> None:
+    gateway, trader = market
+
+    with counting(gateway) as for_one:
+        one = await trader.get(QUERIES[name], n=1)
+    with counting(gateway) as for_fifty:
+        fifty = await trader.get(QUERIES[name], n=50)
+
+    assert len(str(fifty)) > 20 * len(str(one))
+    assert for_one == for_fifty
+    assert 0 < len(for_one) < 12
+
+
+async def test_fifty_nodes_cost_as_many_statements_as_one(market: Any) -> None:
+    gateway, trader = market
+    ids = [node["id"] for node in (await trader.get("{ images(first: 50) { nodes { id } } }"))["images"]["nodes"]]
+
+    with counting(gateway) as for_one:
+        await trader.get(NODES, ids=ids[:1])
+    with counting(gateway) as for_fifty:
+        nodes = (await trader.get(NODES, ids=ids))["nodes"]
+
+    assert len(nodes) == 50
+    assert for_one == for_fifty
+
+
+async def test_a_total_is_counted_only_when_it_is_asked_for(market: Any) -> None:
+    gateway, trader = market
+
+    with counting(gateway) as statements:
+        await trader.get("{ images { nodes { id } } }")
+
+    assert len(statements) == 1
+
+
+async def test_at_most_100_nodes_are_looked_up_at_a_time(shared_gateway: Gateway) -> None:
+    caller = shared_gateway.tenant(fresh_id())
+
+    assert (await caller.ask(NODES, ids=["x"] * 101)).code == "BAD_USER_INPUT"
+    assert (await caller.get(NODES, ids=["x"] * 100))["nodes"] == [None] * 100
+
+
+@contextmanager
+def counting(gateway: Gateway) -> Generator[list[str]]:
+    """The statements that queries send the store meanwhile, sorted, the lists of their parameters cut short."""
+    statements: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN") and "FROM event" not in statement:
+            statements.append(statement.partition(" IN (")[0])
+
+    engines = [gateway.services.store.reader.sync_engine, gateway.services.store.writer.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+        statements.sort()

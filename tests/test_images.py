@@ -1,0 +1,180 @@
+"""Registering, changing and deleting images."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness import operations
+from tests.harness.gateway import IMAGE, Gateway, code_of
+from tests.harness.world import fresh_id, make_world
+
+SNAPSHOT = {"name": "db", "origin": "SNAPSHOT", "serverId": "srv-1"}
+
+
+async def test_an_image_tells_where_it_came_from(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+
+    snapshot = (await owner.do("registerImage", **SNAPSHOT))["image"]
+    imported = (await owner.do("registerImage", **IMAGE))["image"]
+
+    assert (snapshot["origin"], snapshot["serverId"], snapshot["sourceUrl"]) == ("SNAPSHOT", "srv-1", None)
+    assert (imported["origin"], imported["serverId"], imported["sourceUrl"]) == ("IMPORT", None, IMAGE["sourceUrl"])
+
+
+async def test_a_new_image_is_shared_active_and_open_to_nobody(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+
+    image = (await owner.do("registerImage", **IMAGE))["image"]
+
+    assert (image["visibility"], image["status"], image["owner"]) == ("SHARED", "ACTIVE", {"id": owner.id})
+    assert image["createdAt"] == image["updatedAt"]
+    assert image["createdAt"].endswith("Z")
+    stranger = shared_gateway.tenant(fresh_id())
+    assert (await stranger.get(operations.IMAGE, id=image["id"]))["image"] is None
+
+
+MALFORMED: list[tuple[dict[str, Any], list[str]]] = [
+    ({"origin": "SNAPSHOT"}, ["input", "sourceUrl"]),
+    ({"serverId": "srv-1"}, ["input", "serverId"]),
+    ({"origin": "SNAPSHOT", "sourceUrl": None}, ["input", "serverId"]),
+    ({"sourceUrl": None}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "ftp://example.org/a"}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "https://user:secret@example.org/a"}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "https:///a"}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "https://example.org:99999/a"}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "https://[::1/a"}, ["input", "sourceUrl"]),
+    ({"sourceUrl": "https://example.org/" + "a" * 2048}, ["input", "sourceUrl"]),
+    ({"name": ""}, ["input", "name"]),
+    ({"name": "a" * 256}, ["input", "name"]),
+    ({"name": "nul \0"}, ["input", "name"]),
+    ({"name": "escape \x1b"}, ["input", "name"]),
+    ({"name": "lone \ud800"}, ["input", "name"]),
+    ({"tags": ["a"] * 2}, ["input", "tags"]),
+    ({"tags": [str(n) for n in range(51)]}, ["input", "tags"]),
+    ({"tags": ["ok", "a\nb"]}, ["input", "tags", "1"]),
+    ({"minDiskGb": -1}, ["input", "minDiskGb"]),
+    ({"minRamMb": -1}, ["input", "minRamMb"]),
+    ({"checksum": ""}, ["input", "checksum"]),
+    ({"status": "DEACTIVATED"}, ["input", "status"]),
+    ({"idempotencyKey": ""}, ["input", "idempotencyKey"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "path"), MALFORMED)
+async def test_malformed_input_is_refused_with_its_path_and_registers_nothing(
+    shared_gateway: Gateway, changes: dict[str, Any], path: list[str]
+) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+
+    payload = await owner.do("registerImage", **{**IMAGE, **changes})
+
+    assert (payload["image"], code_of(payload)) == (None, "BAD_USER_INPUT")
+    assert payload["errors"][0]["path"] == path
+    assert (await owner.get("{ viewer { images { totalCount } } }"))["viewer"]["images"]["totalCount"] == 0
+
+
+@pytest.mark.parametrize("size", [-1, 2**53, 1.5, True, "1"])
+async def test_a_byte_count_is_an_integer_that_every_client_reads_exactly(shared_gateway: Gateway, size: Any) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+
+    answer = await owner.ask(operations.MUTATIONS["registerImage"], input={**IMAGE, "sizeBytes": size})
+
+    assert answer.code == "BAD_USER_INPUT"
+    assert (await owner.do("registerImage", **IMAGE, sizeBytes=2**53 - 1))["image"]["sizeBytes"] == 2**53 - 1
+
+
+async def test_an_absent_field_stays_and_null_clears_what_may_be_empty(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+    image = await owner.register(checksum="sha256:1", tags=["a"], osType="LINUX", sizeBytes=5, minDiskGb=7)
+
+    changed = (await owner.update(image, checksum=None, tags=None, osType=None))["image"]
+
+    assert (changed["checksum"], changed["tags"], changed["osType"]) == (None, [], None)
+    assert (changed["sizeBytes"], changed["minDiskGb"], changed["name"]) == (5, 7, "ubuntu")
+    stored = (await owner.get(operations.IMAGE, id=image))["image"]
+    assert changed == {name: stored[name] for name in changed}
+
+
+@pytest.mark.parametrize("field", ["name", "status", "visibility", "minDiskGb", "minRamMb", "protected", "hidden"])
+async def test_what_must_not_be_empty_can_not_be_cleared(shared_gateway: Gateway, field: str) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+
+    payload = await owner.update(await owner.register(), **{field: None})
+
+    assert (code_of(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", field])
+
+
+async def test_a_change_that_changes_nothing_leaves_updated_at(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+    image = (await owner.do("registerImage", **IMAGE))["image"]
+
+    same = (await owner.update(image["id"], name=image["name"]))["image"]
+    renamed = (await owner.update(image["id"], name="other"))["image"]
+
+    assert same == image
+    assert renamed["updatedAt"] > image["updatedAt"]
+
+
+@pytest.mark.parametrize("start", ["QUEUED", "SAVING", "ACTIVE", "DEACTIVATED"])
+@pytest.mark.parametrize("to", ["QUEUED", "SAVING", "ACTIVE", "DEACTIVATED"])
+async def test_an_image_goes_through_its_states_step_by_step(shared_gateway: Gateway, start: str, to: str) -> None:
+    owner, operator = shared_gateway.tenant(fresh_id()), shared_gateway.tenant(fresh_id(), "operator")
+    image = await owner.register(status="ACTIVE" if start == "DEACTIVATED" else start)
+    if start == "DEACTIVATED":
+        await operator.update(image, status="DEACTIVATED")
+
+    by_owner = code_of(await owner.update(image, status=to))
+    by_operator = code_of(await operator.update(image, status=to))
+
+    assert by_owner == _owner_step(start, to)
+    if {start, to} == {"ACTIVE", "DEACTIVATED"}:
+        assert by_operator == "ok"
+
+
+def _owner_step(start: str, to: str) -> str:
+    if start == to or (start, to) in (("QUEUED", "SAVING"), ("SAVING", "ACTIVE")):
+        return "ok"
+    return "FORBIDDEN" if {start, to} == {"ACTIVE", "DEACTIVATED"} else "CONFLICT"
+
+
+async def test_only_an_operator_makes_an_image_public(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+    image = await owner.register()
+
+    assert code_of(await owner.update(image, visibility="PUBLIC")) == "FORBIDDEN"
+    assert code_of(await owner.do("registerImage", **IMAGE, visibility="PUBLIC")) == "FORBIDDEN"
+    both = shared_gateway.tenant(owner.id, "creator", "operator")
+    assert code_of(await both.do("registerImage", **IMAGE, visibility="PUBLIC")) == "ok"
+
+
+async def test_a_protected_image_is_not_deleted_and_is_shared_and_revoked_all_the_same(
+    shared_gateway: Gateway,
+) -> None:
+    world = await make_world(shared_gateway, "pending", protected=True)
+
+    assert code_of(await world.owner.delete(world.image)) == "FORBIDDEN"
+    assert code_of(await world.owner.revoke(world.image, world.consumer.id)) == "ok"
+    await world.owner.update(world.image, protected=False)
+    assert (await world.owner.delete(world.image))["deletedImageId"] == world.image
+    assert code_of(await world.owner.delete(world.image)) == "NOT_FOUND"
+
+
+async def test_offers_and_answers_do_not_touch_the_image(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+    before = await world.other.get(operations.IMAGE, id=world.image)
+
+    await world.owner.offer(world.image, world.consumer.id)
+    await world.consumer.accept(world.image)
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    assert await world.other.get(operations.IMAGE, id=world.image) == before
+
+
+@pytest.mark.parametrize("image_id", ["", "nonsense", "nul \0", "123", "A" * 10_000, "٣"])
+async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, image_id: str) -> None:
+    caller = shared_gateway.tenant(fresh_id())
+
+    assert (await caller.get(operations.IMAGE, id=image_id))["image"] is None
+    assert (await caller.get(operations.NODE, id=image_id))["node"] is None
+    for payload in (await caller.update(image_id), await caller.delete(image_id), await caller.accept(image_id)):
+        assert code_of(payload) == "NOT_FOUND"

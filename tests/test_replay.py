@@ -1,0 +1,143 @@
+"""The log and the member table tell the same story, whatever is done and by whom."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.model import Change, Member
+from app.store import log
+from app.store.database import Store
+from app.store.snapshot import read_once
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, code_of, running, settings_for
+
+TENANTS = st.sampled_from(["1", "2", "3"])
+LISTS_OF_TENANTS = st.lists(st.sampled_from(["1", "2", "3", "4", "bad"]), min_size=1, max_size=4)
+ANSWERS = st.sampled_from(["accept", "reject", "defer"])
+VISIBILITIES = st.sampled_from(["PRIVATE", "SHARED", "COMMUNITY"])
+ROLES = st.sampled_from([("admin",), ("admin",), ("creator",), ("observer",), ("operator",)])
+
+
+class Sharing(RuleBasedStateMachine):
+    """Tenants act on images, their own and those of others, by right and by mistake."""
+
+    images = Bundle("images")
+    database_url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.running = running(settings_for(self.database_url, member_quota=2))
+        self.gateway: Gateway = self.runner.run(self.running.__aenter__())
+        self.start = self._head()
+
+    def teardown(self) -> None:
+        self.runner.run(self.running.__aexit__(None, None, None))
+        self.runner.close()
+
+    @initialize(target=images)
+    def a_first_image(self) -> str:
+        return self._run(self.gateway.tenant("1").register())
+
+    @rule(target=images, owner=TENANTS)
+    def register(self, owner: str) -> str:
+        return self._run(self.gateway.tenant(owner).register())
+
+    @rule(caller=TENANTS, roles=ROLES, image=images, to=LISTS_OF_TENANTS)
+    def offer(self, caller: str, roles: tuple[str, ...], image: str, to: list[str]) -> None:
+        before = self._head()
+        payload = self._run(self.gateway.tenant(caller, *roles).offer(image, *to))
+        assert self._head() == before + len(payload["members"])
+
+    @rule(caller=TENANTS, roles=ROLES, image=images, answer=ANSWERS)
+    def answer(self, caller: str, roles: tuple[str, ...], image: str, answer: str) -> None:
+        self._refused_or_told(getattr(self.gateway.tenant(caller, *roles), answer)(image))
+
+    @rule(caller=TENANTS, roles=ROLES, image=images, tenant=TENANTS)
+    def revoke(self, caller: str, roles: tuple[str, ...], image: str, tenant: str) -> None:
+        self._refused_or_told(self.gateway.tenant(caller, *roles).revoke(image, tenant))
+
+    @rule(caller=TENANTS, roles=ROLES, image=images, visibility=VISIBILITIES)
+    def change_visibility(self, caller: str, roles: tuple[str, ...], image: str, visibility: str) -> None:
+        before = self._head()
+        self._run(self.gateway.tenant(caller, *roles).update(image, visibility=visibility))
+        assert self._head() == before
+
+    @rule(caller=TENANTS, roles=ROLES, image=images)
+    def delete(self, caller: str, roles: tuple[str, ...], image: str) -> None:
+        members = {key for key in self._table() if key[0] == image}
+        before = self._head()
+        payload = self._run(self.gateway.tenant(caller, *roles).delete(image))
+        assert self._head() == before + (len(members) if code_of(payload) == "ok" else 0)
+
+    @invariant()
+    def folding_the_log_gives_the_member_table(self) -> None:
+        assert _folded(self._log()) == self._table()
+
+    @invariant()
+    def the_log_is_numbered_without_holes(self) -> None:
+        numbers = [change.seq for change in self._log()]
+        assert numbers == list(range(self.start + 1, self._head() + 1))
+
+    def _refused_or_told(self, action: Any) -> None:
+        before = self._head(), self._table()
+        payload = self._run(action)
+        told = self._head() - before[0]
+        assert told == (self._table() != before[1])
+        assert code_of(payload) == "ok" or told == 0
+
+    def _run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    def _store(self) -> Store:
+        return self.gateway.services.store
+
+    def _head(self) -> int:
+        return self._run(self.gateway.services.feed.head()).seq
+
+    def _log(self) -> list[Change]:
+        return self._run(read_once(self._store(), log.read_after, self.start, 10_000))
+
+    def _table(self) -> dict[tuple[str, str], tuple[str, str]]:
+        return self._run(read_once(self._store(), _member_rows, self._log_images()))
+
+    def _log_images(self) -> set[str]:
+        return {change.image_id for change in self._log()}
+
+
+async def _member_rows(conn: Any, image_ids: set[str]) -> dict[tuple[str, str], tuple[str, str]]:
+    columns = [col(getattr(Member, name)) for name in ("image_id", "tenant_id", "id", "status")]
+    rows = await conn.execute(select(*columns).where(col(Member.image_id).in_(image_ids)))
+    return {(row.image_id, row.tenant_id): (row.id, row.status) for row in rows}
+
+
+def _folded(changes: list[Change]) -> dict[tuple[str, str], tuple[str, str]]:
+    """The member table that the log tells of. Each step must begin where the one before it ended."""
+    table: dict[tuple[str, str], tuple[str, str]] = {}
+    for change in changes:
+        key = (change.image_id, change.tenant_id)
+        before = table.pop(key, None)
+        assert before == (None if change.previous_status is None else (change.member_id, change.previous_status))
+        if change.status is not None:
+            table[key] = (change.member_id, change.status)
+    return table
+
+
+@pytest.mark.parametrize("examples", [25])
+def test_the_log_replays_to_the_member_table_for_every_sequence_of_actions(databases: Databases, examples: int) -> None:
+    Sharing.database_url = databases.fresh()
+    run_state_machine_as_test(
+        Sharing,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )

@@ -1,0 +1,104 @@
+"""Roles inside a tenant, and the operator across tenants."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.harness import operations
+from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of
+from tests.harness.world import World, make_world
+
+Action = Callable[[Tenant, World], Awaitable[str]]
+
+
+async def register(caller: Tenant, world: World) -> str:
+    return code_of(await caller.do("registerImage", **IMAGE))
+
+
+async def offer(caller: Tenant, world: World) -> str:
+    return code_of(await caller.offer(world.image, world.stranger.id))
+
+
+async def change(caller: Tenant, world: World) -> str:
+    return code_of(await caller.update(world.image, name="renamed"))
+
+
+async def delete(caller: Tenant, world: World) -> str:
+    return code_of(await caller.delete(world.image))
+
+
+async def revoke(caller: Tenant, world: World) -> str:
+    return code_of(await caller.revoke(world.image, world.consumer.id))
+
+
+async def accept(caller: Tenant, world: World) -> str:
+    return code_of(await caller.accept(world.image))
+
+
+async def read(caller: Tenant, world: World) -> str:
+    return "ok" if (await caller.get(operations.IMAGE, id=world.image))["image"] else "null"
+
+
+OWNER = [
+    (register, "FORBIDDEN", "ok", "ok", "FORBIDDEN"),
+    (offer, "FORBIDDEN", "ok", "ok", "FORBIDDEN"),
+    (change, "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    (delete, "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    (revoke, "FORBIDDEN", "FORBIDDEN", "ok", "ok"),
+    (read, "ok", "ok", "ok", "ok"),
+]
+CONSUMER = [
+    (accept, "FORBIDDEN", "FORBIDDEN", "ok", "FORBIDDEN"),
+    (revoke, "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "ok"),
+    (change, "FORBIDDEN", "FORBIDDEN", "FORBIDDEN", "FORBIDDEN"),
+    (read, "ok", "ok", "ok", "ok"),
+]
+CASES = [
+    pytest.param(side, role, action, expected, id=f"{side}-{role}-{action.__name__}")
+    for side, rows in (("owner", OWNER), ("consumer", CONSUMER))
+    for action, *answers in rows
+    for role, expected in zip(("observer", "creator", "admin", "operator"), answers, strict=True)
+]
+
+
+@pytest.mark.parametrize(("side", "role", "action", "expected"), CASES)
+async def test_a_role_allows_inside_its_tenant_what_the_table_says(
+    shared_gateway: Gateway, side: str, role: str, action: Action, expected: str
+) -> None:
+    world = await make_world(shared_gateway, "pending")
+    caller = shared_gateway.tenant(world.caller(side).id, role)
+
+    assert await action(caller, world) == expected
+
+
+@pytest.mark.parametrize("action", [offer, accept, change, delete, revoke])
+async def test_a_weak_role_of_a_stranger_learns_no_more_than_a_strong_one(
+    shared_gateway: Gateway, action: Action
+) -> None:
+    world = await make_world(shared_gateway, "pending")
+    caller = shared_gateway.tenant(world.stranger.id, "observer")
+
+    assert await action(caller, world) == "NOT_FOUND"
+
+
+async def test_an_operator_makes_images_public_and_deactivates_them_and_changes_nothing_else(
+    shared_gateway: Gateway,
+) -> None:
+    world = await make_world(shared_gateway, "none")
+    operator = world.operator
+
+    assert code_of(await operator.update(world.image, status="DEACTIVATED")) == "ok"
+    assert code_of(await operator.update(world.image, status="ACTIVE")) == "ok"
+    assert code_of(await operator.update(world.image, visibility="PUBLIC")) == "ok"
+    for changes in ({"visibility": "PRIVATE"}, {"name": "x"}, {"status": "DEACTIVATED", "name": "x"}, {}):
+        assert code_of(await operator.update(world.image, **changes)) == "FORBIDDEN"
+
+
+async def test_an_operator_who_is_an_admin_too_acts_for_its_own_tenant(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+    both = shared_gateway.tenant(world.consumer.id, "admin", "operator")
+    owner_too = shared_gateway.tenant(world.owner.id, "admin", "operator")
+
+    assert await accept(both, world) == "ok"
+    assert await offer(both, world) == "FORBIDDEN"
+    assert await offer(owner_too, world) == "ok"

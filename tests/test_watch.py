@@ -1,0 +1,249 @@
+"""The watch: complete, in order, once, resumable; and each viewer hears of its own rows only."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, Tenant, WatchRefused, running, settings_for
+from tests.harness.world import make_world
+
+
+@pytest.fixture(scope="module")
+async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
+    """One for many watches, with bookmarks after a short silence, so that a test knows when all is told."""
+    async with running(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
+        yield gateway
+
+
+async def take(items: Any, number: int, kind: str = "MemberStatusChanged") -> list[Any]:
+    """The next items of one kind."""
+    taken: list[Any] = []
+    while len(taken) < number:
+        item = await anext(items)
+        taken += [item] if item["__typename"] == kind else []
+    return taken
+
+
+async def test_a_watch_without_a_cursor_says_at_once_from_where_it_is_live(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "pending")
+
+    async with world.consumer.watching() as items:
+        first = await anext(items)
+        await world.consumer.accept(world.image)
+        [second] = await take(items, 1)
+
+    assert (first["__typename"], second["status"]) == ("WatchBookmark", "ACCEPTED")
+    async with world.consumer.watching(after=first["cursor"]) as items:
+        assert await take(items, 1) == [second]
+
+
+async def test_a_watch_resumes_behind_any_of_its_cursors_without_loss_or_repetition(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "pending")
+    async with world.consumer.watching() as items:
+        await anext(items)
+        for _ in range(3):
+            await world.consumer.accept(world.image)
+            await world.consumer.reject(world.image)
+        whole = [_as_of_the_event(item) for item in await take(items, 6)]
+
+    for index, item in enumerate(whole):
+        await _expect(world.consumer, item["cursor"], whole[index + 1 :])
+
+
+async def test_a_watch_goes_back_further_than_the_memory_of_the_feed(run_gateway: Any) -> None:
+    async with run_gateway(feed_ring_size=2) as gateway:
+        world = await make_world(gateway, "pending")
+        async with world.consumer.watching() as items:
+            start = (await anext(items))["cursor"]
+        for _ in range(5):
+            await world.consumer.accept(world.image)
+            await world.consumer.reject(world.image)
+
+        async with world.consumer.watching(after=start) as items:
+            assert [item["status"] for item in await take(items, 10)] == ["ACCEPTED", "REJECTED"] * 5
+
+
+async def test_a_lost_hint_only_delays(run_gateway: Any) -> None:
+    async with run_gateway(poll_seconds=0.05) as gateway:
+        world = await make_world(gateway, "pending")
+        gateway.services.store._on_news = lambda: None
+        async with world.consumer.watching() as items:
+            await anext(items)
+            await world.consumer.accept(world.image)
+
+            assert [item["status"] for item in await take(items, 1)] == ["ACCEPTED"]
+
+
+async def test_silence_is_broken_by_bookmarks_that_move_with_the_log(run_gateway: Any) -> None:
+    async with run_gateway(bookmark_seconds=0.05) as gateway:
+        world = await make_world(gateway, "pending")
+        async with world.stranger.watching() as items:
+            first = await anext(items)
+            await world.consumer.accept(world.image)
+            bookmarks = await take(items, 3, "WatchBookmark")
+
+    assert first["cursor"] not in {item["cursor"] for item in bookmarks[1:]}
+
+
+async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "none")
+    callers = [world.owner, world.consumer, world.other, world.stranger, world.operator]
+    starts = [await _now(caller) for caller in callers]
+
+    await world.owner.offer(world.image, world.consumer.id)
+    await world.consumer.accept(world.image)
+    await world.other.reject(world.image)
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    consumers = [("OFFERED", "PENDING"), ("ANSWERED", "ACCEPTED"), ("REVOKED", None)]
+    others = [("ANSWERED", "REJECTED")]
+    everything = consumers[:2] + others + consumers[2:]
+    expected = [everything, consumers, others, [], everything]
+    for caller, start, steps in zip(callers, starts, expected, strict=True):
+        heard = await _heard_until_silence(caller, start)
+        assert [(item["kind"], item["status"]) for item in heard] == steps
+
+
+async def test_after_the_revocation_nothing_more_of_the_image_is_heard(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "accepted")
+    start = await _now(world.consumer)
+
+    await world.owner.revoke(world.image, world.consumer.id)
+    await world.other.reject(world.image)
+    await world.owner.delete(world.image)
+
+    [last] = await _heard_until_silence(world.consumer, start)
+    assert (last["kind"], last["previousStatus"], last["status"]) == ("REVOKED", "ACCEPTED", None)
+    assert (last["member"], last["actor"]) == (None, {"id": world.owner.id})
+
+
+async def test_an_operator_who_revokes_is_not_named(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "accepted")
+    start = await _now(world.consumer)
+
+    await world.operator.revoke(world.image, world.consumer.id)
+
+    [last] = await _heard_until_silence(world.consumer, start)
+    assert last["actor"] is None
+
+
+async def test_the_member_of_an_item_is_read_as_of_now(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "pending")
+    start = await _now(world.owner)
+    await world.consumer.accept(world.image)
+    await world.consumer.reject(world.image)
+
+    accepted, rejected = await _heard_until_silence(world.owner, start)
+
+    assert (accepted["status"], accepted["member"]["status"]) == ("ACCEPTED", "REJECTED")
+    assert rejected["member"]["status"] == "REJECTED"
+
+
+@pytest.mark.parametrize(
+    ("filter", "steps"),
+    [
+        ({"role": "PRODUCER"}, []),
+        ({"role": "CONSUMER"}, ["ACCEPTED", "REJECTED", None]),
+        ({"status": ["ACCEPTED"]}, ["ACCEPTED", "REJECTED"]),
+        ({"status": []}, []),
+        ({"imageId": "image"}, ["ACCEPTED", "REJECTED", None]),
+        ({"imageId": "00000000-0000-0000-0000-000000000000"}, []),
+        ({"imageId": "nonsense"}, []),
+        ({"imageId": "image", "role": "CONSUMER", "status": ["PENDING"]}, ["ACCEPTED"]),
+    ],
+)
+async def test_a_filter_narrows_the_watch(live_gateway: Gateway, filter: dict[str, Any], steps: list[Any]) -> None:
+    world = await make_world(live_gateway, "pending")
+    wanted = {**filter, **({"imageId": world.image} if filter.get("imageId") == "image" else {})}
+    start = await _now(world.consumer, filter=wanted)
+
+    await world.consumer.accept(world.image)
+    await world.consumer.reject(world.image)
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    heard = await _heard_until_silence(world.consumer, start, filter=wanted)
+    assert [item["status"] for item in heard] == steps
+
+
+async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "accepted")
+    unknown = "00000000-0000-4000-8000-000000000000"
+
+    for image in (world.image, unknown):
+        filter = {"imageId": image}
+        start = await _now(world.stranger, filter=filter)
+        await world.consumer.reject(world.image)
+        assert await _heard_until_silence(world.stranger, start, filter=filter) == []
+        await world.consumer.accept(world.image)
+
+
+async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "pending")
+    cursor = await _now(world.consumer)
+
+    await _refused(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
+    await _refused(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
+    await _expect(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda c: c[:-1], lambda c: "A" + c[1:], lambda c: "", lambda c: "é", lambda c: c * 2]
+)
+async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
+    world = await make_world(live_gateway, "none")
+
+    await _refused(world.owner, "CURSOR_INVALID", "", after=spoil(await _now(world.owner)))
+
+
+async def test_a_cursor_of_the_future_or_of_another_log_is_expired(run_gateway: Any) -> None:
+    async with run_gateway() as gateway:
+        feed, caller = gateway.services.feed, gateway.tenant("1")
+        other_log = type(feed.seal)((await feed.head())._replace(epoch="00" * 8))
+
+        for cursor in (feed.seal.close(10**6, caller.caller), other_log.close(0, caller.caller)):
+            await _refused(caller, "CURSOR_EXPIRED", "start anew", after=cursor)
+
+
+async def test_equal_positions_of_one_viewer_share_their_bytes(live_gateway: Gateway) -> None:
+    world = await make_world(live_gateway, "none")
+
+    assert await _now(world.owner) == await _now(world.owner) != await _now(world.other)
+
+
+async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:
+    await _refused(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")
+
+
+async def _now(caller: Tenant, **variables: Any) -> str:
+    async with caller.watching(**variables) as items:
+        return (await anext(items))["cursor"]
+
+
+async def _expect(caller: Tenant, after: str, expected: list[Any]) -> None:
+    heard = [_as_of_the_event(item) for item in await _heard_until_silence(caller, after)]
+    assert heard == expected
+
+
+async def _heard_until_silence(caller: Tenant, after: str, **variables: Any) -> list[Any]:
+    """Every change up to the bookmark that ends the first silence."""
+    heard: list[Any] = []
+    async with caller.watching(after=after, **variables) as items:
+        async for item in items:
+            if item["__typename"] == "WatchBookmark":
+                break
+            heard.append(item)
+    return heard
+
+
+async def _refused(caller: Tenant, code: str, said: str, **variables: Any) -> None:
+    with pytest.raises(WatchRefused) as refusal:
+        async with caller.watching(**variables) as items:
+            await anext(items)
+    assert refusal.value.code == code
+    assert said in str(refusal.value)
+
+
+def _as_of_the_event(item: Any) -> Any:
+    return {name: value for name, value in item.items() if name != "member"}
