@@ -25,7 +25,7 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
     store = Store(parse_url(settings.database_url), on_news=hint.give)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
-    endpoint = Endpoint(build_schema(), services, identities or SharedSecret(settings))
+    endpoint = Endpoint(build_schema(settings), services, identities or SharedSecret(settings))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:

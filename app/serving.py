@@ -1,10 +1,13 @@
 """Run the gateway: take the store, bring it up to date, listen, and end in good order."""
 
 import asyncio
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -25,6 +28,8 @@ MAX_FRAME_BYTES = 65_536
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
     app = create_app(settings)
+    # uvicorn stops in good order, and then raises the signal again for whoever handled it before.
+    signal.signal(signal.SIGTERM, _end)
     with ExitStack() as held:
         _hold_sqlite_file(settings, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
@@ -33,6 +38,10 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
             runner.run(_prepare(settings, with_demo))
             _announce(settings, listener, with_demo, say)
             runner.run(server.serve(sockets=[listener]))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -19,66 +19,87 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     database_url: str = Field(
-        "sqlite+aiosqlite:///gateway.db",
+        default="sqlite+aiosqlite:///gateway.db",
         description="SQLAlchemy URL of the store: `sqlite+aiosqlite:///FILE` or `postgresql+psycopg://...`.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port to listen on; 0 takes a free one.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8000, description="TCP port to listen on; 0 takes a free one."
+    )
     auth_secret: SecretStr | None = Field(
-        None,
+        default=None,
         description="Shared secret (HS256) that signs the bearer tokens, at least 32 bytes. "
         "Required, except with `serve --demo`.",
     )
-    auth_issuer: str = Field("image-gateway", description="Value that the `iss` claim of a token must have.")
+    auth_issuer: str = Field(default="image-gateway", description="Value that the `iss` claim of a token must have.")
     auth_audience: str = Field(
-        "image-gateway", description="Value that the `aud` claim of a token must have or contain."
+        default="image-gateway", description="Value that the `aud` claim of a token must have or contain."
     )
-    auth_tenant_claim: str = Field("tenant_id", description="Claim that holds the caller's tenant ID.")
+    auth_tenant_claim: str = Field(default="tenant_id", description="Claim that holds the caller's tenant ID.")
     auth_roles_claim: str = Field(
-        "roles",
+        default="roles",
         description="Claim that holds the caller's roles: a list, or one string of words. "
         "Known are `observer`, `creator`, `admin` and `operator`; others are ignored.",
     )
-    auth_subject_claim: str = Field("sub", description="Claim that names the user, for the logs only.")
+    auth_subject_claim: str = Field(default="sub", description="Claim that names the user, for the logs only.")
     auth_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = Field(
-        10, description="Clock difference in seconds that is forgiven when a token's times are checked."
+        default=10, description="Clock difference in seconds that is forgiven when a token's times are checked."
     )
     tenant_id_pattern: str = Field(
-        "[0-9]{1,20}",
+        default="[0-9]{1,20}",
         description="Regular expression that a whole tenant ID must match. "
         "One that could match the form of a UUID is refused, since node IDs would be ambiguous.",
     )
     member_quota: Annotated[int, Field(ge=-1)] = Field(
-        128,
+        default=128,
         description="Pending and accepted members that one image may have; -1 for no limit.",
     )
     max_body_bytes: Annotated[int, Field(ge=1_000)] = Field(
-        1_000_000, description="Largest HTTP request body in bytes; a larger one is answered with 413."
+        default=1_000_000, description="Largest HTTP request body in bytes; a larger one is answered with 413."
+    )
+    max_tokens: Annotated[int, Field(ge=200)] = Field(
+        default=3_000, description="Words and signs that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
+    )
+    max_depth: Annotated[int, Field(ge=1)] = Field(
+        default=16, description="How deep the fields of an operation may be nested, fragments unfolded."
+    )
+    max_aliases: Annotated[int, Field(ge=0)] = Field(
+        default=30, description="Aliases that an operation may use, fragments unfolded."
+    )
+    max_root_fields: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="Fields that an operation may have at its root: its queries or its mutations."
+    )
+    max_fields: Annotated[int, Field(ge=1)] = Field(
+        default=1_000, description="Fields that an operation may have in all, fragments unfolded."
+    )
+    max_cost: Annotated[int, Field(ge=1)] = Field(
+        default=30_000,
+        description="Cost that an operation may have: one for each field, times the sizes of the pages it stands in.",
     )
     max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
-        100, description="Operations that may be under way at once on one WebSocket."
+        default=100, description="Operations that may be under way at once on one WebSocket."
     )
     connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
-        10, description="Time in seconds that a WebSocket client has to send `connection_init`."
+        default=10, description="Time in seconds that a WebSocket client has to send `connection_init`."
     )
     bookmark_seconds: Annotated[float, Field(gt=0)] = Field(
-        15, description="Longest silence in seconds of a watch: then a bookmark tells how far it has read."
+        default=15, description="Longest silence in seconds of a watch: then a bookmark tells how far it has read."
     )
     poll_seconds: Annotated[float, Field(gt=0)] = Field(
-        0.5, description="Longest time in seconds until a committed change is noticed when its hint was lost."
+        default=0.5, description="Longest time in seconds until a committed change is noticed when its hint was lost."
     )
     feed_ring_size: Annotated[int, Field(ge=1)] = Field(
-        10_000,
+        default=10_000,
         description="Newest events that are kept in memory for the watches; older ones are read again.",
     )
     drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
-        10, description="Time in seconds that requests under way have to finish after SIGTERM."
+        default=10, description="Time in seconds that requests under way have to finish after SIGTERM."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severe log lines to write: `debug`, `info`, `warning` or `error`."
+        default="info", description="Least severe log lines to write: `debug`, `info`, `warning` or `error`."
     )
     log_format: Literal["json", "text"] = Field(
-        "text", description="Form of the log lines on standard error: `text` for people, `json` for machines."
+        default="text", description="Form of the log lines on standard error: `text` for people, `json` for machines."
     )
 
     @field_validator("auth_secret")

@@ -14,6 +14,15 @@ from tests.harness.server import Server, serving
 NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    return request.config.getoption("--rounds")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything that the tests need is installed, a skipped test is a test that did not run."""

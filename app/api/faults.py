@@ -5,12 +5,16 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from app.errors import ErrorCode, Problem, Refusal
 
 logger: Any = structlog.get_logger("faults")
 MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
+NO_OPERATION = "The document has no operation to run, or none with the name in operationName."
+_WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
 
 
 def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
@@ -24,16 +28,23 @@ def _published(error: GraphQLError, before_execution: bool, request_id: str) -> 
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         log_fault(error.original_error or error, request_id, error.path)
     else:
-        logger.info("problem", request_id=request_id, code=str(code), message=error.message)
-    message = MASKED if code is ErrorCode.INTERNAL_SERVER_ERROR else error.message
+        # GraphQL's own messages quote what the caller sent, and that is nobody else's to read.
+        ours = error.message if isinstance(_cause(error), (Problem, Refusal)) else None
+        logger.info("problem", request_id=request_id, code=str(code), path=error.path, message=ours)
     return GraphQLError(
-        message,
+        _message(error, code),
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,
         path=error.path,
         extensions={"code": str(code), "requestId": request_id},
     )
+
+
+def _message(error: GraphQLError, code: ErrorCode) -> str:
+    if code is ErrorCode.INTERNAL_SERVER_ERROR:
+        return MASKED
+    return NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
 
 
 def log_fault(error: Exception, request_id: str, path: list[str | int] | None = None) -> None:
@@ -51,6 +62,11 @@ def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:
         return ErrorCode.GRAPHQL_PARSE_FAILED
     if (code := (error.extensions or {}).get("code")) is not None:
         return ErrorCode(code)
+    if isinstance(original, _WITHOUT_OPERATION):
+        return ErrorCode.BAD_REQUEST
+    if before_execution and error.nodes and isinstance(original, ValueError):
+        # A literal that its type can't read, such as a number of thousands of digits.
+        return ErrorCode.GRAPHQL_VALIDATION_FAILED
     if original is not None:
         return ErrorCode.INTERNAL_SERVER_ERROR
     if error.path is None:

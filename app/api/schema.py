@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLField, OperationDefinitionNode
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
 
 from app.api import enums
+from app.api.documents import Documents, Prepare
 from app.api.images import ImageQueries
 from app.api.lookup import NodeQueries
 from app.api.members import MemberQueries
@@ -16,9 +16,7 @@ from app.api.mutations import Mutation
 from app.api.scalars import SCALARS
 from app.api.tenants import TenantQueries
 from app.api.watch import MemberStatusChanged, Subscription, WatchBookmark
-from app.errors import ErrorCode
-
-CACHED_DOCUMENTS = 1_000
+from app.settings import Settings
 
 
 @strawberry.type
@@ -26,39 +24,21 @@ class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries):
     pass
 
 
-class OneOperation(SchemaExtension):
-    """A document with several operations needs to be told which one to run."""
-
-    def on_validate(self) -> Any:
-        context = self.execution_context
-        document = context.graphql_document
-        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)] if document else []
-        # Strawberry keeps what the request gave in this field alone.
-        given = context._provided_operation_name  # pyright: ignore[reportPrivateUsage]
-        if len(operations) > 1 and given is None:
-            message = "The document has several operations. Say in operationName which one to run."
-            error = GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})
-            context.pre_execution_errors = [*(context.pre_execution_errors or ()), error]
-        yield
-
-
 class GatewaySchema(strawberry.Schema):
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 
 
-def build_schema() -> GatewaySchema:
+def build_schema(settings: Settings | None = None) -> GatewaySchema:
+    """The schema, with the limits of the settings on what may be asked of it."""
     _ = enums
+    documents = Documents(settings or Settings())
     schema = GatewaySchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=[MemberStatusChanged, WatchBookmark],
-        extensions=[
-            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
-            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
-            OneOperation,
-        ],
+        extensions=[lambda: Prepare(documents)],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)

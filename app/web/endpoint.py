@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import mimeparse
 import orjson
+import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,8 +15,10 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from app.api import faults
 from app.api.context import Context, Services
@@ -24,6 +27,7 @@ from app.errors import ErrorCode, Unauthenticated
 from app.web.identity import IdentityProvider, bearer
 from app.web.websocket import Connection, Socket, TransportHandler
 
+logger: Any = structlog.get_logger("http")
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
 
@@ -114,6 +118,29 @@ class Endpoint(GraphQL[Any, None]):
         finally:
             await kwargs["context"].close()
 
+    async def execute_single(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        sub_response: Response,
+        context: Any,
+        root_value: None,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        try:
+            return await self.schema.execute(
+                request_data.query,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                allowed_operation_types=_OPERATIONS[request.method],
+                operation_extensions=request_data.extensions,
+            )
+        except CannotGetOperationTypeError:
+            raise HTTPException(400, faults.NO_OPERATION) from None
+        except InvalidOperationTypeError as error:
+            raise HTTPException(400, _REFUSED_OPERATIONS[error.operation_type]) from None
+
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         errors = faults.published(result, request.state.request_id)
         response: dict[str, Any] = {}
@@ -138,6 +165,13 @@ class Endpoint(GraphQL[Any, None]):
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
+
+
+_OPERATIONS = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
+_REFUSED_OPERATIONS = {
+    OperationType.MUTATION: "Send mutations by POST.",
+    OperationType.SUBSCRIPTION: f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}.",
+}
 
 
 def _require_method(request: Request) -> None:
@@ -190,6 +224,7 @@ _PARAMETERS = (
 
 def _refusal(request: Request, status: int, code: ErrorCode, message: str) -> Response:
     """An error of the request itself, in the form of GraphQL's errors."""
+    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
     error = {"message": message, "extensions": {"code": code, "requestId": request.state.request_id}}
     media_type = getattr(request.state, "media_type", PLAIN_JSON)
     headers = {"content-type": f"{media_type}; charset=utf-8"}

@@ -1,0 +1,96 @@
+"""Documents on their way to execution: parsed once, measured, validated once."""
+
+from collections.abc import Generator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from app.api.limits import Limits, Measure, too_complex
+from app.errors import ErrorCode
+from app.settings import Settings
+
+CACHED = 1_000
+_RULES = (*specified_rules, OneOfInputValidationRule)
+
+
+class Documents:
+    """The documents that were seen lately, by their text."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._max_tokens = settings.max_tokens
+        self._limits = Limits.of(settings)
+        self.parsed = lru_cache(maxsize=CACHED)(self._parse)
+        self._validated = lru_cache(maxsize=CACHED)(_validate)
+
+    def errors(
+        self, schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
+    ) -> list[GraphQLError]:
+        """What keeps the document from being carried out. A too complex one is not even validated."""
+        operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+        if len(operations) > 1 and name is None:
+            message = "The document has several operations. Say in operationName which one to run."
+            return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
+        refusal = self._too_complex(schema, document, operations, variables)
+        return [refusal] if refusal else self._validated(schema, document)
+
+    def _parse(self, text: str) -> DocumentNode:
+        try:
+            return parse(text, max_tokens=self._max_tokens)
+        except GraphQLSyntaxError as error:
+            if "more than" in error.message and "tokens" in error.message:
+                raise too_complex(f"The document has more than {self._max_tokens} tokens.") from None
+            raise
+        except RecursionError:
+            raise too_complex("The document is nested too deeply.") from None
+
+    def _too_complex(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operations: list[OperationDefinitionNode],
+        variables: Mapping[str, Any],
+    ) -> GraphQLError | None:
+        measure = Measure(schema, document, variables)
+        try:
+            refusals = [self._limits.refusal(*measure.operation(operation)) for operation in operations]
+        except RecursionError:
+            return too_complex("The document is nested too deeply.")
+        return next((refusal for refusal in refusals if refusal), None)
+
+
+def _validate(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+    return validate(schema, document, _RULES)
+
+
+class Prepare(SchemaExtension):
+    """Puts the documents between Strawberry and its parser and validator."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def on_parse(self) -> Generator[None]:
+        context = self.execution_context
+        context.graphql_document = self._documents.parsed(context.query or "")
+        yield
+
+    def on_validate(self) -> Generator[None]:
+        context = self.execution_context
+        document = context.graphql_document
+        assert document is not None
+        # Strawberry keeps the name that the request gave, and the plain schema, in these fields alone.
+        name = context._provided_operation_name  # pyright: ignore[reportPrivateUsage]
+        schema = context.schema._schema  # pyright: ignore[reportPrivateUsage]
+        context.pre_execution_errors = self._documents.errors(schema, document, name, context.variables or {})
+        yield

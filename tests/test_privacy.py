@@ -1,0 +1,228 @@
+"""Privacy: no answer, count, event, ID or statement tells whether a tenant ID exists, or what others do."""
+
+import base64
+import json
+import re
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.harness import operations
+from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of
+from tests.harness.statements import statements
+from tests.harness.world import fresh_id, make_world
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+
+
+async def test_a_real_and_an_invented_consumer_are_twins_over_the_whole_life_of_an_offer(
+    shared_gateway: Gateway,
+) -> None:
+    real, invented = shared_gateway.tenant(fresh_id()), fresh_id()
+    await real.register()
+    owner = shared_gateway.tenant(fresh_id())
+
+    lives = [await _life(shared_gateway, owner, tenant_id) for tenant_id in (real.id, invented)]
+
+    assert lives[0] == lives[1]
+
+
+async def _life(gateway: Gateway, owner: Tenant, tenant_id: str) -> list[Any]:
+    """Everything that an owner can learn of a consumer that does not answer, and what the store was asked for it."""
+    image = await owner.register()
+    seen: list[Any] = []
+    async with owner.watching() as items:
+        await anext(items)
+        with statements(gateway) as sent:
+            seen.append(await owner.offer(image, tenant_id))
+            seen.append(await owner.offer(image, tenant_id))
+            seen.append(await owner.get(operations.IMAGE, id=image))
+            seen.append(await owner.get(operations.SENT_OFFERS, tenantId=tenant_id))
+            seen.append(await owner.get(operations.NODE, id=tenant_id))
+            seen.append(await owner.get(CONSUMER, id=image))
+            seen.append(await owner.get("query($t: ID!) { images(ownerId: $t) { totalCount } }", t=tenant_id))
+            seen.append(await owner.revoke(image, tenant_id))
+            seen.append(await owner.revoke(image, tenant_id))
+        seen += [await anext(items), await anext(items)]
+    return [_masked(seen, image, tenant_id), sent]
+
+
+CONSUMER = (
+    "query($id: ID!) { image(id: $id) { members { nodes { tenant { id images { totalCount nodes { id } } } } } } }"
+)
+
+
+def _masked(seen: Any, image: str, tenant_id: str) -> str:
+    text = json.dumps(seen).replace(image, "IMAGE").replace(f'"{tenant_id}"', '"TENANT"')
+    items = re.sub(r'"cursor": "[^"]+"', "CURSOR", text)
+    return TIME.sub("TIME", UUID.sub("ID", items))
+
+
+ENTRIES = {
+    "image": operations.IMAGE,
+    "node": operations.NODE,
+    "nodes": "query($id: ID!) { nodes(ids: [$id]) { id } }",
+    "offers": "query($id: ID!) { offers(imageId: $id, status: null) { totalCount nodes { id } } }",
+    "sentOffers": "query($id: ID!) { sentOffers(imageId: $id) { totalCount nodes { id } } }",
+}
+ACTS = {
+    "updateImage": {"id": "IMAGE", "name": "x"},
+    "deleteImage": {"id": "IMAGE"},
+    "offerImage": {"imageId": "IMAGE", "tenantIds": ["5"]},
+    "acceptOffer": {"imageId": "IMAGE"},
+    "rejectOffer": {"imageId": "IMAGE"},
+    "deferOffer": {"imageId": "IMAGE"},
+    "revokeMember": {"imageId": "IMAGE", "tenantId": "5"},
+}
+
+
+async def _unseen_images(gateway: Gateway) -> tuple[Tenant, dict[str, str]]:
+    """A tenant, and images that it may not know of, for every reason there is."""
+    revoked = await make_world(gateway, "revoked")
+    viewer = revoked.consumer
+    foreign, inert, deleted, full = [await make_world(gateway, "none") for _ in range(4)]
+    await inert.owner.offer(inert.image, viewer.id)
+    await inert.owner.update(inert.image, visibility="PRIVATE")
+    await deleted.owner.offer(deleted.image, viewer.id)
+    await deleted.owner.delete(deleted.image)
+    await full.owner.offer(full.image, *(fresh_id() for _ in range(5)))
+    private = await foreign.owner.register(visibility="PRIVATE")
+    return viewer, {
+        "unknown": str(uuid4()),
+        "revoked": revoked.image,
+        "foreign": foreign.image,
+        "private": private,
+        "inert": inert.image,
+        "deleted": deleted.image,
+        "full": full.image,
+        "member of another": foreign.consumer_row,
+    }
+
+
+async def test_images_that_may_not_be_known_of_are_alike_at_every_entry(shared_gateway: Gateway) -> None:
+    viewer, images = await _unseen_images(shared_gateway)
+
+    for name, query in ENTRIES.items():
+        answers = {why: await _asked(shared_gateway, viewer, query, {"id": id_}, id_) for why, id_ in images.items()}
+        assert len(set(answers.values())) == 1, (name, answers)
+    for name, input in ACTS.items():
+        answers = {
+            why: await _asked(shared_gateway, viewer, operations.MUTATIONS[name], _input(input, id_), id_)
+            for why, id_ in images.items()
+        }
+        assert len(set(answers.values())) == 1, (name, answers)
+        assert "NOT_FOUND" in next(iter(answers.values()))
+
+
+def _input(input: dict[str, Any], image: str) -> dict[str, Any]:
+    return {"input": {name: image if value == "IMAGE" else value for name, value in input.items()}}
+
+
+async def _asked(gateway: Gateway, viewer: Tenant, query: str, variables: dict[str, Any], id_: str) -> str:
+    """The answer with the ID masked, and the statements that it took."""
+    with statements(gateway) as sent:
+        answer = await viewer.ask(query, **variables)
+    return json.dumps([answer.data, answer.errors, sent]).replace(id_, "ID")
+
+
+async def test_format_comes_before_sight_and_sight_before_right_and_state(shared_gateway: Gateway) -> None:
+    viewer, images = await _unseen_images(shared_gateway)
+    weak = shared_gateway.tenant(viewer.id, "observer")
+
+    for image in images.values():
+        malformed = await viewer.offer(image, "not digits")
+        assert (code_of(malformed), malformed["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", "not digits")
+        assert code_of(await weak.offer(image, viewer.id)) == "NOT_FOUND"
+        assert code_of(await weak.do("registerImage", **{**IMAGE, "name": ""})) == "BAD_USER_INPUT"
+
+
+async def test_nobody_without_a_token_learns_even_whether_its_input_is_well_formed(shared_gateway: Gateway) -> None:
+    for query in ('{ images(first: -1, ownerId: "x") { totalCount } }', '{ offers(after: "zzz") { totalCount } }'):
+        assert (await shared_gateway.nobody.ask(query)).code == "UNAUTHENTICATED"
+
+
+async def test_a_consumer_sees_its_own_row_only_and_not_the_acts_of_others(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted")
+    queries = [
+        (operations.IMAGE, {"id": world.image}),
+        (operations.DEFAULT_IMAGES, {}),
+        (operations.OFFERS, {"status": None}),
+        (operations.NODE, {"id": world.image}),
+    ]
+    before = [await world.other.get(query, **variables) for query, variables in queries]
+
+    await world.consumer.reject(world.image)
+    await world.owner.revoke(world.image, world.consumer.id)
+    await world.owner.offer(world.image, fresh_id(), world.consumer.id)
+
+    assert [await world.other.get(query, **variables) for query, variables in queries] == before
+    assert before[0]["image"]["members"]["totalCount"] == 1
+
+
+async def test_a_tenant_is_a_node_to_itself_alone(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted")
+
+    assert (await world.owner.get(operations.NODE, id=world.owner.id))["node"]["id"] == world.owner.id
+    for viewer in (world.consumer, world.stranger, world.operator):
+        assert (await viewer.get(operations.NODE, id=world.owner.id))["node"] is None
+        assert (await viewer.get(operations.NODE, id=fresh_id()))["node"] is None
+
+
+async def test_ids_and_cursors_count_nothing_and_name_no_tenant(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted")
+    query = "{ offers(status: null) { edges { cursor node { id image { id } } } } images { edges { cursor } } }"
+
+    data = await world.consumer.get(query)
+    async with world.consumer.watching() as items:
+        sealed = (await anext(items))["cursor"]
+
+    for cursor in [edge["cursor"] for name in ("offers", "images") for edge in data[name]["edges"]]:
+        moment, id_ = base64.urlsafe_b64decode(cursor + "==").decode().split(" ")
+        assert re.fullmatch(r"[\d-]+T[\d:.]+\+00:00", moment)
+        assert UUID.fullmatch(id_)
+    seq = (await shared_gateway.services.feed.head()).seq
+    unsealed = base64.urlsafe_b64decode(sealed + "==")
+    for secret in (world.consumer.id.encode(), world.owner.id.encode(), seq.to_bytes(8, "big")):
+        assert secret not in unsealed
+
+
+async def test_the_cursors_of_neighbouring_positions_have_nothing_in_common(shared_gateway: Gateway) -> None:
+    viewer = shared_gateway.tenant("1").caller
+    assert viewer is not None
+    seal = shared_gateway.services.feed.seal
+
+    raw = [base64.urlsafe_b64decode(seal.close(seq, viewer) + "==") for seq in range(200)]
+
+    for one, next_one in pairwise(raw):
+        assert sum(a == b for a, b in zip(one, next_one, strict=True)) < 10
+
+
+async def test_the_cursor_of_one_viewers_list_shows_another_viewer_nothing_new(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted")
+    cursor = (await world.owner.get("{ images { edges { cursor } } }"))["images"]["edges"][0]["cursor"]
+
+    page = await world.stranger.get("query($c: String!) { images(before: $c) { nodes { id } } }", c=cursor)
+
+    assert world.image not in json.dumps(page)
+
+
+async def test_the_owner_learns_of_a_member_what_the_schema_lists_and_no_more(shared_gateway: Gateway) -> None:
+    fields = shared_gateway.schema._schema.type_map["Member"].fields  # type: ignore[attr-defined]
+    tenant = shared_gateway.schema._schema.type_map["Tenant"].fields  # type: ignore[attr-defined]
+
+    assert set(fields) == {"id", "tenant", "status", "createdAt", "updatedAt", "image"}
+    assert set(tenant) == {"id", "images"}
+
+
+async def test_failed_probes_are_kept_for_operators_and_readable_by_nobody(
+    shared_gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = await make_world(shared_gateway, "none")
+
+    await world.stranger.offer(world.image, "5")
+
+    logged = capsys.readouterr().out
+    assert all(fact in logged for fact in ("refused", "NOT_FOUND", world.stranger.id, world.image))
