@@ -19,6 +19,7 @@ from app.api.schema import build_schema
 from app.errors import BadUserInput, SetupError
 from app.model import Role
 from app.serving import serve as serve_until_stopped
+from app.serving import sqlite_file
 from app.settings import PREFIX, Settings
 from app.store import migrate as migrations
 from app.store.database import Store
@@ -26,6 +27,7 @@ from app.store.engine import parse_url
 from app.web.identity import SharedSecret
 
 DISTRIBUTION = "image-sharing-gateway"
+A_YEAR = 365 * 24 * 3600
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -77,7 +79,7 @@ def token(
     role: Annotated[
         list[Role] | None, typer.Option(help="Role of the caller; may be given more than once.", show_default="admin")
     ] = None,
-    ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1)] = 3600,
+    ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1, max=A_YEAR)] = 3600,
 ) -> None:
     """Print a token for development, and nothing else. It is signed with IMAGE_GATEWAY_AUTH_SECRET."""
     with _told_in_one_sentence():
@@ -104,6 +106,7 @@ def migrate(database: Database = None) -> None:
     with _told_in_one_sentence():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
+        sqlite_file(settings)
         revision = asyncio.run(upgrade(Store(parse_url(settings.database_url))))
         typer.echo(f"The store is at revision {revision}.")
 

@@ -31,7 +31,8 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
     # uvicorn stops in good order, and then raises the signal again for whoever handled it before.
     signal.signal(signal.SIGTERM, _end)
     with ExitStack() as held:
-        _hold_sqlite_file(settings, held)
+        if sqlite := sqlite_file(settings):
+            _hold(sqlite, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
         server = uvicorn.Server(_config(app, settings))
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
@@ -84,25 +85,39 @@ def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say:
     say("Stop with Ctrl-C.")
 
 
-def _hold_sqlite_file(settings: Settings, held: ExitStack) -> None:
-    """A second server would not hear of the first one's commits at once, nor share its one writer."""
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the embedded store, made if need be; None for another store.
+
+    It is tried here since a driver's thread that fails to open it may outlive the event loop, and complain.
+    """
     url = parse_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
-        return
+        return None
+    if (url.database or "").startswith("file:"):
+        raise SetupError("The database file must be given as a path, not as a URI: sqlite+aiosqlite:///gateway.db.")
     path = Path(url.database or "").absolute()
     if not path.parent.is_dir():
         raise SetupError(
             f"There is no folder {path.parent} for the database file. Make it, or choose another --database."
         )
     try:
-        held.enter_context(FileLock(f"{path}.lock", timeout=0))
+        path.open("ab").close()
+    except OSError as error:
+        raise SetupError(f"The database file {url.database} can't be opened: {error.strerror}.") from error
+    return path
+
+
+def _hold(sqlite: Path, held: ExitStack) -> None:
+    """A second server would not hear of the first one's commits at once, nor share its one writer."""
+    try:
+        held.enter_context(FileLock(f"{sqlite}.lock", timeout=0))
     except Timeout:
         raise SetupError(
-            f"Another gateway is serving from {url.database}. One SQLite file takes one server: stop the other one, "
+            f"Another gateway is serving from {sqlite}. One SQLite file takes one server: stop the other one, "
             "or use PostgreSQL."
         ) from None
     except OSError as error:
-        raise SetupError(f"The database file {url.database} can't be opened: {error.strerror}.") from error
+        raise SetupError(f"The lock file {sqlite}.lock can't be opened: {error.strerror}.") from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

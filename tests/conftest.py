@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> int:
-    return request.config.getoption("--rounds")
+    return int(request.config.getoption("--rounds") or 1)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""Races, on both engines and between gateways of their own: `pytest tests/test_races.py --rounds 1000` for the long run.
+"""Races, on both engines: `pytest tests/test_races.py --rounds 1000` for the long run.
 
 On PostgreSQL the rivals are two gateways on one database, as two workers are; on SQLite they share one.
 """

@@ -72,6 +72,17 @@ async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_
     await store.close()
 
 
+async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Databases) -> None:
+    store = Store(parse_url(databases.fresh()))
+    on_table = "" if store.url.get_backend_name() == "sqlite" else " ON event"
+    async with store.writing() as tx:
+        await tx.conn.execute(text(f"DROP TRIGGER number_event{on_table}"))
+
+    with pytest.raises(SetupError, match="number_event"):
+        await migrate.require_current(store)
+    await store.close()
+
+
 async def test_no_two_stores_share_their_epoch_or_their_key(databases: Databases) -> None:
     heads: list[Any] = []
     for _ in range(2):

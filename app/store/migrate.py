@@ -7,12 +7,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import SetupError
 from app.store.database import Store
 
+_NUMBERING = {
+    "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = 'number_event'",
+    "postgresql": "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass('event') AND tgname = 'number_event' "
+    "AND tgdeferrable AND tginitdeferred AND tgenabled IN ('O', 'A')",
+}
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -28,17 +33,23 @@ async def upgrade(store: Store) -> str:
 
 
 async def require_current(store: Store) -> None:
-    """Refuse a store that is older or newer than the code."""
+    """Refuse a store that is older or newer than the code, or whose log does not number itself."""
     try:
         async with store.reader.connect() as conn:
             present = await conn.run_sync(_present)
             await conn.run_sync(_refuse_a_newer_store)
+            numbers_itself = await conn.scalar(text(_NUMBERING[conn.dialect.name]))
     except (DBAPIError, OSError) as error:
         raise cannot_open(store, error) from error
     if present != _newest():
         raise SetupError(
             f"The store is at revision {present or 'none'} and this version needs {_newest()}. "
             "Run: image-gateway migrate"
+        )
+    if not numbers_itself:
+        raise SetupError(
+            "The trigger number_event is missing from the store, so its log would not be numbered. "
+            "Restore a backup that has it, or create it as migration 0001 does."
         )
 
 

@@ -74,7 +74,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_connection_init(self, message: Any) -> None:
         """Find out who is calling; a socket whose token does not count is closed with the code that fits."""
-        view, payload = cast(Any, self.view), message.get("payload") or {}
+        view, payload = cast(Any, self.view), cast(dict[str, Any], message.get("payload") or {})
         try:
             token = from_connection_params(payload)
             caller = None if token is None else view.identities.caller(token)
@@ -88,7 +88,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if caller is not None and self._expiry is None:
             leeway = timedelta(seconds=view.services.settings.auth_leeway_seconds)
             self._expiry = asyncio.create_task(self._close_at(caller.expires_at + leeway))
-        await super().handle_connection_init({**message, "payload": payload})
+        await super().handle_connection_init({"type": "connection_init", "payload": payload})
 
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection
