@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlmodel import (
     JSON,
@@ -19,8 +19,6 @@ from sqlmodel import (
     UniqueConstraint,
     UTCDateTime,
 )
-
-Row = TypeVar("Row")
 
 
 class MemberStatus(StrEnum):
@@ -252,41 +250,3 @@ class Change(NamedTuple):
     owner_id: str
     tenant_id: str
     actor_id: str
-
-
-class LogHead(NamedTuple):
-    """Where the log stands."""
-
-    seq: int
-    floor: int
-    epoch: str
-    key: bytes
-
-
-class Position(NamedTuple):
-    """A place in a list that is sorted by creation, newest first."""
-
-    created_at: datetime
-    id: str
-
-
-@dataclass(frozen=True)
-class PageRequest:
-    """A window on a list: `first` from its start or `last` from its end, between two positions."""
-
-    first: int | None = None
-    last: int | None = None
-    after: Position | None = None
-    before: Position | None = None
-
-    @property
-    def size(self) -> int:
-        return self.first if self.first is not None else self.last or 0
-
-
-class Page(NamedTuple, Generic[Row]):
-    """The rows of one window, newest first."""
-
-    rows: list[Row]
-    has_next: bool
-    has_previous: bool

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from app.model import Caller, Page, PageRequest, SeenImage, SeenMember
+from app.model import Caller, SeenImage, SeenMember
 from app.store import images, members
 from app.store.images import ImageFilter
 from app.store.members import MemberFilter
+from app.store.pages import Page, PageRequest
 from app.store.snapshot import Snapshot
 
 Found = TypeVar("Found")

@@ -9,7 +9,8 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from app.errors import BadUserInput, CursorInvalid
-from app.model import Page, PageRequest, Position, SeenImage, SeenMember
+from app.model import SeenImage, SeenMember
+from app.store.pages import Page, PageRequest, Position
 
 MAX_PAGE = 100
 DEFAULT_PAGE = 20

@@ -15,7 +15,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from app.errors import CursorExpired, CursorInvalid
-from app.model import Caller, LogHead
+from app.model import Caller
+from app.store.log import LogHead
 
 _VERSION = 1
 _PLAIN = struct.Struct(">B8sQ8s8s")

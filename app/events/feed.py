@@ -14,7 +14,7 @@ import structlog
 from app.errors import CursorExpired
 from app.events.cursor import Seal
 from app.events.hint import Hint
-from app.model import Caller, Change, LogHead
+from app.model import Caller, Change
 from app.store import log
 from app.store.database import Store
 from app.store.snapshot import read_once
@@ -61,7 +61,7 @@ class Feed:
             await self._tailer
         self._wake()
 
-    async def head(self) -> LogHead:
+    async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
 
     async def position_after(self, seq: int | None) -> int:

@@ -8,17 +8,9 @@ from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from app.model import (
-    Caller,
-    Image,
-    ImageStatus,
-    ImageVisibility,
-    MemberStatus,
-    Page,
-    PageRequest,
-    SeenImage,
-)
+from app.model import Caller, Image, ImageStatus, ImageVisibility, MemberStatus, SeenImage
 from app.store import pages, rights
+from app.store.pages import Page, PageRequest
 
 _KEY = pages.SortKey(col(Image.created_at), col(Image.id))
 _FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}

@@ -1,7 +1,7 @@
 """The log: one event for each change of a membership, in the transaction of the change, numbered as it commits."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,12 +13,20 @@ from app.model import (
     ChangeKind,
     Event,
     EventHead,
-    LogHead,
     MemberStatus,
     SeenImage,
     SeenMember,
 )
 from app.store.database import Transaction
+
+
+class LogHead(NamedTuple):
+    """Where the log stands."""
+
+    seq: int
+    floor: int
+    epoch: str
+    key: bytes
 
 
 async def append(

@@ -9,8 +9,9 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from app.model import Caller, Image, Member, MemberStatus, Page, PageRequest, SeenMember
+from app.model import Caller, Image, Member, MemberStatus, SeenMember
 from app.store import pages, rights
+from app.store.pages import Page, PageRequest
 
 _KEY = pages.SortKey(col(Member.created_at), col(Member.id))
 _COLUMNS: list[Any] = [col(getattr(Member, name)) for name in SeenMember._fields]

@@ -1,14 +1,43 @@
 """Keyset pagination: newest first, by (created_at, id), which never change, so inserts move no page."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.model import Page, PageRequest, Position
-
 Seen = TypeVar("Seen")
+
+
+class Position(NamedTuple):
+    """A place in a list that is sorted by creation, newest first."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """A window on a list: `first` from its start or `last` from its end, between two positions."""
+
+    first: int | None = None
+    last: int | None = None
+    after: Position | None = None
+    before: Position | None = None
+
+    @property
+    def size(self) -> int:
+        return self.first if self.first is not None else self.last or 0
+
+
+class Page(NamedTuple, Generic[Seen]):
+    """The rows of one window, newest first."""
+
+    rows: list[Seen]
+    has_next: bool
+    has_previous: bool
 
 
 class SortKey(NamedTuple):
