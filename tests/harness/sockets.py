@@ -1,0 +1,84 @@
+"""A WebSocket client that hides nothing of the protocol."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from tests.harness.server import Server
+
+PROTOCOL = "graphql-transport-ws"
+PATIENCE_SECONDS = 20
+
+
+class Peer:
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, message: object) -> None:
+        """Send a message as JSON; text and bytes as they are."""
+        raw = message if isinstance(message, (str, bytes)) else json.dumps(message)
+        await self.connection.send(raw)
+
+    async def hear(self) -> dict[str, Any]:
+        """The next message, which is text."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return json.loads(await self.connection.recv(decode=True))
+
+    async def init(self, token: str | None = None, key: str = "Authorization") -> None:
+        await self.send({"type": "connection_init", "payload": {} if token is None else {key: f"Bearer {token}"}})
+
+    async def subscribe(self, query: str, op: str = "1", **variables: Any) -> None:
+        await self.send({"type": "subscribe", "id": op, "payload": {"query": query, "variables": variables}})
+
+    async def run(self, query: str, op: str = "1", **variables: Any) -> list[dict[str, Any]]:
+        """Every message that answers one operation, to its end; nothing else is under way on the socket."""
+        await self.subscribe(query, op, **variables)
+        heard = [await self.hear()]
+        while heard[-1]["type"] == "next":
+            heard.append(await self.hear())
+        assert {message["id"] for message in heard} == {op}
+        return heard
+
+    async def item(self) -> Any:
+        """The next item of the only watch on this socket."""
+        message = await self.hear()
+        assert message["type"] == "next", message
+        assert "errors" not in message["payload"], message
+        return message["payload"]["data"]["watchOffers"]
+
+    async def is_alive(self) -> bool:
+        """Whether a plain query is still answered."""
+        heard = await self.run("{ __typename }", op="alive")
+        return [message["type"] for message in heard] == ["next", "complete"]
+
+    async def close_code(self) -> int | None:
+        """The code with which the server closes; what it says until then is passed over."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    await self.connection.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+
+
+@asynccontextmanager
+async def dialled(server: Server, protocols: Iterable[str] = (PROTOCOL,)) -> AsyncGenerator[Peer]:
+    """A socket on which nothing has been said yet."""
+    offered = [Subprotocol(protocol) for protocol in protocols] or None
+    async with connect(server.ws_url, subprotocols=offered, proxy=None) as connection:
+        yield Peer(connection)
+
+
+@asynccontextmanager
+async def connected(server: Server, token: str | None = None) -> AsyncGenerator[Peer]:
+    """A socket that the server has acknowledged."""
+    async with dialled(server) as peer:
+        await peer.init(token)
+        assert await peer.hear() == {"type": "connection_ack"}
+        yield peer

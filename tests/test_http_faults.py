@@ -1,0 +1,91 @@
+"""What goes wrong: faults are logged whole and told to nobody; refusals are told, and logged without their values."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.harness.server import Server, bearer, code_told, told
+from tests.harness.world import fresh_id
+
+SIZED = 'input: {name: "a", origin: IMPORT, sourceUrl: "https://images.example.org", sizeBytes: $secret}'
+
+
+def spoil(database: Path, image_id: str, status: str) -> None:
+    """Write what no version of the gateway could have written, behind the server's back."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        changed = connection.execute("UPDATE image SET status = ? WHERE id = ?", (status, image_id))
+        assert changed.rowcount == 1
+
+
+def test_a_fault_is_logged_whole_and_told_to_nobody(server: Server) -> None:
+    token = server.token(fresh_id())
+    image_id = server.register(token)
+    spoil(server.database, image_id, "MELTED")
+
+    answer = server.post("query($id: ID!) { image(id: $id) { status } }", token, id=image_id)
+    error = told(answer)
+
+    assert (answer.status_code, error["extensions"]["code"]) == (200, "INTERNAL_SERVER_ERROR")
+    assert "MELTED" not in answer.text
+    assert "Traceback" not in answer.text
+    logged = server.log_lines(answer.headers["x-request-id"])
+    assert '"level": "error"' in logged
+    assert "Traceback" in logged
+    assert "MELTED" in logged
+
+
+def test_a_fault_of_one_request_leaves_the_others_alone(server: Server) -> None:
+    token = server.token(fresh_id())
+    image_id = server.register(token)
+    spoil(server.database, image_id, "MELTED")
+    assert code_told(server.post("{ images { nodes { status } } }", token)) == "INTERNAL_SERVER_ERROR"
+    assert server.data("{ viewer { id } }", token)
+    assert server.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ("query($secret: Int!) { images(first: $secret) { totalCount } }", "BAD_USER_INPUT"),
+        (f"mutation($secret: ByteCount) {{ registerImage({SIZED}) {{ image {{ id }} }} }}", "BAD_USER_INPUT"),
+        ("query($secret: ID!) { image(id: $secret) { nope } }", "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+def test_a_refusal_is_logged_at_info_without_the_values(server: Server, document: str, code: str) -> None:
+    secret, token = uuid4().hex, server.token(fresh_id())
+    answer = server.post(document, token, secret=secret)
+    assert code_told(answer) == code
+    logged = server.log_lines(answer.headers["x-request-id"])
+    assert '"level": "info"' in logged
+    assert f'"code": "{code}"' in logged
+    assert secret not in server.log
+    assert token not in server.log
+
+
+def test_a_refused_token_is_logged_at_info_without_the_token(server: Server) -> None:
+    for token in (server.token(fresh_id(), ttl=-1), f"x{server.token(fresh_id())}", uuid4().hex):
+        refused = server.post("{ __typename }", token)
+        assert refused.status_code == 401
+        assert '"level": "info"' in server.log_lines(refused.headers["x-request-id"])
+        assert token not in server.log
+
+
+def test_ordinary_requests_leave_no_token_and_no_value_in_the_log(server: Server) -> None:
+    token, name = server.token(fresh_id()), uuid4().hex
+    server.register(token, name=name)
+    parameters = {
+        "query": "query($name: String) { __type(name: $name) { name } }",
+        "variables": f'{{"name": "{name}"}}',
+    }
+    server.client.get("/graphql", params=parameters, headers=bearer(token))
+    assert name not in server.log
+    assert token not in server.log
+
+
+def test_each_answer_has_a_request_id_of_its_own(server: Server) -> None:
+    ids = {server.post("{ __typename }").headers["x-request-id"] for _ in range(3)}
+    assert len(ids) == 3

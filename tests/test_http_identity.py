@@ -1,0 +1,94 @@
+"""Who is calling over HTTP, and how little there is for those who do not say."""
+
+from typing import Any
+
+import jwt
+import pytest
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    get_named_type,
+    is_required_argument,
+    is_required_input_field,
+)
+
+from app.api.schema import build_schema
+from tests.harness.server import Server, code_told
+from tests.harness.world import fresh_id
+
+SCHEMA = build_schema()._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
+ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}
+
+
+def call(field_name: str, root: GraphQLObjectType) -> str:
+    """The shortest valid call of a root field; each of them has fields to select."""
+    arguments = root.fields[field_name].args
+    needed = [f"{name}: {literal(arg.type)}" for name, arg in arguments.items() if is_required_argument(arg)]
+    given = f"({', '.join(needed)})" if needed else ""
+    return f"{field_name}{given} {{ __typename }}"
+
+
+def literal(type_: Any) -> str:
+    """A value that the type takes."""
+    named: object = get_named_type(type_)
+    if str(type_).startswith("["):
+        return "[]"
+    if isinstance(named, GraphQLEnumType):
+        return next(iter(named.values))
+    if isinstance(named, GraphQLInputObjectType):
+        needed = {name: field.type for name, field in named.fields.items() if is_required_input_field(field)}
+        return "{" + ", ".join(f"{name}: {literal(field)}" for name, field in needed.items()) + "}"
+    return '"1"'
+
+
+CALLS = [f"{kind} {{ {call(name, root)} }}" for kind, root in ROOTS.items() if root for name in root.fields]
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_without_a_token_no_root_field_answers(server: Server, operation: str) -> None:
+    refused = server.post(operation)
+    assert (refused.status_code, code_told(refused)) == (200, "UNAUTHENTICATED")
+    assert not any((refused.json()["data"] or {}).values())
+
+
+def test_without_a_token_the_schema_can_be_read(server: Server) -> None:
+    answer = server.post('{ __typename __schema { queryType { name } } __type(name: "Image") { name } }').json()
+    assert answer["data"] == {
+        "__typename": "Query",
+        "__schema": {"queryType": {"name": "Query"}},
+        "__type": {"name": "Image"},
+    }
+
+
+def test_without_a_token_a_bad_id_and_a_good_one_are_told_the_same(server: Server) -> None:
+    answers = [server.post("query($id: ID!) { image(id: $id) { id } }", id=id).json() for id in ("", "x", fresh_id())]
+    assert {answer["errors"][0]["message"] for answer in answers} == {answers[0]["errors"][0]["message"]}
+
+
+FORGED = jwt.encode({"tenant_id": "1", "roles": ["admin"], "exp": 9_999_999_999}, "another secret of 32 bytes or more")
+UNSIGNED = jwt.encode({"tenant_id": "1", "roles": ["admin"], "exp": 9_999_999_999}, "", "none")
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer x", "Basic eDp5", "x", f"Bearer {FORGED}", f"Bearer {UNSIGNED}"]
+)
+def test_a_token_that_does_not_count_is_refused_whole(server: Server, header: str) -> None:
+    refused = server.client.post("/graphql", json={"query": "{ __typename }"}, headers={"authorization": header})
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert code_told(refused) == "UNAUTHENTICATED"
+    assert "data" not in refused.json()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_expired_token_is_refused_with_the_advice_to_get_a_fresh_one(server: Server, method: str) -> None:
+    refused = getattr(server, method)("{ __typename }", server.token(fresh_id(), ttl=-1))
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert "fresh" in refused.json()["errors"][0]["message"]
+
+
+def test_the_scheme_of_the_token_is_read_in_any_case(server: Server) -> None:
+    tenant = fresh_id()
+    headers = {"authorization": f"bEARER {server.token(tenant)}"}
+    answer = server.client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=headers)
+    assert answer.json() == {"data": {"viewer": {"id": tenant}}}

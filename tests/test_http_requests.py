@@ -1,0 +1,133 @@
+"""GraphQL over HTTP: which requests are taken, and in which form they are answered."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.server import Server, code_told
+from tests.harness.world import fresh_id
+
+JSON, RESPONSE_JSON = "application/json", "application/graphql-response+json"
+REFUSED_DOCUMENTS = {
+    "GRAPHQL_PARSE_FAILED": "{ viewer {",
+    "GRAPHQL_VALIDATION_FAILED": "{ nobodyHasThisField }",
+    "BAD_USER_INPUT": "query($id: ID!) { node(id: $id) { id } }",
+}
+
+
+def test_a_query_is_answered_by_post_and_by_get(server: Server) -> None:
+    tenant = fresh_id()
+    token = server.token(tenant)
+    answers = [ask("{ viewer { id } }", token) for ask in (server.post, server.get)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json() for answer in answers] == [{"data": {"viewer": {"id": tenant}}}] * 2
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+def test_a_token_of_the_command_line_counts(server: Server) -> None:
+    tenant = fresh_id()
+    assert server.data("{ viewer { id } }", server.command_line_token(tenant)) == {"viewer": {"id": tenant}}
+
+
+def test_get_takes_variables_and_an_operation_name(server: Server) -> None:
+    document = "query A { __typename } query B($yes: Boolean!) { b: __typename @include(if: $yes) }"
+    parameters = {"query": document, "operationName": "B", "variables": '{"yes": true}'}
+    assert server.client.get("/graphql", params=parameters).json() == {"data": {"b": "Query"}}
+
+
+def test_a_mutation_by_get_is_refused_and_changes_nothing(server: Server) -> None:
+    token = server.token(fresh_id())
+    image_id = server.register(token)
+    document = f'mutation {{ deleteImage(input: {{id: "{image_id}"}}) {{ deletedImageId }} }}'
+    refused = server.get(document, token)
+    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert server.data("{ images { totalCount } }", token) == {"images": {"totalCount": 1}}
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_subscription_over_plain_http_is_sent_to_the_websocket(server: Server, method: str) -> None:
+    refused = getattr(server, method)("subscription { watchOffers { cursor } }", server.token(fresh_id()))
+    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert "WebSocket" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        ("*/*", JSON),
+        (JSON, JSON),
+        (RESPONSE_JSON, RESPONSE_JSON),
+        (f"{RESPONSE_JSON}, {JSON};q=0.9", RESPONSE_JSON),
+        (f"{RESPONSE_JSON};q=0.5, {JSON}", JSON),
+        ("application/*", JSON),
+        (f"text/html, {JSON}", JSON),
+    ],
+)
+def test_the_answer_is_of_the_type_that_the_client_likes_best(server: Server, accept: str, answered: str) -> None:
+    for ask in (server.post, server.get):
+        assert ask("{ __typename }", accept=accept).headers["content-type"] == f"{answered}; charset=utf-8"
+
+
+@pytest.mark.parametrize(("accept", "status"), [(JSON, 200), (RESPONSE_JSON, 400)])
+@pytest.mark.parametrize("code", REFUSED_DOCUMENTS)
+def test_a_refused_document_has_no_data_and_the_status_of_its_media_type(
+    server: Server, code: str, accept: str, status: int
+) -> None:
+    answer = server.post(REFUSED_DOCUMENTS[code], server.token(fresh_id()), accept)
+    assert (answer.status_code, code_told(answer)) == (status, code)
+    assert "data" not in answer.json()
+
+
+@pytest.mark.parametrize("accept", [JSON, RESPONSE_JSON])
+def test_a_refusal_inside_the_data_leaves_the_status_at_200(server: Server, accept: str) -> None:
+    answer = server.post("{ __typename image(id: 1) { id } }", accept=accept)
+    assert (answer.status_code, code_told(answer)) == (200, "UNAUTHENTICATED")
+    assert answer.json()["data"] == {"__typename": "Query", "image": None}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_other_methods_are_told_which_ones_there_are(server: Server, method: str) -> None:
+    refused = server.client.request(method, "/graphql")
+    assert (refused.status_code, refused.headers["allow"], code_told(refused)) == (405, "GET, POST", "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(("accept", "status"), [("text/html", 406), ("text/event-stream", 406), ("nonsense", 400)])
+def test_an_accept_header_that_can_not_be_met_is_refused(server: Server, accept: str, status: int) -> None:
+    refused = server.post("{ __typename }", accept=accept)
+    assert (refused.status_code, code_told(refused)) == (status, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_a_body_that_does_not_say_it_is_json_is_refused(server: Server, content_type: str) -> None:
+    body = json.dumps({"query": "{ __typename }"})
+    refused = server.client.post("/graphql", content=body, headers={"content-type": content_type})
+    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
+
+
+def test_a_body_that_announces_too_much_is_refused(server: Server) -> None:
+    refused = server.client.post("/graphql", content=b" " * 20_001, headers={"content-type": JSON})
+    assert (refused.status_code, code_told(refused)) == (413, "BAD_REQUEST")
+
+
+def test_a_body_that_turns_out_too_large_in_chunks_is_refused(server: Server) -> None:
+    chunks: Iterator[bytes] = (b" " * 5_000 for _ in range(5))
+    refused = server.client.post("/graphql", content=chunks, headers={"content-type": JSON})
+    assert (refused.status_code, code_told(refused)) == (413, "BAD_REQUEST")
+
+
+def test_a_body_of_exactly_the_allowed_size_is_taken(server: Server) -> None:
+    body = json.dumps({"query": "{ __typename }"}).encode().ljust(20_000)
+    assert server.client.post("/graphql", content=body, headers={"content-type": JSON}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_needs_no_token(server: Server, path: str) -> None:
+    answer = server.client.get(path)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_one_request_reads_what_another_wrote(server: Server) -> None:
+    token = server.token(fresh_id())
+    image_id = server.register(token)
+    assert server.data("{ images { nodes { id } } }", token) == {"images": {"nodes": [{"id": image_id}]}}

@@ -1,0 +1,92 @@
+"""What others wrote: the audits of GraphQL over HTTP, and graphql-ws, the client that front ends use."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.server import Server
+from tests.harness.world import fresh_id
+
+FOLDER = Path(__file__).parent / "node"
+INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
+PATIENCE_SECONDS = 300
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_in_folder(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+
+def is_installed() -> bool:
+    """Whether the packages are there in the very versions that are asked for."""
+    wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    manifests = {name: FOLDER / "node_modules" / name / "package.json" for name in wanted}
+    return all(
+        manifest.exists() and json.loads(manifest.read_text())["version"] == wanted[name]
+        for name, manifest in manifests.items()
+    )
+
+
+@pytest.fixture(scope="module")
+def node() -> Run:
+    """Run a script of the folder with Node; skips where Node or its packages can't be had."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    if not is_installed():
+        installed = run_in_folder(*INSTALL)
+        if installed.returncode:
+            pytest.skip(f"npm install failed: {installed.stderr.strip()[-300:]}")
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_in_folder("node", script, *arguments)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def heard(node: Run, server: Server) -> Any:
+    """What both sides of a handshake heard, as handshake.mjs prints it."""
+    producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
+    ended = node("handshake.mjs", json.dumps({"url": server.ws_url, "producer": producer, "consumer": consumer}))
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def steps(items: list[dict[str, Any]]) -> list[tuple[str, str | None, str | None]]:
+    return [(item["kind"], item["previousStatus"], item["status"]) for item in items]
+
+
+def test_every_audit_of_graphql_over_http_passes(node: Run, server: Server) -> None:
+    ended = node("audit.mjs", server.url)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout == "61 of 61 audits passed\n"
+
+
+@pytest.mark.parametrize("side", ["producer", "consumer"])
+def test_with_graphql_ws_each_side_of_a_handshake_hears_both_changes_in_order(heard: Any, side: str) -> None:
+    assert steps(heard[side]) == [("OFFERED", None, "PENDING"), ("ANSWERED", "PENDING", "ACCEPTED")]
+    assert {item["imageId"] for item in heard[side]} == {heard["imageId"]}
+
+
+def test_with_graphql_ws_a_query_reads_what_a_mutation_changed(heard: Any) -> None:
+    assert heard["accepted"] == [heard["imageId"]]
+
+
+def test_with_graphql_ws_a_client_whose_socket_was_cut_goes_on_behind_its_cursor(heard: Any) -> None:
+    assert steps(heard["resumed"]) == [
+        ("ANSWERED", "ACCEPTED", "REJECTED"),
+        ("ANSWERED", "REJECTED", "ACCEPTED"),
+        ("ANSWERED", "ACCEPTED", "REJECTED"),
+    ]
+
+
+def test_with_graphql_ws_no_change_is_heard_twice(heard: Any) -> None:
+    cursors = [item["cursor"] for item in heard["consumer"] + heard["resumed"]]
+    assert len(set(cursors)) == len(cursors) == 5

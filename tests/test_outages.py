@@ -1,0 +1,48 @@
+"""A store that fails while the server runs: clients are told to try again, and the operators why."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing
+
+import pytest
+
+from tests.harness.operations import WATCH
+from tests.harness.server import Server, code_told, serving, told
+from tests.harness.sockets import connected
+from tests.harness.world import fresh_id
+
+IMAGES = "{ images { nodes { id } } }"
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """A server whose tables were taken away while it ran."""
+    with serving(tmp_path_factory.mktemp("broken")) as server:
+        assert server.data(IMAGES, server.token(fresh_id())) == {"images": {"nodes": []}}
+        with closing(sqlite3.connect(server.database)) as connection, connection:
+            for table in ("image", "event", "event_head"):
+                connection.execute(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
+        yield server
+
+
+def test_a_request_is_told_that_the_store_is_unavailable_and_not_why(broken: Server) -> None:
+    answer = broken.post(IMAGES, broken.token(fresh_id()))
+    assert (answer.status_code, code_told(answer)) == (200, "UNAVAILABLE")
+    assert "image" not in told(answer)["message"]
+
+
+def test_the_operators_are_told_why(broken: Server) -> None:
+    broken.post(IMAGES, broken.token(fresh_id()))
+    assert "no such table: image" in broken.log
+
+
+async def test_a_watch_that_can_not_start_closes_the_socket_with_1013_and_clients_come_again(broken: Server) -> None:
+    async with connected(broken, broken.token(fresh_id())) as peer:
+        await peer.subscribe(WATCH)
+        assert await peer.close_code() == 1013
+
+
+def test_the_server_lives_on_but_is_not_ready(broken: Server) -> None:
+    assert broken.client.get("/livez").status_code == 200
+    answer = broken.client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")

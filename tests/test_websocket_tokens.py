@@ -1,0 +1,78 @@
+"""Who is calling over WebSocket: the token comes with the introduction and ends the socket when it expires."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness.operations import WATCH
+from tests.harness.server import Server
+from tests.harness.sockets import connected, dialled
+from tests.harness.world import fresh_id
+
+VIEWER = "{ viewer { id } }"
+
+
+@pytest.mark.parametrize("key", ["Authorization", "authorization", "AUTHORIZATION"])
+async def test_the_key_of_the_token_is_read_in_any_case(server: Server, key: str) -> None:
+    tenant = fresh_id()
+    async with dialled(server) as peer:
+        await peer.init(server.token(tenant), key)
+        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
+
+
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic eDp5", "x", 7, {"token": "x"}, ["Bearer x"]])
+async def test_a_token_that_will_never_do_closes_the_socket_with_4401(server: Server, value: object) -> None:
+    async with dialled(server) as peer:
+        await peer.send({"type": "connection_init", "payload": {"Authorization": value}})
+        assert await peer.close_code() == 4401
+
+
+async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> None:
+    async with dialled(server) as peer:
+        await peer.init(server.token(fresh_id(), ttl=-1))
+        assert await peer.close_code() == 4403
+
+
+async def test_a_token_that_expires_closes_the_socket_with_4403_and_a_fresh_one_goes_on_there(server: Server) -> None:
+    tenant = fresh_id()
+    async with connected(server, server.token(tenant, ttl=3)) as peer:
+        await peer.subscribe(WATCH)
+        cursor = (await peer.item())["cursor"]
+        assert await peer.close_code() == 4403
+    image_id = server.register(server.token(tenant))
+    server.do("offerImage", server.token(tenant), imageId=image_id, tenantIds=[fresh_id()])
+    async with connected(server, server.token(tenant)) as peer:
+        await peer.subscribe(WATCH, after=cursor)
+        assert (await peer.item())["imageId"] == image_id
+
+
+@pytest.mark.parametrize("variables", [{}, {"after": "made up"}, {"filter": {"imageId": "made up"}}])
+async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: Server, variables: Any) -> None:
+    async with connected(server) as peer:
+        (message,) = await peer.run(WATCH, **variables)
+        assert message["type"] == "error"
+        assert [error["extensions"]["code"] for error in message["payload"]] == ["UNAUTHENTICATED"]
+        assert await peer.is_alive()
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"Authorization": None}, {"token": "x"}])
+async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(server: Server, payload: Any) -> None:
+    async with dialled(server) as peer:
+        await peer.send({"type": "connection_init", "payload": payload})
+        assert (await peer.hear())["type"] == "connection_ack"
+        answer, end = await peer.run(VIEWER)
+        assert [error["extensions"]["code"] for error in answer["payload"]["errors"]] == ["UNAUTHENTICATED"]
+        assert end["type"] == "complete"
+
+
+async def test_no_token_of_a_socket_lands_in_the_log(server: Server) -> None:
+    bad = [server.token(fresh_id(), ttl=-1), "x" + server.token(fresh_id())]
+    for token in bad:
+        async with dialled(server) as peer:
+            await peer.init(token)
+            await peer.close_code()
+    good = server.token(fresh_id())
+    async with connected(server, good) as peer:
+        await peer.run("{")
+    assert not any(token in server.log for token in (*bad, good))
