@@ -15,13 +15,14 @@ from app.store import log
 from app.store.database import Store
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, code_of, running, settings_for
+from tests.harness.gateway import Gateway, Tenant, code_of, running, settings_for
 
 TENANTS = st.sampled_from(["1", "2", "3"])
+OWNERS = st.sampled_from(["the owner", "the owner", "the owner", "1", "2", "3"])
 LISTS_OF_TENANTS = st.lists(st.sampled_from(["1", "2", "3", "4", "bad"]), min_size=1, max_size=4)
 ANSWERS = st.sampled_from(["accept", "reject", "defer"])
 VISIBILITIES = st.sampled_from(["PRIVATE", "SHARED", "COMMUNITY"])
-ROLES = st.sampled_from([("admin",), ("admin",), ("creator",), ("observer",), ("operator",)])
+ROLES = st.sampled_from([("admin",), ("admin",), ("admin",), ("creator",), ("observer",), ("operator",)])
 
 
 class Sharing(RuleBasedStateMachine):
@@ -36,6 +37,7 @@ class Sharing(RuleBasedStateMachine):
         self.running = running(settings_for(self.database_url, member_quota=2))
         self.gateway: Gateway = self.runner.run(self.running.__aenter__())
         self.start = self._head()
+        self.owners: dict[str, str] = {}
 
     def teardown(self) -> None:
         self.runner.run(self.running.__aexit__(None, None, None))
@@ -43,37 +45,39 @@ class Sharing(RuleBasedStateMachine):
 
     @initialize(target=images)
     def a_first_image(self) -> str:
-        return self._run(self.gateway.tenant("1").register())
+        image = self._new_image("1")
+        self._run(self.gateway.tenant("1").offer(image, "2", "3"))
+        return image
 
     @rule(target=images, owner=TENANTS)
     def register(self, owner: str) -> str:
-        return self._run(self.gateway.tenant(owner).register())
+        return self._new_image(owner)
 
-    @rule(caller=TENANTS, roles=ROLES, image=images, to=LISTS_OF_TENANTS)
+    @rule(caller=OWNERS, roles=ROLES, image=images, to=LISTS_OF_TENANTS)
     def offer(self, caller: str, roles: tuple[str, ...], image: str, to: list[str]) -> None:
         before = self._head()
-        payload = self._run(self.gateway.tenant(caller, *roles).offer(image, *to))
+        payload = self._run(self._caller(caller, roles, image).offer(image, *to))
         assert self._head() == before + len(payload["members"])
 
     @rule(caller=TENANTS, roles=ROLES, image=images, answer=ANSWERS)
     def answer(self, caller: str, roles: tuple[str, ...], image: str, answer: str) -> None:
         self._refused_or_told(getattr(self.gateway.tenant(caller, *roles), answer)(image))
 
-    @rule(caller=TENANTS, roles=ROLES, image=images, tenant=TENANTS)
+    @rule(caller=OWNERS, roles=ROLES, image=images, tenant=TENANTS)
     def revoke(self, caller: str, roles: tuple[str, ...], image: str, tenant: str) -> None:
-        self._refused_or_told(self.gateway.tenant(caller, *roles).revoke(image, tenant))
+        self._refused_or_told(self._caller(caller, roles, image).revoke(image, tenant))
 
-    @rule(caller=TENANTS, roles=ROLES, image=images, visibility=VISIBILITIES)
+    @rule(caller=OWNERS, roles=ROLES, image=images, visibility=VISIBILITIES)
     def change_visibility(self, caller: str, roles: tuple[str, ...], image: str, visibility: str) -> None:
         before = self._head()
-        self._run(self.gateway.tenant(caller, *roles).update(image, visibility=visibility))
+        self._run(self._caller(caller, roles, image).update(image, visibility=visibility))
         assert self._head() == before
 
-    @rule(caller=TENANTS, roles=ROLES, image=images)
+    @rule(caller=OWNERS, roles=ROLES, image=images)
     def delete(self, caller: str, roles: tuple[str, ...], image: str) -> None:
         members = {key for key in self._table() if key[0] == image}
         before = self._head()
-        payload = self._run(self.gateway.tenant(caller, *roles).delete(image))
+        payload = self._run(self._caller(caller, roles, image).delete(image))
         assert self._head() == before + (len(members) if code_of(payload) == "ok" else 0)
 
     @invariant()
@@ -84,6 +88,14 @@ class Sharing(RuleBasedStateMachine):
     def the_log_is_numbered_without_holes(self) -> None:
         numbers = [change.seq for change in self._log()]
         assert numbers == list(range(self.start + 1, self._head() + 1))
+
+    def _new_image(self, owner: str) -> str:
+        image = self._run(self.gateway.tenant(owner).register())
+        self.owners[image] = owner
+        return image
+
+    def _caller(self, who: str, roles: tuple[str, ...], image: str) -> Tenant:
+        return self.gateway.tenant(self.owners[image] if who == "the owner" else who, *roles)
 
     def _refused_or_told(self, action: Any) -> None:
         before = self._head(), self._table()

@@ -1,5 +1,6 @@
 """The gateway in this process: the real schema, rules, store and feed, asked without a transport between."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from app.model import Caller, Role
 from app.settings import Settings
 from tests.harness import operations
 
+PATIENCE_SECONDS = 20
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
 
@@ -128,11 +130,17 @@ class Tenant:
 
 async def _items(results: Any) -> AsyncGenerator[Any]:
     async with aclosing(results):
-        async for result in results:
+        while (result := await _within_patience(results)) is not None:
             errors = faults.formatted(faults.published(result, "test"))
             if errors:
                 raise WatchRefused(errors[0]["extensions"]["code"], errors[0]["message"])
             yield result.data["watchOffers"]
+
+
+async def _within_patience(results: Any) -> Any:
+    """The next result, or None at the end. One that does not come fails the test instead of holding it up."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await anext(results, None)
 
 
 class WatchRefused(Exception):

@@ -1,0 +1,72 @@
+"""Several server processes on one PostgreSQL, and what a server leaves behind when its clients go."""
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+import websockets
+
+from app.main import create_app
+from app.model import Role
+from app.web.identity import SharedSecret
+from tests.harness.databases import Databases, PostgresDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.operations import WATCH
+from tests.harness.server import serving
+from tests.harness.sockets import connected
+
+
+async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
+    postgres_databases: PostgresDatabases, tmp_path: Path
+) -> None:
+    url = postgres_databases.fresh()
+    first_folder, second_folder = tmp_path / "first", tmp_path / "second"
+    first_folder.mkdir()
+    second_folder.mkdir()
+    with serving(first_folder, database_url=url) as first, serving(second_folder, database_url=url) as second:
+        owner, consumer = first.token("1"), first.token("2")
+        async with connected(first, consumer) as here, connected(second, consumer) as there:
+            for peer in (here, there):
+                await peer.subscribe(WATCH)
+                await peer.item()
+            image = first.register(owner)
+            first.do("offerImage", owner, imageId=image, tenantIds=["2"])
+            second.do("acceptOffer", consumer, imageId=image)
+            first.do("revokeMember", owner, imageId=image, tenantId="2")
+            heard = [[await peer.item() for _ in range(3)] for peer in (here, there)]
+
+    assert [item["kind"] for item in heard[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
+    assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
+
+
+async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
+    settings = settings_for(databases.fresh())
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, ws="websockets-sansio", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0)
+    before = len(asyncio.all_tasks())
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    token = SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
+    await asyncio.gather(*(_open_and_vanish(port, token) for _ in range(30)))
+
+    async with asyncio.timeout(20):
+        while len(asyncio.all_tasks()) > before:
+            await asyncio.sleep(0)
+    server.should_exit = True
+    await serving
+
+
+async def _open_and_vanish(port: int, token: str) -> None:
+    """Begin 20 operations, ten watches among them, and cut the line without a word."""
+    url = f"ws://127.0.0.1:{port}/graphql"
+    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]) as socket:
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+        for number in range(20):
+            query = WATCH if number % 2 else "{ images { totalCount } }"
+            await socket.send(json.dumps({"type": "subscribe", "id": str(number), "payload": {"query": query}}))
+        await socket.recv()
+        socket.transport.abort()
