@@ -15,7 +15,21 @@ NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=["sqlite", "postgres"], help="Run on one engine only; on both by default.")
     parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working."""
+    wanted = config.getoption("--engine")
+    left_out = [item for item in items if wanted and _engine_of(item) not in (None, wanted)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _engine_of(item: pytest.Item) -> str | None:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("databases")
 
 
 @pytest.fixture
