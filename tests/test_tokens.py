@@ -49,6 +49,7 @@ NEVER = {
     "no issuer": lambda: token(without="iss"),
     "no expiry": lambda: token(without="exp"),
     "an expiry that is a word": lambda: _raw({"exp": "tomorrow"}),
+    "an expiry that is no number": lambda: _raw({"exp": float("inf")}),
     "not valid yet": lambda: token(nbf=int(time.time()) + 600),
     "issued in the future": lambda: token(iat=int(time.time()) + 600),
     "too long": lambda: token(padding="a" * 9_000),
@@ -67,6 +68,7 @@ NEVER = {
 }
 COUNTING = {
     "as it should be": lambda: token(),
+    "an expiry beyond the calendar": lambda: token(exp=10**15),
     "roles in one string": lambda: token(roles="member admin"),
     "an unknown role beside a known one": lambda: token(roles=["emperor", "admin", 7]),
     "an audience among others": lambda: token(aud=["other", AUDIENCE]),

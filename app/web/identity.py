@@ -15,6 +15,7 @@ from app.sharing import formats
 ALGORITHM = "HS256"
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
+END_OF_TIME = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
 
 
 class IdentityProvider(Protocol):
@@ -74,7 +75,7 @@ class SharedSecret:
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired("The token has expired. Get a fresh one.") from None
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, OverflowError) as error:
             raise Unauthenticated(f"The token does not count: {error}.") from None
         return self._caller(claims)
 
@@ -89,7 +90,7 @@ class SharedSecret:
         if not roles:
             raise Unauthenticated(f"The token has no known role in {settings.auth_roles_claim!r}.")
         subject = claims.get(settings.auth_subject_claim)
-        expires_at = datetime.fromtimestamp(int(claims["exp"]), UTC)
+        expires_at = datetime.fromtimestamp(min(int(claims["exp"]), END_OF_TIME), UTC)
         return Caller(str(tenant_id), roles, expires_at, None if subject is None else str(subject))
 
 
