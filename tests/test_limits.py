@@ -48,6 +48,14 @@ def test_an_operation_over_a_limit_is_refused_with_the_limit_and_the_measure(
     assert f"is {measured}, and the limit is {measured - 1}." in over_it[0].message
 
 
+def test_a_bomb_with_three_times_the_levels_takes_about_three_times_as_long_and_not_a_thousand() -> None:
+    settings = Settings.load()
+
+    ratio = _seconds(settings, bomb(18)) / _seconds(settings, bomb(6))
+
+    assert ratio < 60, "a measure that unfolds the fragments takes 2^12 times as long"
+
+
 async def test_a_document_of_too_many_tokens_is_refused_before_it_is_parsed(gateway: Gateway) -> None:
     answer = await gateway.tenant("1").ask("{ viewer { " + "id " * 3_000 + "} }")
 
@@ -58,14 +66,6 @@ async def test_a_document_of_too_many_tokens_is_refused_before_it_is_parsed(gate
 @pytest.mark.parametrize("levels", [20, 60, 200])
 async def test_a_nested_fragment_bomb_is_refused(gateway: Gateway, levels: int) -> None:
     assert (await gateway.tenant("1").ask(bomb(levels))).code == "QUERY_TOO_COMPLEX"
-
-
-def test_a_bomb_with_four_times_the_levels_takes_about_four_times_as_long_and_not_a_trillion() -> None:
-    settings = Settings(max_tokens=100_000)
-
-    ratio = _seconds(settings, bomb(80)) / _seconds(settings, bomb(20))
-
-    assert ratio < 40, "a measure that unfolds the fragments would take 2^60 times as long"
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ async def _walk_forwards(shelf: Shelf, name: str, size: int, inserts: list[int] 
     while True:
         page = await shelf.page(name, **window)
         met += _ids(page)
+        assert len(met) == len(set(met)), "a row is met twice"
         assert page["pageInfo"]["hasPreviousPage"] == ("after" in window)
         if not page["pageInfo"]["hasNextPage"]:
             return met
@@ -123,6 +124,7 @@ async def _walk_backwards(shelf: Shelf, name: str, size: int, inserts: list[int]
     while True:
         page = await shelf.page(name, **window)
         met = _ids(page) + met
+        assert len(met) == len(set(met)), "a row is met twice"
         assert page["pageInfo"]["hasNextPage"] == ("before" in window)
         if not page["pageInfo"]["hasPreviousPage"]:
             return met
