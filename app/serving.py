@@ -93,8 +93,6 @@ def sqlite_file(settings: Settings) -> Path | None:
     url = parse_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
         return None
-    if (url.database or "").startswith("file:"):
-        raise SetupError("The database file must be given as a path, not as a URI: sqlite+aiosqlite:///gateway.db.")
     path = Path(url.database or "").absolute()
     if not path.parent.is_dir():
         raise SetupError(

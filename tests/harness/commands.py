@@ -1,0 +1,101 @@
+"""The command line as operators use it: processes of their own, which see only the settings that a test gives."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from app.settings import PREFIX
+from tests.harness.gateway import SECRET
+
+PATIENCE_SECONDS = 60
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """The environment of this process with none but these settings in it; those that are None stay unset."""
+    bare = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    given = {"auth_secret": SECRET, **settings}
+    return bare | {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
+
+
+def run(folder: Path, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `image-gateway` with these arguments in the folder, to its end."""
+    command = [sys.executable, "-m", "app", *arguments]
+    surroundings = environment(**settings)
+    return subprocess.run(
+        command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+
+
+def printed(folder: Path, *arguments: str, **settings: Any) -> str:
+    """What a command that does its work prints; on standard error there is nothing."""
+    result = run(folder, *arguments, **settings)
+    assert (result.returncode, result.stderr) == (0, ""), result
+    return result.stdout
+
+
+def refusal(folder: Path, *arguments: str, **settings: Any) -> str:
+    """The one sentence with which a command refuses to work."""
+    result = run(folder, *arguments, **settings)
+    assert (result.returncode, result.stdout) == (1, ""), result
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("image-gateway: "), line
+    return line.removeprefix("image-gateway: ")
+
+
+class Serving:
+    """A server that has announced itself."""
+
+    def __init__(self, process: subprocess.Popen[str], greeting: list[str]) -> None:
+        self.process = process
+        self.greeting = greeting
+        self.url = next(word for line in greeting for word in line.split() if word.startswith("http://"))
+        self.place = self.url.removeprefix("http://").removesuffix("/graphql")
+        self.port = self.place.rpartition(":")[2]
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The demo's tokens by their tenant IDs: each stands under the line that names its tenant."""
+        named = zip(self.greeting, self.greeting[1:], strict=False)
+        return {line.split()[1]: token for line, token in named if line.startswith("Tenant ")}
+
+    def stop(self) -> int:
+        """Ask the server to end, and wait for its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, **settings: Any) -> Generator[Serving]:
+    """`image-gateway serve` with these arguments, until the block ends."""
+    command = [sys.executable, "-m", "app", "serve", *arguments]
+    with (
+        (folder / "server.log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder, env=environment(**settings), stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+    ):
+        try:
+            yield Serving(process, _greeting(process, folder))
+        finally:
+            process.kill()
+
+
+def _greeting(process: subprocess.Popen[str], folder: Path) -> list[str]:
+    assert process.stdout is not None
+    too_late = Timer(PATIENCE_SECONDS, process.kill)
+    too_late.start()
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line.strip())
+            if line.startswith("Stop with"):
+                return lines
+    finally:
+        too_late.cancel()
+    raise AssertionError(f"The server did not start:\n{(folder / 'server.log').read_text()}")
