@@ -20,6 +20,8 @@ from tests.harness.commands import Serving, printed, refusal, run, started
 from tests.harness.databases import PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import SECRET, settings_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 COMMANDS = ("serve", "token", "schema", "migrate")
 NEWER = "UPDATE alembic_version SET version_num = '9999'"
@@ -91,7 +93,9 @@ def test_migrate_says_the_revision_and_can_be_repeated(
     [
         ("serve", "nonsense", "can't be read"),
         ("serve", "mysql://host/name", "'mysql' is not supported"),
-        ("serve", "sqlite+aiosqlite://", "in-memory"),
+        ("serve", "sqlite+aiosqlite://", "in memory"),
+        ("serve", "sqlite+aiosqlite:///file:x?mode=memory&uri=true", "in memory"),
+        ("serve", "postgresql://user@host:port/name", "can't be read"),
         ("serve", "sqlite+aiosqlite:////no/such/folder/gateway.db", "no folder /no/such/folder"),
         ("migrate", "sqlite+aiosqlite:////no/such/folder/gateway.db", "no folder /no/such/folder"),
         ("migrate", "sqlite+aiosqlite:///.", "can't be opened"),

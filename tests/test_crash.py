@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import psycopg
+import pytest
 from sqlalchemy import make_url, select
 from sqlmodel import col
 
@@ -25,6 +26,8 @@ from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
 from tests.harness.server import Server, bearer, serving
+
+pytestmark = pytest.mark.slow
 
 CLIENTS = 8
 KILLS = 2

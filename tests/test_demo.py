@@ -10,6 +10,8 @@ import pytest
 from app import demo as demo_module
 from tests.harness.commands import Serving, started
 
+pytestmark = pytest.mark.slow
+
 OFFERS = "{ offers(status: null) { nodes { status image { origin } } } }"
 SENT = "{ sentOffers { nodes { status } } images { nodes { origin serverId sourceUrl } } }"
 

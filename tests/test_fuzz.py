@@ -18,6 +18,8 @@ from tests.harness.server import Server
 from tests.harness.sockets import connected, dialled
 from tests.harness.world import fresh_id
 
+pytestmark = pytest.mark.slow
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

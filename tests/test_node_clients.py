@@ -12,6 +12,8 @@ import pytest
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "node"
 INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
 PATIENCE_SECONDS = 300

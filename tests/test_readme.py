@@ -19,6 +19,8 @@ from app.settings import PREFIX, Settings
 from app.web import websocket
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 DEFAULT_PLACE = "127.0.0.1:8000"

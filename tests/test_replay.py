@@ -17,6 +17,8 @@ from app.store.snapshot import read_once
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, code_of, running, settings_for
 
+pytestmark = pytest.mark.slow
+
 TENANTS = st.sampled_from(["1", "2", "3"])
 OWNERS = st.sampled_from(["the owner", "the owner", "the owner", "1", "2", "3"])
 LISTS_OF_TENANTS = st.lists(st.sampled_from(["1", "2", "3", "4", "bad"]), min_size=1, max_size=4)

@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import uvicorn
 import websockets
 
@@ -16,6 +17,8 @@ from tests.harness.gateway import settings_for
 from tests.harness.operations import WATCH
 from tests.harness.server import serving
 from tests.harness.sockets import connected
+
+pytestmark = pytest.mark.slow
 
 
 async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(

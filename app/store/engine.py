@@ -17,14 +17,18 @@ def parse_url(text: str) -> URL:
     """The database URL, refused with a sentence when this gateway can't serve from it."""
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise SetupError(f"The database URL can't be read. {_FORMS}") from error
     driver = _DRIVERS.get(url.get_backend_name())
     if driver is None:
         raise SetupError(f"The database {url.get_backend_name()!r} is not supported. {_FORMS}")
-    if driver == _DRIVERS["sqlite"] and url.database in (None, "", ":memory:"):
-        raise SetupError(f"SQLite needs a file, since an in-memory store would forget every offer. {_FORMS}")
+    if driver == _DRIVERS["sqlite"] and not _is_path(url.database):
+        raise SetupError(f"SQLite needs the path of a file; a store in memory would forget every offer. {_FORMS}")
     return url.set(drivername=driver)
+
+
+def _is_path(database: str | None) -> bool:
+    return bool(database) and not database.startswith("file:") and ":memory:" not in database
 
 
 def open_reader(url: URL) -> AsyncEngine:
