@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _engine_of(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
-    return None if callspec is None else callspec.params.get("databases")
+    return None if callspec is None else callspec.params.get("databases", callspec.params.get("server"))
 
 
 @pytest.fixture
@@ -94,8 +94,16 @@ async def shared_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
         yield gateway
 
 
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One server process on each engine for every test of a transport; each test has tenants of its own."""
+    databases: Databases = request.getfixturevalue(f"{request.param}_databases")
+    with serving(tmp_path_factory.mktemp("server"), database_url=databases.fresh(), max_body_bytes=20_000) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """One server process for every test of a transport; each test has tenants of its own. It takes small bodies."""
-    with serving(tmp_path_factory.mktemp("server"), max_body_bytes=20_000) as server:
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """A server whose file a test may spoil behind its back."""
+    with serving(tmp_path_factory.mktemp("server")) as server:
         yield server

@@ -21,30 +21,30 @@ def spoil(database: Path, image_id: str, status: str) -> None:
         assert changed.rowcount == 1
 
 
-def test_a_fault_is_logged_whole_and_told_to_nobody(server: Server) -> None:
-    token = server.token(fresh_id())
-    image_id = server.register(token)
-    spoil(server.database, image_id, "MELTED")
+def test_a_fault_is_logged_whole_and_told_to_nobody(sqlite_server: Server) -> None:
+    token = sqlite_server.token(fresh_id())
+    image_id = sqlite_server.register(token)
+    spoil(sqlite_server.database, image_id, "MELTED")
 
-    answer = server.post("query($id: ID!) { image(id: $id) { status } }", token, id=image_id)
+    answer = sqlite_server.post("query($id: ID!) { image(id: $id) { status } }", token, id=image_id)
     error = told(answer)
 
     assert (answer.status_code, error["extensions"]["code"]) == (200, "INTERNAL_SERVER_ERROR")
     assert "MELTED" not in answer.text
     assert "Traceback" not in answer.text
-    logged = server.log_lines(answer.headers["x-request-id"])
+    logged = sqlite_server.log_lines(answer.headers["x-request-id"])
     assert '"level": "error"' in logged
     assert "Traceback" in logged
     assert "MELTED" in logged
 
 
-def test_a_fault_of_one_request_leaves_the_others_alone(server: Server) -> None:
-    token = server.token(fresh_id())
-    image_id = server.register(token)
-    spoil(server.database, image_id, "MELTED")
-    assert code_told(server.post("{ images { nodes { status } } }", token)) == "INTERNAL_SERVER_ERROR"
-    assert server.data("{ viewer { id } }", token)
-    assert server.client.get("/readyz").status_code == 200
+def test_a_fault_of_one_request_leaves_the_others_alone(sqlite_server: Server) -> None:
+    token = sqlite_server.token(fresh_id())
+    image_id = sqlite_server.register(token)
+    spoil(sqlite_server.database, image_id, "MELTED")
+    assert code_told(sqlite_server.post("{ images { nodes { status } } }", token)) == "INTERNAL_SERVER_ERROR"
+    assert sqlite_server.data("{ viewer { id } }", token)
+    assert sqlite_server.client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize(
