@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,21 +27,31 @@ MAX_FRAME_BYTES = 65_536
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
     app = create_app(settings)
-    # uvicorn stops in good order, and then raises the signal again for whoever handled it before.
-    signal.signal(signal.SIGTERM, _end)
     with ExitStack() as held:
         if sqlite := sqlite_file(settings):
             _hold(sqlite, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
-        server = uvicorn.Server(_config(app, settings))
+        server = Server(_config(app, settings), lambda: _announce(settings, listener, with_demo, say))
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_prepare(settings, with_demo))
-            _announce(settings, listener, with_demo, say)
             runner.run(server.serve(sockets=[listener]))
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
+class Server(uvicorn.Server):
+    """uvicorn, which tells when it serves, and for which a signal is a good end and not a death."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -192,7 +192,15 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda c: c[:-1], lambda c: "A" + c[1:], lambda c: "", lambda c: "é", lambda c: c * 2]
+    "spoil",
+    [
+        lambda c: c[:-1],
+        lambda c: _other(c[0]) + c[1:],
+        lambda c: c[:-1] + _other(c[-1]),
+        lambda c: "",
+        lambda c: "é",
+        lambda c: c * 2,
+    ],
 )
 async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
     world = await make_world(live_gateway, "none")
@@ -217,6 +225,12 @@ async def test_equal_positions_of_one_viewer_share_their_bytes(live_gateway: Gat
 
 async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:
     await _refused(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")
+
+
+def _other(letter: str) -> str:
+    """The letter beside it, which may differ in a single bit."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return alphabet[alphabet.index(letter) ^ 1]
 
 
 async def _now(caller: Tenant, **variables: Any) -> str:
