@@ -9,16 +9,21 @@ import pytest
 import uvicorn
 import websockets
 
+from app.api.context import Services
+from app.api.schema import build_schema
 from app.main import create_app
 from app.model import Role
 from app.web.identity import SharedSecret
-from tests.harness.databases import Databases, PostgresDatabases
-from tests.harness.gateway import settings_for
+from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.harness.gateway import Gateway, settings_for
 from tests.harness.operations import WATCH
 from tests.harness.server import serving
 from tests.harness.sockets import connected
 
 pytestmark = pytest.mark.slow
+
+
+PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
 
 async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
@@ -63,10 +68,42 @@ async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: D
     await serving
 
 
+async def test_clients_that_do_not_read_their_answers_hold_nothing_of_the_store(
+    sqlite_databases: SqliteDatabases,
+) -> None:
+    app = create_app(settings := settings_for(sqlite_databases.fresh()))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="websockets-sansio", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0)
+    services: Services = app.state.services
+    owner = Gateway(services, build_schema(settings)).tenant("1")
+    for number in range(60):
+        await owner.register(tags=[f"{number} {tag} " + "x" * 240 for tag in range(50)])
+    url = f"ws://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/graphql"
+    token = SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
+
+    async with websockets.connect(url, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None) as silent:
+        await silent.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+        await silent.recv()
+        for number in range(30):
+            payload = {"query": "{ images(first: 60) { nodes { tags } } }"}
+            await silent.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
+        async with asyncio.timeout(30):
+            await owner.get("{ images { totalCount } }")
+            for _ in range(20):
+                await services.feed.head()
+            while services.store.reader.pool.checkedout():  # type: ignore[attr-defined]
+                await asyncio.sleep(0.01)
+        silent.transport.abort()
+    server.should_exit = True
+    await serving
+
+
 async def _open_and_vanish(port: int, token: str) -> None:
     """Begin 20 operations, ten watches among them, and cut the line without a word."""
     url = f"ws://127.0.0.1:{port}/graphql"
-    async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]) as socket:
+    async with websockets.connect(url, subprotocols=[PROTOCOL]) as socket:
         await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
         for number in range(20):
             query = WATCH if number % 2 else "{ images { totalCount } }"

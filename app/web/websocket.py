@@ -124,7 +124,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             operation_name=operation.operation_name,
         )
         async with aclosing(results):
-            finished = await self._send_all(operation, results, context.request_id)
+            finished = await self._send_all(operation, results, context)
         if finished:
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
@@ -134,12 +134,14 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await super().shutdown()
 
     async def _send_all(
-        self, operation: Operation[Any, None], results: AsyncGenerator[Any, None], request_id: str
+        self, operation: Operation[Any, None], results: AsyncGenerator[Any, None], context: Context
     ) -> bool:
         """Send every result; False when the operation has ended otherwise than by completing."""
         async for result in results:
             result = cast(ExecutionResult, result)
-            errors = faults.published(result, request_id)
+            errors = faults.published(result, context.request_id)
+            # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
+            await context.renew()
             if _is_request_error(result) and _is_our_fault(errors):
                 # `complete` or `error` would end a watch for ever; after this close the client resumes.
                 await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
