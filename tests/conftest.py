@@ -3,6 +3,8 @@
 import os
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -58,8 +60,9 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase
 
 
 @pytest.fixture(scope="session")
-def postgres_databases(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresDatabases]:
-    with postgres(tmp_path_factory.mktemp("postgres")) as databases:
+def postgres_databases() -> Generator[PostgresDatabases]:
+    # Not below pytest's own folder: each new session shuts that to other users, and the server runs as one.
+    with TemporaryDirectory(prefix="gateway-postgres-") as folder, postgres(Path(folder)) as databases:
         yield databases
 
 
