@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     max_fields: Annotated[int, Field(ge=1)] = Field(
         default=1_000, description="Fields that an operation may have in all, fragments unfolded."
     )
+    max_repeats: Annotated[int, Field(ge=20)] = Field(
+        default=100,
+        description="How often one field name or alias may stand in a document, counted over all its fragments.",
+    )
     max_cost: Annotated[int, Field(ge=1)] = Field(
         default=30_000,
         description="Cost that an operation may have: one for each field, times the sizes of the pages it stands in.",

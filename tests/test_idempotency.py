@@ -7,6 +7,7 @@ import pytest
 
 from app.store import database
 from tests.harness.gateway import IMAGE, Gateway, code_of
+from tests.harness.statements import statements
 from tests.harness.world import World, make_world
 
 
@@ -99,3 +100,38 @@ async def test_a_key_is_free_again_after_24_hours(shared_gateway: Gateway, monke
 
 async def _offer(world: World, tenant_ids: list[str]) -> Any:
     return await world.owner.do("offerImage", imageId=world.image, tenantIds=tenant_ids, idempotencyKey="k")
+
+
+async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
+    shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await make_world(shared_gateway, "none"), await make_world(shared_gateway, "none")
+    await _offer(first, ["5"])
+    later = database.utc_now() + timedelta(hours=24, seconds=1)
+    monkeypatch.setattr(shared_gateway.services.store, "clock", lambda: later)
+    with statements(shared_gateway) as sent:
+        await _offer(second, ["5"])
+
+    clearing = [statement for statement in sent if statement.startswith("DELETE FROM recorded_outcome")]
+    assert len(clearing) == 1
+    assert "tenant_id" in clearing[0]
+    assert "idempotency_key" in clearing[0]
+
+
+async def test_what_one_user_of_a_tenant_may_not_do_is_not_held_against_the_next(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+    observer = shared_gateway.tenant(world.owner.id, "observer")
+    input: dict[str, Any] = {"imageId": world.image, "tenantIds": ["5"], "idempotencyKey": "k"}
+
+    assert code_of(await observer.do("offerImage", **input)) == "FORBIDDEN"
+    assert code_of(await world.owner.do("offerImage", **input)) == "ok"
+
+
+async def test_a_recorded_answer_of_a_membership_that_has_ended_shows_nothing_of_it(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+    await world.consumer.do("acceptOffer", imageId=world.image, idempotencyKey="k")
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    again = await world.consumer.do("acceptOffer", imageId=world.image, idempotencyKey="k")
+
+    assert (again["member"], again["errors"]) == (None, [])

@@ -1,5 +1,6 @@
 """Registering, changing and deleting images."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -178,3 +179,31 @@ async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, im
     assert (await caller.get(operations.NODE, id=image_id))["node"] is None
     for payload in (await caller.update(image_id), await caller.delete(image_id), await caller.accept(image_id)):
         assert code_of(payload) == "NOT_FOUND"
+
+
+async def test_a_refusal_points_to_the_argument_that_holds_the_id(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+
+    for refused in (await world.stranger.update(world.image, name="x"), await world.stranger.delete(world.image)):
+        assert refused["errors"][0]["path"] == ["input", "id"]
+
+
+async def test_an_operator_that_deactivates_an_image_too_early_meets_its_state_and_not_a_lack_of_rights(
+    shared_gateway: Gateway,
+) -> None:
+    world = await make_world(shared_gateway, "none", status="QUEUED")
+
+    assert code_of(await world.operator.update(world.image, status="DEACTIVATED")) == "CONFLICT"
+
+
+async def test_a_time_of_change_never_goes_back_with_the_clock(run_gateway: Any) -> None:
+    async with run_gateway() as gateway:
+        world = await make_world(gateway, "pending")
+        before = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+        gateway.services.store.clock = lambda: datetime(2020, 1, 1, tzinfo=UTC)
+        await world.consumer.accept(world.image)
+        await world.owner.update(world.image, name="later")
+        after = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+
+    assert after["updatedAt"] >= before["updatedAt"]
+    assert after["members"]["nodes"][0]["updatedAt"] >= before["members"]["nodes"][0]["updatedAt"]

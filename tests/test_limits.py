@@ -11,6 +11,8 @@ from app.settings import Settings
 from tests.harness.gateway import Gateway
 
 ROOTS = "fragment a on Query { image(id: 1) { id } nodes(ids: []) { id } }"
+OFFER = "mutation($o: OfferImageInput!) { offerImage(input: $o) { clientMutationId } }"
+OFFER_LITERAL = '{ offerImage(input: {imageId: "1", tenantIds: $t}) { clientMutationId } }'
 NESTED = "{ images { nodes { owner { images { nodes { owner { id } } } } } } }"
 
 
@@ -33,17 +35,34 @@ def bomb(levels: int) -> str:
         ("max_cost", "{ images { nodes { id } } }", {}, 41),
         ("max_cost", "{ images(last: 10) { nodes { members(first: 10) { nodes { id } } } } }", {}, 221),
         ("max_cost", "query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1", "2", "3"]}, 4),
+        ("max_cost", "query($n: Int = 100) { images(first: $n) { nodes { id } } }", {}, 201),
+        ("max_cost", "query($n: Int = 100) { images(first: $n) { nodes { id } } }", {"n": None}, 41),
+        ("max_cost", "query($n: Int) { images(first: $n) { nodes { id } } }", {"n": 100.0}, 201),
+        ("max_cost", 'query($i: [ID!]! = ["1", "2"]) { nodes(ids: $i) { id } }', {}, 3),
+        ("max_cost", "{ ...a } fragment a on Query { images(first: 50) { nodes { id } } }", {}, 101),
+        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 70}}, 71),
+        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": "1"}}, 101),
+        ("max_cost", "mutation " + OFFER_LITERAL.replace("$t", '["1", "2"]'), {}, 3),
+        ("max_cost", "mutation($t: [ID!]!) " + OFFER_LITERAL, {"t": ["1", "2", "3"]}, 4),
+        ("max_repeats", "{ viewer { id " + "id " * 29 + "} }", {}, 30),
+        ("max_repeats", "{ viewer { id } } fragment unused on Tenant { " + "id " * 30 + "}", {}, 31),
     ],
 )  # fmt: skip
 def test_an_operation_over_a_limit_is_refused_with_the_limit_and_the_measure(
     setting: str, query: str, variables: dict[str, Any], measured: int
 ) -> None:
-    generous: dict[str, Any] = {"max_depth": 99, "max_aliases": 99, "max_fields": 9_999, "max_cost": 10**9}
+    generous: dict[str, Any] = {
+        "max_depth": 99,
+        "max_aliases": 99,
+        "max_fields": 9_999,
+        "max_repeats": 9_999,
+        "max_cost": 10**9,
+    }
 
     at_the_limit = _errors(Settings.load(**{**generous, setting: measured}), query, variables)
     over_it = _errors(Settings.load(**{**generous, setting: measured - 1}), query, variables)
 
-    assert at_the_limit == []
+    assert [error for error in at_the_limit if "limit" in error.message] == []
     assert [error.extensions and error.extensions["code"] for error in over_it] == ["QUERY_TOO_COMPLEX"]
     assert f"is {measured}, and the limit is {measured - 1}." in over_it[0].message
 

@@ -128,3 +128,24 @@ async def test_inbox_and_outbox_are_filtered_by_their_own_sides(shared_gateway: 
     assert by_image["offers"]["nodes"] == [{"image": {"id": first.image}}]
     assert [node["tenant"]["id"] for node in by_tenant["sentOffers"]["nodes"]] == [first.consumer.id]
     assert (await first.consumer.get(inbox, image="nonsense"))["offers"]["nodes"] == []
+
+
+async def test_an_answer_is_not_blown_up_with_what_was_sent(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+    long = "9" * 300
+
+    offered = await world.owner.do("offerImage", imageId=world.image, tenantIds=[long, "x" * 255])
+    refused = await world.owner.do("offerImage", imageId=world.image, tenantIds=["5"], clientMutationId=long)
+
+    assert [error["tenantId"] for error in offered["errors"]] == [None, "x" * 255]
+    assert offered["errors"][0]["path"] == ["input", "tenantIds", "0"]
+    assert (code_of(refused), refused["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", "clientMutationId"])
+    assert (refused["members"], refused["clientMutationId"]) == ([], None)
+
+
+async def test_only_offers_name_the_tenant_that_a_refusal_is_about(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+
+    refused = await world.owner.revoke(world.image, "not digits")
+
+    assert (code_of(refused), refused["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)

@@ -1,5 +1,6 @@
 """Keyset pagination: pages concatenate to the whole list, forwards and backwards, also while rows are inserted."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -178,3 +179,12 @@ async def test_a_page_holds_20_unless_told_otherwise_and_a_cursor_past_the_end_g
 
 def _ids(page: Any) -> list[str]:
     return [node["id"] for node in page["nodes"]]
+
+
+@pytest.mark.parametrize("id_", ["\0", "x", "0" * 36, "", "00000000-0000-0000-0000-00000000000\0"])
+async def test_a_cursor_of_a_made_up_row_is_invalid_on_every_store(shared_gateway: Gateway, id_: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"2026-01-01T00:00:00+00:00 {id_}".encode()).decode()
+
+    answer = await shared_gateway.tenant(fresh_id()).ask(LISTS["images"], first=1, after=cursor)
+
+    assert answer.code == "CURSOR_INVALID"

@@ -70,6 +70,13 @@ async def test_a_hidden_image_is_left_out_of_lists_and_seen_by_its_id(shared_gat
         assert {"id": world.image} not in listed
         assert (await viewer.get(hidden))["images"]["nodes"] == [{"id": world.image}]
         assert (await viewer.get(operations.IMAGE, id=world.image))["image"] is not None
+    for hidden, nodes in (
+        ("", []),
+        ("(hidden: true)", [{"id": world.image}]),
+        ("(hidden: null)", [{"id": world.image}]),
+    ):
+        own = (await world.owner.get(f"{{ viewer {{ images{hidden} {{ nodes {{ id }} }} }} }}"))["viewer"]["images"]
+        assert own["nodes"] == nodes
 
 
 @pytest.mark.parametrize("visibility", ["PRIVATE", "COMMUNITY", "PUBLIC"])

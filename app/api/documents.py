@@ -17,7 +17,8 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from app.api.limits import Limits, Measure, too_complex
+from app.api.limits import Limits, too_complex
+from app.api.measure import Measure
 from app.errors import ErrorCode
 from app.settings import Settings
 
@@ -42,7 +43,8 @@ class Documents:
         if len(operations) > 1 and name is None:
             message = "The document has several operations. Say in operationName which one to run."
             return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
-        refusal = self._too_complex(schema, document, operations, variables)
+        wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+        refusal = self._too_complex(schema, document, wanted, variables)
         return [refusal] if refusal else self._validated(schema, document)
 
     def _parse(self, text: str) -> DocumentNode:
@@ -59,15 +61,17 @@ class Documents:
         self,
         schema: GraphQLSchema,
         document: DocumentNode,
-        operations: list[OperationDefinitionNode],
+        operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
     ) -> GraphQLError | None:
-        measure = Measure(schema, document, variables)
+        refusal = self._limits.refusal_of_document(document)
+        if refusal or operation is None:
+            return refusal
+        measure = Measure(schema, document, operation, variables)
         try:
-            refusals = [self._limits.refusal(*measure.operation(operation)) for operation in operations]
+            return self._limits.refusal(measure.size(), measure.root_fields())
         except RecursionError:
             return too_complex("The document is nested too deeply.")
-        return next((refusal for refusal in refusals if refusal), None)
 
 
 def _validate(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:

@@ -21,7 +21,7 @@ def _key() -> Any:
 
 
 def _echo() -> Any:
-    return strawberry.field(default=None, description="Comes back unchanged in the payload.")
+    return strawberry.field(default=None, description="Comes back unchanged in the payload; at most 255 characters.")
 
 
 def _kept(description: str, clearing: str = "null is refused") -> Any:

@@ -12,7 +12,7 @@ from app.api.members import Member
 from app.api.refusals import UserError, user_errors
 from app.errors import Refusal
 from app.model import Caller, MemberStatus
-from app.sharing import service
+from app.sharing import formats, service
 from app.sharing.outcome import Outcome
 from app.store.database import Store
 
@@ -85,7 +85,7 @@ class Mutation:
         "Needs the role creator or admin. The ID is chosen by the gateway and never used twice."
     )
     async def register_image(self, info: Info, input: Input[inputs.RegisterImageInput]) -> RegisterImagePayload:
-        outcome = await _act(info, service.register_image, inputs.columns(input), input.idempotency_key)
+        outcome = await _act(info, input, service.register_image, inputs.columns(input), input.idempotency_key)
         return RegisterImagePayload(image=_image(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
@@ -95,7 +95,7 @@ class Mutation:
     )
     async def update_image(self, info: Info, input: Input[inputs.UpdateImageInput]) -> UpdateImagePayload:
         changes = inputs.columns(input)
-        outcome = await _act(info, service.update_image, input.id, changes, input.idempotency_key)
+        outcome = await _act(info, input, service.update_image, input.id, changes, input.idempotency_key)
         return UpdateImagePayload(image=_image(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
@@ -104,7 +104,7 @@ class Mutation:
         "tenant; a protected image is FORBIDDEN. What consumers have built from it stays theirs."
     )
     async def delete_image(self, info: Info, input: Input[inputs.DeleteImageInput]) -> DeleteImagePayload:
-        outcome = await _act(info, service.delete_image, input.id, input.idempotency_key)
+        outcome = await _act(info, input, service.delete_image, input.id, input.idempotency_key)
         return DeleteImagePayload(deleted_image_id=_ended(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
@@ -115,7 +115,7 @@ class Mutation:
     )
     async def offer_image(self, info: Info, input: Input[inputs.OfferImageInput]) -> OfferImagePayload:
         limits, key = info.context.services.limits, input.idempotency_key
-        outcome = await _act(info, service.offer_image, input.image_id, input.tenant_ids, limits, key)
+        outcome = await _act(info, input, service.offer_image, input.image_id, input.tenant_ids, limits, key)
         made = [Member.of(row, outcome.image) for row in outcome.members]
         return OfferImagePayload(members=made, **_common(info, input, outcome))
 
@@ -153,30 +153,33 @@ class Mutation:
     )
     async def revoke_member(self, info: Info, input: Input[inputs.RevokeMemberInput]) -> RevokeMemberPayload:
         limits, key = info.context.services.limits, input.idempotency_key
-        outcome = await _act(info, service.revoke_member, input.image_id, input.tenant_id, limits, key)
+        outcome = await _act(info, input, service.revoke_member, input.image_id, input.tenant_id, limits, key)
         return RevokeMemberPayload(revoked_member_id=_ended(outcome), **_common(info, input, outcome))
 
 
 async def _act(
     info: Info,
+    input: Any,
     action: Callable[Concatenate[Store, Caller, P], Awaitable[Outcome]],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> Outcome:
     try:
+        formats.echo(input.client_mutation_id)
         return await info.context.act(action, *args, **kwargs)
     except Refusal as malformed:
         return Outcome(refusals=(malformed,))
 
 
 async def _answer(info: Info, input: inputs.AnswerOfferInput, status: MemberStatus) -> Outcome:
-    return await _act(info, service.answer_offer, input.image_id, status, input.idempotency_key)
+    return await _act(info, input, service.answer_offer, input.image_id, status, input.idempotency_key)
 
 
 def _common(info: Info, input: Any, outcome: Outcome) -> dict[str, Any]:
     image_id = getattr(input, "image_id", None) or getattr(input, "id", None)
-    errors = user_errors(info, outcome, image_id)
-    return {"errors": errors, "client_mutation_id": input.client_mutation_id}
+    echo: str | None = input.client_mutation_id
+    fits = echo is not None and len(echo) <= formats.NAME_LIMIT
+    return {"errors": user_errors(info, outcome, image_id), "client_mutation_id": echo if fits else None}
 
 
 def _image(outcome: Outcome) -> Image | None:

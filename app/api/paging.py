@@ -10,6 +10,7 @@ import strawberry
 
 from app.errors import BadUserInput, CursorInvalid
 from app.model import SeenImage, SeenMember
+from app.sharing import formats
 from app.store.pages import Page, PageRequest, Position
 
 MAX_PAGE = 100
@@ -115,6 +116,8 @@ def _position(cursor: str | None) -> Position | None:
             raise ValueError
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, id_ = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(" ")
+        if not formats.is_uuid(id_):
+            raise ValueError
         return Position(datetime.fromisoformat(created_at).astimezone(UTC), id_)
     except (binascii.Error, ValueError, OverflowError):
         raise CursorInvalid("This is no cursor of a list of this gateway. Start without it.") from None

@@ -22,7 +22,7 @@ class UserError:
     )
     tenant_id: strawberry.ID | None = strawberry.field(
         description="`offerImage` only: the tenant ID of the input that this is about; null when the whole call was "
-        "refused."
+        "refused, and for one of more than 255 characters, which `path` points to."
     )
     member: Member | None = strawberry.field(
         description="`offerImage` only: on CONFLICT, the membership that stands in the way, unchanged."

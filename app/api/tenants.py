@@ -38,10 +38,14 @@ class Tenant(Node):
         status: Annotated[
             list[ImageStatus] | None, strawberry.argument(description="Only images in one of these states.")
         ] = None,
+        hidden: Annotated[
+            bool | None, strawberry.argument(description="True lists the hidden images instead; null lists both.")
+        ] = False,
     ) -> Connection[Annotated["Image", strawberry.lazy("app.api.images")]]:
         from app.api.images import Image
 
-        wanted = ImageFilter(visibility=visibility, status=None if status is None else tuple(status))
+        states = None if status is None else tuple(status)
+        wanted = ImageFilter(visibility=visibility, status=states, hidden=hidden)
         load = info.context.load
         key = ImagesOf(self.id, wanted, page_request(first, last, after, before))
         page = await load.images_of.load(key)

@@ -67,7 +67,9 @@ class MemberStatusChanged(WatchItem):
     image_id: strawberry.ID = strawberry.field(description="ID of the image.")
     owner: Tenant = strawberry.field(description="The producer.")
     tenant: Tenant = strawberry.field(description="The consumer.")
-    actor: Tenant | None = strawberry.field(description="Which of the two did it; null when it was an operator.")
+    actor: Tenant | None = strawberry.field(
+        description="Which of the two did it; null when it was an operator of neither."
+    )
 
     @strawberry.field(
         description="The membership as of now; null when it has ended or the caller may not see it any more."
@@ -116,8 +118,9 @@ async def _items(
     feed, silence = context.services.feed, context.services.settings.bookmark_seconds
 
     def show(item: Item) -> WatchItem:
-        cursor = Cursor(feed.seal.close(item.position, context.caller, watch))
-        return _bookmark(cursor) if item.change is None else _changed(cursor, item.change)
+        if item.change is None:
+            return _bookmark(Cursor(feed.seal.close_between(item.position, context.caller, watch)))
+        return _changed(Cursor(feed.seal.close(item.position, context.caller, watch)), item.change)
 
     if announce:
         yield show(Item(position, None))

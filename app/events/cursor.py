@@ -1,13 +1,15 @@
 """Log cursors: a position that can't be read, forged, or moved to another viewer or another watch.
 
-Sealed with AES-SIV under the store's own key. That is deterministic, so equal positions share their bytes, and
-every worker on the store can open what another has sealed.
+Sealed with AES-SIV under the store's own key, so every worker on the store can open what another has sealed. The
+seal is deterministic: the cursor of an item has the same bytes for all who may hear of it. A cursor that stands for
+no item is salted, or equal ones would tell that nobody else has done anything meanwhile (P13).
 """
 
 import base64
 import binascii
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Sequence
 
@@ -19,8 +21,8 @@ from app.model import Caller
 from app.store.log import LogHead
 
 _VERSION = 1
-_PLAIN = struct.Struct(">B8sQ8s8s")
-_ANY_WATCH = bytes(8)
+_PLAIN = struct.Struct(">B8sQ8s8s8s")
+_ANY_WATCH = _NO_SALT = bytes(8)
 
 
 def fingerprint(*parts: Sequence[str] | str | bool | None) -> bytes:
@@ -40,10 +42,14 @@ class Seal:
         self._epoch = bytes.fromhex(head.epoch)
         self._cipher = AESSIV(head.key)
 
-    def close(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH) -> str:
-        """The cursor of a position, for one viewer; good for the given watch, or for any of that viewer's."""
-        plain = _PLAIN.pack(_VERSION, self._epoch, seq, viewer_print(viewer), watch)
+    def close(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH, salt: bytes = _NO_SALT) -> str:
+        """The cursor of an item, for one viewer; good for the given watch, or for any of that viewer's."""
+        plain = _PLAIN.pack(_VERSION, self._epoch, seq, viewer_print(viewer), watch, salt)
         return _text(self._cipher.encrypt(plain, None))
+
+    def close_between(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH) -> str:
+        """The cursor of a position at which the viewer has no item; no two are alike."""
+        return self.close(seq, viewer, watch, os.urandom(len(_NO_SALT)))
 
     def open(self, cursor: str, viewer: Caller, watch: bytes) -> int:
         """The position in a cursor.
@@ -51,7 +57,7 @@ class Seal:
         Raises CursorInvalid when it was not made here or not for this watch, and CursorExpired when it was made
         for a log that has been replaced since.
         """
-        version, epoch, seq, made_for, made_of = _PLAIN.unpack(self._decrypt(cursor))
+        version, epoch, seq, made_for, made_of, _ = _PLAIN.unpack(self._decrypt(cursor))
         if version != _VERSION:
             raise CursorInvalid("The cursor is of another version of the gateway. Start again without it.")
         if made_for != viewer_print(viewer):

@@ -17,10 +17,12 @@ from app.events.hint import Hint
 from app.model import Caller, Change
 from app.store import log
 from app.store.database import Store
-from app.store.snapshot import read_once
+from app.store.snapshot import read_following, read_once
 
 logger: Any = structlog.get_logger("feed")
 PAGE = 1_000
+UNHEALTHY_AFTER_SECONDS = 2.0
+LAST_READ_SECONDS = 5
 
 
 class Item(NamedTuple):
@@ -42,15 +44,15 @@ class Feed:
         self._moved = asyncio.Event()
         self._tailer: asyncio.Task[None] | None = None
         self._closing = False
+        self._last_read = -UNHEALTHY_AFTER_SECONDS
         self.seal: Seal
-        self.healthy = False
 
     async def start(self) -> None:
         """Begin at the present head of the log."""
         head = await self.head()
         self.seal = Seal(head)
         self._top = head.seq
-        self.healthy = True
+        self._last_read = _now()
         self._tailer = asyncio.create_task(self._tail())
 
     async def stop(self) -> None:
@@ -58,8 +60,13 @@ class Feed:
         self._closing = True
         self._hint.give()
         if self._tailer is not None:
-            await self._tailer
+            await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
         self._wake()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the log could be read a moment ago, and so the store."""
+        return _now() - self._last_read < max(UNHEALTHY_AFTER_SECONDS, 4 * self._poll_seconds)
 
     async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
@@ -116,12 +123,11 @@ class Feed:
 
     async def _read_on(self) -> list[Change]:
         try:
-            changes = await read_once(self._store, log.read_after, self._top, PAGE)
+            changes = await read_following(self._store, log.read_after, self._top, PAGE)
         except Exception as error:  # a tailer that died would stop every watch, so it tries again
             logger.error("the log can't be read", exc_info=error)
-            self.healthy = False
             return []
-        self.healthy = True
+        self._last_read = _now()
         return changes
 
     def _advance(self, changes: list[Change]) -> None:
@@ -137,6 +143,10 @@ class Feed:
     def _wake(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -26,7 +26,7 @@ def is_uuid(text: str) -> bool:
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
     if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _CONTROL.search(text):
-        raise BadUserInput(f"A tenant ID has the form {pattern}; nothing is trimmed.", path, tenant_id=text)
+        raise BadUserInput(f"A tenant ID has the form {pattern}; nothing is trimmed.", path)
     return text
 
 
@@ -72,6 +72,14 @@ def amount(value: int, *path: str, limit: int = INT_LIMIT) -> int:
 def key(value: str | None) -> str | None:
     """An idempotency key."""
     return None if value is None else text(value, "input", "idempotencyKey")
+
+
+def echo(value: str | None) -> str | None:
+    """What comes back in the payload as it is; it is bounded so that an answer can't be blown up with it."""
+    if value is not None and len(value) > NAME_LIMIT:
+        message = f"Give at most {NAME_LIMIT} characters; this has {len(value)}."
+        raise BadUserInput(message, ("input", "clientMutationId"))
+    return value
 
 
 def _as_given(value: Any, *_path: str) -> Any:

@@ -30,6 +30,12 @@ class Outcome:
     refusals: tuple[Refusal, ...] = ()
     standing: Mapping[str, SeenMember] | None = None
 
+    @property
+    def is_lack_of_rights(self) -> bool:
+        """Whether the whole call was refused for what the caller may see or do, which its next role may."""
+        done = self.image or self.members or self.ended_id
+        return not done and all(isinstance(refusal, (NotFound, Forbidden)) for refusal in self.refusals)
+
     def standing_row(self, refusal: Refusal) -> SeenMember | None:
         return (self.standing or {}).get(refusal.member_id or "")
 
@@ -62,8 +68,12 @@ async def earlier(tx: Transaction, caller: Caller, request: Request) -> Outcome 
 
 
 async def remember(tx: Transaction, caller: Caller, request: Request, outcome: Outcome) -> None:
-    """Record the outcome under the caller's key, in the transaction of the action."""
-    if request.idempotency_key is not None:
+    """Record the outcome under the caller's key, in the transaction of the action.
+
+    A key belongs to a tenant, and its users differ in their roles: what one of them may not do is not held against
+    the next one.
+    """
+    if request.idempotency_key is not None and not outcome.is_lack_of_rights:
         facts = _facts(outcome)
         await outcomes.record(tx, caller.tenant_id, request.idempotency_key, request.input_hash, facts)
 
@@ -89,9 +99,11 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
 async def _replayed(tx: Transaction, caller: Caller, facts: Mapping[str, Any]) -> Outcome:
     refusals = tuple(_refusal(**refusal) for refusal in facts["refusals"])
     member_ids = [*facts["members"], *_present(refusal.member_id for refusal in refusals)]
-    rows = await members.find(tx.conn, caller, member_ids)
+    image = await images.find_one(tx.conn, caller, facts["image"]) if facts["image"] else None
+    # Another transaction may end the membership between the two reads: no row is shown without its image.
+    rows = await members.find(tx.conn, caller, member_ids) if image else {}
     return Outcome(
-        image=await images.find_one(tx.conn, caller, facts["image"]) if facts["image"] else None,
+        image=image,
         members=tuple(rows[member_id] for member_id in facts["members"] if member_id in rows),
         ended_id=facts["ended"],
         refusals=refusals,

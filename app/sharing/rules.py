@@ -38,10 +38,10 @@ class Verdict(NamedTuple):
     refusal: Refusal | None
 
 
-def seen(image: SeenImage | None) -> SeenImage:
-    """The image, if the caller may know of it."""
+def seen(image: SeenImage | None, argument: str = "imageId") -> SeenImage:
+    """The image, if the caller may know of it; `argument` is what its ID is called in the input."""
     if image is None:
-        raise NotFound(UNSEEN_IMAGE, ("input", "imageId"))
+        raise NotFound(UNSEEN_IMAGE, ("input", argument))
     return image
 
 
@@ -156,7 +156,7 @@ def _may_step(caller: Caller, image: SeenImage, to: ImageStatus) -> None:
 
 def _is_operators(image: SeenImage, name: str, value: Any) -> bool:
     if name == "status":
-        return value is image.status or (image.status, value) in _OPERATOR_STEPS
+        return value in (image.status, ImageStatus.DEACTIVATED) or (image.status, value) in _OPERATOR_STEPS
     return (name, value) == ("visibility", ImageVisibility.PUBLIC)
 
 

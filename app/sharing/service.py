@@ -55,11 +55,11 @@ async def update_image(
     changes = formats.image_columns(changes)
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id)
+        image = await _look(tx, caller, image_id, "id")
         rules.may_update(caller, image, changes)
         real = {name: value for name, value in changes.items() if getattr(image, name) != value}
         if real:
-            real["updated_at"] = tx.now
+            real["updated_at"] = max(tx.now, image.updated_at)
             await images.change(tx.conn, image.id, real)
         return Outcome(image=image._replace(**real))
 
@@ -70,7 +70,7 @@ async def delete_image(store: Store, caller: Caller, image_id: str, key: str | N
     """Delete an image and end each of its memberships, with one event each (E6)."""
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id)
+        image = await _look(tx, caller, image_id, "id")
         rules.may_delete(caller, image)
         ended = await members.all_of(tx.conn, image.id)
         await members.remove_all_of(tx.conn, image.id)
@@ -128,8 +128,8 @@ async def answer_offer(
         own = await members.of_viewer(tx.conn, caller, [image.id])
         row = rules.may_answer(caller, image, own.get(image.id))
         if row.status is not status:
-            answered = row._replace(status=status, updated_at=tx.now)
-            await members.set_status(tx.conn, row.id, status, tx.now)
+            answered = row._replace(status=status, updated_at=max(tx.now, row.updated_at))
+            await members.set_status(tx.conn, row.id, status, answered.updated_at)
             await log.append(tx, ChangeKind.ANSWERED, caller, image, [(row, row.status, status)])
             row = answered
         return Outcome(image, (row,))
@@ -178,12 +178,14 @@ async def _act(
     return await store.unit(once())
 
 
-async def _look(tx: Transaction, caller: Caller, image_id: str) -> SeenImage:
+async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
     """The image, held still until the transaction ends."""
-    if not formats.is_uuid(image_id):
-        return rules.seen(None)
-    await images.lock(tx.conn, image_id)
-    return rules.seen(await images.find_one(tx.conn, caller, image_id))
+    image = None
+    # Only an image that the caller may see is locked: waiting for another one's lock would tell that it exists.
+    if formats.is_uuid(image_id) and await images.lock(tx.conn, caller, image_id):
+        image = await images.find_one(tx.conn, caller, image_id)
+        tx.now = tx.clock()
+    return rules.seen(image, argument)
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:
@@ -201,5 +203,7 @@ def _sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[list[str],
         try:
             well_formed.append(formats.tenant_id(tenant_id, pattern, "input", "tenantIds", str(index)))
         except BadUserInput as refusal:
-            malformed.append(refusal)
+            # One that is too long to be a tenant ID is not sent back; the path has its place in the input.
+            told = tenant_id if len(tenant_id) <= formats.NAME_LIMIT else None
+            malformed.append(BadUserInput(refusal.message, refusal.path, tenant_id=told))
     return well_formed, tuple(malformed)

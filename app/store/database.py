@@ -18,6 +18,7 @@ from app.errors import Unavailable
 from app.store import engine
 
 T = TypeVar("T")
+LAST_UNITS_SECONDS = 6
 logger: Any = structlog.get_logger("store")
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
@@ -31,6 +32,7 @@ class Transaction:
     """One change of the store: everything in it is committed together, or nothing is."""
 
     conn: AsyncConnection
+    clock: Callable[[], datetime]
     now: datetime
     has_news: bool = False
 
@@ -45,6 +47,7 @@ class Store:
         self.clock = clock
         self._on_news = on_news
         self.reader = engine.open_reader(url)
+        self.follower = engine.open_follower(url)
         self.writer = engine.open_writer(url)
         self._units: set[asyncio.Task[Any]] = set()
 
@@ -52,7 +55,7 @@ class Store:
     async def writing(self) -> AsyncGenerator[Transaction]:
         """Begin; commit at the end of the block, or roll back when it raises."""
         async with self.writer.connect() as conn, conn.begin():
-            tx = Transaction(conn, self.clock())
+            tx = Transaction(conn, self.clock, self.clock())
             yield tx
         if tx.has_news:
             self._on_news()
@@ -69,10 +72,13 @@ class Store:
 
     async def close(self) -> None:
         """Wait for the units under way, then close every connection."""
-        while self._units:
-            await asyncio.wait(self._units)
-        await self.reader.dispose()
-        await self.writer.dispose()
+        if self._units:
+            _, stuck = await asyncio.wait(self._units, timeout=LAST_UNITS_SECONDS)
+            for unit in stuck:
+                logger.error("a unit was still under way at the end", unit=repr(unit))
+                unit.cancel()
+        for opened in (self.reader, self.follower, self.writer):
+            await opened.dispose()
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._units.discard(task)

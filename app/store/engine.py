@@ -10,6 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.errors import SetupError
 
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000")
+# No statement waits without end, for another transaction or for a server that has gone without a word.
+_SERVER_LIMITS = {
+    "lock_timeout": "4s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_CLIENT_LIMITS = {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000}
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -35,7 +42,14 @@ def open_reader(url: URL) -> AsyncEngine:
     """Snapshots: read-only, and consistent from the first statement to the last."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, "BEGIN", pool_size=5, max_overflow=0)
-    return _postgres(url).execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return _snapshots(_postgres(url))
+
+
+def open_follower(url: URL) -> AsyncEngine:
+    """Snapshots for the one that follows the log, which clients can't keep waiting for a connection."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN", pool_size=1, max_overflow=0)
+    return _snapshots(_postgres(url, pool_size=1))
 
 
 def open_writer(url: URL) -> AsyncEngine:
@@ -65,9 +79,18 @@ def _begin(conn: Connection, begin: str) -> None:
     conn.exec_driver_sql(begin)
 
 
-def _postgres(url: URL) -> AsyncEngine:
+def _snapshots(engine: AsyncEngine) -> AsyncEngine:
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
+    given = url.query.get("options")
+    limits = [f"-c {name}={value}" for name, value in _SERVER_LIMITS.items()]
+    arguments = {**_CLIENT_LIMITS, "options": " ".join([*limits, *([given] if isinstance(given, str) else [])])}
     try:
-        return create_async_engine(url, pool_size=8, max_overflow=0, pool_timeout=30, pool_pre_ping=True)
+        return create_async_engine(
+            url, pool_size=pool_size, max_overflow=0, pool_timeout=30, pool_pre_ping=True, connect_args=arguments
+        )
     except ModuleNotFoundError as error:
         raise SetupError("PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]'.") from error
 

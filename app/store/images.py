@@ -66,13 +66,15 @@ async def count_of_owners(
     return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), col(Image.owner_id))
 
 
-async def lock(conn: AsyncConnection, image_id: str) -> None:
-    """Let no other transaction change this image's rights until this one ends.
+async def lock(conn: AsyncConnection, viewer: Caller, image_id: str) -> bool:
+    """Let no other transaction change this image's rights until this one ends; whether the viewer may see it.
 
     SQLite has let in one writer only, and takes no row locks.
     """
-    if conn.dialect.name != "sqlite":
-        await conn.execute(select(col(Image.id)).where(col(Image.id) == image_id).with_for_update())
+    if conn.dialect.name == "sqlite":
+        return True
+    seen = select(col(Image.id)).where(col(Image.id) == image_id, rights.may_see_image(viewer))
+    return await conn.scalar(seen.with_for_update(of=Image)) is not None
 
 
 async def add(conn: AsyncConnection, image: SeenImage) -> None:

@@ -18,13 +18,12 @@ class Recorded(NamedTuple):
 
 
 async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
-    """What the tenant's earlier call with this key came to. Records past their time are dropped on the way."""
+    """What the tenant's earlier call with this key came to; one that is past its time makes room for the next."""
     await _take_turns(tx, tenant_id, key)
-    await tx.conn.execute(delete(RecordedOutcome).where(col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR))
-    statement = select(col(RecordedOutcome.input_hash), col(RecordedOutcome.outcome)).where(
-        col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
-    )
-    row = (await tx.conn.execute(statement)).one_or_none()
+    own = col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
+    await tx.conn.execute(delete(RecordedOutcome).where(*own, col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR))
+    statement = select(col(RecordedOutcome.input_hash), col(RecordedOutcome.outcome))
+    row = (await tx.conn.execute(statement.where(*own))).one_or_none()
     return None if row is None else Recorded._make(row)
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.model import Caller
 from app.store.database import Store
@@ -14,15 +15,16 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Query = Callable[Concatenate[AsyncConnection, P], Awaitable[T]]
 ViewerQuery = Callable[Concatenate[AsyncConnection, Caller, P], Awaitable[T]]
+logger: Any = structlog.get_logger("store")
 
 
 class Snapshot:
     """Begins with the first read; `renew` ends it, so that the next read sees what was committed since."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, engine: AsyncEngine | None = None) -> None:
         self._store = store
+        self._engine = engine or store.reader
         self._turn = asyncio.Lock()
-        self._open = AsyncExitStack()
         self._conn: AsyncConnection | None = None
         self._used = False
 
@@ -43,20 +45,37 @@ class Snapshot:
 
     async def _connected(self) -> AsyncConnection:
         if self._conn is None:
-            conn = await self._open.enter_async_context(self._store.reader.connect())
-            await self._open.enter_async_context(conn.begin())
-            self._conn = conn
+            self._conn = await self._engine.connect()
         return self._conn
 
     async def _end(self) -> None:
         async with self._turn:
-            self._conn = None
-            await self._open.aclose()
+            conn, self._conn = self._conn, None
+            if conn is not None:
+                await _let_go(conn)
+
+
+async def _let_go(conn: AsyncConnection) -> None:
+    """Nothing was written, so nothing is committed: a view that can't be ended in good order is as well lost."""
+    try:
+        await conn.close()
+    except SQLAlchemyError as error:
+        logger.warning("a connection was lost while it was given back", exc_info=error)
+        if not conn.closed:
+            await conn.invalidate()
 
 
 async def read_once(store: Store, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """One query in a snapshot of its own."""
-    snapshot = Snapshot(store)
+    return await _only_read(Snapshot(store), query, *args, **kwargs)
+
+
+async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same, on the connection that is kept for following the log."""
+    return await _only_read(Snapshot(store, store.follower), query, *args, **kwargs)
+
+
+async def _only_read(snapshot: Snapshot, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return await snapshot.read(query, *args, **kwargs)
     finally:

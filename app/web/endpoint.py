@@ -9,7 +9,7 @@ import mimeparse
 import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -87,6 +87,8 @@ class Endpoint(GraphQL[Any, None]):
             return _refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
         except HTTPException as error:
             return _refusal(request, error.status_code, ErrorCode.BAD_REQUEST, error.reason)
+        except ClientDisconnect:
+            return _refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, request.state.request_id)
             return _refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)

@@ -1,0 +1,77 @@
+"""A store that is slow, lost or overrun: nothing hangs, nothing is half done, and service comes back."""
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from app.errors import Unavailable
+from app.model import MemberStatus
+from app.sharing import service
+from app.store import log
+from app.store.snapshot import Snapshot
+from tests.harness.databases import PostgresDatabases
+from tests.harness.gateway import Gateway, code_of, running, settings_for
+from tests.harness.world import make_world
+
+
+async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_reads(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    url = postgres_databases.fresh()
+    async with running(settings_for(url)) as gateway:
+        snapshot = Snapshot(gateway.services.store)
+        await snapshot.read(log.head)
+        _end_all_sessions(url)
+        with pytest.raises(Unavailable):
+            await snapshot.read(log.head)
+        await snapshot.renew()
+        assert (await snapshot.read(log.head)).seq == 0
+        _end_all_sessions(url)
+        await snapshot.renew()
+        assert (await snapshot.read(log.head)).seq == 0
+        await snapshot.renew()
+
+
+@pytest.mark.slow
+async def test_a_lock_that_is_held_elsewhere_for_long_is_unavailable_and_the_shutdown_waits_for_none(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    url = postgres_databases.fresh()
+    with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
+        async with running(settings_for(url)) as gateway:
+            world = await make_world(gateway, "pending")
+            elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
+            answer = await world.owner.ask(
+                f'mutation {{ deleteImage(input: {{id: "{world.image}"}}) {{ deletedImageId }} }}'
+            )
+            assert (answer.code, answer.data) == ("UNAVAILABLE", None)
+            elsewhere.rollback()
+            assert code_of(await world.owner.delete(world.image)) == "ok"
+
+
+async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    store, feed, consumer = gateway.services.store, gateway.services.feed, world.consumer.caller
+    assert consumer is not None
+    position = (await feed.head()).seq
+    async with AsyncExitStack() as held:
+        for _ in range(store.reader.pool.size()):  # type: ignore[attr-defined]
+            conn = await held.enter_async_context(store.reader.connect())
+            await conn.execute(text("SELECT 1"))
+        await service.answer_offer(store, consumer, world.image, MemberStatus.ACCEPTED)
+        async with asyncio.timeout(10), aclosing(feed.follow(consumer, lambda _: True, position, 60)) as items:
+            heard = await anext(items)
+
+    assert heard.change is not None
+    assert heard.change.status is MemberStatus.ACCEPTED
+
+
+def _end_all_sessions(url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+            "AND datname = current_database()"
+        )
