@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web import sockets
 from app.web.identity import SharedSecret
 
 MAX_FRAME_BYTES = 65_536
@@ -31,7 +32,8 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
         if sqlite := sqlite_file(settings):
             _hold(sqlite, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
-        server = Server(_config(app, settings), lambda: _announce(settings, listener, with_demo, say))
+        sockets.free_stalled_peers(listener, settings.stall_seconds)
+        server = Server(uvicorn_config(app, settings), lambda: _announce(settings, listener, with_demo, say))
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             runner.run(_prepare(settings, with_demo))
             runner.run(server.serve(sockets=[listener]))
@@ -54,7 +56,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
+def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="on",
@@ -62,7 +64,7 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        ws="websockets-sansio",
+        ws=sockets.protocol(settings.stall_seconds),
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.drain_seconds,

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         default=10_000,
         description="Newest events that are kept in memory for the watches; older ones are read again.",
     )
+    stall_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30,
+        description="Time in seconds after which a client that takes no byte of its answers is cut off; "
+        "it comes back with its cursor.",
+    )
     drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
         default=10, description="Time in seconds that requests under way have to finish after SIGTERM."
     )

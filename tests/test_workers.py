@@ -2,33 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import timedelta
+import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-import uvicorn
 import websockets
-from starlette.applications import Starlette
-from websockets.asyncio.client import ClientConnection
 
-from app.api.context import Services
-from app.api.schema import build_schema
-from app.main import create_app
-from app.model import Role
-from app.settings import Settings
-from app.web.identity import SharedSecret
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
-from tests.harness.gateway import Gateway, settings_for
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import PATIENCE_SECONDS, PROTOCOL, InProcess, in_this_process, only_these_tasks_are_left
 from tests.harness.operations import WATCH
-from tests.harness.server import serving
+from tests.harness.server import STOP_SECONDS, serving
 from tests.harness.sockets import connected
 
 pytestmark = pytest.mark.slow
-
-PATIENCE_SECONDS = 60
-PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
 
 async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
@@ -55,67 +43,69 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
 
 
 async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
-    settings = settings_for(databases.fresh())
-    async with _in_this_process(create_app(settings)) as url:
+    async with in_this_process(settings_for(databases.fresh())) as server:
         before = len(asyncio.all_tasks())
-        await asyncio.gather(*(_open_and_vanish(url, _token(settings)) for _ in range(30)))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(asyncio.all_tasks()) > before:
-                await asyncio.sleep(0.05)
+        await asyncio.gather(*(_open_and_vanish(server) for _ in range(30)))
+        await only_these_tasks_are_left(before)
 
 
 async def test_clients_that_do_not_read_their_answers_hold_nothing_of_the_store(
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    app = create_app(settings := settings_for(sqlite_databases.fresh()))
-    async with _in_this_process(app) as url:
-        services: Services = app.state.services
-        owner = Gateway(services, build_schema(settings)).tenant("1")
-        for number in range(60):
-            await owner.register(tags=[f"{number} {tag} " + "x" * 240 for tag in range(50)])
-        async with websockets.connect(
-            url, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
-        ) as silent:
-            await _ask_and_do_not_read(silent, _token(settings))
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await owner.get("{ images { totalCount } }")
-                for _ in range(20):
-                    await services.feed.head()
-                while services.store.reader.pool.checkedout():  # type: ignore[attr-defined]
-                    await asyncio.sleep(0.01)
-            silent.transport.abort()
+    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+        await server.fill()
+        async with server.silent_client(), asyncio.timeout(PATIENCE_SECONDS):
+            await server.gateway.tenant("1").get("{ images { totalCount } }")
+            for _ in range(20):
+                await server.services.feed.head()
+            while server.services.store.reader.pool.checkedout():  # type: ignore[attr-defined]
+                await asyncio.sleep(0.01)
 
 
-async def _ask_and_do_not_read(silent: ClientConnection, token: str) -> None:
-    await silent.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
-    await silent.recv()
-    for number in range(30):
-        payload = {"query": "{ images(first: 60) { nodes { tags } } }"}
-        await silent.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
+async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
+    sqlite_databases: SqliteDatabases,
+) -> None:
+    # The kernel would do it too, where it can: here the gateway has to.
+    settings = settings_for(sqlite_databases.fresh(), stall_seconds=0.5)
+    async with in_this_process(settings, kernel_frees=False) as server:
+        await server.fill()
+        before = len(asyncio.all_tasks())
+        async with server.silent_client():
+            of_the_client_itself = 2
+            assert len(asyncio.all_tasks()) > before + of_the_client_itself
+            await only_these_tasks_are_left(before + of_the_client_itself)
 
 
-@asynccontextmanager
-async def _in_this_process(app: Starlette) -> AsyncGenerator[str]:
-    """The gateway on a socket of this process, so that its tasks and connections can be counted; its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="websockets-sansio", log_config=None))
-    serving = asyncio.create_task(server.serve())
-    try:
-        while not server.started:
-            await asyncio.sleep(0.01)
-        yield f"ws://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/graphql"
-    finally:
-        server.should_exit = True
-        await serving
+async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        token = server.token("1")
+        tags = [f"{tag} " + "x" * 240 for tag in range(50)]
+        for _ in range(60):
+            server.register(token, tags=tags)
+        async with AsyncExitStack() as held:
+            stalled = await held.enter_async_context(connected(server, token, max_queue=1, max_size=None))
+            for number in range(30):
+                await stalled.subscribe("{ images(first: 60) { nodes { tags } } }", str(number))
+            peers = [await held.enter_async_context(connected(server, token)) for _ in range(40)]
+            for peer in peers:
+                for number in range(5):
+                    await peer.subscribe(WATCH, str(number))
+                for _ in range(5):
+                    await peer.hear()
+            server.process.send_signal(signal.SIGTERM)
+            codes = [await peer.close_code() for peer in peers]
+            ended = await asyncio.to_thread(server.process.wait, STOP_SECONDS)
+            stalled.connection.transport.abort()
+
+    assert set(codes) == {1012}
+    assert ended == 0
 
 
-def _token(settings: Settings) -> str:
-    return SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
-
-
-async def _open_and_vanish(url: str, token: str) -> None:
+async def _open_and_vanish(server: InProcess) -> None:
     """Begin 20 operations, ten watches among them, and cut the line without a word."""
-    async with websockets.connect(url, subprotocols=[PROTOCOL]) as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
+    async with websockets.connect(server.url, subprotocols=[PROTOCOL]) as socket:
+        init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {server.token}"}}
+        await socket.send(json.dumps(init))
         for number in range(20):
             query = WATCH if number % 2 else "{ images { totalCount } }"
             await socket.send(json.dumps({"type": "subscribe", "id": str(number), "payload": {"query": query}}))

@@ -32,6 +32,7 @@ from app.web.identity import from_connection_params
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER = 4400, 4401, 4403, 1013
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
 _NEEDS_ID = {"subscribe", "complete"}
+MAX_ID = 255
 _KNOWN = {"connection_init", "ping", "pong"} | _NEEDS_ID
 
 
@@ -176,8 +177,8 @@ def _protocol_fault(message: Any) -> str | None:
     kind, payload = fields.get("type"), fields.get("payload")
     if not isinstance(kind, str) or kind not in _KNOWN:
         return "Unknown message type"
-    if kind in _NEEDS_ID and not (isinstance(fields.get("id"), str) and fields["id"]):
-        return "A message of this type needs an id, a string that is not empty"
+    if kind in _NEEDS_ID and not (isinstance(fields.get("id"), str) and 1 <= len(fields["id"]) <= MAX_ID):
+        return f"A message of this type needs an id, a string of 1 to {MAX_ID} characters"
     if payload is not None and not isinstance(payload, dict):
         return "The payload must be an object"
     return _subscribe_fault(cast(dict[str, Any], payload or {})) if kind == "subscribe" else None

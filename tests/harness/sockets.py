@@ -68,17 +68,17 @@ class Peer:
 
 
 @asynccontextmanager
-async def dialled(server: Server, protocols: Iterable[str] = (PROTOCOL,)) -> AsyncGenerator[Peer]:
+async def dialled(server: Server, protocols: Iterable[str] = (PROTOCOL,), **options: Any) -> AsyncGenerator[Peer]:
     """A socket on which nothing has been said yet."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
-    async with connect(server.ws_url, subprotocols=offered, proxy=None) as connection:
+    async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
         yield Peer(connection)
 
 
 @asynccontextmanager
-async def connected(server: Server, token: str | None = None) -> AsyncGenerator[Peer]:
+async def connected(server: Server, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
     """A socket that the server has acknowledged."""
-    async with dialled(server) as peer:
+    async with dialled(server, **options) as peer:
         await peer.init(token)
         assert await peer.hear() == {"type": "connection_ack"}
         yield peer

@@ -1,0 +1,62 @@
+"""The sockets of clients that have stopped reading: uvicorn waits for them without end, so they are cut here."""
+
+import asyncio
+import socket
+from typing import Any, ClassVar
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+SEND_BUFFER_BYTES = 65_536
+LAST_FLUSH_SECONDS = 3.0
+
+
+class FreeingProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
+
+    Closing would first flush, which such a peer never lets happen; the client sees 1006 and comes back with its
+    cursor. Above all it never sees 1011, uvicorn's own answer to a missing pong, after which clients give up.
+    """
+
+    stall_seconds: ClassVar[float] = 30.0
+    _cut: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._cut_in(self.stall_seconds)
+
+    def resume_writing(self) -> None:
+        self._keep()
+        super().resume_writing()
+
+    def keepalive_timeout(self) -> None:
+        self.pong_timer = None
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._cut_in(LAST_FLUSH_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._keep()
+        super().connection_lost(exc)
+
+    def _cut_in(self, seconds: float) -> None:
+        self._keep()
+        self._cut = self.loop.call_later(seconds, self.transport.abort)
+
+    def _keep(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
+
+
+def protocol(stall_seconds: float) -> Any:
+    """The protocol as uvicorn takes it: a class."""
+    return type("Protocol", (FreeingProtocol,), {"stall_seconds": stall_seconds})
+
+
+def free_stalled_peers(listener: socket.socket, stall_seconds: float) -> None:
+    """Let the kernel give up on peers that acknowledge nothing, on every transport; its sockets inherit this."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall_seconds * 1_000))

@@ -1,0 +1,83 @@
+"""A gateway on a socket of this process, so that its tasks and connections can be counted."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import uvicorn
+import websockets
+from starlette.applications import Starlette
+from websockets.asyncio.client import ClientConnection
+
+from app.api.context import Services
+from app.api.schema import build_schema
+from app.main import create_app
+from app.model import Role
+from app.serving import uvicorn_config
+from app.settings import Settings
+from app.web.identity import SharedSecret
+from app.web.sockets import free_stalled_peers
+from tests.harness.gateway import Gateway
+
+PATIENCE_SECONDS = 60
+PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
+
+
+class InProcess:
+    """The server, as its clients reach it and as a test looks inside."""
+
+    def __init__(self, app: Starlette, settings: Settings, port: int) -> None:
+        self.services: Services = app.state.services
+        self.url = f"ws://127.0.0.1:{port}/graphql"
+        self.gateway = Gateway(self.services, build_schema(settings))
+        self.token = SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
+
+    @asynccontextmanager
+    async def silent_client(self) -> AsyncGenerator[None]:
+        """A client that asks for much, and reads nothing of it, on a line that stays open."""
+        async with websockets.connect(
+            self.url, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
+        ) as connection:
+            await self._ask(connection)
+            yield
+            connection.transport.abort()
+
+    async def _ask(self, connection: ClientConnection) -> None:
+        init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {self.token}"}}
+        await connection.send(json.dumps(init))
+        await connection.recv()
+        for number in range(30):
+            payload = {"query": "{ images(first: 60) { nodes { tags } } }"}
+            await connection.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
+
+    async def fill(self) -> None:
+        """Enough images that an answer does not fit into the buffers of a line."""
+        owner = self.gateway.tenant("1")
+        for number in range(60):
+            await owner.register(tags=[f"{number} {tag} " + "x" * 240 for tag in range(50)])
+
+
+@asynccontextmanager
+async def in_this_process(settings: Settings, kernel_frees: bool = True) -> AsyncGenerator[InProcess]:
+    app = create_app(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        if kernel_frees:
+            free_stalled_peers(listener, settings.stall_seconds)
+        server = uvicorn.Server(uvicorn_config(app, settings))
+        serving = asyncio.create_task(server.serve([listener]))
+        try:
+            while not server.started:
+                await asyncio.sleep(0.01)
+            yield InProcess(app, settings, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def only_these_tasks_are_left(number: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(asyncio.all_tasks()) > number:
+            await asyncio.sleep(0.05)
