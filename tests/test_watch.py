@@ -217,10 +217,17 @@ async def test_a_cursor_of_the_future_or_of_another_log_is_expired(run_gateway: 
             await _refused(caller, "CURSOR_EXPIRED", "start anew", after=cursor)
 
 
-async def test_equal_positions_of_one_viewer_share_their_bytes(live_gateway: Gateway) -> None:
-    world = await make_world(live_gateway, "none")
+async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
+    live_gateway: Gateway,
+) -> None:
+    world = await make_world(live_gateway, "pending")
+    starts = {caller: await _now(caller) for caller in (world.owner, world.consumer)}
+    await world.consumer.accept(world.image)
 
-    assert await _now(world.owner) == await _now(world.owner) != await _now(world.other)
+    twice = [[await _heard_until_silence(caller, start) for _ in range(2)] for caller, start in starts.items()]
+
+    assert twice[0][0] == twice[0][1]
+    assert twice[0][0][0]["cursor"] != twice[1][0][0]["cursor"]
 
 
 async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:

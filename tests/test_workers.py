@@ -73,7 +73,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
         async with server.silent_client():
             of_the_client_itself = 2
             assert len(asyncio.all_tasks()) > before + of_the_client_itself
-            await only_these_tasks_are_left(before + of_the_client_itself)
+            await only_these_tasks_are_left(before + of_the_client_itself, patience=15)
 
 
 async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
             await serving
 
 
-async def only_these_tasks_are_left(number: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
+async def only_these_tasks_are_left(number: int, patience: float = PATIENCE_SECONDS) -> None:
+    async with asyncio.timeout(patience):
         while len(asyncio.all_tasks()) > number:
             await asyncio.sleep(0.05)
