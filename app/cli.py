@@ -21,6 +21,7 @@ from app.model import Role
 from app.serving import serve as serve_until_stopped
 from app.serving import sqlite_file
 from app.settings import PREFIX, Settings
+from app.store import log
 from app.store import migrate as migrations
 from app.store.database import Store
 from app.store.engine import parse_url
@@ -109,6 +110,29 @@ def migrate(database: Database = None) -> None:
         sqlite_file(settings)
         revision = asyncio.run(upgrade(Store(parse_url(settings.database_url))))
         typer.echo(f"The store is at revision {revision}.")
+
+
+@app.command()
+def rotate_epoch(database: Database = None) -> None:
+    """Begin a new epoch of the log. Do this after restoring a backup, before serving from it.
+
+    Clients that come with a cursor from before are told to start anew, and so do not miss what the backup has lost.
+    """
+
+    async def rotate(store: Store) -> None:
+        try:
+            await migrations.require_current(store)
+            async with store.writing() as tx:
+                await log.rotate_epoch(tx)
+        finally:
+            await store.close()
+
+    with _told_in_one_sentence():
+        settings = Settings.load(database_url=database)
+        logs.configure(settings)
+        sqlite_file(settings)
+        asyncio.run(rotate(Store(parse_url(settings.database_url))))
+        typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
 
 
 @contextmanager

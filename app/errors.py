@@ -92,9 +92,13 @@ class LimitExceeded(Refusal):
 
 
 class Problem(Exception):
-    """A failure of the whole request that the caller is told about, with its code."""
+    """A failure of the whole request that the caller is told about, with its code and what else helps a program."""
 
     code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str, **extensions: str) -> None:
+        super().__init__(message)
+        self.extensions = extensions
 
 
 class Unauthenticated(Problem):

@@ -10,10 +10,12 @@ from app.api.context import Services
 from app.api.schema import build_schema
 from app.events.feed import Feed
 from app.events.hint import Hint
+from app.events.upkeep import Upkeep
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.migrate import require_current
+from app.store.notify import Notifier
 from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
 from app.web.identity import IdentityProvider, SharedSecret
@@ -22,7 +24,16 @@ from app.web.identity import IdentityProvider, SharedSecret
 def create_app(settings: Settings, identities: IdentityProvider | None = None) -> Starlette:
     """The gateway as an ASGI application. The store must be migrated."""
     hint = Hint()
-    store = Store(parse_url(settings.database_url), on_news=hint.give)
+    url = parse_url(settings.database_url)
+    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
+
+    def on_news() -> None:
+        hint.give()
+        if notifier is not None:
+            notifier.give()
+
+    store = Store(url, on_news)
+    upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
     endpoint = Endpoint(build_schema(settings), services, identities or SharedSecret(settings))
@@ -31,7 +42,13 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
         await require_current(store)
         await feed.start()
+        upkeep.start()
+        if notifier is not None:
+            notifier.start()
         yield
+        if notifier is not None:
+            await notifier.stop()
+        await upkeep.stop()
         await feed.stop()
         await store.close()
 
@@ -45,5 +62,6 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
         lifespan=lifespan,
     )
     app.state.services = services
+    app.state.upkeep = upkeep
     app.state.max_body_bytes = settings.max_body_bytes
     return app

@@ -1,24 +1,13 @@
 """The nouns: images, members, the log of their changes, and who is calling. Plain data, no behaviour."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import (
-    JSON,
-    BigInteger,
-    Enum,
-    Field,
-    Index,
-    Integer,
-    LargeBinary,
-    SQLModel,
-    String,
-    TypeDecorator,
-    UniqueConstraint,
-    UTCDateTime,
-)
+from sqlmodel import JSON, BigInteger, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
+
+from app.columns import Timestamp, row_number, word_of
 
 
 class MemberStatus(StrEnum):
@@ -59,6 +48,14 @@ class ChangeKind(StrEnum):
     IMAGE_DELETED = "IMAGE_DELETED"
 
 
+class ImageChangeKind(StrEnum):
+    REGISTERED = "REGISTERED"
+    CHANGED = "CHANGED"
+    ACCESS_GAINED = "ACCESS_GAINED"
+    ACCESS_LOST = "ACCESS_LOST"
+    DELETED = "DELETED"
+
+
 class Role(StrEnum):
     """What a caller may do: inside its tenant, or (operator) across tenants."""
 
@@ -83,50 +80,21 @@ class Caller:
         return Role.OPERATOR in self.roles
 
 
-class Timestamp(TypeDecorator[datetime]):
-    """A UTC time. On SQLite it is the text that a client gets, which sorts as time does."""
-
-    impl = UTCDateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Any) -> Any:
-        wanted = String(27) if dialect.name == "sqlite" else UTCDateTime()
-        return dialect.type_descriptor(wanted)
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _word_of(words: type[StrEnum]) -> Any:
-    """A column that holds one word of the enum, checked by the database on either engine."""
-    return Enum(words, native_enum=False, create_constraint=True, name=f"{words.__name__.lower()}_word")
-
-
-def _row_number() -> Any:
-    # SQLite counts up by itself only in a column of exactly this type.
-    return BigInteger().with_variant(Integer, "sqlite")
-
-
 class Image(SQLModel, table=True):
     """An image and its owner, the producer."""
 
     id: str = Field(primary_key=True, max_length=36)
     owner_id: str = Field(max_length=255)
     name: str = Field(max_length=255)
-    origin: ImageOrigin = Field(sa_type=_word_of(ImageOrigin))
+    origin: ImageOrigin = Field(sa_type=word_of(ImageOrigin))
     server_id: str | None = Field(default=None, max_length=255)
     source_url: str | None = Field(default=None, max_length=2048)
-    status: ImageStatus = Field(sa_type=_word_of(ImageStatus))
-    visibility: ImageVisibility = Field(sa_type=_word_of(ImageVisibility))
+    status: ImageStatus = Field(sa_type=word_of(ImageStatus))
+    visibility: ImageVisibility = Field(sa_type=word_of(ImageVisibility))
     size_bytes: int | None = Field(default=None, sa_type=BigInteger)
     min_disk_gb: int
     min_ram_mb: int
-    os_type: OsType | None = Field(default=None, sa_type=_word_of(OsType))
+    os_type: OsType | None = Field(default=None, sa_type=word_of(OsType))
     checksum: str | None = Field(default=None, max_length=255)
     tags: list[str] = Field(sa_type=JSON)
     protected: bool
@@ -146,7 +114,7 @@ class Member(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=36)
     image_id: str = Field(foreign_key="image.id", max_length=36)
     tenant_id: str = Field(max_length=255)
-    status: MemberStatus = Field(sa_type=_word_of(MemberStatus))
+    status: MemberStatus = Field(sa_type=word_of(MemberStatus))
     created_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
 
@@ -158,19 +126,28 @@ class Member(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """One change of one membership, never altered. `seq` is given by a trigger, in commit order."""
+    """One change of one membership, or of one image as one of its parties is told; never altered.
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=_row_number())
+    `seq` is given by a trigger, in commit order. `kind` tells of a membership, `image_kind` of an image for the party
+    `tenant_id`; the image's status and visibility are those after the change.
+    """
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=row_number())
     seq: int | None = Field(default=None, sa_type=BigInteger, unique=True)
-    occurred_at: datetime = Field(sa_type=Timestamp)
-    kind: ChangeKind = Field(sa_type=_word_of(ChangeKind))
-    previous_status: MemberStatus | None = Field(default=None, sa_type=_word_of(MemberStatus))
-    status: MemberStatus | None = Field(default=None, sa_type=_word_of(MemberStatus))
-    member_id: str = Field(max_length=36)
+    occurred_at: datetime = Field(sa_type=Timestamp, index=True)
+    kind: ChangeKind | None = Field(default=None, sa_type=word_of(ChangeKind))
+    image_kind: ImageChangeKind | None = Field(default=None, sa_type=word_of(ImageChangeKind))
+    previous_status: MemberStatus | None = Field(default=None, sa_type=word_of(MemberStatus))
+    status: MemberStatus | None = Field(default=None, sa_type=word_of(MemberStatus))
+    member_id: str | None = Field(default=None, max_length=36)
     image_id: str = Field(max_length=36)
     owner_id: str = Field(max_length=255)
     tenant_id: str = Field(max_length=255)
     actor_id: str = Field(max_length=255)
+    previous_image_status: ImageStatus | None = Field(default=None, sa_type=word_of(ImageStatus))
+    image_status: ImageStatus | None = Field(default=None, sa_type=word_of(ImageStatus))
+    previous_visibility: ImageVisibility | None = Field(default=None, sa_type=word_of(ImageVisibility))
+    visibility: ImageVisibility | None = Field(default=None, sa_type=word_of(ImageVisibility))
 
     __table_args__ = (
         Index("event_by_owner", "owner_id", "seq"),
@@ -237,16 +214,27 @@ class SeenMember(NamedTuple):
     updated_at: datetime
 
 
+class News(NamedTuple):
+    """What is to be written into the log: one step of a membership, or of an image for one of its parties."""
+
+    image_id: str
+    owner_id: str
+    tenant_id: str
+    actor_id: str
+    kind: ChangeKind | None = None
+    image_kind: ImageChangeKind | None = None
+    member_id: str | None = None
+    previous_status: MemberStatus | None = None
+    status: MemberStatus | None = None
+    previous_image_status: ImageStatus | None = None
+    image_status: ImageStatus | None = None
+    previous_visibility: ImageVisibility | None = None
+    visibility: ImageVisibility | None = None
+
+
 class Change(NamedTuple):
     """One row of the log, as its readers get it."""
 
     seq: int
     occurred_at: datetime
-    kind: ChangeKind
-    previous_status: MemberStatus | None
-    status: MemberStatus | None
-    member_id: str
-    image_id: str
-    owner_id: str
-    tenant_id: str
-    actor_id: str
+    news: News

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import uuid
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -96,6 +97,14 @@ class Settings(BaseSettings):
     feed_ring_size: Annotated[int, Field(ge=1)] = Field(
         default=10_000,
         description="Newest events that are kept in memory for the watches; older ones are read again.",
+    )
+    event_retention: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+        default=timedelta(days=7),
+        description="How long a change stays in the log, so that a cursor can go back to it: an ISO 8601 duration such "
+        "as `P7D`, or seconds.",
+    )
+    event_retention_count: Annotated[int, Field(ge=0)] = Field(
+        default=10_000, description="Newest changes that stay in the log however old they are."
     )
     stall_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30,

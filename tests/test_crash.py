@@ -18,7 +18,6 @@ from sqlalchemy import make_url, select
 from sqlmodel import col
 
 from app.model import Member
-from app.store import log
 from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.snapshot import read_once
@@ -26,6 +25,7 @@ from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
 from tests.harness.server import Server, bearer, serving
+from tests.harness.story import changes_after, steps_after
 
 pytestmark = pytest.mark.slow
 
@@ -76,11 +76,11 @@ def _offer(image: str, tenant_id: str) -> dict[str, Any]:
 async def _story(url: str) -> tuple[list[str], list[str]]:
     """The memberships that the log tells of, which is numbered without holes, and those in the table."""
     store = Store(parse_url(url))
-    changes = await read_once(store, log.read_after, 0, 100_000)
+    changes, steps = await changes_after(store, 0), await steps_after(store, 0)
     rows = await read_once(store, _member_ids)
     await store.close()
     assert [change.seq for change in changes] == list(range(1, len(changes) + 1))
-    return sorted(change.member_id for change in changes), sorted(rows)
+    return sorted(str(step.member_id) for step in steps), sorted(rows)
 
 
 async def _member_ids(conn: Any) -> list[str]:

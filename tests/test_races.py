@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.store import log
-from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, code_of, running, settings_for
+from tests.harness.story import steps_after
 from tests.harness.world import World, fresh_id, make_world
 
 QUOTA = 128
@@ -90,8 +89,8 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
         payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
 
         assert [code_of(payload) for payload in payloads] == ["ok", "ok"]
-        changes = await read_once(rivals[0].services.store, log.read_after, start, 10)
-        steps = [(change.previous_status, change.status) for change in changes]
+        news = await steps_after(rivals[0].services.store, start)
+        steps = [(step.previous_status, step.status) for step in news]
         assert steps in (
             [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED")],
             [("PENDING", "REJECTED"), ("REJECTED", "ACCEPTED")],
@@ -127,8 +126,7 @@ async def test_deletion_against_anything_leaves_nothing_behind(
 
 
 async def _expect_all_ended(gateway: Gateway, world: World, start: int) -> None:
-    changes = await read_once(gateway.services.store, log.read_after, start, 100)
-    last = {change.member_id: change.status for change in changes}
+    last = {step.member_id: step.status for step in await steps_after(gateway.services.store, start)}
     assert set(last.values()) == {None}, "the last word on every membership is that it has ended"
     assert (await world.owner.get(operations.SENT_OFFERS, imageId=world.image))["sentOffers"]["totalCount"] == 0
 

@@ -2,10 +2,12 @@
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from app.errors import SetupError
 from app.settings import PREFIX, Settings
@@ -124,5 +126,6 @@ def test_a_pattern_that_is_no_regular_expression_is_refused(pattern: str) -> Non
 
 
 def _row(name: str, default: Any, description: str | None) -> str:
-    shown = "none" if default is None else f"`{default}`"
+    written = TypeAdapter(timedelta).dump_python(default, mode="json") if isinstance(default, timedelta) else default
+    shown = "none" if default is None else f"`{written}`"
     return f"| `{PREFIX}{name.upper()}` | {shown} | {description} |"

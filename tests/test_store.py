@@ -10,13 +10,14 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 from app.errors import SetupError
-from app.model import Change
+from app.model import News
 from app.store import log, migrate
 from app.store.database import Store, Transaction
 from app.store.engine import parse_url
 from app.store.snapshot import Snapshot, read_once
 from tests.harness.databases import Databases, SqliteDatabases
 from tests.harness.gateway import Gateway
+from tests.harness.story import changes_after
 from tests.harness.world import make_world
 
 
@@ -104,7 +105,7 @@ async def test_the_log_is_numbered_as_it_commits_and_a_rollback_takes_no_number(
     assert await read_once(store, log.head) == before
     await world.consumer.accept(world.image)
 
-    numbers = [change.seq for change in await read_once(store, log.read_after, 0, 100)]
+    numbers = [change.seq for change in await changes_after(store, 0)]
     assert numbers == list(range(1, before.seq + 2))
 
 
@@ -194,8 +195,8 @@ async def _append_and_roll_back(store: Store) -> None:
 
 
 async def _append_like_the_last(tx: Transaction, store: Store) -> None:
-    [*_, last] = await read_once(store, log.read_after, 0, 100)
-    columns = [name for name in Change._fields if name != "seq"]
+    [*_, last] = await changes_after(store, 0)
+    columns = ["occurred_at", *News._fields]
     names, marks = (
         ", ".join(columns),
         ", ".join(f"(SELECT {name} FROM event WHERE seq = {last.seq})" for name in columns),

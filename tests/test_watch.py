@@ -208,15 +208,6 @@ async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil
     await _refused(world.owner, "CURSOR_INVALID", "", after=spoil(await _now(world.owner)))
 
 
-async def test_a_cursor_of_the_future_or_of_another_log_is_expired(run_gateway: Any) -> None:
-    async with run_gateway() as gateway:
-        feed, caller = gateway.services.feed, gateway.tenant("1")
-        other_log = type(feed.seal)((await feed.head())._replace(epoch="00" * 8))
-
-        for cursor in (feed.seal.close(10**6, caller.caller), other_log.close(0, caller.caller)):
-            await _refused(caller, "CURSOR_EXPIRED", "start anew", after=cursor)
-
-
 async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
     live_gateway: Gateway,
 ) -> None:

@@ -13,7 +13,9 @@ from app.model import Caller
 from app.settings import Settings
 from app.sharing.outcome import Outcome
 from app.sharing.service import Limits
+from app.store import log
 from app.store.database import Store
+from app.store.log import LogHead
 from app.store.snapshot import Snapshot, ViewerQuery
 
 P = ParamSpec("P")
@@ -54,12 +56,19 @@ class Context:
     def load(self) -> Loaders:
         """Reads for many parents at once, in this operation's view of the store."""
         if self._loaders is None:
-            self._loaders = Loaders(self._snapshot, self.caller)
+            self._loaders = Loaders(self._snapshot, self.caller, self._cursor_at)
         return self._loaders
+
+    def _cursor_at(self, seq: int) -> str:
+        return self.services.feed.seal.close_between(seq, self.caller)
 
     async def read(self, query: ViewerQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One query of the store, for the caller, in this operation's view."""
         return await self._snapshot.read(query, self.caller, *args, **kwargs)
+
+    async def log_head(self) -> LogHead:
+        """Where the log stands in this operation's view: the position for which everything else here is read."""
+        return await self._snapshot.read(log.head)
 
     async def act(
         self,

@@ -10,6 +10,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    OperationType,
     parse,
     specified_rules,
     validate,
@@ -34,6 +35,12 @@ class Documents:
         self._limits = Limits.of(settings)
         self.parsed = lru_cache(maxsize=CACHED)(self._parse)
         self._validated = lru_cache(maxsize=CACHED)(_validate)
+
+    def subscription(self, text: str, name: str | None) -> bool:
+        """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
+        operations = (part for part in self.parsed(text).definitions if isinstance(part, OperationDefinitionNode))
+        wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+        return wanted is not None and wanted.operation is OperationType.SUBSCRIPTION
 
     def errors(
         self, schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]

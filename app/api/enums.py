@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from app import errors, model
+from app.events.feed import Gap
 
 
 def _describe(words: type[Enum], description: str, **meanings: str) -> None:
@@ -59,6 +60,27 @@ _describe(
     REVOKED="The producer or an operator ended the membership.",
     IMAGE_DELETED="The image was deleted, which ended the membership.",
 )
+_describe(
+    model.ImageChangeKind,
+    "What happened to an image, as the caller is told of it.",
+    REGISTERED="The caller's tenant registered the image.",
+    CHANGED="Its status, its visibility or both changed. For a consumer it is the last word when the image is no "
+    "longer SHARED.",
+    ACCESS_GAINED="The image was offered to the caller, or is SHARED again.",
+    ACCESS_LOST="The caller's membership was revoked, or the image is PRIVATE now.",
+    DELETED="The image is gone.",
+)
+_describe(
+    Gap,
+    "Why a watch can't go on from its cursor.",
+    EXPIRED="The log does not reach back so far any more.",
+    EPOCH_CHANGED="The log was replaced, as by a restored backup.",
+    AHEAD_OF_LOG="The cursor is of the future: the log has lost its end.",
+    ACCESS_CHANGED="The caller has become an operator, or is one no longer.",
+    SNAPSHOT_INCOMPLETE="The cursor is from inside a snapshot, which begins again.",
+)
+definition: Any = Gap
+definition.__strawberry_definition__.name = "WatchResetReason"
 _describe(
     errors.UserErrorCode,
     "Why a mutation was refused. The list may grow; no code is ever renamed.",

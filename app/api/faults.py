@@ -37,8 +37,13 @@ def _published(error: GraphQLError, before_execution: bool, request_id: str) -> 
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions={"code": str(code), "requestId": request_id},
+        extensions={"code": str(code), "requestId": request_id, **_details(error)},
     )
+
+
+def _details(error: GraphQLError) -> dict[str, str]:
+    cause = _cause(error)
+    return cause.extensions if isinstance(cause, Problem) else {}
 
 
 def _message(error: GraphQLError, code: ErrorCode) -> str:

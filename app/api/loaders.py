@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from strawberry.dataloader import DataLoader
 
 from app.model import Caller, SeenImage, SeenMember
-from app.store import images, members
+from app.store import images, log, members
 from app.store.images import ImageFilter
 from app.store.members import MemberFilter
 from app.store.pages import Page, PageRequest
@@ -40,7 +40,7 @@ class ImagesOf(NamedTuple):
 class Loaders:
     """The batches of one operation, for one viewer, in one view of the store."""
 
-    def __init__(self, snapshot: Snapshot, viewer: Caller) -> None:
+    def __init__(self, snapshot: Snapshot, viewer: Caller, cursor_at: Callable[[int], str]) -> None:
         async def find_images(ids: list[str]) -> dict[str, SeenImage]:
             return await snapshot.read(images.find, viewer, ids)
 
@@ -64,6 +64,10 @@ class Loaders:
         async def counts_of_owners(of: list[str], wanted: ImageFilter, _: PageRequest) -> dict[str, int]:
             return await snapshot.read(images.count_of_owners, viewer, of, wanted)
 
+        async def here(places: list[None]) -> list[str]:
+            head = await snapshot.read(log.head)
+            return [cursor_at(head.seq)] * len(places)
+
         self.image = _by_id(find_images)
         self.member = _by_id(find_members)
         self.own_membership = _by_id(find_own)
@@ -71,6 +75,7 @@ class Loaders:
         self.member_count_of = _by_parent(counts_of_images, 0)
         self.images_of = _by_parent(pages_of_owners, EMPTY)
         self.image_count_of = _by_parent(counts_of_owners, 0)
+        self.watch_cursor: DataLoader[None, str] = DataLoader(load_fn=here, cache=False)
 
 
 def _by_id(find: Callable[[list[str]], Awaitable[dict[str, Found]]]) -> DataLoader[str, Found | None]:

@@ -8,6 +8,8 @@ from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
+from app.api.context import Info
+from app.api.scalars import Cursor
 from app.errors import BadUserInput, CursorInvalid
 from app.model import SeenImage, SeenMember
 from app.sharing import formats
@@ -67,6 +69,13 @@ class Connection(Generic[Node]):
     nodes: list[Node] = strawberry.field(description="The page, the objects alone.")
     page_info: PageInfo = strawberry.field(description="Where the page lies in its list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(
+        description="Where the log stood when the page was read: start any watch there, and it tells every change that "
+        "is not in the page yet."
+    )
+    async def watch_cursor(self, info: Info) -> Cursor:
+        return Cursor(await info.context.load.watch_cursor.load(None))
 
     @strawberry.field(description="How many the list holds for the caller, over all pages. Costs a query of its own.")
     async def total_count(self) -> int:

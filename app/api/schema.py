@@ -13,18 +13,25 @@ from app.api.images import ImageQueries
 from app.api.lookup import NodeQueries
 from app.api.members import MemberQueries
 from app.api.mutations import Mutation
+from app.api.offer_events import OfferEventQueries
 from app.api.scalars import SCALARS
+from app.api.streams import Streams
 from app.api.tenants import TenantQueries
-from app.api.watch import MemberStatusChanged, Subscription, WatchBookmark
+from app.api.watch import Subscription
+from app.api.watch_items import ITEMS
 from app.settings import Settings
 
 
 @strawberry.type
-class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries):
+class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries, OfferEventQueries):
     pass
 
 
 class GatewaySchema(strawberry.Schema):
+    """Strawberry's schema; `streams` runs its subscriptions."""
+
+    streams: Streams
+
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 
@@ -37,11 +44,12 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[MemberStatusChanged, WatchBookmark],
+        types=ITEMS,
         extensions=[lambda: Prepare(documents)],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)
+    schema.streams = Streams(schema._schema, documents)  # pyright: ignore[reportPrivateUsage]
     return schema
 
 

@@ -12,27 +12,34 @@ import json
 import os
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from app.errors import CursorExpired, CursorInvalid
+from app.errors import CursorInvalid
 from app.model import Caller
 from app.store.log import LogHead
 
 _VERSION = 1
-_PLAIN = struct.Struct(">B8sQ8s8s8s")
+_PLAIN = struct.Struct(">BB8sQ8s8s8s")
 _ANY_WATCH = _NO_SALT = bytes(8)
+_OPERATOR, _IN_SNAPSHOT = 1, 2
+
+
+class Mark(NamedTuple):
+    """What stands in a cursor that was made here, for this tenant, and for this watch or for any."""
+
+    seq: int
+    epoch: str
+    is_operators: bool
+    in_snapshot: bool
 
 
 def fingerprint(*parts: Sequence[str] | str | bool | None) -> bytes:
     """Eight bytes that stand for a viewer or for the filter of a watch. Never all zero."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return digest[:8] if any(digest[:8]) else digest[8:16]
-
-
-def viewer_print(viewer: Caller) -> bytes:
-    return fingerprint(viewer.tenant_id, viewer.is_operator)
 
 
 class Seal:
@@ -42,31 +49,32 @@ class Seal:
         self._epoch = bytes.fromhex(head.epoch)
         self._cipher = AESSIV(head.key)
 
-    def close(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH, salt: bytes = _NO_SALT) -> str:
+    def close(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH) -> str:
         """The cursor of an item, for one viewer; good for the given watch, or for any of that viewer's."""
-        plain = _PLAIN.pack(_VERSION, self._epoch, seq, viewer_print(viewer), watch, salt)
+        return self._sealed(0, seq, viewer, watch, _NO_SALT)
+
+    def close_between(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH, in_snapshot: bool = False) -> str:
+        """The cursor of a position at which the viewer has no event; no two are alike.
+
+        One inside a snapshot can't be gone on from: the watch that gets it begins its snapshot again.
+        """
+        return self._sealed(_IN_SNAPSHOT * in_snapshot, seq, viewer, watch, os.urandom(len(_NO_SALT)))
+
+    def _sealed(self, flags: int, seq: int, viewer: Caller, watch: bytes, salt: bytes) -> str:
+        flags |= _OPERATOR * viewer.is_operator
+        plain = _PLAIN.pack(_VERSION, flags, self._epoch, seq, fingerprint(viewer.tenant_id), watch, salt)
         return _text(self._cipher.encrypt(plain, None))
 
-    def close_between(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH) -> str:
-        """The cursor of a position at which the viewer has no item; no two are alike."""
-        return self.close(seq, viewer, watch, os.urandom(len(_NO_SALT)))
-
-    def open(self, cursor: str, viewer: Caller, watch: bytes) -> int:
-        """The position in a cursor.
-
-        Raises CursorInvalid when it was not made here or not for this watch, and CursorExpired when it was made
-        for a log that has been replaced since.
-        """
-        version, epoch, seq, made_for, made_of, _ = _PLAIN.unpack(self._decrypt(cursor))
+    def open(self, cursor: str, viewer: Caller, watch: bytes) -> Mark:
+        """What a cursor says. Raises CursorInvalid when it was not made here, for this tenant and this watch."""
+        version, flags, epoch, seq, made_for, made_of, _ = _PLAIN.unpack(self._decrypt(cursor))
         if version != _VERSION:
             raise CursorInvalid("The cursor is of another version of the gateway. Start again without it.")
-        if made_for != viewer_print(viewer):
+        if made_for != fingerprint(viewer.tenant_id):
             raise CursorInvalid("The cursor was given to another viewer. Start again without it.")
         if made_of not in (watch, _ANY_WATCH):
             raise CursorInvalid("The cursor belongs to another filter. Use it with the filter that it came from.")
-        if epoch != self._epoch:
-            raise CursorExpired("The cursor is of a log that was replaced. Read the lists again and start anew.")
-        return seq
+        return Mark(seq, epoch.hex(), bool(flags & _OPERATOR), bool(flags & _IN_SNAPSHOT))
 
     def _decrypt(self, cursor: str) -> bytes:
         try:

@@ -4,16 +4,15 @@ A watcher has no queue. One that is slow is further behind, and reads what the r
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from itertools import islice
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import structlog
 
-from app.errors import CursorExpired
-from app.events.cursor import Seal
+from app.events.cursor import Mark, Seal
 from app.events.hint import Hint
+from app.events.ring import Ring
 from app.model import Caller, Change
 from app.store import log
 from app.store.database import Store
@@ -25,11 +24,22 @@ UNHEALTHY_AFTER_SECONDS = 2.0
 LAST_READ_SECONDS = 5
 
 
+class Gap(StrEnum):
+    """Why a watch can't go on from where it was."""
+
+    EXPIRED = "EXPIRED"
+    EPOCH_CHANGED = "EPOCH_CHANGED"
+    AHEAD_OF_LOG = "AHEAD_OF_LOG"
+    ACCESS_CHANGED = "ACCESS_CHANGED"
+    SNAPSHOT_INCOMPLETE = "SNAPSHOT_INCOMPLETE"
+
+
 class Item(NamedTuple):
-    """What a watcher gets next: a change, or (None) word that nothing up to `position` is still to come."""
+    """What a watcher gets next: a change; or word that nothing up to `position` is to come; or that there is a gap."""
 
     position: int
-    change: Change | None
+    change: Change | None = None
+    gap: Gap | None = None
 
 
 class Feed:
@@ -39,19 +49,17 @@ class Feed:
         self._store = store
         self._hint = hint
         self._poll_seconds = poll_seconds
-        self._ring: deque[Change] = deque(maxlen=ring_size)
-        self._top = 0
-        self._moved = asyncio.Event()
+        self._ring = Ring(ring_size)
         self._tailer: asyncio.Task[None] | None = None
         self._closing = False
-        self._last_read = -UNHEALTHY_AFTER_SECONDS
+        self._last_read = 0.0
+        self._epoch = ""
+        self._generation = 0
         self.seal: Seal
 
     async def start(self) -> None:
         """Begin at the present head of the log."""
-        head = await self.head()
-        self.seal = Seal(head)
-        self._top = head.seq
+        self._begin_at(await self.head())
         self._last_read = _now()
         self._tailer = asyncio.create_task(self._tail())
 
@@ -61,7 +69,7 @@ class Feed:
         self._hint.give()
         if self._tailer is not None:
             await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
-        self._wake()
+        self._ring.ring_all()
 
     @property
     def is_healthy(self) -> bool:
@@ -71,87 +79,102 @@ class Feed:
     async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
 
-    async def position_after(self, seq: int | None) -> int:
-        """Where a watch starts: behind `seq`, or live from now."""
-        head = await self.head()
-        if seq is None:
-            return head.seq
-        if not head.floor <= seq <= head.seq:
-            raise CursorExpired("The cursor is outside the kept log. Read the lists again and start anew.")
-        return seq
+    def gap(self, mark: Mark, head: log.LogHead, viewer: Caller) -> Gap | None:
+        """Why a watch can't go on from a cursor, as the log stands. One that only this worker lags behind can."""
+        if mark.epoch != head.epoch:
+            return Gap.EPOCH_CHANGED
+        if mark.is_operators != viewer.is_operator:
+            return Gap.ACCESS_CHANGED
+        if mark.seq > head.seq:
+            return Gap.AHEAD_OF_LOG
+        if mark.seq < head.floor:
+            return Gap.EXPIRED
+        return Gap.SNAPSHOT_INCOMPLETE if mark.in_snapshot else None
 
     async def follow(
         self, viewer: Caller, concerns: Callable[[Change], bool], position: int, silence: float
     ) -> AsyncGenerator[Item, None]:
         """The changes behind `position` that concern the watcher, in commit order, each once.
 
-        After `silence` seconds without one it says how far it has read.
+        After `silence` seconds without one it says how far it has read. A gap is the last item.
         """
-        clock = asyncio.get_running_loop().time
-        due = clock() + silence
+        due, generation = _now() + silence, self._generation
         while not self._closing:
-            moved, top = self._moved, self._top
-            changes, reached = await self._next(viewer, position, top)
-            for change in filter(concerns, changes):
-                yield Item(change.seq, change)
-                due = clock() + silence
+            bell, top = self._ring.bell(viewer), self._ring.top
+            gap, changes, reached = await self._next(viewer, position, top, generation)
+            if gap is not None:
+                yield Item(position, gap=gap)
+                return
+            for change in changes:
+                if concerns(change):
+                    yield Item(change.seq, change)
+                    due = _now() + silence
             position = max(position, reached)
-            if clock() >= due:
-                yield Item(position, None)
-                due = clock() + silence
-            elif position >= self._top:
-                await _wait(moved, due - clock())
+            if _now() >= due:
+                yield Item(position)
+                due = _now() + silence
+            elif reached >= top:
+                await _wait(bell, due - _now())
 
-    async def _next(self, viewer: Caller, position: int, top: int) -> tuple[list[Change], int]:
+    async def _next(
+        self, viewer: Caller, position: int, top: int, generation: int
+    ) -> tuple[Gap | None, list[Change], int]:
         """Some of the changes behind the position, and how far they reach; from the ring where it goes back so far."""
+        if generation != self._generation:
+            return Gap.EPOCH_CHANGED, [], position
         if position >= top:
-            return [], position
-        if self._ring and self._ring[0].seq <= position + 1:
-            first = position + 1 - self._ring[0].seq
-            return list(islice(self._ring, first, None)), self._ring[-1].seq
-        page = await read_once(self._store, log.read_concerning, viewer, position, PAGE)
-        if len(page) == PAGE:
-            return page, page[-1].seq
-        return [change for change in page if change.seq <= top], top
+            return None, [], position
+        changes = self._ring.behind(position)
+        if changes is not None:
+            return None, changes, changes[-1].seq
+        head, changes = await read_once(self._store, log.read_concerning, viewer, position, PAGE)
+        if head.epoch != self._epoch:
+            return Gap.EPOCH_CHANGED, [], position
+        if head.floor > position:
+            return Gap.EXPIRED, [], position
+        reached = changes[-1].seq if len(changes) == PAGE else head.seq
+        return None, changes, reached
 
     async def _tail(self) -> None:
         while not self._closing:
-            changes = await self._read_on()
-            self._advance(changes)
-            if not changes:
+            if not await self._read_on():
                 await self._hint.wait(self._poll_seconds)
 
-    async def _read_on(self) -> list[Change]:
+    async def _read_on(self) -> bool:
+        """Whether there may be more to read at once."""
         try:
-            changes = await read_following(self._store, log.read_after, self._top, PAGE)
+            head, changes = await read_following(self._store, log.read_after, self._ring.top, PAGE)
         except Exception as error:  # a tailer that died would stop every watch, so it tries again
             logger.error("the log can't be read", exc_info=error)
-            return []
+            return False
         self._last_read = _now()
-        return changes
-
-    def _advance(self, changes: list[Change]) -> None:
-        for change in changes:
-            if change.seq != self._top + 1:
-                logger.error("hole in the log", expected=self._top + 1, found=change.seq)
-                self._ring.clear()
-            self._ring.append(change)
-            self._top = change.seq
+        if head.epoch != self._epoch or head.seq < self._ring.top:
+            logger.error("another log", expected=(self._epoch, self._ring.top), found=(head.epoch, head.seq))
+            self._begin_at(head)
+            return False
+        if changes and changes[0].seq != self._ring.top + 1:
+            # Retention may have passed a worker that slept; otherwise a number is missing, which can't be.
+            logger.error("hole in the log", expected=self._ring.top + 1, found=changes[0].seq, floor=head.floor)
+            self._ring.restart(changes[0].seq - 1)
         if changes:
-            self._wake()
+            self._ring.append(changes)
+        return bool(changes)
 
-    def _wake(self) -> None:
-        moved, self._moved = self._moved, asyncio.Event()
-        moved.set()
+    def _begin_at(self, head: log.LogHead) -> None:
+        # A log that became shorter under the same name is another one too: its numbers are used again.
+        self._epoch = head.epoch
+        self._generation += 1
+        self.seal = Seal(head)
+        self._ring.restart(head.seq)
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def _wait(bell: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await event.wait()
+            await bell.wait()
     except TimeoutError:
         return

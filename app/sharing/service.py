@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from app.errors import BadUserInput, Refusal
 from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
-from app.sharing import formats, outcome, rules
+from app.sharing import formats, news, outcome, rules
 from app.sharing.outcome import Outcome, Request
 from app.store import images, log, members
 from app.store.database import Store, Transaction
@@ -43,6 +43,7 @@ async def register_image(store: Store, caller: Caller, new: Mapping[str, Any], k
         }
         image = SeenImage(**made, **new)
         await images.add(tx.conn, image)
+        await log.append(tx, news.of_registration(caller, image))
         return Outcome(image=image)
 
     return await _act(store, caller, Request("registerImage", new, key), act)
@@ -61,6 +62,7 @@ async def update_image(
         if real:
             real["updated_at"] = max(tx.now, image.updated_at)
             await images.change(tx.conn, image.id, real)
+            await _tell_of_update(tx, caller, image, image._replace(**real))
         return Outcome(image=image._replace(**real))
 
     return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act)
@@ -76,7 +78,8 @@ async def delete_image(store: Store, caller: Caller, image_id: str, key: str | N
         await members.remove_all_of(tx.conn, image.id)
         await images.remove(tx.conn, image.id)
         steps = [(row, row.status, None) for row in ended]
-        await log.append(tx, ChangeKind.IMAGE_DELETED, caller, image, steps)
+        told = news.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
+        await log.append(tx, told + news.of_deletion(caller, image))
         return Outcome(ended_id=image.id)
 
     return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act)
@@ -106,7 +109,7 @@ async def offer_image(
         if made:
             await members.add(tx.conn, made)
             steps = [(row, None, row.status) for row in made]
-            await log.append(tx, ChangeKind.OFFERED, caller, image, steps)
+            await log.append(tx, news.of_members(ChangeKind.OFFERED, caller, image, steps))
         refusals = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
         standing = {row.id: row for row in [*present.values(), *made]}
         return Outcome(image, tuple(made), None, malformed + refusals, standing)
@@ -130,7 +133,8 @@ async def answer_offer(
         if row.status is not status:
             answered = row._replace(status=status, updated_at=max(tx.now, row.updated_at))
             await members.set_status(tx.conn, row.id, status, answered.updated_at)
-            await log.append(tx, ChangeKind.ANSWERED, caller, image, [(row, row.status, status)])
+            step = (row, row.status, status)
+            await log.append(tx, news.of_members(ChangeKind.ANSWERED, caller, image, [step]))
             row = answered
         return Outcome(image, (row,))
 
@@ -147,7 +151,7 @@ async def revoke_member(
         rows = await members.of_tenants(tx.conn, caller, image.id, [tenant_id])
         row = rules.may_revoke(caller, image, rows.get(tenant_id))
         await members.remove(tx.conn, [row.id])
-        await log.append(tx, ChangeKind.REVOKED, caller, image, [(row, row.status, None)])
+        await log.append(tx, news.of_members(ChangeKind.REVOKED, caller, image, [(row, row.status, None)]))
         return Outcome(ended_id=row.id)
 
     formats.tenant_id(tenant_id, limits.tenant_id_pattern, "input", "tenantId")
@@ -186,6 +190,12 @@ async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = 
         image = await images.find_one(tx.conn, caller, image_id)
         tx.now = tx.clock()
     return rules.seen(image, argument)
+
+
+async def _tell_of_update(tx: Transaction, caller: Caller, before: SeenImage, after: SeenImage) -> None:
+    if (before.status, before.visibility) != (after.status, after.visibility):
+        consumers = [row.tenant_id for row in await members.all_of(tx.conn, after.id)]
+        await log.append(tx, list(news.of_update(caller, before, after, consumers)))
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:

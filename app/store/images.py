@@ -66,6 +66,16 @@ async def count_of_owners(
     return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), col(Image.owner_id))
 
 
+async def watched(
+    conn: AsyncConnection, viewer: Caller, limit: int, *, image_id: str | None, as_producer: bool, as_consumer: bool
+) -> list[SeenImage]:
+    """The images that the viewer may hear of: its own, those shared to it, or both."""
+    statement = _seen_by(viewer).where(rights.may_watch_image(viewer, as_producer, as_consumer))
+    if image_id is not None:
+        statement = statement.where(col(Image.id) == image_id)
+    return [_make(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
+
+
 async def lock(conn: AsyncConnection, viewer: Caller, image_id: str) -> bool:
     """Let no other transaction change this image's rights until this one ends; whether the viewer may see it.
 

@@ -1,27 +1,22 @@
-"""The log: one event for each change of a membership, in the transaction of the change, numbered as it commits."""
+"""The log: one event for each change, in the transaction of the change, numbered as it commits."""
 
+import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, insert, or_, select
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from app.model import (
-    Caller,
-    Change,
-    ChangeKind,
-    Event,
-    EventHead,
-    MemberStatus,
-    SeenImage,
-    SeenMember,
-)
+from app.model import Caller, Change, Event, EventHead, News
 from app.store.database import Transaction
+
+COMPACTED_AT_ONCE = 2_000
 
 
 class LogHead(NamedTuple):
-    """Where the log stands."""
+    """Where the log stands: the number of its newest event, and of the newest that is no longer kept."""
 
     seq: int
     floor: int
@@ -29,30 +24,17 @@ class LogHead(NamedTuple):
     key: bytes
 
 
-async def append(
-    tx: Transaction,
-    kind: ChangeKind,
-    caller: Caller,
-    image: SeenImage,
-    changes: Sequence[tuple[SeenMember, MemberStatus | None, MemberStatus | None]],
-) -> None:
-    """Tell of each member's step from one status to the next; None stands for "no row"."""
-    events = [
-        {
-            "occurred_at": tx.now,
-            "kind": kind,
-            "previous_status": before,
-            "status": after,
-            "member_id": member.id,
-            "image_id": image.id,
-            "owner_id": image.owner_id,
-            "tenant_id": member.tenant_id,
-            "actor_id": caller.tenant_id,
-        }
-        for member, before, after in changes
-    ]
-    if events:
-        await tx.conn.execute(insert(Event), events)
+class LogPage(NamedTuple):
+    """Some events, and where the log stood in the same view of the store."""
+
+    head: LogHead
+    changes: list[Change]
+
+
+async def append(tx: Transaction, news: Sequence[News]) -> None:
+    """Write what happened into the log."""
+    if news:
+        await tx.conn.execute(insert(Event), [{"occurred_at": tx.now, **one._asdict()} for one in news])
         tx.has_news = True
 
 
@@ -62,25 +44,48 @@ async def head(conn: AsyncConnection) -> LogHead:
     return LogHead._make(row)
 
 
-async def read_after(conn: AsyncConnection, seq: int, limit: int) -> list[Change]:
+async def read_after(conn: AsyncConnection, seq: int, limit: int) -> LogPage:
     """The next events of the whole log, for the tailer."""
-    return await _changes(conn, _after(seq, limit))
+    return LogPage(await head(conn), await _changes(conn, _after(seq, limit)))
 
 
-async def read_concerning(conn: AsyncConnection, viewer: Caller, seq: int, limit: int) -> list[Change]:
+async def read_concerning(conn: AsyncConnection, viewer: Caller, seq: int, limit: int) -> LogPage:
     """The next events that the viewer may hear of, for a watcher that has fallen behind the tailer's ring."""
     statement = _after(seq, limit)
     if not viewer.is_operator:
         parties = or_(col(Event.owner_id) == viewer.tenant_id, col(Event.tenant_id) == viewer.tenant_id)
         statement = statement.where(parties)
-    return await _changes(conn, statement)
+    return LogPage(await head(conn), await _changes(conn, statement))
+
+
+async def compact(tx: Transaction, before: datetime, keep: int) -> int:
+    """Drop some events from before that time, but never the newest `keep`; how many went.
+
+    The floor moves in the same transaction, so a reader sees both or neither.
+    """
+    young = select(func.min(col(Event.seq))).where(col(Event.occurred_at) >= before)
+    first_kept = await tx.conn.scalar(young)
+    now = await head(tx.conn)
+    oldest_allowed = now.seq if first_kept is None else first_kept - 1
+    floor = min(oldest_allowed, now.seq - keep, now.floor + COMPACTED_AT_ONCE)
+    if floor <= now.floor:
+        return 0
+    await tx.conn.execute(delete(Event).where(col(Event.seq) <= floor))
+    await tx.conn.execute(update(EventHead).values(floor=floor).where(col(EventHead.floor) < floor))
+    return floor - now.floor
+
+
+async def rotate_epoch(tx: Transaction) -> None:
+    """Begin a new epoch: every cursor from before is known to be of another log, as after a restored backup."""
+    await tx.conn.execute(update(EventHead).values(epoch=secrets.token_hex(8)))
 
 
 def _after(seq: int, limit: int) -> Select[Any]:
-    columns: list[Any] = [col(getattr(Event, name)) for name in Change._fields]
+    columns: list[Any] = [col(getattr(Event, name)) for name in ("seq", "occurred_at", *News._fields)]
     statement: Any = select(*columns)
     return statement.where(col(Event.seq) > seq).order_by(col(Event.seq)).limit(limit)
 
 
 async def _changes(conn: AsyncConnection, statement: Select[Any]) -> list[Change]:
-    return [Change._make(row) for row in await conn.execute(statement)]
+    rows: Any = await conn.execute(statement)
+    return [Change(row[0], row[1], News._make(row[2:])) for row in rows]

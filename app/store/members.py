@@ -66,6 +66,22 @@ async def count_sent(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter
     return await pages.count_of(conn, _sent(viewer, wanted))
 
 
+async def watched(
+    conn: AsyncConnection,
+    viewer: Caller,
+    limit: int,
+    *,
+    wanted: MemberFilter,
+    as_producer: bool,
+    as_consumer: bool,
+) -> list[tuple[SeenMember, str]]:
+    """The rows that the viewer may hear of, as one side or as both, each with the owner of its image."""
+    statement: Any = select(*_COLUMNS, col(Image.owner_id)).join(Image, col(Image.id) == col(Member.image_id))
+    seen = rights.may_watch_member(viewer, as_producer, as_consumer)
+    rows = await conn.execute(_filtered(statement.where(seen), wanted).order_by(*_KEY).limit(limit))
+    return [(_make(row[:-1]), row[-1]) for row in rows]
+
+
 async def of_images(
     conn: AsyncConnection,
     viewer: Caller,

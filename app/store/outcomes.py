@@ -3,13 +3,14 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlmodel import col
 
 from app.model import RecordedOutcome
 from app.store.database import Transaction
 
 KEPT_FOR = timedelta(hours=24)
+SWEPT_AT_ONCE = 500
 
 
 class Recorded(NamedTuple):
@@ -25,6 +26,17 @@ async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
     statement = select(col(RecordedOutcome.input_hash), col(RecordedOutcome.outcome))
     row = (await tx.conn.execute(statement.where(*own))).one_or_none()
     return None if row is None else Recorded._make(row)
+
+
+async def sweep(tx: Transaction) -> None:
+    """Drop some records that are past their time, passing over any that a call is using just now."""
+    expired = select(col(RecordedOutcome.tenant_id), col(RecordedOutcome.idempotency_key)).where(
+        col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR
+    )
+    some = (await tx.conn.execute(expired.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True))).all()
+    if some:
+        key = tuple_(col(RecordedOutcome.tenant_id), col(RecordedOutcome.idempotency_key))
+        await tx.conn.execute(delete(RecordedOutcome).where(key.in_([tuple(row) for row in some])))
 
 
 async def _take_turns(tx: Transaction, tenant_id: str, key: str) -> None:

@@ -30,6 +30,21 @@ def is_party(viewer: Caller) -> ColumnElement[bool]:
     return or_(_owns(viewer), and_(_is_shared(), _has_row(viewer)))
 
 
+def may_watch_image(viewer: Caller, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
+    """Own images and live memberships; for operators, who ask for both sides, every image."""
+    if viewer.is_operator and as_producer and as_consumer:
+        return true()
+    shared = and_(_is_shared(), _has_row(viewer), col(Image.owner_id) != viewer.tenant_id)
+    return or_(*([_owns(viewer)] if as_producer else []), *([shared] if as_consumer else []))
+
+
+def may_watch_member(viewer: Caller, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
+    """A row joined to its image: of the viewer's own image, or naming the viewer; for operators of both sides, any."""
+    if viewer.is_operator and as_producer and as_consumer:
+        return true()
+    return or_(*([_owns(viewer)] if as_producer else []), *([is_consumer(viewer)] if as_consumer else []))
+
+
 def may_see_image(viewer: Caller) -> ColumnElement[bool]:
     """By its ID, an image is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
     return or_(is_party(viewer), col(Image.visibility).in_(_OPEN_TO_ALL))

@@ -5,8 +5,8 @@ token would help, 1013 try again later. The rest are Strawberry's, as the protoc
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -21,15 +21,16 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     Operation,
 )
 from strawberry.types.execution import ExecutionResult, PreExecutionError
-from strawberry.utils.aio import aclosing
 
 from app.api import faults
 from app.api.context import Context
-from app.errors import ErrorCode, TokenExpired, Unauthenticated
+from app.api.schema import GatewaySchema
+from app.api.streams import Refused, Streams
+from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
 from app.web.identity import from_connection_params
 
-PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER = 4400, 4401, 4403, 1013
+PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
 _NEEDS_ID = {"subscribe", "complete"}
 MAX_ID = 255
@@ -107,10 +108,15 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         context = Context(view.services, self.context.caller, uuid4().hex)
         try:
             await self._answer(operation, context)
+        except Refused as refused:
+            await operation.send_initial_errors(refused.errors)
         except GraphQLError as error:
             # The cache of parsed documents raises a syntax error, which the parser would have returned.
             refused = PreExecutionError(data=None, errors=[error])
             await operation.send_initial_errors(faults.published(refused, context.request_id))
+        except Unavailable:
+            # `complete` or `error` would end a watch for ever; after this close the client resumes.
+            await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, context.request_id)
             await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
@@ -118,6 +124,10 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await context.close()
 
     async def _answer(self, operation: Operation[Any, None], context: Context) -> None:
+        streams = cast(GatewaySchema, self.schema).streams
+        if operation.query and streams.is_subscription(operation.query, operation.operation_name):
+            await self._watch(streams, operation, context)
+            return
         results = await self.schema.stream(
             operation.query,
             variable_values=operation.variables,
@@ -125,32 +135,37 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             operation_name=operation.operation_name,
         )
         async with aclosing(results):
-            finished = await self._send_all(operation, results, context)
-        if finished:
+            done = [await self._send(operation, cast(ExecutionResult, result), context) async for result in results]
+        if all(done):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
+        """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
+        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
+        async with aclosing(payloads):
+            async for payload in payloads:
+                message: Any = {"id": operation.id, "type": "next", "payload": orjson.Fragment(payload)}
+                await operation.send_operation_message(message)
+        # The feed has ended, and so will the process: the client comes back to another one.
+        await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 
     async def shutdown(self) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         await super().shutdown()
 
-    async def _send_all(
-        self, operation: Operation[Any, None], results: AsyncGenerator[Any, None], context: Context
-    ) -> bool:
-        """Send every result; False when the operation has ended otherwise than by completing."""
-        async for result in results:
-            result = cast(ExecutionResult, result)
-            errors = faults.published(result, context.request_id)
-            # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
-            await context.renew()
-            if _is_request_error(result) and _is_our_fault(errors):
-                # `complete` or `error` would end a watch for ever; after this close the client resumes.
-                await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
-                return False
-            if _is_request_error(result):
-                await operation.send_initial_errors(errors)
-                return False
-            await operation.send_next(ExecutionResult(result.data, errors or None, result.extensions))
+    async def _send(self, operation: Operation[Any, None], result: ExecutionResult, context: Context) -> bool:
+        """Send the result of a query or mutation; False when it could not be carried out."""
+        errors = faults.published(result, context.request_id)
+        # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
+        await context.renew()
+        if _is_request_error(result) and _is_our_fault(errors):
+            await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
+            return False
+        if _is_request_error(result):
+            await operation.send_initial_errors(errors)
+            return False
+        await operation.send_next(ExecutionResult(result.data, errors or None, result.extensions))
         return True
 
     async def _close_at(self, moment: datetime) -> None:

@@ -1,6 +1,7 @@
 """The gateway in this process: the real schema, rules, store and feed, asked without a transport between."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from app.api import faults
 from app.api.context import Context, Services
 from app.api.schema import GatewaySchema, build_schema
+from app.api.streams import Refused
 from app.main import create_app
 from app.model import Caller, Role
 from app.settings import Settings
@@ -120,7 +122,8 @@ class Tenant:
     async def watching(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
         """The items of `watchOffers`, as they come."""
         context = Context(self._gateway.services, self.caller, "test")
-        results = await self._gateway.schema.subscribe(operations.WATCH, variables, context)
+        query = variables.pop("query", operations.WATCH)
+        results = self._gateway.schema.streams.run(query, variables, None, context)
         try:
             async with aclosing(_items(results)) as items:
                 yield items
@@ -130,17 +133,22 @@ class Tenant:
 
 async def _items(results: Any) -> AsyncGenerator[Any]:
     async with aclosing(results):
-        while (result := await _within_patience(results)) is not None:
-            errors = faults.formatted(faults.published(result, "test"))
-            if errors:
-                raise WatchRefused(errors[0]["extensions"]["code"], errors[0]["message"])
-            yield result.data["watchOffers"]
+        while (payload := await _within_patience(results)) is not None:
+            result = json.loads(payload)
+            assert "errors" not in result, result
+            [item] = result["data"].values()
+            assert result["extensions"]["cursor"] == item["cursor"]
+            yield item
 
 
 async def _within_patience(results: Any) -> Any:
     """The next result, or None at the end. One that does not come fails the test instead of holding it up."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        return await anext(results, None)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await anext(results, None)
+    except Refused as refused:
+        [error] = faults.formatted(refused.errors)
+        raise WatchRefused(error["extensions"]["code"], error["message"], error["extensions"]) from None
 
 
 class WatchRefused(Exception):

@@ -40,10 +40,25 @@ SENT_OFFERS = f"""query($imageId: ID, $tenantId: ID) {{
   sentOffers(imageId: $imageId, tenantId: $tenantId, first: 100) {{ totalCount nodes {{ {_MEMBER} }} }}
 }}"""
 
-WATCH = """subscription($after: Cursor, $filter: OfferWatchFilter) { watchOffers(after: $after, filter: $filter) {
+_MANNER = "$initial: WatchInitial! = CHANGES, $onGap: GapPolicy! = RESET, $bookmarks: Boolean! = true"
+_AS_ASKED = "after: $after, filter: $filter, initial: $initial, onGap: $onGap, bookmarks: $bookmarks"
+
+WATCH = f"""subscription($after: Cursor, $filter: OfferWatchFilter, {_MANNER}) {{ watchOffers({_AS_ASKED}) {{
   __typename cursor
-  ... on MemberStatusChanged {
-    occurredAt kind previousStatus status memberId imageId owner { id } tenant { id } actor { id }
-    member { id status }
-  }
-} }"""
+  ... on MemberStatusChanged {{
+    occurredAt kind previousStatus status memberId imageId owner {{ id }} tenant {{ id }} actor {{ id }}
+    member {{ id status }}
+  }}
+  ... on MemberState {{ memberId imageId owner {{ id }} tenant {{ id }} status member {{ id status image {{ id }} }} }}
+  ... on WatchReset {{ reason }}
+}} }}"""
+
+WATCH_IMAGES = f"""subscription($after: Cursor, $filter: ImageWatchFilter, {_MANNER}) {{ watchImages({_AS_ASKED}) {{
+  __typename cursor
+  ... on ImageChanged {{
+    occurredAt kind imageId owner {{ id }} previousStatus state: status previousVisibility sight: visibility
+    image {{ id status visibility }}
+  }}
+  ... on ImageState {{ imageId state: status sight: visibility image {{ id }} }}
+  ... on WatchReset {{ reason }}
+}} }}"""

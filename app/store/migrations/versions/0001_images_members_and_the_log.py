@@ -5,11 +5,14 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 
-from app.model import Timestamp
+from app.columns import Timestamp
 
 revision = "0001"
 down_revision = None
 
+IMAGE_STATUS = ("QUEUED", "SAVING", "ACTIVE", "DEACTIVATED")
+VISIBILITY = ("PRIVATE", "SHARED", "COMMUNITY", "PUBLIC")
+IMAGE_CHANGES = ("REGISTERED", "CHANGED", "ACCESS_GAINED", "ACCESS_LOST", "DELETED")
 STATUS = ("PENDING", "ACCEPTED", "REJECTED")
 SQLITE_NUMBERING = """
 CREATE TRIGGER number_event AFTER INSERT ON event BEGIN
@@ -56,10 +59,10 @@ def _create_images() -> None:
         sa.Column("origin", word("imageorigin_word", "SNAPSHOT", "IMPORT"), nullable=False),
         sa.Column("server_id", sa.String(255)),
         sa.Column("source_url", sa.String(2048)),
-        sa.Column("status", word("imagestatus_word", "QUEUED", "SAVING", "ACTIVE", "DEACTIVATED"), nullable=False),
+        sa.Column("status", word("imagestatus_word", *IMAGE_STATUS), nullable=False),
         sa.Column(
             "visibility",
-            word("imagevisibility_word", "PRIVATE", "SHARED", "COMMUNITY", "PUBLIC"),
+            word("imagevisibility_word", *VISIBILITY),
             nullable=False,
         ),
         sa.Column("size_bytes", sa.BigInteger),
@@ -102,17 +105,22 @@ def _create_log() -> None:
         sa.Column(
             "kind",
             word("changekind_word", "OFFERED", "ANSWERED", "REVOKED", "IMAGE_DELETED"),
-            nullable=False,
         ),
+        sa.Column("image_kind", word("imagechangekind_word", *IMAGE_CHANGES)),
         sa.Column("previous_status", word("previous_status_word", *STATUS)),
         sa.Column("status", word("status_word", *STATUS)),
-        sa.Column("member_id", sa.String(36), nullable=False),
+        sa.Column("member_id", sa.String(36)),
         sa.Column("image_id", sa.String(36), nullable=False),
         sa.Column("owner_id", sa.String(255), nullable=False),
         sa.Column("tenant_id", sa.String(255), nullable=False),
         sa.Column("actor_id", sa.String(255), nullable=False),
+        sa.Column("previous_image_status", word("previous_image_status_word", *IMAGE_STATUS)),
+        sa.Column("image_status", word("image_status_word", *IMAGE_STATUS)),
+        sa.Column("previous_visibility", word("previous_visibility_word", *VISIBILITY)),
+        sa.Column("visibility", word("visibility_word", *VISIBILITY)),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_event_occurred_at", "event", ["occurred_at"])
     op.create_index("event_by_owner", "event", ["owner_id", "seq"])
     op.create_index("event_by_tenant", "event", ["tenant_id", "seq"])
 

@@ -1,0 +1,156 @@
+"""How a watch runs, whatever it watches: from a cursor or a snapshot, live, with every gap said."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from app.api.context import Context
+from app.api.scalars import Cursor
+from app.api.watch_items import WatchBookmark, WatchItem, WatchReset, WatchSynced
+from app.errors import BadUserInput, CursorExpired
+from app.events.feed import Gap
+from app.model import Change
+from app.store import log
+from app.store.log import LogHead
+from app.store.snapshot import Snapshot, ViewerQuery
+
+SNAPSHOT_LIMIT = 10_000
+
+
+@strawberry.enum(description="What a watch without a cursor begins with.")
+class WatchInitial(Enum):
+    CHANGES = strawberry.enum_value("CHANGES", description="Nothing: changes from now on.")
+    SNAPSHOT = strawberry.enum_value("SNAPSHOT", description="The present state, item by item, then changes from it.")
+
+
+@strawberry.enum(description="What happens when a watch can't go on from its cursor.")
+class GapPolicy(Enum):
+    RESET = strawberry.enum_value("RESET", description="`WatchReset`, then the present state, then changes.")
+    FAIL = strawberry.enum_value(
+        "FAIL", description="The watch ends with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest one kept."
+    )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched: which changes concern it, what the present state is, and how both are shown."""
+
+    fingerprint: bytes
+    concerns: Callable[[Change], bool]
+    show: Callable[[Cursor, Change], WatchItem]
+    states: ViewerQuery[[int], Sequence[Any]]
+    show_state: Callable[[Cursor, Any], WatchItem]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the caller wants it."""
+
+    after: Cursor | None
+    initial: WatchInitial
+    on_gap: GapPolicy
+    bookmarks: bool
+
+
+class Watching:
+    """One run of a watch, for one viewer."""
+
+    def __init__(self, context: Context, watch: Watch, manner: Manner) -> None:
+        self._context = context
+        self._feed = context.services.feed
+        self._viewer = context.caller
+        self._watch = watch
+        self._manner = manner
+        self._position = 0
+
+    async def start(self) -> AsyncGenerator[WatchItem, None]:
+        """The items. A cursor that will not do is told before the first one."""
+        gap = None
+        if self._manner.after is not None:
+            mark = self._feed.seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
+            head = await self._feed.head()
+            gap = self._feed.gap(mark, head, self._viewer)
+            self._position = mark.seq
+            self._require_reset_allowed(gap, head)
+        return self._items(gap)
+
+    async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        if self._manner.after is None and self._manner.initial is WatchInitial.CHANGES:
+            self._position = (await self._feed.head()).seq
+            yield self._bookmark()
+        elif self._manner.after is None:
+            async for item in self._snapshot(None):
+                yield item
+        while True:
+            if gap is not None:
+                async for item in self._snapshot(gap):
+                    yield item
+            gap = None
+            async for item in self._changes():
+                if isinstance(item, Gap):
+                    gap = item
+                else:
+                    yield item
+            if gap is None:
+                return
+            self._require_reset_allowed(gap, await self._feed.head())
+
+    async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
+        """What is new from the position on; a gap is the last of it."""
+        silence = self._context.services.settings.bookmark_seconds
+        async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence):
+            self._position = item.position
+            if item.gap is not None:
+                yield item.gap
+            elif item.change is not None:
+                seal, print_ = self._feed.seal, self._watch.fingerprint
+                yield self._watch.show(Cursor(seal.close(item.position, self._viewer, print_)), item.change)
+            elif self._manner.bookmarks:
+                yield self._bookmark()
+            # The next item's nested fields are read as of then, and no view is held open while waiting for it.
+            await self._context.renew()
+
+    async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        """The present state, read in one view of the store with the position that it stands for."""
+        head, states = await self._read_states()
+        self._position = head.seq
+        if gap is not None:
+            yield WatchReset(cursor=self._cursor(in_snapshot=True), reason=gap)
+        for state in states:
+            yield self._watch.show_state(self._cursor(in_snapshot=True), state)
+            await self._context.renew()
+        yield WatchSynced(cursor=self._cursor())
+
+    async def _read_states(self) -> tuple[LogHead, Sequence[Any]]:
+        snapshot = Snapshot(self._context.services.store)
+        try:
+            head = await snapshot.read(log.head)
+            states = await snapshot.read(self._watch.states, self._viewer, SNAPSHOT_LIMIT + 1)
+        finally:
+            await snapshot.renew()
+        if len(states) > SNAPSHOT_LIMIT:
+            raise BadUserInput(
+                f"The snapshot has more than {SNAPSHOT_LIMIT} items. Narrow the filter, or page through the list and "
+                "start the watch at its `watchCursor`."
+            )
+        return head, states
+
+    def _require_reset_allowed(self, gap: Gap | None, head: LogHead) -> None:
+        if gap in (None, Gap.SNAPSHOT_INCOMPLETE) or self._manner.on_gap is GapPolicy.RESET:
+            return
+        oldest = self._feed.seal.close_between(head.floor, self._viewer, self._watch.fingerprint)
+        raise CursorExpired(f"The watch can't go on from this cursor: {gap}. {_ADVICE}", oldestCursor=oldest)
+
+    def _bookmark(self) -> WatchBookmark:
+        return WatchBookmark(cursor=self._cursor(), at=datetime.now(UTC))
+
+    def _cursor(self, in_snapshot: bool = False) -> Cursor:
+        print_ = self._watch.fingerprint
+        return Cursor(self._feed.seal.close_between(self._position, self._viewer, print_, in_snapshot))
+
+
+_ADVICE = "Read the lists again and start at their `watchCursor`, or let the watch reset itself with `onGap: RESET`."

@@ -1,0 +1,90 @@
+"""Who is told what about a change: pure, from what was and what is to the rows of the log."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from app.model import (
+    Caller,
+    ChangeKind,
+    ImageChangeKind,
+    ImageVisibility,
+    MemberStatus,
+    News,
+    SeenImage,
+    SeenMember,
+)
+
+Step = tuple[SeenMember, MemberStatus | None, MemberStatus | None]
+
+
+def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterable[Step]) -> list[News]:
+    """Each member's step from one status to the next; None stands for "no row". Owner and consumer are told."""
+    return [
+        News(
+            image_id=image.id,
+            owner_id=_owner(image),
+            tenant_id=member.tenant_id,
+            actor_id=caller.tenant_id,
+            kind=kind,
+            member_id=member.id,
+            previous_status=before,
+            status=after,
+            image_status=image.status,
+            visibility=image.visibility,
+        )
+        for member, before, after in steps
+    ]
+
+
+def of_registration(caller: Caller, image: SeenImage) -> list[News]:
+    return [_of_image(caller, image, _owner(image), ImageChangeKind.REGISTERED, None, image)]
+
+
+def of_deletion(caller: Caller, image: SeenImage) -> list[News]:
+    """The owner's row. Each consumer is told by the end of its membership."""
+    return [_of_image(caller, image, _owner(image), ImageChangeKind.DELETED, image, None)]
+
+
+def of_update(caller: Caller, before: SeenImage, after: SeenImage, consumers: Sequence[str]) -> Iterator[News]:
+    """One row for each party of an image whose status or visibility has changed."""
+    yield _of_image(caller, after, _owner(after), ImageChangeKind.CHANGED, before, after)
+    kind = _for_consumers(before.visibility, after.visibility)
+    if kind is None:
+        return
+    # Who gains an image is not told what it was before, nor who loses it what it is now.
+    was = None if kind is ImageChangeKind.ACCESS_GAINED else before
+    now = None if kind is ImageChangeKind.ACCESS_LOST else after
+    for tenant_id in consumers:
+        yield _of_image(caller, after, tenant_id, kind, was, now)
+
+
+def _for_consumers(before: ImageVisibility, after: ImageVisibility) -> ImageChangeKind | None:
+    """Memberships are live while the image is SHARED. One that opens to all is seen on, but no longer as a member."""
+    if before is ImageVisibility.SHARED:
+        return ImageChangeKind.ACCESS_LOST if after is ImageVisibility.PRIVATE else ImageChangeKind.CHANGED
+    return ImageChangeKind.ACCESS_GAINED if after is ImageVisibility.SHARED else None
+
+
+def _of_image(
+    caller: Caller,
+    image: SeenImage,
+    party: str,
+    kind: ImageChangeKind,
+    was: SeenImage | None,
+    now: SeenImage | None,
+) -> News:
+    return News(
+        image_id=image.id,
+        owner_id=_owner(image),
+        tenant_id=party,
+        actor_id=caller.tenant_id,
+        image_kind=kind,
+        previous_image_status=was.status if was else None,
+        image_status=now.status if now else None,
+        previous_visibility=was.visibility if was else None,
+        visibility=now.visibility if now else None,
+    )
+
+
+def _owner(image: SeenImage) -> str:
+    assert image.owner_id is not None, "who may change an image is told whose it is"
+    return image.owner_id

@@ -1,0 +1,66 @@
+"""PostgreSQL's LISTEN and NOTIFY, which carry the hint from worker to worker. They carry no data."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from sqlalchemy import URL
+
+logger: Any = structlog.get_logger("hint")
+CHANNEL = "image_gateway_log"
+TOGETHER_SECONDS = 0.002
+PROBE_SECONDS = 5.0
+AGAIN_SECONDS = 0.5
+
+
+class Notifier:
+    """Tells the other workers, and hears them. Whatever happens to its sessions, nobody has to wait for them."""
+
+    def __init__(self, url: URL, on_hint: Callable[[], None]) -> None:
+        self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._on_hint = on_hint
+        self._news = asyncio.Event()
+        self._sessions: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._sessions = [asyncio.create_task(self._keep(talk)) for talk in (self._listen, self._tell)]
+
+    def give(self) -> None:
+        """Something was committed. Hints that come close together are sent as one."""
+        self._news.set()
+
+    async def stop(self) -> None:
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+
+    async def _keep(self, talk: Callable[[Any], Awaitable[None]]) -> None:
+        import psycopg
+
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url, autocommit=True, connect_timeout=5, application_name=CHANNEL
+                ) as conn:
+                    await talk(conn)
+            except Exception as error:  # noqa: BLE001  # the poll delivers meanwhile; the session is made anew
+                logger.warning("no hints between workers just now", reason=str(error).strip())
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _listen(self, conn: Any) -> None:
+        await conn.execute(f"LISTEN {CHANNEL}")
+        while True:
+            # What was committed while nobody listened has given its hint in vain, so the first look is now. The
+            # statement also finds out whether the line is still alive.
+            await conn.execute("SELECT 1")
+            self._on_hint()
+            async for _ in conn.notifies(timeout=PROBE_SECONDS):
+                self._on_hint()
+
+    async def _tell(self, conn: Any) -> None:
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(TOGETHER_SECONDS)
+            self._news.clear()
+            await conn.execute(f"NOTIFY {CHANNEL}")

@@ -1,0 +1,298 @@
+"""Where a watch begins, and what it says when it can't go on: snapshots, resets, retention."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.events.cursor import Seal
+from app.store import log
+from tests.harness.gateway import Gateway, Tenant, WatchRefused
+from tests.harness.world import World, make_world
+
+Run = Callable[..., AbstractAsyncContextManager[Gateway]]
+EVENTS = """query($after: Cursor, $first: Int! = 100, $filter: OfferWatchFilter) {
+  offerEvents(after: $after, first: $first, filter: $filter) {
+    nodes { cursor kind status memberId } edges { cursor node { cursor } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}"""
+
+
+@pytest.fixture
+async def brief(run_gateway: Run) -> AsyncGenerator[Gateway]:
+    """A gateway that forgets at once what it may forget, when it is told to."""
+    async with run_gateway(
+        bookmark_seconds=0.15, event_retention=timedelta(days=9_000), event_retention_count=0, feed_ring_size=1
+    ) as gateway:
+        yield gateway
+
+
+async def first_items(caller: Tenant, number: int, **variables: Any) -> list[Any]:
+    async with caller.watching(**variables) as items:
+        return [await anext(items) for _ in range(number)]
+
+
+async def test_a_snapshot_tells_the_present_state_and_then_every_change_from_it(gateway: Gateway) -> None:
+    world = await make_world(gateway, "accepted")
+
+    async with world.owner.watching(initial="SNAPSHOT") as items:
+        states = [await anext(items) for _ in range(2)]
+        synced = await anext(items)
+        await world.consumer.reject(world.image)
+        change = await anext(items)
+
+    assert [item["__typename"] for item in (*states, synced, change)] == [
+        "MemberState",
+        "MemberState",
+        "WatchSynced",
+        "MemberStatusChanged",
+    ]
+    assert {state["tenant"]["id"]: state["status"] for state in states} == {
+        world.consumer.id: "ACCEPTED",
+        world.other.id: "ACCEPTED",
+    }
+    assert change["previousStatus"] == "ACCEPTED"
+    [again] = await first_items(world.owner, 1, after=synced["cursor"])
+    assert again["cursor"] == change["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "filter", "seen"),
+    [
+        ("owner", None, 2),
+        ("consumer", None, 1),
+        ("stranger", None, 0),
+        ("operator", None, 2),
+        ("owner", {"role": "CONSUMER"}, 0),
+        ("consumer", {"role": "PRODUCER"}, 0),
+        ("owner", {"status": ["PENDING"]}, 1),
+        ("owner", {"imageId": "nonsense"}, 0),
+    ],
+)
+async def test_a_snapshot_holds_what_the_viewer_may_see_and_asked_for(
+    gateway: Gateway, caller: str, filter: Any, seen: int
+) -> None:
+    world = await make_world(gateway, "pending")
+
+    items = await first_items(world.caller(caller), seen + 1, initial="SNAPSHOT", filter=filter)
+
+    assert [item["__typename"] for item in items] == ["MemberState"] * seen + ["WatchSynced"]
+
+
+async def test_a_cursor_from_inside_a_snapshot_begins_it_again(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    [state] = await first_items(world.owner, 1, initial="SNAPSHOT")
+
+    for on_gap in ("RESET", "FAIL"):
+        again = await first_items(world.owner, 4, after=state["cursor"], onGap=on_gap)
+        assert [item["__typename"] for item in again] == ["WatchReset", "MemberState", "MemberState", "WatchSynced"]
+        assert again[0]["reason"] == "SNAPSHOT_INCOMPLETE"
+
+
+async def test_a_cursor_of_another_log_or_of_the_future_resets_or_fails_as_asked(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    feed, viewer = gateway.services.feed, world.owner.caller
+    assert viewer is not None
+    other_log = Seal((await feed.head())._replace(epoch="00" * 8))
+    cursors = {"AHEAD_OF_LOG": feed.seal.close(10**6, viewer), "EPOCH_CHANGED": other_log.close(0, viewer)}
+
+    for reason, cursor in cursors.items():
+        reset, *states, synced = await first_items(world.owner, 4, after=cursor)
+        assert (reset["__typename"], reset["reason"], len(states)) == ("WatchReset", reason, 2)
+        assert synced["__typename"] == "WatchSynced"
+        with pytest.raises(WatchRefused) as refused:
+            await first_items(world.owner, 1, after=cursor, onGap="FAIL")
+        assert refused.value.code == "CURSOR_EXPIRED"
+        oldest = refused.value.args[2]["oldestCursor"]
+        assert (await first_items(world.owner, 1, after=oldest, onGap="FAIL"))[0]["kind"] == "OFFERED"
+
+
+async def test_a_caller_that_has_become_an_operator_starts_anew(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    [bookmark] = await first_items(world.owner, 1)
+    promoted = gateway.tenant(world.owner.id, "admin", "operator")
+
+    [reset] = await first_items(promoted, 1, after=bookmark["cursor"])
+
+    assert (reset["__typename"], reset["reason"]) == ("WatchReset", "ACCESS_CHANGED")
+
+
+async def test_a_watch_goes_on_from_exactly_the_floor_and_not_from_one_below(brief: Gateway) -> None:
+    world = await make_world(brief, "pending")
+    start = (await first_items(world.owner, 1))[0]["cursor"]
+    for _ in range(2):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
+    heard = [item["cursor"] for item in await first_items(world.owner, 4, after=start)]
+    await _keep_only(brief, 2)
+
+    at_the_floor = await first_items(world.owner, 2, after=heard[1], onGap="FAIL")
+    below = await first_items(world.owner, 1, after=heard[0])
+
+    assert [item["cursor"] for item in at_the_floor] == heard[2:]
+    assert (below[0]["__typename"], below[0]["reason"]) == ("WatchReset", "EXPIRED")
+
+
+async def test_a_watch_that_the_floor_overtakes_says_so_in_mid_stream(brief: Gateway) -> None:
+    world = await make_world(brief, "pending")
+    start = (await first_items(world.owner, 1))[0]["cursor"]
+    for _ in range(3):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
+
+    async with world.owner.watching(after=start) as items:
+        await anext(items)
+        brief.services.feed._ring.restart(10**6)
+        await _keep_only(brief, 0)
+        seen = [item["__typename"] async for item in _until_synced(items)]
+
+    # What the watch had read already is told, and then the gap.
+    assert "WatchReset" in seen or seen.count("MemberStatusChanged") == 5
+
+
+async def _until_synced(items: Any) -> AsyncGenerator[Any]:
+    async for item in items:
+        yield item
+        if item["__typename"] in ("WatchSynced", "WatchBookmark"):
+            return
+
+
+async def _keep_only(gateway: Gateway, keep: int) -> None:
+    """Let retention pass everything but the newest events."""
+    async with gateway.services.store.writing() as tx:
+        while await log.compact(tx, tx.now + timedelta(days=1), keep):
+            pass
+
+
+async def test_retention_keeps_the_young_and_the_newest_and_moves_the_floor_with_the_rows(brief: Gateway) -> None:
+    await make_world(brief, "accepted")
+    store, feed = brief.services.store, brief.services.feed
+    before = await feed.head()
+    async with store.writing() as tx:
+        assert await log.compact(tx, tx.now - timedelta(days=1), 0) == 0
+        assert await log.compact(tx, tx.now + timedelta(days=1), 2) == before.seq - 2
+        assert await log.compact(tx, tx.now + timedelta(days=1), 2) == 0
+    head, kept = await _page(brief)
+
+    assert (head.seq, head.floor) == (before.seq, before.seq - 2)
+    assert [change.seq for change in kept] == [before.seq - 1, before.seq]
+
+
+async def _page(gateway: Gateway) -> log.LogPage:
+    from app.store.snapshot import read_once
+
+    return await read_once(gateway.services.store, log.read_after, 0, 100)
+
+
+async def test_upkeep_does_it_in_the_background(run_gateway: Run) -> None:
+    import asyncio
+
+    async with run_gateway(event_retention=timedelta(seconds=0.5), event_retention_count=1) as gateway:
+        await make_world(gateway, "accepted")
+        async with asyncio.timeout(20):
+            while (head := await gateway.services.feed.head()).floor < head.seq - 1:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None:
+    async with run_gateway() as gateway:
+        world = await make_world(gateway, "pending")
+        async with world.owner.watching() as items:
+            await anext(items)
+            async with gateway.services.store.writing() as tx:
+                await log.rotate_epoch(tx)
+            reset = await anext(items)
+
+    assert (reset["__typename"], reset["reason"]) == ("WatchReset", "EPOCH_CHANGED")
+
+
+async def test_a_watch_without_bookmarks_is_silent_after_the_first(run_gateway: Run) -> None:
+    async with run_gateway(bookmark_seconds=0.05) as gateway:
+        world = await make_world(gateway, "pending")
+        async with world.owner.watching(bookmarks=False) as items:
+            kinds = [(await anext(items))["__typename"]]
+            import asyncio
+
+            await asyncio.sleep(0.3)
+            await world.consumer.accept(world.image)
+            kinds.append((await anext(items))["__typename"])
+
+    assert kinds == ["WatchBookmark", "MemberStatusChanged"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ images { watchCursor } }",
+        "{ offers { watchCursor } }",
+        "{ sentOffers { watchCursor } }",
+        "{ viewer { images { watchCursor } } }",
+    ],
+)
+async def test_the_watch_cursor_of_a_list_starts_any_watch_of_its_viewer(gateway: Gateway, query: str) -> None:
+    world = await make_world(gateway, "pending")
+    answer: Any = await world.owner.get(query)
+    while "watchCursor" not in answer:
+        [answer] = answer.values()
+    await world.consumer.accept(world.image)
+
+    for filter in (None, {"role": "PRODUCER"}):
+        [change] = await first_items(world.owner, 1, after=answer["watchCursor"], filter=filter)
+        assert change["status"] == "ACCEPTED"
+    with pytest.raises(WatchRefused):
+        await first_items(world.consumer, 1, after=answer["watchCursor"])
+
+
+async def test_the_log_is_pulled_in_pages_that_concatenate_to_what_a_watch_tells(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    for _ in range(3):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
+
+    pulled, after = await _pull(world, 3)
+    watched = await first_items(world.consumer, 7, after=_start_of_log(gateway, world))
+
+    assert [node["cursor"] for node in pulled] == [item["cursor"] for item in watched]
+    await world.consumer.accept(world.image)
+    [new] = (await world.consumer.get(EVENTS, after=after))["offerEvents"]["nodes"]
+    assert new["status"] == "ACCEPTED"
+
+
+async def _pull(world: World, first: int) -> tuple[list[Any], str]:
+    nodes: list[Any] = []
+    after: str | None = None
+    while True:
+        page = (await world.consumer.get(EVENTS, after=after, first=first))["offerEvents"]
+        nodes += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        assert after is not None
+        if not page["pageInfo"]["hasNextPage"]:
+            return nodes, after
+
+
+def _start_of_log(gateway: Gateway, world: World) -> str:
+    assert world.consumer.caller is not None
+    return gateway.services.feed.seal.close_between(0, world.consumer.caller)
+
+
+@pytest.mark.parametrize("first", [0, 101, -1])
+async def test_a_page_of_the_log_has_a_size_of_1_to_100(gateway: Gateway, first: int) -> None:
+    assert (await gateway.tenant("1").ask(EVENTS, first=first)).code == "BAD_USER_INPUT"
+
+
+async def test_pulling_from_a_cursor_that_is_no_longer_kept_is_told_with_the_oldest_one(brief: Gateway) -> None:
+    world = await make_world(brief, "pending")
+    cursor = (await world.owner.get(EVENTS, first=1))["offerEvents"]["pageInfo"]["endCursor"]
+    await world.consumer.accept(world.image)
+    await _keep_only(brief, 1)
+
+    answer = await world.owner.ask(EVENTS, after=cursor)
+
+    assert answer.code == "CURSOR_EXPIRED"
+    oldest = answer.errors[0]["extensions"]["oldestCursor"]
+    assert [node["status"] for node in (await world.owner.get(EVENTS, after=oldest))["offerEvents"]["nodes"]] == [
+        "ACCEPTED"
+    ]

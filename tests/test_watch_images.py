@@ -1,0 +1,165 @@
+"""The watch of images: own ones, and those shared to the viewer as long as they are."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness.gateway import Gateway, Tenant
+from tests.harness.operations import WATCH_IMAGES
+from tests.harness.world import World, fresh_id, make_world
+
+
+async def now(caller: Tenant) -> str:
+    async with caller.watching(query=WATCH_IMAGES) as items:
+        return (await anext(items))["cursor"]
+
+
+async def heard(caller: Tenant, after: str, **variables: Any) -> list[Any]:
+    """Every change up to the present: a change of an image of one's own marks the end, and is left out."""
+    mark = await caller.register(status="QUEUED", name="mark")
+    told: list[Any] = []
+    async with caller.watching(query=WATCH_IMAGES, after=after, **variables) as items:
+        async for item in items:
+            if item["imageId"] == mark:
+                return told
+            told.append(item)
+    raise AssertionError("the watch ended")
+
+
+def steps(items: list[Any]) -> list[Any]:
+    return [(item["kind"], item["state"], item["sight"]) for item in items]
+
+
+async def test_the_owner_hears_of_the_whole_life_of_an_image(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+    start = await now(owner)
+    image = await owner.register(status="QUEUED")
+    await owner.update(image, status="SAVING", visibility="PRIVATE")
+    await owner.update(image, name="no change of status or visibility")
+    await owner.delete(image)
+
+    told = await heard(owner, start)
+
+    assert steps(told) == [
+        ("REGISTERED", "QUEUED", "SHARED"),
+        ("CHANGED", "SAVING", "PRIVATE"),
+        ("DELETED", None, None),
+    ]
+    assert [(item["previousStatus"], item["previousVisibility"]) for item in told] == [
+        (None, None),
+        ("QUEUED", "SHARED"),
+        ("SAVING", "PRIVATE"),
+    ]
+    assert {item["owner"]["id"] for item in told} == {owner.id}
+
+
+async def test_a_consumer_gains_and_loses_sight_of_an_image_and_hears_nothing_between(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none", status="SAVING")
+    start = await now(world.consumer)
+    await world.owner.offer(world.image, world.consumer.id)
+    await world.consumer.accept(world.image)
+    await world.owner.update(world.image, status="ACTIVE")
+    await world.owner.update(world.image, visibility="PRIVATE")
+    await world.owner.update(world.image, visibility="COMMUNITY")
+    await world.owner.update(world.image, visibility="SHARED")
+    await world.owner.revoke(world.image, world.consumer.id)
+    await world.owner.update(world.image, visibility="PRIVATE")
+    await world.owner.delete(world.image)
+
+    told = await heard(world.consumer, start)
+
+    assert steps(told) == [
+        ("ACCESS_GAINED", "SAVING", "SHARED"),
+        ("CHANGED", "ACTIVE", "SHARED"),
+        ("ACCESS_LOST", None, None),
+        ("ACCESS_GAINED", "ACTIVE", "SHARED"),
+        ("ACCESS_LOST", None, None),
+    ]
+    assert {item["image"] and item["image"]["id"] for item in told} == {None}
+
+
+async def test_the_deletion_of_a_shared_image_reaches_its_consumers_and_of_a_private_one_not(
+    shared_gateway: Gateway,
+) -> None:
+    for visibility, expected in (("SHARED", ["DELETED"]), ("PRIVATE", ["ACCESS_LOST"])):
+        world = await make_world(shared_gateway, "accepted")
+        start = await now(world.consumer)
+        await world.owner.update(world.image, visibility=visibility)
+        await world.owner.delete(world.image)
+        assert [item["kind"] for item in await heard(world.consumer, start)] == expected
+
+
+async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+    start = await now(world.consumer)
+    await world.owner.update(world.image, visibility="COMMUNITY")
+    await world.owner.update(world.image, visibility="PRIVATE")
+
+    [last] = await heard(world.consumer, start)
+
+    assert (last["kind"], last["previousVisibility"], last["sight"]) == ("CHANGED", "SHARED", "COMMUNITY")
+
+
+async def test_everyone_hears_of_its_own_side_only(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted", status="SAVING")
+    starts = {name: await now(world.caller(name)) for name in ("owner", "consumer", "other", "stranger")}
+    await world.owner.update(world.image, status="ACTIVE")
+
+    async def told(name: str, **filter: Any) -> list[Any]:
+        changes = await heard(world.caller(name), starts[name])
+        return [item["kind"] for item in changes if item["imageId"] == world.image]
+
+    assert [await told(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
+
+
+async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted", status="SAVING")
+    operator = shared_gateway.tenant(world.consumer.id, "admin", "operator")
+    start = await now(operator)
+    await world.owner.update(world.image, status="ACTIVE", visibility="PRIVATE")
+
+    [change] = [item for item in await heard(operator, start) if item["imageId"] == world.image]
+
+    assert (change["kind"], change["sight"]) == ("CHANGED", "PRIVATE")
+
+
+async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "accepted", status="SAVING")
+    for image in (world.image, "00000000-0000-4000-8000-000000000000", "nonsense"):
+        async with world.stranger.watching(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
+            assert (await anext(items))["__typename"] == "WatchSynced"
+
+
+@pytest.mark.parametrize(
+    ("caller", "filter", "seen"),
+    [
+        ("owner", None, 1),
+        ("consumer", None, 1),
+        ("stranger", None, 0),
+        ("owner", {"role": "CONSUMER"}, 0),
+        ("consumer", {"role": "CONSUMER"}, 1),
+        ("consumer", {"role": "PRODUCER"}, 0),
+    ],
+)
+async def test_a_snapshot_holds_own_images_and_live_memberships(
+    shared_gateway: Gateway, caller: str, filter: Any, seen: int
+) -> None:
+    world: World = await make_world(shared_gateway, "pending")
+    variables = {"initial": "SNAPSHOT", "filter": filter}
+
+    async with world.caller(caller).watching(query=WATCH_IMAGES, **variables) as items:
+        kinds = [(await anext(items))["__typename"] for _ in range(seen + 1)]
+
+    assert kinds == ["ImageState"] * seen + ["WatchSynced"]
+
+
+async def test_a_cursor_of_the_offers_does_not_start_a_watch_of_images(shared_gateway: Gateway) -> None:
+    from tests.harness.gateway import WatchRefused
+
+    owner = shared_gateway.tenant(fresh_id())
+    async with owner.watching() as items:
+        cursor = (await anext(items))["cursor"]
+
+    with pytest.raises(WatchRefused, match="CURSOR_INVALID"):
+        async with owner.watching(query=WATCH_IMAGES, after=cursor) as items:
+            await anext(items)
