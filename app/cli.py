@@ -58,6 +58,9 @@ def serve(
         int | None, typer.Option(help="TCP port to listen on; 0 takes a free one.", show_default="8000")
     ] = None,
     database: Database = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Server processes; more than one needs PostgreSQL.", show_default="1")
+    ] = None,
     demo: Annotated[
         bool,
         typer.Option(
@@ -68,7 +71,7 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated on the way."""
     with _told_in_one_sentence(), _demo_surroundings(demo) as surroundings:
-        given = {"host": host, "port": port, "database_url": database}
+        given = {"host": host, "port": port, "database_url": database, "workers": workers}
         settings = Settings.load(**{**surroundings, **{k: v for k, v in given.items() if v is not None}})
         logs.configure(settings)
         serve_until_stopped(settings, demo, typer.echo)

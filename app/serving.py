@@ -12,7 +12,7 @@ import uvicorn
 from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
-from app import demo
+from app import demo, logs
 from app.errors import SetupError
 from app.main import create_app
 from app.settings import Settings
@@ -21,22 +21,40 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.web import sockets
 from app.web.identity import SharedSecret
+from app.workers import Workers
 
 MAX_FRAME_BYTES = 65_536
 
 
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    app = create_app(settings)
+    SharedSecret(settings)
+    sqlite = sqlite_file(settings)
+    if sqlite and settings.workers > 1:
+        raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")
     with ExitStack() as held:
-        if sqlite := sqlite_file(settings):
+        if sqlite:
             _hold(sqlite, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
         sockets.free_stalled_peers(listener, settings.stall_seconds)
-        server = Server(uvicorn_config(app, settings), lambda: _announce(settings, listener, with_demo, say))
-        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            runner.run(_prepare(settings, with_demo))
-            runner.run(server.serve(sockets=[listener]))
+        asyncio.run(_prepare(settings, with_demo))
+        if settings.workers > 1:
+            _announce(settings, listener, with_demo, say)
+            Workers(settings, listener, work).run()
+        else:
+            _run(settings, listener, lambda: _announce(settings, listener, with_demo, say))
+
+
+def work(settings: Settings, listener: socket.socket) -> None:
+    """One of several server processes."""
+    logs.configure(settings)
+    _run(settings, listener, lambda: None)
+
+
+def _run(settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
+    server = Server(uvicorn_config(create_app(settings), settings), on_started)
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
 
 
 class Server(uvicorn.Server):

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8000, description="TCP port to listen on; 0 takes a free one."
     )
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="Server processes on the port; more than one needs PostgreSQL."
+    )
     auth_secret: SecretStr | None = Field(
         default=None,
         description="Shared secret (HS256) that signs the bearer tokens, at least 32 bytes. "

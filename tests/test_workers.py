@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -40,6 +42,39 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
 
     assert [item["kind"] for item in heard[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
     assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
+
+
+async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced(
+    postgres_databases: PostgresDatabases, tmp_path: Path
+) -> None:
+    with serving(tmp_path, database_url=postgres_databases.fresh(), workers=2) as server:
+        owner, consumer = server.token("1"), server.token("2")
+        image = server.register(owner)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(workers := _children(server.process.pid)) < 2:
+                await asyncio.sleep(0.1)
+        os.kill(workers[0], signal.SIGKILL)
+        async with connected(server, consumer) as peer:
+            await peer.subscribe(WATCH)
+            await peer.item()
+            server.do("offerImage", owner, imageId=image, tenantIds=["2"])
+            assert (await peer.item())["kind"] == "OFFERED"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(set(_children(server.process.pid)) - {workers[0]}) < 2:
+                await asyncio.sleep(0.1)
+        assert server.terminate() == 0
+    assert not any(_is_running(worker) for worker in workers)
+
+
+def _children(pid: int) -> list[int]:
+    """The worker processes of a server; Python's own helper process is none."""
+    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
+    return [int(child) for child, arguments in lines if "spawn_main" in arguments]
+
+
+def _is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}/status").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text()
 
 
 async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:

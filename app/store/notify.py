@@ -62,5 +62,10 @@ class Notifier:
         while True:
             await self._news.wait()
             await asyncio.sleep(TOGETHER_SECONDS)
+            # What is committed from here on needs another hint; a session that fails now leaves this one to the next.
             self._news.clear()
-            await conn.execute(f"NOTIFY {CHANNEL}")
+            try:
+                await conn.execute(f"NOTIFY {CHANNEL}")
+            except Exception:
+                self._news.set()
+                raise
