@@ -16,6 +16,7 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.migrate import require_current
 from app.store.notify import Notifier
+from app.web.assets import resumable
 from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
 from app.web.identity import IdentityProvider, SharedSecret
@@ -56,6 +57,7 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
+            Route("/resumable.js", resumable),
             Route("/livez", livez),
             Route("/readyz", readyz),
         ],

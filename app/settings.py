@@ -88,6 +88,14 @@ class Settings(BaseSettings):
     max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Operations that may be under way at once on one WebSocket."
     )
+    max_connections_per_tenant: Annotated[int, Field(ge=1)] = Field(
+        default=1_000,
+        description="WebSockets that one tenant may hold on one server process; more are closed with 1013.",
+    )
+    max_watches_per_tenant: Annotated[int, Field(ge=1)] = Field(
+        default=5_000,
+        description="Watches that one tenant may have under way on one server process; more are RATE_LIMITED.",
+    )
     connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10, description="Time in seconds that a WebSocket client has to send `connection_init`."
     )

@@ -4,17 +4,13 @@
 """
 
 import asyncio
-import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import httpx2
-import psycopg
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from app.model import Member
@@ -24,6 +20,7 @@ from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.outages import away
 from tests.harness.server import Server, bearer, serving
 from tests.harness.story import changes_after, steps_after
 
@@ -96,7 +93,7 @@ async def test_a_database_that_goes_away_and_comes_back_gives_unavailable_and_th
         image = await owner.register()
         async with consumer.watching() as items:
             await anext(items)
-            with _away(url):
+            with away(url):
                 during = await owner.ask(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
             after = await _served_again(gateway, image)
             heard = await anext(items)
@@ -121,42 +118,11 @@ async def _served_again(gateway: Gateway, image: str) -> str:
             assert answer.code == "UNAVAILABLE"
 
 
-@contextmanager
-def _away(url: str) -> Generator[None]:
-    """Take the database from under the gateway: every connection cut and refused, or the file held by another."""
-    with _locked_file(url) if url.startswith("sqlite") else _closed_database(url):
-        yield
-
-
-@contextmanager
-def _locked_file(url: str) -> Generator[None]:
-    holder = sqlite3.connect(str(make_url(url).database), isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        holder.execute("ROLLBACK")
-        holder.close()
-
-
-@contextmanager
-def _closed_database(url: str) -> Generator[None]:
-    place = make_url(url)
-    administration = place.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    with psycopg.connect(administration, autocommit=True) as admin:
-        admin.execute(f"ALTER DATABASE {place.database} ALLOW_CONNECTIONS false".encode())
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [place.database])
-        try:
-            yield
-        finally:
-            admin.execute(f"ALTER DATABASE {place.database} ALLOW_CONNECTIONS true".encode())
-
-
 async def test_an_outage_is_told_without_a_word_about_the_database(databases: Databases) -> None:
     url = databases.fresh()
     async with running(settings_for(url)) as gateway:
         image = await gateway.tenant("1").register()
-        with _away(url):
+        with away(url):
             write = await gateway.tenant("2").ask(operations.MUTATIONS["acceptOffer"], input={"imageId": image})
             read = await gateway.tenant("2").ask("{ images { totalCount } }")
 

@@ -24,6 +24,7 @@ from app.api import faults
 from app.api.context import Context, Services
 from app.api.schema import GatewaySchema
 from app.errors import ErrorCode, Unauthenticated
+from app.web.crowd import Crowd
 from app.web.identity import IdentityProvider, bearer
 from app.web.websocket import Connection, Socket, TransportHandler
 
@@ -66,6 +67,8 @@ class Endpoint(GraphQL[Any, None]):
         )
         self.services = services
         self.identities = identities
+        self.connections = Crowd(settings.max_connections_per_tenant)
+        self.watches = Crowd(settings.max_watches_per_tenant)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -28,6 +28,7 @@ from app.api.schema import GatewaySchema
 from app.api.streams import Refused, Streams
 from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
+from app.web.crowd import Crowd
 from app.web.identity import from_connection_params
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
@@ -86,8 +87,11 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         except Unauthenticated as error:
             await self.websocket.close(TOKEN_INVALID, str(error))
             return
-        self.context.caller = caller
-        if caller is not None and self._expiry is None:
+        if self.context.caller is None and caller is not None:
+            if not view.connections.enter(caller.tenant_id):
+                await self.websocket.close(TRY_AGAIN_LATER, "Your tenant has too many connections")
+                return
+            self.context.caller = caller
             leeway = timedelta(seconds=view.services.settings.auth_leeway_seconds)
             self._expiry = asyncio.create_task(self._close_at(caller.expires_at + leeway))
         await super().handle_connection_init({"type": "connection_init", "payload": payload})
@@ -97,10 +101,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if limit is None or len(self.operations) < limit or message["id"] in self.operations:
             await super().handle_subscribe(message)
             return
-        problem = GraphQLError(
-            f"There are {limit} operations under way on this socket, the most that one may have.",
-            extensions={"code": ErrorCode.RATE_LIMITED, "requestId": uuid4().hex},
-        )
+        problem = _too_many(f"There are {limit} operations under way on this socket, the most that one may have.")
         await self.send_message({"id": message["id"], "type": "error", "payload": [problem.formatted]})
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
@@ -126,7 +127,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _answer(self, operation: Operation[Any, None], context: Context) -> None:
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
-            await self._watch(streams, operation, context)
+            await self._watch_if_there_is_room(streams, operation, context)
             return
         results = await self.schema.stream(
             operation.query,
@@ -138,6 +139,18 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             done = [await self._send(operation, cast(ExecutionResult, result), context) async for result in results]
         if all(done):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _watch_if_there_is_room(
+        self, streams: Streams, operation: Operation[Any, None], context: Context
+    ) -> None:
+        watches: Crowd = cast(Any, self.view).watches
+        tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
+        if not watches.enter(tenant_id):
+            raise Refused([_too_many(f"Your tenant has {watches.limit} watches here, the most that one may have.")])
+        try:
+            await self._watch(streams, operation, context)
+        finally:
+            watches.leave(tenant_id)
 
     async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
@@ -153,6 +166,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if self._expiry is not None:
             self._expiry.cancel()
         await super().shutdown()
+        if self.context.caller is not None:
+            cast(Any, self.view).connections.leave(self.context.caller.tenant_id)
 
     async def _send(self, operation: Operation[Any, None], result: ExecutionResult, context: Context) -> bool:
         """Send the result of a query or mutation; False when it could not be carried out."""
@@ -171,6 +186,10 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _close_at(self, moment: datetime) -> None:
         await asyncio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
         await self.websocket.close(TOKEN_EXPIRED, "The token has expired. Connect again with a fresh one.")
+
+
+def _too_many(message: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED, "requestId": uuid4().hex})
 
 
 def _is_request_error(result: ExecutionResult) -> bool:

@@ -1,0 +1,124 @@
+"""A watch from Python that survives whatever happens to its socket, and a restart of the program itself.
+
+    async for item in watch(url, QUERY, token=fresh_token, cursors=CursorFile("offers.cursor")):
+        ...
+
+The query declares `$after: Cursor` and passes it on. The cursor of an item is stored when the next one is asked for,
+that is when the item has been processed: after a crash an item may come again, and none is left out.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+SILENCE_SECONDS = 40.0
+LONGEST_PAUSE_SECONDS = 10.0
+_FOR_GOOD = {4400, 4401, 4406, 4409, 4429}
+
+
+class WatchEnded(Exception):
+    """The watch is over for good: coming again would not help. `errors` are those of the gateway, if it gave any."""
+
+    def __init__(self, message: str, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.errors = errors or []
+
+
+class Cursors(Protocol):
+    """Where a watch keeps its position."""
+
+    def load(self) -> str | None: ...
+
+    def store(self, cursor: str) -> None: ...
+
+
+class CursorFile:
+    """A position in a file, which is replaced whole."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+
+    def load(self) -> str | None:
+        return self._path.read_text() if self._path.exists() else None
+
+    def store(self, cursor: str) -> None:
+        new = self._path.with_suffix(f"{self._path.suffix}.new")
+        new.write_text(cursor)
+        new.replace(self._path)
+
+
+class CursorInMemory:
+    """A position that is forgotten with the program."""
+
+    def __init__(self) -> None:
+        self._cursor: str | None = None
+
+    def load(self) -> str | None:
+        return self._cursor
+
+    def store(self, cursor: str) -> None:
+        self._cursor = cursor
+
+
+async def watch(
+    url: str,
+    query: str,
+    *,
+    token: Callable[[], str],
+    variables: Mapping[str, Any] | None = None,
+    cursors: Cursors | None = None,
+) -> AsyncGenerator[dict[str, Any]]:
+    """The `data` of each item of a subscription, each once, for ever.
+
+    `url` is the ws:// or wss:// address; `token` is called at every connection and gives one that is still good.
+    Raises WatchEnded when the gateway refuses the token or the subscription for good.
+    """
+    position = cursors or CursorInMemory()
+    attempt = 0
+    while True:
+        try:
+            async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
+                await _begin(connection, query, token(), {**(variables or {}), "after": position.load()})
+                while True:
+                    payload = await _next(connection)
+                    attempt = 0
+                    yield payload["data"]
+                    position.store(payload["extensions"]["cursor"])
+        except ConnectionClosed as closed:
+            if closed.rcvd is not None and closed.rcvd.code in _FOR_GOOD:
+                raise WatchEnded(f"The gateway closed for good: {closed.rcvd.reason}") from closed
+        except (OSError, TimeoutError, InvalidHandshake):
+            pass
+        await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * (0.5 + random.random()))
+        attempt = min(attempt + 1, 10)
+
+
+async def _begin(connection: ClientConnection, query: str, token: str, variables: dict[str, Any]) -> None:
+    init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
+    await connection.send(json.dumps(init))
+    await _hear(connection)
+    payload = {"query": query, "variables": variables}
+    await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+
+
+async def _next(connection: ClientConnection) -> dict[str, Any]:
+    while True:
+        message = await _hear(connection)
+        if message["type"] == "next":
+            return message["payload"]
+        if message["type"] == "error":
+            errors = message["payload"]
+            raise WatchEnded(f"The gateway refused the watch: {errors[0]['message']}", errors)
+
+
+async def _hear(connection: ClientConnection) -> dict[str, Any]:
+    """The next message. A line on which not even a bookmark comes is dead, whatever the socket says."""
+    async with asyncio.timeout(SILENCE_SECONDS):
+        return json.loads(await connection.recv(decode=True))

@@ -1,0 +1,30 @@
+"""A program that watches with the Python client and prints what it hears. What to watch it is told in JSON."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.client import CursorFile, WatchEnded, watch
+
+QUERY = """subscription($after: Cursor) { watchOffers(after: $after) {
+  __typename cursor ... on MemberStatusChanged { kind status tenant { id } }
+} }"""
+
+
+async def main(told: dict[str, Any]) -> int:
+    cursors = CursorFile(told["cursor"])
+    token = Path(told["tokens"]).read_text
+    try:
+        async for data in watch(told["url"], QUERY, token=token, cursors=cursors):
+            print(json.dumps(data["watchOffers"]), flush=True)
+            if data["watchOffers"].get("tenant", {}).get("id") == told["until"]:
+                return 0
+    except WatchEnded as ended:
+        print(json.dumps({"over": str(ended)}), flush=True)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,199 @@
+"""Clients as front ends use them: whatever happens to server, token or database, each goes on and misses nothing."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Timer
+from time import sleep
+from typing import Any
+
+import pytest
+
+from tests.harness.databases import Databases
+from tests.harness.outages import away
+from tests.harness.server import Server, serving
+from tests.harness.sockets import connected
+from tests.test_node_clients import FOLDER, Run, node
+
+pytestmark = pytest.mark.slow
+_ = node
+
+UNTIL = "999999"
+PATIENCE_SECONDS = 120
+CLIENTS = ["graphql-ws", "urql", "apollo", "python"]
+
+
+class Restartable:
+    """A server that comes back on the same port and database."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self._folder = folder
+        self.database_url = database_url
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self._held = ExitStack()
+        self.server: Server
+        self.start()
+
+    def start(self) -> None:
+        running = serving(self._folder, self._port, self.database_url, bookmark_seconds=0.5)
+        self.server = self._held.enter_context(running)
+
+    def end(self, number: int) -> None:
+        self.server.process.send_signal(number)
+        self.server.process.wait(PATIENCE_SECONDS)
+        self._held.close()
+        self._held = ExitStack()
+
+
+@pytest.fixture
+def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
+    restartable = Restartable(tmp_path, databases.fresh())
+    yield restartable
+    restartable.end(signal.SIGKILL)
+
+
+@contextmanager
+def watcher(client: str, server: Server, tokens: Path) -> Generator[subprocess.Popen[str]]:
+    """A client in a process of its own, which prints what it hears."""
+    told = {
+        "client": client,
+        "url": server.ws_url,
+        "module": f"{server.base}/resumable.js",
+        "tokens": str(tokens),
+        "until": UNTIL,
+        "cursor": str(tokens.with_name("cursor")),
+    }
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "tests.harness.watcher"] if client == "python" else ["node", "resume.mjs"]
+    cwd = here.parent if client == "python" else FOLDER
+    environment = {**os.environ, "PYTHONPATH": str(here.parent)}
+    with subprocess.Popen(
+        [*command, json.dumps(told)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        too_late = Timer(PATIENCE_SECONDS, process.kill)
+        too_late.start()
+        try:
+            yield process
+        finally:
+            too_late.cancel()
+            process.kill()
+
+
+def _next(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the client has ended"
+    return json.loads(line)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_goes_on_by_itself_and_misses_nothing(
+    node: Run, restartable: Restartable, tmp_path: Path, client: str
+) -> None:
+    tokens = tmp_path / "token"
+    tokens.write_text(restartable.server.token("1", ttl=2))
+    owner = restartable.server.token("1")
+    image = restartable.server.register(owner)
+
+    def offer(*consumers: str) -> None:
+        restartable.server.do("offerImage", owner, imageId=image, tenantIds=list(consumers))
+
+    with watcher(client, restartable.server, tokens) as process:
+        assert _next(process)["__typename"] == "WatchBookmark"
+        # The first token expires in mid-stream; whoever asks for one from now on gets another.
+        tokens.write_text(owner)
+        sleep(2.5)
+        offer("10", "11")
+        restartable.end(signal.SIGTERM)
+        restartable.start()
+        offer("20")
+        restartable.end(signal.SIGKILL)
+        restartable.start()
+        offer("30", "31")
+        with away(restartable.database_url):
+            pass
+        _until_served(restartable, owner, image, "40")
+        offer("50", UNTIL)
+        heard = [item for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
+
+    assert [item["tenant"]["id"] for item in heard] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
+    assert len({item["cursor"] for item in heard}) == len(heard)
+
+
+def _rest(process: subprocess.Popen[str]) -> list[Any]:
+    assert process.stdout is not None
+    lines = [json.loads(line) for line in process.stdout]
+    assert process.wait(PATIENCE_SECONDS) == 0, lines[-3:]
+    return lines
+
+
+def _until_served(restartable: Restartable, owner: str, image: str, consumer: str) -> None:
+    """Offer until the store is there again; it may have been carried out before the answer was lost."""
+    from tests.harness import operations
+
+    for _ in range(100):
+        input = {"imageId": image, "tenantIds": [consumer]}
+        answer = restartable.server.post(operations.MUTATIONS["offerImage"], owner, input=input).json()
+        if "errors" not in answer:
+            return
+    raise AssertionError("the store did not come back")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_token_that_will_never_do_ends_a_client_for_good(
+    node: Run, server: Server, tmp_path: Path, client: str
+) -> None:
+    tokens = tmp_path / "token"
+    tokens.write_text("nonsense")
+
+    with watcher(client, server, tokens) as process:
+        assert "over" in _next(process)
+        assert process.wait(PATIENCE_SECONDS) == 3
+
+
+async def test_a_token_of_other_rights_in_mid_stream_starts_the_watch_anew(server: Server) -> None:
+    watch = "subscription($after: Cursor) { watchOffers(after: $after) { __typename cursor } }"
+    first, second = server.token("77", "admin", ttl=2), server.token("77", "operator")
+    async with connected(server, first) as peer:
+        await peer.subscribe(watch)
+        cursor = (await peer.item())["cursor"]
+        assert await peer.close_code() == 4403
+    async with connected(server, second) as peer:
+        await peer.subscribe(watch, after=cursor)
+        assert (await peer.item())["__typename"] == "WatchReset"
+
+
+def test_a_python_watch_goes_on_in_a_new_process_behind_its_stored_cursor(server: Server, tmp_path: Path) -> None:
+    tokens = tmp_path / "token"
+    tokens.write_text(owner := server.token("88"))
+    image = server.register(owner)
+    with watcher("python", server, tokens) as process:
+        _next(process)
+        server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
+        assert [_next(process)["tenant"]["id"] for _ in range(2)] == ["10", "11"]
+        process.kill()
+    server.do("offerImage", owner, imageId=image, tenantIds=["12", UNTIL])
+
+    with watcher("python", server, tokens) as process:
+        heard = [item["tenant"]["id"] for item in _rest(process) if "tenant" in item]
+
+    # What was printed may not have been stored yet: the last one may come again, and none is left out.
+    assert heard[-2:] == ["12", UNTIL]
+    assert heard[:-2] in ([], ["11"], ["10", "11"])
+
+
+async def test_the_resume_wrapper_is_served_to_any_page(server: Server) -> None:
+    answer = await asyncio.to_thread(server.client.get, "/resumable.js")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "export function resumable" in answer.text

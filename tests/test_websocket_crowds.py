@@ -1,0 +1,45 @@
+"""How many connections and watches a tenant may have, and that the places of those who leave are free again."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.harness.operations import WATCH
+from tests.harness.server import Server, serving
+from tests.harness.sockets import connected, dialled
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    folder = tmp_path_factory.mktemp("small")
+    with serving(folder, max_connections_per_tenant=2, max_watches_per_tenant=2) as server:
+        yield server
+
+
+async def test_a_connection_too_many_is_closed_to_come_again_and_others_are_not_concerned(small: Server) -> None:
+    token = small.token("1")
+    async with connected(small, token), connected(small, token):
+        async with dialled(small) as third:
+            await third.init(token)
+            assert await third.close_code() == 1013
+        async with connected(small, small.token("2")), connected(small):
+            pass
+    async with connected(small, token) as again:
+        assert await again.is_alive()
+
+
+async def test_a_watch_too_many_is_refused_and_the_socket_lives_on(small: Server) -> None:
+    token = small.token("3")
+    async with connected(small, token) as first, connected(small, token) as second:
+        for peer in (first, second):
+            await peer.subscribe(WATCH)
+            await peer.item()
+        await second.subscribe(WATCH, "too many")
+        refused = await second.hear()
+        assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
+        await first.send({"id": "1", "type": "complete"})
+        assert await first.is_alive()
+        await second.subscribe(WATCH, "again")
+        assert (await second.hear())["type"] == "next"
