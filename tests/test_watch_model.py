@@ -1,0 +1,271 @@
+"""Nothing is ever lost to a watching client: a state machine of tenants, watchers, workers and retention."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from app.events.feed import Feed, Item
+from app.events.ring import Ring
+from app.store import log
+from tests.harness.checker import Logical, Truth
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.story import changes_after
+
+TENANTS = ("1", "2", "3")
+FILTERS: tuple[dict[str, Any], ...] = ({}, {"role": "PRODUCER"}, {"role": "CONSUMER"}, {"status": ["ACCEPTED"]})
+LIVE_WITHIN_SECONDS = 20
+NUMBERS = st.integers(0, 3)
+
+
+class Watching(RuleBasedStateMachine):
+    """Two workers on one store, with rings so small that watchers fall out of them."""
+
+    database_url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.held = AsyncExitStack()
+        self.workers: list[Gateway] = []
+        self.truth = Truth()
+        self.watches: list[Logical] = []
+        self.sockets: dict[int, tuple[AsyncExitStack, Any, Gateway]] = {}
+        self.images: list[str] = []
+
+    @initialize(sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    def two_workers(self, sizes: tuple[int, int]) -> None:
+        for size in sizes:
+            chosen = settings_for(
+                self.database_url,
+                feed_ring_size=size,
+                poll_seconds=0.01,
+                bookmark_seconds=0.01,
+                event_retention=timedelta(days=9_000),
+            )
+            self.workers.append(self.run(self.held.enter_async_context(running(chosen))))
+        head = self.run(self.workers[0].services.feed.head())
+        self.truth.epoch, self.truth.floor = head.epoch, head.floor
+        self.truth.changes = self.run(changes_after(self.workers[0].services.store, head.floor))
+        self.register()
+
+    @rule()
+    def register(self) -> None:
+        self.images.append(self.run(self.workers[0].tenant("1").register()))
+        self.learn()
+
+    @rule(worker=NUMBERS, image=NUMBERS, to=st.sampled_from(TENANTS[1:]))
+    def offer(self, worker: int, image: int, to: str) -> None:
+        self.run(self.worker(worker).tenant("1").offer(self.images[image % len(self.images)], to))
+        self.learn()
+
+    @rule(worker=NUMBERS, image=NUMBERS, who=st.sampled_from(TENANTS[1:]), act=st.sampled_from(["accept", "reject"]))
+    def answer(self, worker: int, image: int, who: str, act: str) -> None:
+        self.run(getattr(self.worker(worker).tenant(who), act)(self.images[image % len(self.images)]))
+        self.learn()
+
+    @rule(image=NUMBERS, who=st.sampled_from(TENANTS[1:]))
+    def revoke(self, image: int, who: str) -> None:
+        self.run(self.workers[0].tenant("1").revoke(self.images[image % len(self.images)], who))
+        self.learn()
+
+    @rule(tenant=st.sampled_from(TENANTS), filter=st.sampled_from(FILTERS), operator=st.booleans(), worker=NUMBERS)
+    def watch(self, tenant: str, filter: dict[str, Any], operator: bool, worker: int) -> None:
+        if len(self.watches) < 4:
+            watch = Logical(self.truth, tenant, operator, filter, self.truth.head, self.truth.epoch, "")
+            self.watches.append(watch)
+            self.connect(len(self.watches) - 1, worker)
+            self.run(self.pump(watch, len(self.watches) - 1, 1))
+
+    @rule(watch=NUMBERS, worker=NUMBERS)
+    def reconnect(self, watch: int, worker: int) -> None:
+        """The client goes on at another worker, behind the last item that it has processed."""
+        if watch < len(self.watches):
+            self.run(self.sockets.pop(watch)[0].aclose())
+            self.connect(watch, worker)
+
+    @rule(watch=NUMBERS, items=st.integers(1, 4))
+    def hear_some(self, watch: int, items: int) -> None:
+        if watch < len(self.watches):
+            self.run(self.pump(self.watches[watch], watch, items))
+
+    @rule(keep=st.integers(0, 4))
+    def compact(self, keep: int) -> None:
+        async def act() -> None:
+            async with self.workers[0].services.store.writing() as tx:
+                await log.compact(tx, tx.now + timedelta(days=1), keep)
+
+        self.run(act())
+        self.truth.floor = self.run(self.workers[0].services.feed.head()).floor
+
+    @rule()
+    def restore_a_backup(self) -> None:
+        async def act() -> None:
+            async with self.workers[0].services.store.writing() as tx:
+                await log.rotate_epoch(tx)
+            head = await self.workers[0].services.feed.head()
+            async with asyncio.timeout(20):
+                while {worker.services.feed._epoch for worker in self.workers} != {head.epoch}:
+                    await asyncio.sleep(0.005)
+            self.truth.epoch = head.epoch
+
+        self.run(act())
+
+    @invariant()
+    def the_log_has_no_holes(self) -> None:
+        numbers = [change.seq for change in self.truth.changes]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
+
+    def teardown(self) -> None:
+        """Whatever happened, each watch reaches the present in the end."""
+        try:
+            for place, watch in enumerate(self.watches):
+                self.run(self.settle(watch, place))
+        finally:
+            for stack, _, _ in self.sockets.values():
+                self.run(stack.aclose())
+            self.run(self.held.aclose())
+            self.runner.close()
+
+    def run(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    def worker(self, number: int) -> Gateway:
+        return self.workers[number % len(self.workers)]
+
+    def learn(self) -> None:
+        """Read what is new in the log, before anything can drop it."""
+        store = self.workers[0].services.store
+        self.truth.changes += self.run(changes_after(store, self.truth.head))
+
+    def connect(self, place: int, worker: int) -> None:
+        watch, gateway = self.watches[place], self.worker(worker)
+        tenant = gateway.tenant(watch.tenant_id, *(["admin", "operator"] if watch.is_operator else ["admin"]))
+        stack = AsyncExitStack()
+        manner = {"after": watch.cursor} if watch.cursor else {}
+        items = self.run(stack.enter_async_context(tenant.watching(filter=watch.filter, **manner)))
+        self.sockets[place] = stack, items, gateway
+
+    async def pump(self, watch: Logical, place: int, number: int) -> None:
+        _, items, gateway = self.sockets[place]
+        for _ in range(number):
+            item = await anext(items)
+            viewer = gateway.tenant(watch.tenant_id, *(["operator"] if watch.is_operator else ["admin"])).caller
+            assert viewer is not None
+            seal = gateway.services.feed.seal
+            _, flags, epoch, seq, *_ = _unsealed(seal, item["cursor"])
+            watch.check(item, _mark(flags, epoch, seq))
+
+    async def settle(self, watch: Logical, place: int) -> None:
+        deadline = asyncio.get_running_loop().time() + LIVE_WITHIN_SECONDS
+        while watch.seq < self.truth.head or watch.states is not None:
+            await self.pump(watch, place, 1)
+            assert asyncio.get_running_loop().time() < deadline, "the watch does not reach the present"
+
+
+def _unsealed(seal: Any, cursor: str) -> Any:
+    from app.events import cursor as cursors
+
+    return cursors._PLAIN.unpack(seal._decrypt(cursor))
+
+
+def _mark(flags: int, epoch: bytes, seq: int) -> Any:
+    from app.events.cursor import Mark
+
+    return Mark(seq, epoch.hex(), bool(flags & 1), bool(flags & 2))
+
+
+def check(databases: Databases, examples: int, phases: Collection[Phase] = tuple(Phase)) -> None:
+    Watching.database_url = databases.fresh()
+    run_state_machine_as_test(
+        Watching,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            phases=phases,
+            report_multiple_bugs=False,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_every_watch_hears_what_the_log_says_whatever_happens(databases: Databases, request: Any) -> None:
+    check(databases, max(15, int(request.config.getoption("--rounds"))))
+
+
+def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retention is not noticed: what was dropped is passed over."""
+    read = log.read_concerning
+
+    async def blind(*args: Any) -> log.LogPage:
+        head, changes = await read(*args)
+        return log.LogPage(head._replace(floor=0), changes)
+
+    monkeypatch.setattr(log, "read_concerning", blind)
+
+
+def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has fallen out of the ring is given what is left of it."""
+
+    def behind(self: Ring, position: int) -> Any:
+        return [change for change in self._changes if change.seq > position] or None
+
+    monkeypatch.setattr(Ring, "behind", behind)
+
+
+def _bookmark_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bookmark promises one more than was read."""
+    follow = Feed.follow
+
+    async def eager(self: Feed, *args: Any) -> Any:
+        async for item in follow(self, *args):
+            yield Item(item.position + 1) if item.change is None and item.gap is None else item
+
+    monkeypatch.setattr(Feed, "follow", eager)
+
+
+def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cursor is taken, and what came since is not told."""
+    follow = Feed.follow
+
+    def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float) -> Any:
+        return follow(self, viewer, concerns, self._ring.top, silence)
+
+    monkeypatch.setattr(Feed, "follow", forgetful)
+
+
+def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everyone hears everything."""
+    from app.api import watch
+    from app.api.offer_watch import OfferWatchFilter, watch_of_offers
+    from app.api.watching import Watch
+
+    def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
+        made = watch_of_offers(viewer, wanted)
+        return Watch(
+            made.fingerprint, lambda change: change.news.kind is not None, made.show, made.states, made.show_state
+        )
+
+    monkeypatch.setattr(watch, "watch_of_offers", for_all)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plant", [_without_floor, _without_catching_up, _bookmark_too_far, _resumes_from_now, _deaf_to_rights]
+)
+def test_the_checker_sees_a_planted_bug(
+    sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch, plant: Any
+) -> None:
+    plant(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        check(sqlite_databases, 100, (Phase.generate,))
