@@ -8,10 +8,11 @@ The rooms, and what each of them answers:
     main.py      which parts there are, and how they are put together
     web/         who is calling, and over which transport
     api/         what the GraphQL words mean; it translates and decides nothing
-    sharing/     may they, and what then changes: service.py acts, rules.py decides
+    sharing/     may they, and what then changes: service.py acts, rules.py decides, news.py says who is told
     store/       where rows live; the only room that speaks SQL, the only one that commits
     events/      the committed log, followed by watchers
     model.py     the nouns             errors.py  the refusals          settings.py  the knobs
+    client.py    a watch from Python   cli.py, serving.py, workers.py   the command and its processes
 
 How `offerImage` travels, file by file:
 
@@ -24,7 +25,8 @@ How `offerImage` travels, file by file:
      7  store/log.py         the events that tell of them, numbered as they commit
      8  store/database.py    the commit, and then the hint: "look now"
      9  events/feed.py       the tailer reads what is new and wakes the watchers
-    10  api/watch.py         the consumer's `watchOffers` yields a MemberStatusChanged
+    10  api/watching.py      the consumer's `watchOffers` yields a MemberStatusChanged
+    11  api/streams.py       which is executed once for all who ask the same, and sent
 
 A refusal in step 4 or 5 leaves no row and no event; api/refusals.py says it in the payload.
 A request carries one consistent view of the store: store/snapshot.py.
