@@ -21,9 +21,11 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.web import sockets
 from app.web.identity import SharedSecret
+from app.web.sockets import FreeingProtocol
 from app.workers import Workers
 
 MAX_FRAME_BYTES = 65_536
+SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
@@ -52,7 +54,8 @@ def work(settings: Settings, listener: socket.socket) -> None:
 
 
 def _run(settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
-    server = Server(uvicorn_config(create_app(settings), settings), on_started)
+    app = create_app(settings)
+    server = Server(uvicorn_config(app, settings), on_started, app.state.services.feed.end_watches)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 
@@ -60,14 +63,29 @@ def _run(settings: Settings, listener: socket.socket, on_started: Callable[[], N
 class Server(uvicorn.Server):
     """uvicorn, which tells when it serves, and for which a signal is a good end and not a death."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], on_ending: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._on_ending = on_ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Send the WebSockets away a few at a time, so that they do not all knock at the next server at once."""
+        for server in self.servers:
+            server.close()
+        open_sockets = [one for one in self.server_state.connections if isinstance(one, FreeingProtocol)]
+        for place, one in enumerate(open_sockets):
+            one.shutdown()
+            if place % SENT_AWAY_TOGETHER == SENT_AWAY_TOGETHER - 1:
+                await asyncio.sleep(BETWEEN_SECONDS)
+        self._on_ending()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT

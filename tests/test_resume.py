@@ -27,7 +27,7 @@ _ = node
 
 UNTIL = "999999"
 PATIENCE_SECONDS = 120
-CLIENTS = ["graphql-ws", "urql", "apollo", "python"]
+CLIENTS = ["graphql-ws", "graphql-sse", "urql", "apollo", "python"]
 
 
 class Restartable:

@@ -53,6 +53,10 @@ class Context:
         return self._caller
 
     @property
+    def is_anonymous(self) -> bool:
+        return self._caller is None
+
+    @property
     def load(self) -> Loaders:
         """Reads for many parents at once, in this operation's view of the store."""
         if self._loaders is None:

@@ -63,13 +63,17 @@ class Feed:
         self._last_read = _now()
         self._tailer = asyncio.create_task(self._tail())
 
+    def end_watches(self) -> None:
+        """Let every watch end, since the process is about to."""
+        self._closing = True
+        self._ring.ring_all()
+
     async def stop(self) -> None:
         """Ask the tailer to end and wait for it: it is never cancelled inside a query."""
-        self._closing = True
+        self.end_watches()
         self._hint.give()
         if self._tailer is not None:
             await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
-        self._ring.ring_all()
 
     @property
     def is_healthy(self) -> bool:

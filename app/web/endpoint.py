@@ -1,14 +1,13 @@
 """GraphQL over HTTP, as the specification has it: /graphql for GET and POST, and the door to the WebSocket."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-import mimeparse
 import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,14 +22,13 @@ from strawberry.types.graphql import OperationType
 from app.api import faults
 from app.api.context import Context, Services
 from app.api.schema import GatewaySchema
-from app.errors import ErrorCode, Unauthenticated
+from app.errors import ErrorCode, TokenExpired, Unauthenticated
+from app.web import events, parameters
 from app.web.crowd import Crowd
 from app.web.identity import IdentityProvider, bearer
 from app.web.websocket import Connection, Socket, TransportHandler
 
 logger: Any = structlog.get_logger("http")
-RESPONSE_JSON = "application/graphql-response+json"
-PLAIN_JSON = "application/json"
 
 
 class LimitedRequest(StarletteRequestAdapter):
@@ -41,12 +39,15 @@ class LimitedRequest(StarletteRequestAdapter):
         self._incoming = request
 
     async def get_body(self) -> bytes:
+        if (read := getattr(self._incoming.state, "body", None)) is not None:
+            return read
         limit, body = self._incoming.app.state.max_body_bytes, bytearray()
         async for chunk in self._incoming.stream():
             body += chunk
             if len(body) > limit:
                 raise HTTPException(413, f"The body is larger than {limit} bytes.")
-        return bytes(body)
+        self._incoming.state.body = bytes(body)
+        return self._incoming.state.body
 
 
 class Endpoint(GraphQL[Any, None]):
@@ -81,20 +82,57 @@ class Endpoint(GraphQL[Any, None]):
         response.headers["Cache-Control"] = "no-store"
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response | events.Events:
         try:
-            _require_method(request)
-            request.state.media_type = _negotiated(request.headers.get("accept"))
+            parameters.require_method(request)
+            if events.are_wanted(request.headers.get("accept")):
+                return await self._events_unless_refused(request)
+            request.state.media_type = parameters.negotiated(request.headers.get("accept"))
             return await self.run(request)
         except Unauthenticated as error:
             return _refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
         except HTTPException as error:
-            return _refusal(request, error.status_code, ErrorCode.BAD_REQUEST, error.reason)
+            code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
+            return _refusal(request, error.status_code, code, error.reason)
         except ClientDisconnect:
             return _refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, request.state.request_id)
             return _refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+
+    async def _events_unless_refused(self, request: Request) -> events.Events:
+        """Clients of events come again after any status, so a token that will never do is told as the last event."""
+        try:
+            return await self._events(request)
+        except TokenExpired:
+            raise
+        except Unauthenticated as error:
+            refusal = _refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+            return events.Events(events.of_answer(bytes(refusal.body)))
+
+    async def _events(self, request: Request) -> events.Events:
+        """The same operations as events; a watch among them, which plain HTTP can't answer."""
+        request.state.media_type = parameters.PLAIN_JSON
+        asked = await self.parse_http_body(LimitedRequest(request))
+        streams = cast(GatewaySchema, self.schema).streams
+        query, variables = asked.query or "", dict(asked.variables or {})
+        try:
+            is_watch = streams.is_subscription(query, asked.operation_name)
+        except GraphQLError:
+            is_watch = False
+        if not is_watch:
+            answered = await self.run(request)
+            return events.Events(events.of_answer(bytes(answered.body)))
+        if (last := request.headers.get("last-event-id")) and "after" in variables:
+            variables["after"] = last
+        context: Context = await self.get_context(request, None)
+        tenant_id = "" if context.is_anonymous else context.caller.tenant_id
+        if not self.watches.enter(tenant_id):
+            raise HTTPException(429, f"Your tenant has {self.watches.limit} watches here, the most that one may have.")
+        watch = events.of_watch(streams, query, variables, asked.operation_name, context)
+        leeway = timedelta(seconds=self.services.settings.auth_leeway_seconds)
+        until = None if context.is_anonymous else context.caller.expires_at + leeway
+        return events.Events(watch, until, lambda: self.watches.leave(tenant_id))
 
     async def get_context(self, request: Any, response: Any) -> Any:
         if isinstance(request, WebSocket):
@@ -113,9 +151,9 @@ class Endpoint(GraphQL[Any, None]):
         if request.method == "GET":
             data = self.parse_query_params(request.query_params)
         else:
-            _require_json(request.content_type)
+            parameters.require_json(request.content_type)
             data = self.parse_json(await request.get_body())
-        return _request_data(data)
+        return parameters.request_data(data)
 
     async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -161,7 +199,7 @@ class Endpoint(GraphQL[Any, None]):
         return response
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        refused = "data" not in response_data and sub_response.media_type == RESPONSE_JSON
+        refused = "data" not in response_data and sub_response.media_type == parameters.RESPONSE_JSON
         content_type = f"{sub_response.media_type}; charset=utf-8"
         return Response(orjson.dumps(response_data), 400 if refused else 200, headers={"content-type": content_type})
 
@@ -179,59 +217,11 @@ _REFUSED_OPERATIONS = {
 }
 
 
-def _require_method(request: Request) -> None:
-    if request.method not in ("GET", "POST"):
-        raise HTTPException(405, "Send GraphQL by GET or POST.")
-
-
-def _require_json(content_type: str | None) -> None:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type != PLAIN_JSON:
-        raise HTTPException(415, f"Send the body as {PLAIN_JSON}.")
-
-
-def _negotiated(accept: str | None) -> str:
-    """The media type to answer in; JSON for clients that take anything."""
-    try:
-        best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
-        chosen = best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
-    except mimeparse.MimeTypeParseException:
-        raise HTTPException(400, "The Accept header can't be read.") from None
-    if not chosen:
-        raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
-    return chosen
-
-
-def _request_data(data: Any) -> GraphQLRequestData:
-    """The parameters of a request, of the types that the specification gives them."""
-    if isinstance(data, list):
-        raise HTTPException(400, "Send one operation at a time; batches are not accepted.")
-    if not isinstance(data, dict):
-        raise HTTPException(400, "The request must be an object with the key `query`.")
-    fields = cast(dict[str, Any], data)
-    for name, wanted, word in _PARAMETERS:
-        if not isinstance(fields.get(name), (wanted, type(None))):
-            raise HTTPException(400, f"`{name}` must be {word} or null.")
-    if not fields.get("query"):
-        raise HTTPException(400, "There is no GraphQL document in `query`.")
-    return GraphQLRequestData(
-        fields["query"], fields.get("variables"), fields.get("operationName"), fields.get("extensions")
-    )
-
-
-_PARAMETERS = (
-    ("query", str, "a string"),
-    ("variables", dict, "an object"),
-    ("operationName", str, "a string"),
-    ("extensions", dict, "an object"),
-)
-
-
 def _refusal(request: Request, status: int, code: ErrorCode, message: str) -> Response:
     """An error of the request itself, in the form of GraphQL's errors."""
     logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
     error = {"message": message, "extensions": {"code": code, "requestId": request.state.request_id}}
-    media_type = getattr(request.state, "media_type", PLAIN_JSON)
+    media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
     headers = {"content-type": f"{media_type}; charset=utf-8"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -33,8 +33,9 @@ class FreeingProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        super().shutdown()
-        self._cut_in(LAST_FLUSH_SECONDS)
+        if not self.transport.is_closing():
+            super().shutdown()
+            self._cut_in(LAST_FLUSH_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._keep()

@@ -1,7 +1,8 @@
 // A watch that goes on by itself: node resume.mjs '{"client", "url", "module", "tokens", "until"}'
-// client is graphql-ws, urql or apollo; module is where resumable.js is served; tokens is a file with the present token.
+// client is graphql-ws, graphql-sse, urql or apollo; module is where resumable.js is served; tokens is a file with the present token.
 // Prints a line of JSON for each change, and ends when the image named `until` is the last word.
 import { readFileSync } from 'node:fs';
+import { createClient as createEvents } from 'graphql-sse';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
@@ -32,7 +33,19 @@ function over(what) {
   process.exit(3);
 }
 
+const events = () => resumable(createEvents({
+  url: url.replace('ws', 'http'),
+  headers: () => ({ Authorization: `Bearer ${readFileSync(tokens, 'utf8')}` }),
+  retryAttempts: 1e9,
+  retry: () => new Promise((done) => { setTimeout(done, 100); }),
+}));
+
 const START = {
+  'graphql-sse': () => events().subscribe({ query: QUERY, variables: { after: null } }, {
+    next: (result) => (result.errors ? over(result.errors[0]) : hear(result.data.watchOffers)),
+    error: over,
+    complete: () => over('complete'),
+  }),
   'graphql-ws': () => ws.subscribe({ query: QUERY, variables: { after: null } }, {
     next: (result) => hear(result.data.watchOffers),
     error: over,

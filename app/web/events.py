@@ -1,0 +1,113 @@
+"""GraphQL over server-sent events, one operation a connection, for those whose proxies break WebSockets.
+
+An event is written as the protocol of graphql-sse has it, with the cursor as its id. A watch that can't go on just now
+is cut without `complete`, after which clients come again.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from app.api import faults
+from app.api.context import Context
+from app.api.streams import Refused, Streams
+from app.errors import Unavailable
+
+HEARTBEAT_SECONDS = 15.0
+MEDIA_TYPE = "text/event-stream"
+
+
+def are_wanted(accept: str | None) -> bool:
+    """Whether the client takes nothing but events: some list them beside JSON at every query, and mean JSON."""
+    listed = {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
+    return MEDIA_TYPE in listed and not any(other == "*/*" or other.endswith("json") for other in listed)
+
+
+class Events:
+    """The ASGI response: written as the events come, until they end, the token expires or the client goes away."""
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        until: datetime | None = None,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._chunks = chunks
+        self._until = until
+        self._on_end = on_end
+        self.headers: dict[str, str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        written = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
+        headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
+        gone = asyncio.create_task(_until_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async with aclosing(self._chunks):
+                await self._write(gone, send)
+        finally:
+            gone.cancel()
+            self._on_end()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, gone: asyncio.Task[None], send: Send) -> None:
+        chunk: asyncio.Task[bytes | None] = asyncio.ensure_future(anext(self._chunks, None))
+        try:
+            while not gone.done():
+                await asyncio.wait({chunk, gone}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
+                body = chunk.result() if chunk.done() else b":\n\n"
+                if body is None or gone.done() or self._pause() <= 0:
+                    return
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                if chunk.done():
+                    chunk = asyncio.ensure_future(anext(self._chunks, None))
+        finally:
+            chunk.cancel()
+            await asyncio.gather(chunk, return_exceptions=True)
+
+    def _pause(self) -> float:
+        """How long to wait for the next event, before a sign of life or the end of the token."""
+        if self._until is None:
+            return HEARTBEAT_SECONDS
+        return min(HEARTBEAT_SECONDS, (self._until - datetime.now(UTC)).total_seconds())
+
+
+async def of_watch(
+    streams: Streams, query: str, variables: dict[str, Any], name: str | None, context: Context
+) -> AsyncGenerator[bytes, None]:
+    """The events of a subscription."""
+    try:
+        async with aclosing(streams.run(query, variables, name, context)) as payloads:
+            async for payload in payloads:
+                yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])
+    except Refused as refused:
+        yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))
+        yield COMPLETE
+    except Unavailable:
+        return
+    finally:
+        await context.close()
+
+
+async def of_answer(payload: bytes) -> AsyncGenerator[bytes, None]:
+    """The events of a query or a mutation."""
+    yield _event(payload)
+    yield COMPLETE
+
+
+COMPLETE = b"event: complete\ndata:\n\n"
+
+
+def _event(payload: bytes, cursor: str | None = None) -> bytes:
+    place = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+    return b"event: next\n" + place + b"data: " + payload + b"\n\n"
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,60 @@
+"""What a GraphQL request over HTTP must look like: its method, media types and parameters."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import mimeparse
+from cross_web import HTTPException
+from starlette.requests import Request
+from strawberry.http import GraphQLRequestData
+
+RESPONSE_JSON = "application/graphql-response+json"
+PLAIN_JSON = "application/json"
+
+
+def require_method(request: Request) -> None:
+    if request.method not in ("GET", "POST"):
+        raise HTTPException(405, "Send GraphQL by GET or POST.")
+
+
+def require_json(content_type: str | None) -> None:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type != PLAIN_JSON:
+        raise HTTPException(415, f"Send the body as {PLAIN_JSON}.")
+
+
+def negotiated(accept: str | None) -> str:
+    """The media type to answer in; JSON for clients that take anything."""
+    try:
+        best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
+        chosen = best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+    except mimeparse.MimeTypeParseException:
+        raise HTTPException(400, "The Accept header can't be read.") from None
+    if not chosen:
+        raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
+    return chosen
+
+
+def request_data(data: Any) -> GraphQLRequestData:
+    """The parameters of a request, of the types that the specification gives them."""
+    if isinstance(data, list):
+        raise HTTPException(400, "Send one operation at a time; batches are not accepted.")
+    if not isinstance(data, dict):
+        raise HTTPException(400, "The request must be an object with the key `query`.")
+    fields = cast(dict[str, Any], data)
+    for name, wanted, word in _PARAMETERS:
+        if not isinstance(fields.get(name), (wanted, type(None))):
+            raise HTTPException(400, f"`{name}` must be {word} or null.")
+    if not fields.get("query"):
+        raise HTTPException(400, "There is no GraphQL document in `query`.")
+    return GraphQLRequestData(
+        fields["query"], fields.get("variables"), fields.get("operationName"), fields.get("extensions")
+    )
+
+
+_PARAMETERS = (
+    ("query", str, "a string"),
+    ("variables", dict, "an object"),
+    ("operationName", str, "a string"),
+    ("extensions", dict, "an object"),
+)
