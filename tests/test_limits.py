@@ -40,6 +40,7 @@ def bomb(levels: int) -> str:
         ("max_cost", "query($n: Int) { images(first: $n) { nodes { id } } }", {"n": 100.0}, 201),
         ("max_cost", 'query($i: [ID!]! = ["1", "2"]) { nodes(ids: $i) { id } }', {}, 3),
         ("max_cost", "{ ...a } fragment a on Query { images(first: 50) { nodes { id } } }", {}, 101),
+        ("max_cost", "{ offerEvents { nodes { cursor } } }", {}, 201),
         ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 70}}, 71),
         ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": "1"}}, 101),
         ("max_cost", "mutation " + OFFER_LITERAL.replace("$t", '["1", "2"]'), {}, 3),

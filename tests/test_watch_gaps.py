@@ -70,6 +70,7 @@ async def test_a_snapshot_tells_the_present_state_and_then_every_change_from_it(
         ("consumer", {"role": "PRODUCER"}, 0),
         ("owner", {"status": ["PENDING"]}, 1),
         ("owner", {"imageId": "nonsense"}, 0),
+        ("owner", {"imageId": "\0"}, 0),
     ],
 )
 async def test_a_snapshot_holds_what_the_viewer_may_see_and_asked_for(

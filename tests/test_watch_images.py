@@ -125,7 +125,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
 
 async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(shared_gateway: Gateway) -> None:
     world = await make_world(shared_gateway, "accepted", status="SAVING")
-    for image in (world.image, "00000000-0000-4000-8000-000000000000", "nonsense"):
+    for image in (world.image, "00000000-0000-4000-8000-000000000000", "nonsense", "\0"):
         async with world.stranger.watching(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
             assert (await anext(items))["__typename"] == "WatchSynced"
 

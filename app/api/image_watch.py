@@ -13,6 +13,7 @@ from app.api.watch_items import ImageChanged, ImageState, WatchItem
 from app.api.watching import Watch
 from app.events import cursor as cursors
 from app.model import Caller, Change, ChangeKind, ImageChangeKind, ImageVisibility, SeenImage
+from app.sharing import formats
 from app.store import images
 
 
@@ -66,7 +67,7 @@ def _states(wanted: ImageWatchFilter) -> Any:
     """The images that the watch would tell of, as a query of the store."""
     return partial(
         images.watched,
-        image_id=wanted.image_id,
+        image_id=formats.id_or_none(wanted.image_id),
         as_producer=wanted.role is not OfferRole.CONSUMER,
         as_consumer=wanted.role is not OfferRole.PRODUCER,
     )

@@ -131,7 +131,8 @@ class Measure:
         if "first" not in known:
             return 1
         sizes = [_page_size(given[name]) for name in ("first", "last") if given.get(name) is not None]
-        return max(sizes, default=DEFAULT_PAGE)
+        default = known["first"].default_value
+        return max(sizes, default=default if isinstance(default, int) else DEFAULT_PAGE)
 
     def _value(self, node: ValueNode) -> Any:
         """What is known of an argument: numbers, lists and objects. Anything else stands as UNKNOWN."""

@@ -119,7 +119,7 @@ def _filter(
     pattern = info.context.caller and info.context.services.settings.tenant_id_pattern
     return MemberFilter(
         status=None if status is None else tuple(status),
-        image_id=image_id if image_id is None or formats.is_uuid(image_id) else "",
+        image_id=formats.id_or_none(image_id),
         owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
         tenant_id=None if tenant_id is None else formats.tenant_id(tenant_id, pattern),
     )

@@ -13,6 +13,7 @@ from app.api.watch_items import MemberState, MemberStatusChanged, WatchItem
 from app.api.watching import Watch
 from app.events import cursor as cursors
 from app.model import Caller, Change, MemberStatus, SeenMember
+from app.sharing import formats
 from app.store import members
 from app.store.members import MemberFilter
 
@@ -64,7 +65,9 @@ def _states(wanted: OfferWatchFilter) -> Any:
     """The memberships that the watch would tell of, as a query of the store."""
     return partial(
         members.watched,
-        wanted=MemberFilter(None if wanted.status is None else tuple(wanted.status), wanted.image_id),
+        wanted=MemberFilter(
+            None if wanted.status is None else tuple(wanted.status), formats.id_or_none(wanted.image_id)
+        ),
         as_producer=wanted.role is not OfferRole.CONSUMER,
         as_consumer=wanted.role is not OfferRole.PRODUCER,
     )

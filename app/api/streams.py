@@ -1,7 +1,8 @@
 """Subscriptions: each change is executed once for all who ask the same, and its bytes are sent to each of them.
 
 A watcher is a position of its own, never a member of a queue: who is behind asks for the payload of an older item,
-which is executed again when it has been forgotten. So a lone watcher and one of many get the same bytes.
+which is executed again when it has been forgotten. So a lone watcher and one of many get the same bytes. A payload is
+forgotten soon, since it also holds what was true and visible when it was made.
 """
 
 import asyncio
@@ -33,8 +34,8 @@ from app.api.documents import Documents
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
 from app.errors import ErrorCode, Unavailable
 
-REMEMBERED_ITEMS = 64
-REMEMBERED_GROUPS = 2_000
+REMEMBERED = 1_024
+FRESH_SECONDS = 1.0
 
 
 class Refused(Exception):
@@ -45,16 +46,13 @@ class Refused(Exception):
         self.errors = errors
 
 
-Payloads = OrderedDict[str, asyncio.Task[bytes]]
-
-
 class Streams:
     """Runs the subscriptions of one schema."""
 
     def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
         self._schema = schema
         self._documents = documents
-        self._groups: OrderedDict[tuple[Any, ...], Payloads] = OrderedDict()
+        self._payloads: OrderedDict[tuple[Any, ...], tuple[float, asyncio.Task[bytes]]] = OrderedDict()
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)
@@ -68,32 +66,35 @@ class Streams:
         if errors:
             raise _refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
-            payloads = self._payloads((query, name, operation.key(), context.caller.tenant_id, context.caller.roles))
+            group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
             while (item := await _next(items, context)) is not None:
                 if not isinstance(item, (MemberStatusChanged, ImageChanged)):
                     yield await operation.execute(item, context)
                     continue
-                yield await asyncio.shield(self._shared(payloads, operation, item, context))
-
-    def _payloads(self, key: tuple[Any, ...]) -> Payloads:
-        """What was sent lately to those who ask the same."""
-        payloads = self._groups.setdefault(key, OrderedDict())
-        self._groups.move_to_end(key)
-        if len(self._groups) > REMEMBERED_GROUPS:
-            self._groups.popitem(last=False)
-        return payloads
+                yield await asyncio.shield(self._shared(group, operation, item, context))
 
     def _shared(
-        self, payloads: Payloads, operation: "_Operation", item: WatchItem, context: Context
+        self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context
     ) -> asyncio.Task[bytes]:
-        task = payloads.get(item.cursor)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+        """The payload of an item for all who ask the same at about the same time."""
+        now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
+        made, task = self._payloads.get(key, (0.0, None))
+        if task is None or now - made > FRESH_SECONDS or _has_failed(task):
             # A task of its own, since the watcher who happens to be first may go away meanwhile.
             task = asyncio.create_task(operation.execute_apart(item, context))
-            payloads[item.cursor] = task
-            if len(payloads) > REMEMBERED_ITEMS:
-                payloads.popitem(last=False)
+            task.add_done_callback(_has_failed)
+            self._payloads[key] = now, task
+            self._payloads.move_to_end(key)
+            self._forget(now)
         return task
+
+    def _forget(self, now: float) -> None:
+        """The oldest come first: what is no longer fresh, and what is too much."""
+        while self._payloads:
+            made, _ = next(iter(self._payloads.values()))
+            if now - made <= FRESH_SECONDS and len(self._payloads) <= REMEMBERED:
+                return
+            self._payloads.popitem(last=False)
 
 
 class _Operation:
@@ -155,6 +156,10 @@ class _Operation:
         if isinstance(built, list):
             raise _refused(cast(list[GraphQLError], built), context, before=False)
         return built
+
+
+def _has_failed(task: asyncio.Task[bytes]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 async def _next(items: AsyncGenerator[WatchItem, None], context: Context) -> WatchItem | None:

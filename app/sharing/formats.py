@@ -23,6 +23,11 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+def id_or_none(text: str | None) -> str | None:
+    """An ID to filter by; one that nothing can have becomes one that the store can be asked about."""
+    return text if text is None or is_uuid(text) else ""
+
+
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
     if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _CONTROL.search(text):

@@ -63,9 +63,9 @@ async def compact(tx: Transaction, before: datetime, keep: int) -> int:
 
     The floor moves in the same transaction, so a reader sees both or neither.
     """
-    young = select(func.min(col(Event.seq))).where(col(Event.occurred_at) >= before)
-    first_kept = await tx.conn.scalar(young)
+    # The head comes first: an event that is committed between the two reads is younger than it, and stays.
     now = await head(tx.conn)
+    first_kept = await tx.conn.scalar(select(func.min(col(Event.seq))).where(col(Event.occurred_at) >= before))
     oldest_allowed = now.seq if first_kept is None else first_kept - 1
     floor = min(oldest_allowed, now.seq - keep, now.floor + COMPACTED_AT_ONCE)
     if floor <= now.floor:
