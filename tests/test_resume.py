@@ -10,7 +10,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread, Timer
 from time import sleep
 from typing import Any
 
@@ -27,6 +27,7 @@ _ = node
 
 UNTIL = "999999"
 PATIENCE_SECONDS = 120
+TOKEN_SECONDS = 3
 CLIENTS = ["graphql-ws", "graphql-sse", "urql", "apollo", "python"]
 
 
@@ -87,6 +88,29 @@ def watcher(client: str, server: Server, tokens: Path) -> Generator[subprocess.P
             process.kill()
 
 
+@contextmanager
+def short_tokens(server: Server, path: Path) -> Generator[None]:
+    """An identity provider whose tokens expire in mid-stream: whoever comes gets a fresh one."""
+    ended = Event()
+
+    def renew() -> None:
+        while not ended.is_set():
+            fresh = path.with_suffix(".fresh")
+            fresh.write_text(server.token("1", ttl=TOKEN_SECONDS))
+            fresh.replace(path)
+            ended.wait(0.5)
+
+    renewing = Thread(target=renew)
+    renewing.start()
+    while not path.exists():
+        sleep(0.01)
+    try:
+        yield
+    finally:
+        ended.set()
+        renewing.join()
+
+
 def _next(process: subprocess.Popen[str]) -> Any:
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -99,18 +123,15 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
     node: Run, restartable: Restartable, tmp_path: Path, client: str
 ) -> None:
     tokens = tmp_path / "token"
-    tokens.write_text(restartable.server.token("1", ttl=2))
     owner = restartable.server.token("1")
     image = restartable.server.register(owner)
 
     def offer(*consumers: str) -> None:
         restartable.server.do("offerImage", owner, imageId=image, tenantIds=list(consumers))
 
-    with watcher(client, restartable.server, tokens) as process:
+    with short_tokens(restartable.server, tokens), watcher(client, restartable.server, tokens) as process:
         assert _next(process)["__typename"] == "WatchBookmark"
-        # The first token expires in mid-stream; whoever asks for one from now on gets another.
-        tokens.write_text(owner)
-        sleep(2.5)
+        sleep(TOKEN_SECONDS + 0.5)
         offer("10", "11")
         restartable.end(signal.SIGTERM)
         restartable.start()

@@ -68,7 +68,7 @@ async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced
 
 def _children(pid: int) -> list[int]:
     """The worker processes of a server; Python's own helper process is none."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
     return [int(child) for child, arguments in lines if "spawn_main" in arguments]
 
