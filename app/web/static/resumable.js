@@ -1,5 +1,5 @@
 // A graphql-ws client whose watches go on where they were: after each reconnect a subscription asks for what comes
-// behind the last cursor that your code has processed. No dependencies; MIT licence, as the gateway.
+// behind the last cursor that your code has processed. No dependencies; Apache-2.0, as the gateway.
 //
 //   import { createClient } from 'graphql-ws';
 //   import { resumable, persistent } from 'https://your-gateway.example/resumable.js';
