@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.events.feed import Feed, Item
-from app.events.ring import Ring
 from app.store import log
-from tests.harness.checker import Logical, Truth
+from tests.harness.checker import Logical, Truth, mark_in
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.plants import PLANTS
 from tests.harness.story import changes_after
+from tests.harness.subjects import Viewer
 
 TENANTS = ("1", "2", "3")
 FILTERS: tuple[dict[str, Any], ...] = ({}, {"role": "PRODUCER"}, {"role": "CONSUMER"}, {"status": ["ACCEPTED"]})
@@ -78,7 +78,7 @@ class Watching(RuleBasedStateMachine):
     @rule(tenant=st.sampled_from(TENANTS), filter=st.sampled_from(FILTERS), operator=st.booleans(), worker=NUMBERS)
     def watch(self, tenant: str, filter: dict[str, Any], operator: bool, worker: int) -> None:
         if len(self.watches) < 4:
-            watch = Logical(self.truth, tenant, operator, filter, self.truth.head, self.truth.epoch, "")
+            watch = Logical(self.truth, Viewer(tenant, operator, filter), self.truth.head, self.truth.epoch)
             self.watches.append(watch)
             self.connect(len(self.watches) - 1, worker)
             self.run(self.pump(watch, len(self.watches) - 1, 1))
@@ -146,39 +146,25 @@ class Watching(RuleBasedStateMachine):
 
     def connect(self, place: int, worker: int) -> None:
         watch, gateway = self.watches[place], self.worker(worker)
-        tenant = gateway.tenant(watch.tenant_id, *(["admin", "operator"] if watch.is_operator else ["admin"]))
+        tenant = gateway.tenant(
+            watch.viewer.tenant_id, *(["admin", "operator"] if watch.viewer.is_operator else ["admin"])
+        )
         stack = AsyncExitStack()
         manner = {"after": watch.cursor} if watch.cursor else {}
-        items = self.run(stack.enter_async_context(tenant.watching(filter=watch.filter, **manner)))
+        items = self.run(stack.enter_async_context(tenant.watching(filter=watch.viewer.filter, **manner)))
         self.sockets[place] = stack, items, gateway
 
     async def pump(self, watch: Logical, place: int, number: int) -> None:
         _, items, gateway = self.sockets[place]
         for _ in range(number):
             item = await anext(items)
-            viewer = gateway.tenant(watch.tenant_id, *(["operator"] if watch.is_operator else ["admin"])).caller
-            assert viewer is not None
-            seal = gateway.services.feed.seal
-            _, flags, epoch, seq, *_ = _unsealed(seal, item["cursor"])
-            watch.check(item, _mark(flags, epoch, seq))
+            watch.check(item, mark_in(gateway.services.feed.seal, item["cursor"]))
 
     async def settle(self, watch: Logical, place: int) -> None:
         deadline = asyncio.get_running_loop().time() + LIVE_WITHIN_SECONDS
         while watch.seq < self.truth.head or watch.states is not None:
             await self.pump(watch, place, 1)
             assert asyncio.get_running_loop().time() < deadline, "the watch does not reach the present"
-
-
-def _unsealed(seal: Any, cursor: str) -> Any:
-    from app.events import cursor as cursors
-
-    return cursors._PLAIN.unpack(seal._decrypt(cursor))
-
-
-def _mark(flags: int, epoch: bytes, seq: int) -> Any:
-    from app.events.cursor import Mark
-
-    return Mark(seq, epoch.hex(), bool(flags & 1), bool(flags & 2))
 
 
 def check(databases: Databases, examples: int) -> None:
@@ -231,66 +217,8 @@ def test_without_a_planted_bug_the_story_is_fine(databases: Databases) -> None:
     play(databases)
 
 
-def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retention is not noticed: what was dropped is passed over."""
-    read = log.read_concerning
-
-    async def blind(*args: Any) -> log.LogPage:
-        head, changes = await read(*args)
-        return log.LogPage(head._replace(floor=0), changes)
-
-    monkeypatch.setattr(log, "read_concerning", blind)
-
-
-def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has fallen out of the ring is given what is left of it."""
-
-    def behind(self: Ring, position: int) -> Any:
-        return [change for change in self._changes if change.seq > position] or None
-
-    monkeypatch.setattr(Ring, "behind", behind)
-
-
-def _bookmark_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bookmark promises one more than was read."""
-    follow = Feed.follow
-
-    async def eager(self: Feed, *args: Any) -> Any:
-        async for item in follow(self, *args):
-            yield Item(item.position + 1) if item.change is None and item.gap is None else item
-
-    monkeypatch.setattr(Feed, "follow", eager)
-
-
-def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cursor is taken, and what came since is not told."""
-    follow = Feed.follow
-
-    def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float) -> Any:
-        return follow(self, viewer, concerns, self._ring.top, silence)
-
-    monkeypatch.setattr(Feed, "follow", forgetful)
-
-
-def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everyone hears everything."""
-    from app.api import watch
-    from app.api.offer_watch import OfferWatchFilter, watch_of_offers
-    from app.api.watching import Watch
-
-    def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
-        made = watch_of_offers(viewer, wanted)
-        return Watch(
-            made.fingerprint, lambda change: change.news.kind is not None, made.show, made.states, made.show_state
-        )
-
-    monkeypatch.setattr(watch, "watch_of_offers", for_all)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "plant", [_without_floor, _without_catching_up, _bookmark_too_far, _resumes_from_now, _deaf_to_rights]
-)
+@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 def test_the_checker_sees_a_planted_bug(
     sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch, plant: Any
 ) -> None:

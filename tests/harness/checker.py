@@ -3,16 +3,19 @@
 It knows the log from reading it whole, before anything is dropped from it, and decides by itself who may hear what.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.events.cursor import Mark
-from app.model import Change, News
+from app.events.cursor import _PLAIN as PLAIN
+from app.events.cursor import Mark, Seal
+from app.model import Change
+from tests.harness.subjects import OFFERS, State, Subject, Viewer
 
 
 @dataclass
 class Truth:
-    """Everything that ever happened, and how far the log still reaches back."""
+    """Everything that ever happened, without a hole, and how far the log still reaches back."""
 
     changes: list[Change] = field(default_factory=list[Change])
     floor: int = 0
@@ -22,8 +25,11 @@ class Truth:
     def head(self) -> int:
         return self.changes[-1].seq if self.changes else 0
 
-    def between(self, after: int, until: int) -> list[Change]:
-        return [change for change in self.changes if after < change.seq <= until]
+    def between(self, after: int, until: int) -> Iterator[Change]:
+        """The changes from the one behind `after` to the one at `until`; numbers have no holes."""
+        first = self.changes[0].seq if self.changes else 0
+        for place in range(max(0, after + 1 - first), min(len(self.changes), until + 1 - first)):
+            yield self.changes[place]
 
 
 @dataclass
@@ -31,48 +37,50 @@ class Logical:
     """One watch over all its sockets and workers, as its client sees it."""
 
     truth: Truth
-    tenant_id: str
-    is_operator: bool
-    filter: dict[str, Any]
+    viewer: Viewer
     seq: int
     epoch: str
-    cursor: str
+    cursor: str = ""
+    subject: Subject = OFFERS
     heard: int = 0
     resets: int = 0
-    states: dict[str, str] | None = None
+    states: dict[str, State] | None = None
 
     def check(self, item: dict[str, Any], mark: Mark) -> None:
         """Complete, in order, once; a bookmark that holds; a reset that has a reason; a snapshot that is true."""
         kind = item["__typename"]
-        if kind == "MemberStatusChanged":
+        if kind == self.subject.change:
             self._change(item, mark)
         elif kind == "WatchBookmark":
             self._nothing_was_left_out(mark.seq)
         elif kind == "WatchReset":
             self._reset(mark)
-        elif kind == "MemberState":
-            assert self.states is not None, "a state comes inside a snapshot"
-            self.states[item["memberId"]] = item["status"]
-        else:
+        elif kind == "WatchSynced":
             self._synced(mark)
+        else:
+            assert self.states is not None, "a state comes inside a snapshot"
+            key, state = self.subject.state(item)
+            self.states[key] = state
         self.cursor = item["cursor"]
 
     def _change(self, item: dict[str, Any], mark: Mark) -> None:
-        assert mark.seq > self.seq, "cursors rise"
-        due = [change for change in self.truth.between(self.seq, self.truth.head) if self._concerns(change.news)]
-        assert due, "nothing of the log was due"
-        assert due[0].seq == mark.seq, f"{due[0].seq} was left out before {mark.seq}"
-        news = due[0].news
-        told = (item["kind"], item["previousStatus"], item["status"], item["memberId"], item["tenant"]["id"])
-        assert told == (news.kind, news.previous_status, news.status, news.member_id, news.tenant_id)
+        assert mark.seq > self.seq, f"cursors rise, and {mark.seq} came after {self.seq}"
+        due = next(self._due(self.truth.head), None)
+        assert due is not None, "nothing of the log was due"
+        assert due.seq == mark.seq, f"{due.seq} was left out before {mark.seq}"
+        assert self.subject.told(item) == self.subject.news(self.viewer, due.news)
         self.seq = mark.seq
         self.heard += 1
 
     def _nothing_was_left_out(self, until: int) -> None:
-        assert until >= self.seq, "cursors never fall"
-        missing = [change.seq for change in self.truth.between(self.seq, until) if self._concerns(change.news)]
+        assert until >= self.seq, f"cursors never fall, and {until} came after {self.seq}"
+        missing = [change.seq for change in self._due(until)]
         assert missing == [], f"{missing} were left out before {until}"
         self.seq = until
+
+    def _due(self, until: int) -> Iterator[Change]:
+        between = self.truth.between(self.seq, until)
+        return (change for change in between if self.subject.concerns(self.viewer, change.news))
 
     def _reset(self, mark: Mark) -> None:
         in_snapshot = self.states is not None
@@ -80,27 +88,12 @@ class Logical:
         self.states, self.resets, self.epoch = {}, self.resets + 1, mark.epoch
 
     def _synced(self, mark: Mark) -> None:
-        table: dict[str, str] = {}
-        for change in self.truth.between(0, mark.seq):
-            news = change.news
-            if news.member_id is None or not self._is_party(news):
-                continue
-            if news.status is None:
-                table.pop(news.member_id, None)
-            else:
-                table[news.member_id] = news.status
-        wanted = self.filter.get("status")
-        assert self.states == {id_: status for id_, status in table.items() if wanted is None or status in wanted}
+        story = (change.news for change in self.truth.between(0, mark.seq))
+        assert self.states == self.subject.table(self.viewer, story), "the snapshot is not what the log comes to"
         self.seq, self.states = mark.seq, None
 
-    def _concerns(self, news: News) -> bool:
-        wanted = self.filter.get("status")
-        steps = {news.previous_status, news.status}
-        return news.kind is not None and self._is_party(news) and (wanted is None or bool(steps & set(wanted)))
 
-    def _is_party(self, news: News) -> bool:
-        role = self.filter.get("role")
-        sides = {"PRODUCER": news.owner_id == self.tenant_id, "CONSUMER": news.tenant_id == self.tenant_id}
-        if role is not None:
-            return sides[role]
-        return self.is_operator or any(sides.values())
+def mark_in(seal: Seal, cursor: str) -> Mark:
+    """What a cursor says, whoever it was given to."""
+    _, flags, epoch, seq, *_ = PLAIN.unpack(seal._decrypt(cursor))
+    return Mark(seq, epoch.hex(), bool(flags & 1), bool(flags & 2))

@@ -1,0 +1,74 @@
+"""Bugs of the watch to plant, so that it is seen whether the checker finds them."""
+
+from typing import Any
+
+import pytest
+
+from app.api import watch
+from app.api.offer_watch import OfferWatchFilter, watch_of_offers
+from app.api.watching import Watch
+from app.events.feed import Feed, Item
+from app.events.ring import Ring
+from app.store import log
+
+
+def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retention is not noticed: what was dropped is passed over."""
+    read = log.read_concerning
+
+    async def blind(*args: Any) -> log.LogPage:
+        head, changes = await read(*args)
+        return log.LogPage(head._replace(floor=0), changes)
+
+    monkeypatch.setattr(log, "read_concerning", blind)
+
+
+def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has fallen out of the ring is given what is left of it."""
+
+    def behind(self: Ring, position: int) -> Any:
+        return [change for change in self._changes if change.seq > position] or None
+
+    monkeypatch.setattr(Ring, "behind", behind)
+
+
+def _bookmark_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bookmark promises one more than was read."""
+    follow = Feed.follow
+
+    async def eager(self: Feed, *args: Any) -> Any:
+        async for item in follow(self, *args):
+            yield Item(item.position + 1) if item.change is None and item.gap is None else item
+
+    monkeypatch.setattr(Feed, "follow", eager)
+
+
+def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cursor is taken, and what came since is not told."""
+    follow = Feed.follow
+
+    def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float) -> Any:
+        return follow(self, viewer, concerns, self._ring.top, silence)
+
+    monkeypatch.setattr(Feed, "follow", forgetful)
+
+
+def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everyone hears everything."""
+
+    def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
+        made = watch_of_offers(viewer, wanted)
+        return Watch(
+            made.fingerprint, lambda change: change.news.kind is not None, made.show, made.states, made.show_state
+        )
+
+    monkeypatch.setattr(watch, "watch_of_offers", for_all)
+
+
+PLANTS = {
+    "without-floor": _without_floor,
+    "without-catching-up": _without_catching_up,
+    "bookmark-too-far": _bookmark_too_far,
+    "resumes-from-now": _resumes_from_now,
+    "deaf-to-rights": _deaf_to_rights,
+}
