@@ -10,7 +10,8 @@ that is when the item has been processed: after a crash an item may come again, 
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from websockets.typing import Subprotocol
 
 SILENCE_SECONDS = 40.0
 LONGEST_PAUSE_SECONDS = 10.0
+Hear = Callable[[], Awaitable[dict[str, Any]]]
+_PROTOCOL = Subprotocol("graphql-transport-ws")
 _FOR_GOOD = {4400, 4401, 4406, 4409, 4429}
 
 
@@ -74,20 +77,23 @@ async def watch(
     token: Callable[[], str],
     variables: Mapping[str, Any] | None = None,
     cursors: Cursors | None = None,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> AsyncGenerator[dict[str, Any]]:
     """The `data` of each item of a subscription, each once, for ever.
 
     `url` is the ws:// or wss:// address; `token` is called at every connection and gives one that is still good.
+    A line on which nothing came for `silence_seconds`, not even a bookmark, is dead, whatever the socket says.
     Raises WatchEnded when the gateway refuses the token or the subscription for good.
     """
     position = cursors or CursorInMemory()
     attempt = 0
     while True:
         try:
-            async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]) as connection:
-                await _begin(connection, query, token(), {**(variables or {}), "after": position.load()})
+            async with connect(url, subprotocols=[_PROTOCOL], close_timeout=2) as connection:
+                hear = partial(_hear, connection, silence_seconds)
+                await _begin(connection, hear, query, token(), {**(variables or {}), "after": position.load()})
                 while True:
-                    payload = await _next(connection)
+                    payload = await _next(hear)
                     attempt = 0
                     yield payload["data"]
                     position.store(payload["extensions"]["cursor"])
@@ -100,17 +106,17 @@ async def watch(
         attempt = min(attempt + 1, 10)
 
 
-async def _begin(connection: ClientConnection, query: str, token: str, variables: dict[str, Any]) -> None:
+async def _begin(connection: ClientConnection, hear: Hear, query: str, token: str, variables: dict[str, Any]) -> None:
     init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
     await connection.send(json.dumps(init))
-    await _hear(connection)
+    await hear()
     payload = {"query": query, "variables": variables}
     await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
 
 
-async def _next(connection: ClientConnection) -> dict[str, Any]:
+async def _next(hear: Hear) -> dict[str, Any]:
     while True:
-        message = await _hear(connection)
+        message = await hear()
         if message["type"] == "next":
             return message["payload"]
         if message["type"] == "error":
@@ -118,7 +124,6 @@ async def _next(connection: ClientConnection) -> dict[str, Any]:
             raise WatchEnded(f"The gateway refused the watch: {errors[0]['message']}", errors)
 
 
-async def _hear(connection: ClientConnection) -> dict[str, Any]:
-    """The next message. A line on which not even a bookmark comes is dead, whatever the socket says."""
-    async with asyncio.timeout(SILENCE_SECONDS):
+async def _hear(connection: ClientConnection, silence_seconds: float) -> dict[str, Any]:
+    async with asyncio.timeout(silence_seconds):
         return json.loads(await connection.recv(decode=True))

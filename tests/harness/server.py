@@ -105,7 +105,9 @@ def code_told(response: httpx2.Response) -> str:
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0, database_url: str | None = None, **settings: Any) -> Generator[Server]:
+def serving(
+    folder: Path, port: int = 0, database_url: str | None = None, module: str = "app", **settings: Any
+) -> Generator[Server]:
     """A server on the SQLite file of the folder, or on another database, until the block ends."""
     defaults: dict[str, Any] = {
         "log_format": "json",
@@ -114,7 +116,7 @@ def serving(folder: Path, port: int = 0, database_url: str | None = None, **sett
         "poll_seconds": 0.2,
     }
     environment = _environment(**{**defaults, **settings})
-    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", module, "serve", "--port", str(port)]
     command += ["--database", database_url or f"sqlite+aiosqlite:///{folder / 'gateway.db'}"]
     with (
         (folder / "server.log").open("a") as log,

@@ -45,16 +45,29 @@ def _offer_concerns(viewer: Viewer, news: News) -> bool:
 
 
 def _offer_table(viewer: Viewer, story: Iterable[News]) -> dict[str, State]:
-    table: dict[str, State] = {}
+    rows: dict[str, News] = {}
+    sight: dict[str, ImageVisibility | None] = {}
     for news in story:
+        if news.kind is None and news.tenant_id == news.owner_id:
+            sight[news.image_id] = news.visibility
         if news.member_id is None or not viewer.sides(news):
             continue
         if news.status is None:
-            table.pop(news.member_id, None)
+            rows.pop(news.member_id, None)
         else:
-            table[news.member_id] = (news.status,)
+            rows[news.member_id] = news
     wanted = viewer.filter.get("status")
-    return {id_: state for id_, state in table.items() if wanted is None or state[0] in wanted}
+    return {
+        id_: (row.status,)
+        for id_, row in rows.items()
+        if (wanted is None or row.status in wanted) and _is_listed(viewer, row, sight)
+    }
+
+
+def _is_listed(viewer: Viewer, row: News, sight: dict[str, ImageVisibility | None]) -> bool:
+    """While an image is not SHARED its memberships are inert, and only its owner and operators see them."""
+    sees_all = viewer.is_operator or row.owner_id == viewer.tenant_id
+    return sees_all or sight.get(row.image_id, ImageVisibility.SHARED) is ImageVisibility.SHARED
 
 
 OFFERS = Subject(

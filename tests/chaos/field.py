@@ -1,0 +1,134 @@
+"""Everything that takes part in one run, standing and ready."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from app.model import Role
+from app.web.identity import SharedSecret
+from tests.chaos.archive import Archive
+from tests.chaos.faults import Faults
+from tests.chaos.machines import Database, Machine
+from tests.chaos.proxy import Dial, Proxy
+from tests.chaos.watchers import Watcher, crowd
+from tests.chaos.writers import Writer
+from tests.harness.databases import upgrade
+from tests.harness.gateway import settings_for
+
+OWNERS = [str(number) for number in range(1, 7)]
+TOKEN_SECONDS = 20
+READY_SECONDS = 90
+STALL_SECONDS = 3
+# Short times and small sizes, so that a run of a minute sees what takes days in the field.
+SETTINGS: dict[str, Any] = {
+    "bookmark_seconds": 1,
+    "stall_seconds": STALL_SECONDS,
+    "event_retention": "PT4S",
+    "event_retention_count": 150,
+    "feed_ring_size": 40,
+    "drain_seconds": 2,
+    "log_level": "warning",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, how many, on what, and with which seed; `plant` names a bug that the verdict must find."""
+
+    seconds: float
+    engine: str
+    watchers: int
+    seed: str
+    plant: str | None = None
+    fault_pause: float = 1.0
+    write_pause: float = 0.08
+
+
+@dataclass
+class Field:
+    """The machines with their database, and everybody who uses them through one balancer."""
+
+    machines: list[Machine]
+    balancer: Proxy
+    archive: Archive
+    faults: Faults
+    writers: list[Writer]
+    watchers: list[Watcher]
+
+    async def until_ready(self) -> None:
+        async with asyncio.timeout(READY_SECONDS):
+            while not all([await machine.is_ready() for machine in self.machines]):
+                await asyncio.sleep(0.2)
+
+    def memory(self) -> list[int]:
+        """Megabytes of each machine."""
+        return [round(machine.memory() / 1e6) for machine in self.machines]
+
+
+def mint(tenant_id: str, *roles: str) -> str:
+    """A token that expires in the middle of a run."""
+    secret = SharedSecret(settings_for("sqlite+aiosqlite://"))
+    known = frozenset(Role(role) for role in roles or ("admin",))
+    return secret.mint(tenant_id, known, timedelta(seconds=TOKEN_SECONDS), "chaos")
+
+
+@asynccontextmanager
+async def field(plan: Plan, folder: Path) -> AsyncGenerator[Field]:
+    """The field on one engine, ready to be played on. The machines have ended when the block has."""
+    database = None if plan.engine == "sqlite" else await asyncio.to_thread(Database, folder)
+    try:
+        url = database.url if database else f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
+        await asyncio.to_thread(upgrade, url)
+        archive = Archive(url)
+        await archive.begin()
+        machines = await _machines(plan, folder, url, database)
+        async with _kept(machines), _front(machines) as (balancer, port):
+            http, ws = f"http://127.0.0.1:{port}/graphql", f"ws://127.0.0.1:{port}/graphql"
+            writers = [Writer(http, mint, owner, f"{plan.seed}-{owner}", plan.write_pause) for owner in OWNERS]
+            watchers = crowd(ws, mint, OWNERS, plan.watchers)
+            faults = Faults(machines, database, url, balancer, watchers, plan.seed)
+            yield Field(machines, balancer, archive, faults, writers, watchers)
+        await archive.close()
+    finally:
+        if database is not None:
+            await asyncio.to_thread(database.close)
+
+
+async def _machines(plan: Plan, folder: Path, url: str, database: Database | None) -> list[Machine]:
+    """One on SQLite; on PostgreSQL two, with three workers between them."""
+    module = "tests.chaos.planted" if plan.plant else "app"
+    if database is None:
+        return [Machine(folder / "one", url, module, **SETTINGS)]
+    doors = [await database.door(folder / name) for name in ("one", "two")]
+    return [
+        Machine(folder / "one", doors[0], module, **SETTINGS, workers=2),
+        Machine(folder / "two", doors[1], module, **SETTINGS),
+    ]
+
+
+@asynccontextmanager
+async def _kept(machines: list[Machine]) -> AsyncGenerator[None]:
+    keepers = [asyncio.create_task(machine.keep()) for machine in machines]
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(machine.end() for machine in machines))
+        await asyncio.gather(*keepers)
+
+
+@asynccontextmanager
+async def _front(machines: list[Machine]) -> AsyncGenerator[tuple[Proxy, int]]:
+    balancer = Proxy([_dial(machine.port) for machine in machines])
+    server = await asyncio.start_server(balancer.serve, "127.0.0.1", 0)
+    try:
+        yield balancer, server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def _dial(port: int) -> Dial:
+    return lambda: asyncio.open_connection("127.0.0.1", port)

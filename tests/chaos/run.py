@@ -1,0 +1,131 @@
+"""One run: writers, watchers and faults for a while, then quiet, then the verdict."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from app.events.cursor import Seal
+from tests.chaos import verdict
+from tests.chaos.field import STALL_SECONDS, Field, Plan, field
+from tests.chaos.watchers import Watcher
+from tests.chaos.writers import LOST, by_image
+
+SETTLE_SECONDS = 90
+Say = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    violations: list[str]
+    figures: dict[str, Any]
+
+
+async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+    """Play, wait until everyone has heard all, end, and hold what was heard against the log."""
+    async with field(plan, folder) as place:
+        await place.until_ready()
+        outcome = Outcome([], {})
+        async with asyncio.TaskGroup() as group:
+            following, following_ended = asyncio.Event(), asyncio.Event()
+            group.create_task(place.archive.follow(following_ended))
+            group.create_task(_play(plan, place, outcome, say, following))
+            await following.wait()
+            following_ended.set()
+        await _end(place, outcome)
+        await _judge(place, outcome)
+        return outcome
+
+
+async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, done: asyncio.Event) -> None:
+    ended = asyncio.Event()
+    try:
+        for watcher in place.watchers:
+            watcher.start()
+        async with asyncio.TaskGroup() as group:
+            for writer in place.writers:
+                group.create_task(writer.work(ended))
+            await asyncio.sleep(2)
+            before = place.memory()
+            group.create_task(place.faults.strike(ended, plan.fault_pause))
+            await _wait(plan, place, say)
+            ended.set()
+        await place.until_ready()
+        await _settle(place, outcome)
+        outcome.figures["memory of the machines in MB, before and after"] = before, place.memory()
+        for watcher in place.watchers:
+            await watcher.stop()
+    finally:
+        ended.set()
+        done.set()
+
+
+async def _wait(plan: Plan, place: Field, say: Say) -> None:
+    begun, to_rotate = monotonic(), plan.plant is None
+    while (passed := monotonic() - begun) < plan.seconds:
+        await asyncio.sleep(min(5.0, plan.seconds - passed))
+        steps = sum(len(writer.attempts) for writer in place.writers)
+        heard = sum(len(watcher.heard) for watcher in place.watchers)
+        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.done.total()} faults")
+        if to_rotate and passed > plan.seconds / 2:
+            with suppress(Exception):  # the database is away just now: at the next look
+                await place.archive.rotate_epoch()
+                to_rotate = False
+
+
+async def _settle(place: Field, outcome: Outcome) -> None:
+    """How long it takes until every watch has come to the head, when nothing more goes wrong (property 8)."""
+    begun, head = monotonic(), await place.archive.head()
+    seal, late = Seal(await place.archive.head()), place.watchers
+    while late and monotonic() - begun < SETTLE_SECONDS:
+        late = [watcher for watcher in late if watcher.position(seal) < head.seq]
+        await asyncio.sleep(0.05)
+    outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
+    outcome.violations += [f"{_name(watcher)} never came to {head.seq}: {watcher.trouble!r}" for watcher in late]
+
+
+async def _end(place: Field, outcome: Outcome) -> None:
+    """Nobody is left, and a machine that is told to end does so (property 9)."""
+    deadline = monotonic() + 3 * STALL_SECONDS + 30
+    while (left := sum(machine.sockets() for machine in place.machines)) and monotonic() < deadline:
+        await asyncio.sleep(0.2)
+    statuses = [await machine.end() for machine in place.machines]
+    outcome.violations += [f"{left} sockets are left after everyone has gone"] if left else []
+    outcome.violations += [f"exit statuses after SIGTERM: {statuses}"] if any(statuses) or None in statuses else []
+
+
+async def _judge(place: Field, outcome: Outcome) -> None:
+    changes, seal = await place.archive.everything(), Seal(await place.archive.head())
+    attempts = by_image(place.writers)
+    outcome.violations += verdict.on_the_log(changes, await place.archive.members(), attempts)
+    for watcher in place.watchers:
+        trouble = verdict.on_a_watch(watcher, changes, place.archive, seal) if watcher.heard else "heard nothing"
+        outcome.violations += [f"{_name(watcher)}: {trouble}"] if trouble else []
+    outcome.violations += verdict.on_groups(place.watchers)
+    outcome.figures |= {
+        "events in the log": len(changes),
+        "of them dropped by retention": (await place.archive.head()).floor,
+        "steps asked for": sum(map(len, attempts.values())),
+        "answers lost": sum(attempt.outcome == LOST for tried in attempts.values() for attempt in tried),
+        "watches": len(place.watchers),
+        "connections of watches": sum(watcher.connections for watcher in place.watchers),
+        "starts of the machines": [machine.starts for machine in place.machines],
+        "faults": dict(place.faults.done.most_common()),
+        **_heard(place.watchers),
+    }
+
+
+def _heard(watchers: list[Watcher]) -> dict[str, Any]:
+    items = [heard.item for watcher in watchers for heard in watcher.heard]
+    return {
+        "items heard": dict(Counter(item["__typename"] for item in items).most_common()),
+        "resets by reason": dict(Counter(item["reason"] for item in items if "reason" in item).most_common()),
+    }
+
+
+def _name(watcher: Watcher) -> str:
+    return f"{watcher.subject.field} of {watcher.viewer.tenant_id}, {watcher.viewer.filter}, {watcher.initial}"
