@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 SILENCE_SECONDS = 40.0
-LONGEST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 5.0
 Hear = Callable[[], Awaitable[dict[str, Any]]]
 _PROTOCOL = Subprotocol("graphql-transport-ws")
 _FOR_GOOD = {4400, 4401, 4406, 4409, 4429}
@@ -102,7 +102,7 @@ async def watch(
                 raise WatchEnded(f"The gateway closed for good: {closed.rcvd.reason}") from closed
         except (OSError, TimeoutError, InvalidHandshake):
             pass
-        await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * (0.5 + random.random()))
+        await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0))
         attempt = min(attempt + 1, 10)
 
 

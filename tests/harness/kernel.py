@@ -1,5 +1,6 @@
 """What the kernel knows of a server: its sockets and its memory."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def memory_of(pid: int) -> int:
         return 0
     found = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
     return int(found[0]) * 1024 if found else 0
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

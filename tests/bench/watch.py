@@ -1,0 +1,208 @@
+"""The watch, measured: what a delivery costs, what a watcher weighs, how long a change takes to its client."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import httpx2
+
+from tests.bench.lines import Line
+from tests.harness.kernel import cpu_of, free_port, memory_of
+from tests.harness.operations import MUTATIONS
+from tests.harness.server import Server, serving
+
+# Eight fields, with the objects in them, and nothing that is read from a store.
+QUERY = """subscription { watchOffers { __typename cursor ... on MemberStatusChanged {
+  occurredAt kind previousStatus status memberId imageId owner { id } tenant { id } } } }"""
+OCCURRED = re.compile(rb'"occurredAt":"([^"]+)"')
+SERVER_CORE, LOAD_CORE = 0, 1
+EVENTS, SINGLE_EVENTS = 100, 20
+PATIENCE_SECONDS = 300
+Emit = Callable[[int], Awaitable[None]]
+
+
+class Figures(NamedTuple):
+    """Of one server with one number of watchers."""
+
+    microseconds: float
+    kilobytes: float
+    median_ms: float
+    p99_ms: float
+
+    @property
+    def deliveries(self) -> int:
+        """For each second of a core."""
+        return round(1e6 / self.microseconds)
+
+
+@dataclass
+class Crowd:
+    """All watchers of one server: how often they heard, and how late."""
+
+    size: int
+    heard: int = 0
+    delays: list[float] = field(default_factory=list[float])
+    _moments: dict[bytes, float] = field(default_factory=dict[bytes, float])
+
+    def hear(self, payload: bytes) -> None:
+        self.heard += 1
+        if found := OCCURRED.search(payload):
+            told = found.group(1)
+            moment = self._moments.get(told)
+            if moment is None:
+                moment = self._moments[told] = datetime.fromisoformat(told.decode()).timestamp()
+            self.delays.append(datetime.now(UTC).timestamp() - moment)
+
+    async def until(self, heard: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.heard < heard:
+                await asyncio.sleep(0.002)
+
+
+async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> Figures:
+    """Watchers come, hear a burst for its cost, then single changes for their delay, and go."""
+    crowd, before = Crowd(size), memory_of(pid)
+    async with _lines(port, token, crowd):
+        weight = (memory_of(pid) - before) / size / 1024
+        await _burst(crowd, emit, 5)
+        spent = cpu_of(pid)
+        await _burst(crowd, emit, events)
+        cost = (cpu_of(pid) - spent) / (events * size) * 1e6
+        crowd.delays.clear()
+        for _ in range(SINGLE_EVENTS):
+            await _burst(crowd, emit, 1)
+            await asyncio.sleep(0.05)
+    cut = quantiles(crowd.delays, n=100)
+    return Figures(cost, weight, cut[49] * 1000, cut[98] * 1000)
+
+
+async def _burst(crowd: Crowd, emit: Emit, events: int) -> None:
+    due = crowd.heard + events * crowd.size
+    await asyncio.gather(emit(events), crowd.until(due))
+
+
+@asynccontextmanager
+async def _lines(port: int, token: Callable[[int], str], crowd: Crowd) -> AsyncGenerator[None]:
+    loop, lines = asyncio.get_running_loop(), list[Line]()
+    try:
+        for number in range(crowd.size):
+            _, line = await loop.create_connection(
+                lambda number=number: Line(port, token(number), QUERY, crowd.hear), "127.0.0.1", port
+            )
+            lines.append(line)
+            if number % 50 == 49:
+                await crowd.until(number - 49)
+        await crowd.until(crowd.size)
+        crowd.heard = 0
+        yield
+    finally:
+        for line in lines:
+            line.close()
+        await asyncio.sleep(1)
+
+
+@contextmanager
+def _ours(folder: Path) -> Any:
+    # A bookmark in the middle of a burst would be counted as a delivery.
+    with serving(folder, bookmark_seconds=3_600, member_quota=-1, max_connections_per_tenant=20_000) as server:
+        os.sched_setaffinity(server.process.pid, {SERVER_CORE})
+        yield server
+
+
+def _emitter(server: Server) -> Emit:
+    owner = server.token("1", "admin", "operator")
+
+    async def emit(count: int) -> None:
+        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {owner}"}, timeout=60) as client:
+            image = await asyncio.to_thread(server.register, owner)
+            input = {"imageId": image, "tenantIds": [str(10**6 + number) for number in range(count)]}
+            body = {"query": MUTATIONS["offerImage"], "variables": {"input": input}}
+            answer = (await client.post(server.url, json=body)).json()
+            assert len(answer["data"]["offerImage"]["members"]) == count, answer
+
+    return emit
+
+
+@contextmanager
+def _stock(port: int) -> Any:
+    command = [sys.executable, "-m", "tests.bench.stock", str(port)]
+    with subprocess.Popen(command) as process:
+        os.sched_setaffinity(process.pid, {SERVER_CORE})
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+async def _until_listening(port: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+
+
+async def of_stock(size: int, rounds: int) -> list[Figures]:
+    """Strawberry as it comes; far fewer events, since each takes so long."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/emit"
+
+    async def emit(count: int) -> None:
+        async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+            (await client.post(url, params={"count": count})).raise_for_status()
+
+    with _stock(port) as process:
+        await _until_listening(port)
+        events = max(5, EVENTS * 200 // size // 4)
+        return [await measure(process.pid, port, lambda _: "", emit, size, events) for _ in range(rounds)]
+
+
+async def of_ours(size: int, rounds: int, alike: bool = True) -> list[Figures]:
+    """The gateway: all watchers of one tenant, who share each execution, or each an operator of a tenant of its own."""
+    with TemporaryDirectory() as folder, _ours(Path(folder)) as server:
+        shared = server.token("1")
+        token = (lambda _: shared) if alike else lambda number: server.token(str(5_000_000 + number), "operator")
+        pid, port, emit = server.process.pid, server.port, _emitter(server)
+        events = EVENTS if alike else max(5, EVENTS // 4)
+        return [await measure(pid, port, token, emit, size, events) for _ in range(rounds)]
+
+
+async def compare(sizes: list[int], rounds: int, say: Callable[[str], None]) -> None:
+    """The table: for each number of watchers the best of the rounds, since noise only ever adds."""
+    os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
+    say("watchers  who                 us/delivery  deliveries/core-s  KB/watcher  p50 ms  p99 ms")
+    for size in sizes:
+        stock = _row(say, size, "stock Strawberry", await of_stock(size, rounds))
+        ours = _row(say, size, "the gateway", await of_ours(size, rounds))
+        say(f"{size:8}  ratio: {stock.microseconds / ours.microseconds:.1f} times the deliveries for each core-second")
+    size = min(sizes)
+    _row(say, size, "  nobody alike", await of_ours(size, rounds, alike=False))
+
+
+def _row(say: Callable[[str], None], size: int, who: str, found: list[Figures]) -> Figures:
+    best = Figures(
+        min(one.microseconds for one in found),
+        # Only the first round finds a server that holds no memory of watchers who have gone.
+        found[0].kilobytes,
+        min(one.median_ms for one in found),
+        min(one.p99_ms for one in found),
+    )
+    say(
+        f"{size:8}  {who:18}  {best.microseconds:11.1f}  {best.deliveries:17}  {best.kilobytes:10.1f}  "
+        f"{best.median_ms:6.1f}  {best.p99_ms:6.1f}"
+    )
+    return best
