@@ -1,6 +1,7 @@
 """Run the gateway: take the store, bring it up to date, listen, and end in good order."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -73,6 +74,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            _leave_what_stays_alone()
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -90,6 +92,13 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+
+def _leave_what_stays_alone() -> None:
+    """The collector need not look again and again at what was loaded for good, nor after every few messages."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:

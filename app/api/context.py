@@ -1,12 +1,13 @@
 """What a resolver is given: who is calling, one view of the store, and the way to act on it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 import strawberry
 
 from app.api.loaders import Loaders
+from app.api.shown import Shown
 from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
@@ -29,6 +30,7 @@ class Services:
     settings: Settings
     store: Store
     feed: Feed
+    shown: Shown = field(default_factory=Shown)
 
     @property
     def limits(self) -> Limits:

@@ -8,7 +8,7 @@ forgotten soon, since it also holds what was true and visible when it was made.
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from inspect import isawaitable
 from typing import Any, cast
@@ -36,6 +36,8 @@ from app.errors import ErrorCode, Unavailable
 
 REMEMBERED = 1_024
 FRESH_SECONDS = 1.0
+SENT_IN_A_ROW = 100
+Payload = bytes | asyncio.Task[bytes]
 
 
 class Refused(Exception):
@@ -52,7 +54,7 @@ class Streams:
     def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
         self._schema = schema
         self._documents = documents
-        self._payloads: OrderedDict[tuple[Any, ...], tuple[float, asyncio.Task[bytes]]] = OrderedDict()
+        self._payloads: OrderedDict[tuple[Any, ...], tuple[float, Payload]] = OrderedDict()
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)
@@ -66,27 +68,28 @@ class Streams:
         if errors:
             raise _refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
-            group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
+            group, sent = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles), 0
             while (item := await _next(items, context)) is not None:
                 if not isinstance(item, (MemberStatusChanged, ImageChanged)):
                     yield await operation.execute(item, context)
                     continue
-                yield await asyncio.shield(self._shared(group, operation, item, context))
+                payload = self._shared(group, operation, item, context)
+                yield payload if isinstance(payload, bytes) else await asyncio.shield(payload)
+                sent += 1
+                if sent % SENT_IN_A_ROW == 0:
+                    # A payload that others have made costs no wait, and who is far behind must not hold up the rest.
+                    await asyncio.sleep(0)
 
-    def _shared(
-        self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context
-    ) -> asyncio.Task[bytes]:
+    def _shared(self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context) -> Payload:
         """The payload of an item for all who ask the same at about the same time."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
-        made, task = self._payloads.get(key, (0.0, None))
-        if task is None or now - made > FRESH_SECONDS or _has_failed(task):
-            # A task of its own, since the watcher who happens to be first may go away meanwhile.
-            task = asyncio.create_task(operation.execute_apart(item, context))
-            task.add_done_callback(_has_failed)
-            self._payloads[key] = now, task
+        made, payload = self._payloads.get(key, (0.0, None))
+        if payload is None or now - made > FRESH_SECONDS or _has_failed(payload):
+            payload = operation.execute_apart(item, context)
+            self._payloads[key] = now, payload
             self._payloads.move_to_end(key)
             self._forget(now)
-        return task
+        return payload
 
     def _forget(self, now: float) -> None:
         """The oldest come first: what is no longer fresh, and what is too much."""
@@ -124,25 +127,28 @@ class _Operation:
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
         """The payload of one item. What its fields could not find out for want of the store is not told as null."""
-        execute: Callable[[Any], Any] = cast(Any, graphql).execute_subscription_event
-        result = execute(self._executor(context).build_per_event_executor(item))
-        done = cast(ExecutionResult, await result if isawaitable(result) else result)
-        await context.renew()
-        errors = faults.published(cast(Any, done), context.request_id)
-        if any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in errors):
-            raise Unavailable("The store can't be reached just now.")
-        payload: dict[str, Any] = {"data": done.data, "extensions": {"cursor": item.cursor}}
-        if errors:
-            payload["errors"] = faults.formatted(errors)
-        return orjson.dumps(payload)
+        result = self._begin(item, context)
+        if isawaitable(result):
+            result = await result
+            await context.renew()
+        return _payload(cast(ExecutionResult, result), item, context)
 
-    async def execute_apart(self, item: WatchItem, context: Context) -> bytes:
-        """The same in surroundings of its own, which nobody can cut short."""
+    def execute_apart(self, item: WatchItem, context: Context) -> Payload:
+        """The same in surroundings of its own: at once when it reads nothing, else by a task that nobody cuts short.
+
+        Not by the watcher who happens to be first, since that one may go away meanwhile.
+        """
         apart = Context(context.services, context.caller, uuid4().hex)
-        try:
-            return await self.execute(item, apart)
-        finally:
-            await apart.close()
+        result = self._begin(item, apart)
+        if not isawaitable(result):
+            return _payload(cast(ExecutionResult, result), item, apart)
+        task = asyncio.create_task(_finished(cast(Awaitable[ExecutionResult], result), item, apart))
+        task.add_done_callback(_has_failed)
+        return task
+
+    def _begin(self, item: WatchItem, context: Context) -> Any:
+        execute: Callable[[Any], Any] = cast(Any, graphql).execute_subscription_event
+        return execute(self._executor(context).build_per_event_executor(item))
 
     def _executor(self, context: Context) -> Any:
         executors: Any = Executor
@@ -158,8 +164,28 @@ class _Operation:
         return built
 
 
-def _has_failed(task: asyncio.Task[bytes]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)
+async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context: Context) -> bytes:
+    try:
+        return _payload(await result, item, context)
+    finally:
+        await context.close()
+
+
+def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
+    errors = faults.published(cast(Any, result), context.request_id)
+    if any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in errors):
+        raise Unavailable("The store can't be reached just now.")
+    payload: dict[str, Any] = {"data": result.data, "extensions": {"cursor": item.cursor}}
+    if errors:
+        payload["errors"] = faults.formatted(errors)
+    return orjson.dumps(payload)
+
+
+def _has_failed(payload: Payload) -> bool:
+    """Whether a task has ended without a payload. What it raised is looked at, so that it is not missed."""
+    if isinstance(payload, bytes):
+        return False
+    return payload.done() and (payload.cancelled() or payload.exception() is not None)
 
 
 async def _next(items: AsyncGenerator[WatchItem, None], context: Context) -> WatchItem | None:

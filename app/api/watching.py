@@ -107,12 +107,20 @@ class Watching:
             if item.gap is not None:
                 yield item.gap
             elif item.change is not None:
-                seal, print_ = self._feed.seal, self._watch.fingerprint
-                yield self._watch.show(Cursor(seal.close(item.position, self._viewer, print_)), item.change)
+                yield self._shown(item.change)
             elif self._manner.bookmarks:
                 yield self._bookmark()
             # The next item's nested fields are read as of then, and no view is held open while waiting for it.
             await self._context.renew()
+
+    def _shown(self, change: Change) -> WatchItem:
+        """The change as an item; the same for every watch of this viewer with this filter."""
+        seal, viewer, print_ = self._feed.seal, self._viewer, self._watch.fingerprint
+
+        def make() -> WatchItem:
+            return self._watch.show(Cursor(seal.close(change.seq, viewer, print_)), change)
+
+        return self._context.services.shown.item((seal, change.seq, viewer.tenant_id, viewer.is_operator, print_), make)
 
     async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         """The present state, read in one view of the store with the position that it stands for."""

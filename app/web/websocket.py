@@ -50,12 +50,13 @@ class Socket(ASGIWebSocketAdapter):
     """Sends text whatever the encoder makes, and takes nothing but JSON in text."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(orjson.dumps(message).decode())
+
+    async def send_text(self, message: str) -> None:
         # A message after the close has nobody to reach: the client has its close code already.
-        if self.ws.application_state is not WebSocketState.CONNECTED:
-            return
-        encoded = orjson.dumps(message)
-        with suppress(WebSocketDisconnect):
-            await self.ws.send_text(encoded.decode())
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):
+                await self.ws.send({"type": "websocket.send", "text": message})
 
     async def close(self, code: int, reason: str) -> None:
         if self.ws.application_state is WebSocketState.CONNECTED:
@@ -66,7 +67,8 @@ class Socket(ASGIWebSocketAdapter):
 class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's protocol handler, stricter with messages and exact with close codes."""
 
-    _expiry: asyncio.Task[None] | None = None
+    _expiry: asyncio.TimerHandle | None = None
+    _closing: asyncio.Task[None] | None = None
 
     async def handle_message(self, message: Any) -> None:
         """Refuse what breaks the protocol; the rest is Strawberry's."""
@@ -93,7 +95,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
                 return
             self.context.caller = caller
             leeway = timedelta(seconds=view.services.settings.auth_leeway_seconds)
-            self._expiry = asyncio.create_task(self._close_at(caller.expires_at + leeway))
+            left = (caller.expires_at + leeway - datetime.now(UTC)).total_seconds()
+            self._expiry = asyncio.get_running_loop().call_later(max(0.0, left), self._expire)
         await super().handle_connection_init({"type": "connection_init", "payload": payload})
 
     async def handle_subscribe(self, message: Any) -> None:
@@ -155,10 +158,12 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
         payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
+        head = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
+        socket = cast(Socket, self.websocket)
         async with aclosing(payloads):
             async for payload in payloads:
-                message: Any = {"id": operation.id, "type": "next", "payload": orjson.Fragment(payload)}
-                await operation.send_operation_message(message)
+                if not operation.completed:
+                    await socket.send_text(f"{head}{payload.decode()}}}")
         # The feed has ended, and so will the process: the client comes back to another one.
         await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 
@@ -183,9 +188,9 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await operation.send_next(ExecutionResult(result.data, errors or None, result.extensions))
         return True
 
-    async def _close_at(self, moment: datetime) -> None:
-        await asyncio.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
-        await self.websocket.close(TOKEN_EXPIRED, "The token has expired. Connect again with a fresh one.")
+    def _expire(self) -> None:
+        reason = "The token has expired. Connect again with a fresh one."
+        self._closing = asyncio.create_task(self.websocket.close(TOKEN_EXPIRED, reason))
 
 
 def _too_many(message: str) -> GraphQLError:
