@@ -12,6 +12,8 @@ from app.store import log
 from tests.harness.gateway import Gateway, Tenant, WatchRefused
 from tests.harness.world import World, make_world
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 EVENTS = """query($after: Cursor, $first: Int! = 100, $filter: OfferWatchFilter) {
   offerEvents(after: $after, first: $first, filter: $filter) {
