@@ -62,11 +62,11 @@ def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
 
 
 @contextmanager
-def watcher(client: str, server: Server, tokens: Path) -> Generator[subprocess.Popen[str]]:
+def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
     """A client in a process of its own, which prints what it hears."""
     told = {
         "client": client,
-        "url": server.ws_url,
+        "url": url or server.ws_url,
         "module": f"{server.base}/resumable.js",
         "tokens": str(tokens),
         "until": UNTIL,

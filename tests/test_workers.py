@@ -107,7 +107,9 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
         before = len(asyncio.all_tasks())
         async with server.silent_client():
             of_the_client_itself = 2
-            assert len(asyncio.all_tasks()) > before + of_the_client_itself
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while len(asyncio.all_tasks()) <= before + of_the_client_itself:
+                    await asyncio.sleep(0.005)
             await only_these_tasks_are_left(before + of_the_client_itself, patience=15)
 
 

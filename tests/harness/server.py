@@ -37,6 +37,10 @@ class Server:
         self.database = folder / "gateway.db"
         self._log = folder / "server.log"
         self._secret = SharedSecret(settings_for(f"sqlite+aiosqlite:///{self.database}"))
+        self.renew_client()
+
+    def renew_client(self) -> None:
+        """A client without a connection of its own yet."""
         self.client = httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
 
     @property
@@ -125,8 +129,10 @@ def serving(
         try:
             assert process.stdout is not None
             server = Server(process, _announced_url(process, process.stdout, folder), folder)
-            with server.client:
+            try:
                 yield server
+            finally:
+                server.client.close()
         finally:
             process.kill()
 

@@ -25,7 +25,8 @@ const ws = resumable(createClient({
 
 function hear(item) {
   console.log(JSON.stringify(item));
-  if (item.tenant?.id === until) process.exit(0);
+  // Not before everything is written: a pipe that is read slowly holds only so much.
+  if (item.tenant?.id === until) process.stdout.write('', () => process.exit(0));
 }
 
 function over(what) {
