@@ -169,6 +169,8 @@ async def test_work_on_the_store_runs_to_its_end_when_its_caller_goes_away(gatew
     for _ in range(20):
         await leave()
     async with asyncio.timeout(10):
+        # As at the end of a server: the tailer would open another connection behind the close.
+        await gateway.services.feed.stop()
         await gateway.services.store.close()
     assert gateway.services.store._units == set()
 
