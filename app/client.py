@@ -102,6 +102,7 @@ async def watch(
                 raise WatchEnded(f"The gateway closed for good: {closed.rcvd.reason}") from closed
         except (OSError, TimeoutError, InvalidHandshake):
             pass
+        # Longer after each failure, and never the same for all: a gateway that comes back is not overrun.
         await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0))
         attempt = min(attempt + 1, 10)
 

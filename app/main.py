@@ -39,20 +39,6 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
     services = Services(settings, store, feed)
     endpoint = Endpoint(build_schema(settings), services, identities or SharedSecret(settings))
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
-        await require_current(store)
-        await feed.start()
-        upkeep.start()
-        if notifier is not None:
-            notifier.start()
-        yield
-        if notifier is not None:
-            await notifier.stop()
-        await upkeep.stop()
-        await feed.stop()
-        await store.close()
-
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
@@ -61,9 +47,25 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
             Route("/livez", livez),
             Route("/readyz", readyz),
         ],
-        lifespan=lifespan,
+        lifespan=lambda _: _running(store, feed, upkeep, notifier),
     )
     app.state.services = services
     app.state.upkeep = upkeep
     app.state.max_body_bytes = settings.max_body_bytes
     return app
+
+
+@asynccontextmanager
+async def _running(store: Store, feed: Feed, upkeep: Upkeep, notifier: Notifier | None) -> AsyncGenerator[None, None]:
+    """From the first request to the last: what works in the background, begun and ended in order."""
+    await require_current(store)
+    await feed.start()
+    upkeep.start()
+    if notifier is not None:
+        notifier.start()
+    yield
+    if notifier is not None:
+        await notifier.stop()
+    await upkeep.stop()
+    await feed.stop()
+    await store.close()

@@ -24,7 +24,7 @@ async def test_no_watch_loses_anything_in_a_minute_of_chaos_on_two_machines() ->
     print(outcome.figures)
     assert outcome.violations == []
     assert outcome.figures["events in the log"] > outcome.figures["of them dropped by retention"] > 0
-    assert len(outcome.figures["faults"]) > 10
+    assert len(outcome.figures["faults thrown"]) > 10
 
 
 async def test_no_watch_loses_anything_in_chaos_on_sqlite() -> None:

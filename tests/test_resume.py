@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.harness.databases import Databases
+from tests.harness.kernel import free_port
 from tests.harness.outages import away
 from tests.harness.server import Server, serving
 from tests.harness.sockets import connected
@@ -37,8 +37,7 @@ class Restartable:
     def __init__(self, folder: Path, database_url: str) -> None:
         self._folder = folder
         self.database_url = database_url
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._held = ExitStack()
         self.server: Server
         self.start()

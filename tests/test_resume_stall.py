@@ -14,9 +14,10 @@ import pytest
 from tests.chaos.proxy import Proxy, Streams
 from tests.harness.databases import SqliteDatabases
 from tests.harness.kernel import open_sockets
+from tests.harness.patience import until
 from tests.harness.server import Server, serving
 from tests.test_node_clients import Run, node
-from tests.test_resume import CLIENTS, PATIENCE_SECONDS, UNTIL, watcher
+from tests.test_resume import CLIENTS, UNTIL, watcher
 
 pytestmark = pytest.mark.slow
 _ = node
@@ -74,9 +75,7 @@ async def _stall(proxy: Proxy, server: Server, owner: str, image: str) -> list[s
         await asyncio.to_thread(server.do, "offerImage", owner, imageId=image, tenantIds=consumers)
         due += consumers
     server.client.close()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while open_sockets(server.port):
-            await asyncio.sleep(0.1)
+    await until(lambda: open_sockets(server.port) == 0)
     server.renew_client()
     link.stall(False)
     return due

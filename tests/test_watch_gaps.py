@@ -10,17 +10,12 @@ import pytest
 from app.events.cursor import Seal
 from app.store import log
 from tests.harness.gateway import Gateway, Tenant, WatchRefused
-from tests.harness.world import World, make_world
+from tests.harness.operations import OFFER_EVENTS
+from tests.harness.world import make_world
 
 pytestmark = pytest.mark.slow
 
 Run = Callable[..., AbstractAsyncContextManager[Gateway]]
-EVENTS = """query($after: Cursor, $first: Int! = 100, $filter: OfferWatchFilter) {
-  offerEvents(after: $after, first: $first, filter: $filter) {
-    nodes { cursor kind status memberId } edges { cursor node { cursor } }
-    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
-  }
-}"""
 
 
 @pytest.fixture
@@ -249,53 +244,16 @@ async def test_the_watch_cursor_of_a_list_starts_any_watch_of_its_viewer(gateway
         await first_items(world.consumer, 1, after=answer["watchCursor"])
 
 
-async def test_the_log_is_pulled_in_pages_that_concatenate_to_what_a_watch_tells(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    for _ in range(3):
-        await world.consumer.accept(world.image)
-        await world.consumer.reject(world.image)
-
-    pulled, after = await _pull(world, 3)
-    watched = await first_items(world.consumer, 7, after=_start_of_log(gateway, world))
-
-    assert [node["cursor"] for node in pulled] == [item["cursor"] for item in watched]
-    await world.consumer.accept(world.image)
-    [new] = (await world.consumer.get(EVENTS, after=after))["offerEvents"]["nodes"]
-    assert new["status"] == "ACCEPTED"
-
-
-async def _pull(world: World, first: int) -> tuple[list[Any], str]:
-    nodes: list[Any] = []
-    after: str | None = None
-    while True:
-        page = (await world.consumer.get(EVENTS, after=after, first=first))["offerEvents"]
-        nodes += page["nodes"]
-        after = page["pageInfo"]["endCursor"]
-        assert after is not None
-        if not page["pageInfo"]["hasNextPage"]:
-            return nodes, after
-
-
-def _start_of_log(gateway: Gateway, world: World) -> str:
-    assert world.consumer.caller is not None
-    return gateway.services.feed.seal.close_between(0, world.consumer.caller)
-
-
-@pytest.mark.parametrize("first", [0, 101, -1])
-async def test_a_page_of_the_log_has_a_size_of_1_to_100(gateway: Gateway, first: int) -> None:
-    assert (await gateway.tenant("1").ask(EVENTS, first=first)).code == "BAD_USER_INPUT"
-
-
 async def test_pulling_from_a_cursor_that_is_no_longer_kept_is_told_with_the_oldest_one(brief: Gateway) -> None:
     world = await make_world(brief, "pending")
-    cursor = (await world.owner.get(EVENTS, first=1))["offerEvents"]["pageInfo"]["endCursor"]
+    cursor = (await world.owner.get(OFFER_EVENTS, first=1))["offerEvents"]["pageInfo"]["endCursor"]
     await world.consumer.accept(world.image)
     await _keep_only(brief, 1)
 
-    answer = await world.owner.ask(EVENTS, after=cursor)
+    answer = await world.owner.ask(OFFER_EVENTS, after=cursor)
 
     assert answer.code == "CURSOR_EXPIRED"
     oldest = answer.errors[0]["extensions"]["oldestCursor"]
-    assert [node["status"] for node in (await world.owner.get(EVENTS, after=oldest))["offerEvents"]["nodes"]] == [
+    assert [node["status"] for node in (await world.owner.get(OFFER_EVENTS, after=oldest))["offerEvents"]["nodes"]] == [
         "ACCEPTED"
     ]

@@ -27,7 +27,7 @@ NUMBERS = st.integers(0, 3)
 class Watching(RuleBasedStateMachine):
     """Two workers on one store, with rings so small that watchers fall out of them."""
 
-    database_url = ""
+    databases: Databases
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,9 +41,11 @@ class Watching(RuleBasedStateMachine):
 
     @initialize(sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)))
     def two_workers(self, sizes: tuple[int, int]) -> None:
+        # A database of its own: what an earlier example has dropped from the log would stand in the tables still.
+        database_url = self.databases.fresh()
         for size in sizes:
             chosen = settings_for(
-                self.database_url,
+                database_url,
                 feed_ring_size=size,
                 poll_seconds=0.01,
                 bookmark_seconds=0.01,
@@ -168,7 +170,7 @@ class Watching(RuleBasedStateMachine):
 
 
 def check(databases: Databases, examples: int) -> None:
-    Watching.database_url = databases.fresh()
+    Watching.databases = databases
     run_state_machine_as_test(
         Watching,
         settings=settings(
@@ -189,7 +191,7 @@ def test_every_watch_hears_what_the_log_says_whatever_happens(databases: Databas
 
 def play(databases: Databases) -> None:
     """One story in which each of the planted bugs shows: falling out of the ring, retention, another worker."""
-    Watching.database_url = databases.fresh()
+    Watching.databases = databases
     machine = Watching()
     try:
         machine.two_workers((1, 5))

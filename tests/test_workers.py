@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -14,7 +13,9 @@ import websockets
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, PROTOCOL, InProcess, in_this_process, only_these_tasks_are_left
+from tests.harness.kernel import workers_of
 from tests.harness.operations import WATCH
+from tests.harness.patience import until
 from tests.harness.server import STOP_SECONDS, serving
 from tests.harness.sockets import connected
 
@@ -51,7 +52,7 @@ async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced
         owner, consumer = server.token("1"), server.token("2")
         image = server.register(owner)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(workers := _children(server.process.pid)) < 2:
+            while len(workers := workers_of(server.process.pid)) < 2:
                 await asyncio.sleep(0.1)
         os.kill(workers[0], signal.SIGKILL)
         async with connected(server, consumer) as peer:
@@ -60,17 +61,10 @@ async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced
             server.do("offerImage", owner, imageId=image, tenantIds=["2"])
             assert (await peer.item())["kind"] == "OFFERED"
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(set(_children(server.process.pid)) - {workers[0]}) < 2:
+            while len(set(workers_of(server.process.pid)) - {workers[0]}) < 2:
                 await asyncio.sleep(0.1)
         assert server.terminate() == 0
     assert not any(_is_running(worker) for worker in workers)
-
-
-def _children(pid: int) -> list[int]:
-    """The worker processes of a server; Python's own helper process is none."""
-    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
-    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
-    return [int(child) for child, arguments in lines if "spawn_main" in arguments]
 
 
 def _is_running(pid: int) -> bool:
@@ -107,9 +101,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
         before = len(asyncio.all_tasks())
         async with server.silent_client():
             of_the_client_itself = 2
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while len(asyncio.all_tasks()) <= before + of_the_client_itself:
-                    await asyncio.sleep(0.005)
+            await until(lambda: len(asyncio.all_tasks()) > before + of_the_client_itself)
             await only_these_tasks_are_left(before + of_the_client_itself, patience=15)
 
 

@@ -68,7 +68,8 @@ class Streams:
         if errors:
             raise _refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
-            group, sent = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles), 0
+            group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
+            sent = 0
             while (item := await _next(items, context)) is not None:
                 if not isinstance(item, (MemberStatusChanged, ImageChanged)):
                     yield await operation.execute(item, context)

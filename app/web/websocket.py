@@ -158,6 +158,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
         payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
+        # The payload is JSON already, and thousands may get the same: only the ID of the operation is put before it.
         head = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
         socket = cast(Socket, self.websocket)
         async with aclosing(payloads):

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import SQLModel, col
 
-from app.model import Change, Event, Member, News
+from app.model import Change, Member, News
 from app.store import log
 from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.snapshot import read_once
 from tests.harness.story import changes_after
 
-_EVENT: Any = Event.__table__  # type: ignore[attr-defined]
-_ARCHIVE = _EVENT.to_metadata(MetaData(), name="archive")
+_ARCHIVE = SQLModel.metadata.tables["event"].to_metadata(MetaData(), name="archive")
 _OLD = ", ".join(f"OLD.{column.name}" for column in _ARCHIVE.columns)
 _NAMES = ", ".join(column.name for column in _ARCHIVE.columns)
 _TABLE = f"CREATE TABLE archive AS SELECT {_NAMES} FROM event WHERE 1 = 0"
@@ -60,6 +60,7 @@ class Archive:
         while not ended.is_set():
             with suppress(Exception):  # the database may be away
                 self.floors.append(Floor(monotonic(), (await self.head()).floor))
+            # Nothing tells of compaction, and a reset is judged by the first look after it.
             await asyncio.sleep(0.1)
 
     async def head(self) -> log.LogHead:
@@ -94,6 +95,5 @@ async def _dropped(conn: AsyncConnection) -> list[Change]:
 
 
 async def _members(conn: AsyncConnection) -> dict[str, Any]:
-    table: Any = Member.__table__  # type: ignore[attr-defined]
-    rows = await conn.execute(select(table.columns["id"], table.columns["status"]))
+    rows = await conn.execute(select(col(Member.id), col(Member.status)))
     return {row[0]: row[1] for row in rows}

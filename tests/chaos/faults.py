@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tests.chaos.machines import Database, Machine, stop_for
+from tests.chaos.machines import Database, Machine, signalled
 from tests.chaos.proxy import Link, Proxy
 from tests.chaos.watchers import Watcher
 from tests.harness.outages import away
 
 
 class Faults:
-    """The faults of one run, and how often each was done."""
+    """The faults of one run, and how often each was thrown; one may find its machine gone already."""
 
     def __init__(
         self,
@@ -33,14 +33,14 @@ class Faults:
         self._watchers = watchers
         self._random = random.Random(seed)
         self._restarting = asyncio.Lock()
-        self.done: Counter[str] = Counter()
+        self.thrown: Counter[str] = Counter()
 
     async def strike(self, ended: asyncio.Event, pause: float) -> None:
         """One fault after the other, often two at a time."""
         under_way: set[asyncio.Future[Any]] = set()
         while not ended.is_set():
             fault = self._random.choice(self._kinds())
-            self.done[fault.__name__.strip("_").replace("_", " ")] += 1
+            self.thrown[fault.__name__.strip("_").replace("_", " ")] += 1
             under_way.add(asyncio.ensure_future(fault()))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._random.uniform(0.3, 1.7) * pause):
@@ -79,15 +79,15 @@ class Faults:
         self._machine().signal(signal.SIGTERM)
 
     async def _kill_a_worker(self) -> None:
-        for pid in self._random.sample(workers := self._machine().workers(), min(1, len(workers))):
-            stop_for(pid, signal.SIGKILL)
+        if workers := self._machine().workers():
+            signalled(self._random.choice(workers), signal.SIGKILL)
 
     async def _pause(self) -> None:
         """SIGSTOP for a while: the process is there, and does nothing."""
         workers = self._machine().workers()
-        if workers and stop_for(pid := self._random.choice(workers), signal.SIGSTOP):
+        if workers and signalled(pid := self._random.choice(workers), signal.SIGSTOP):
             await self._a_while(2, 6)
-            stop_for(pid, signal.SIGCONT)
+            signalled(pid, signal.SIGCONT)
 
     async def _cut_lines(self) -> None:
         for link in self._lines(0.5):
@@ -97,20 +97,10 @@ class Faults:
         await self._hold(self._balancer, self._random.randrange(len(self._machines)))
 
     async def _slow_lines(self) -> None:
-        lines = self._lines(0.3)
-        for link in lines:
-            link.slow = True
-        await self._a_while(2, 5)
-        for link in lines:
-            link.slow = False
+        await self._for_a_while(self._lines(0.3), Link.slow_down, 2, 5)
 
     async def _stall_readers(self) -> None:
-        lines = self._lines(0.2)
-        for link in lines:
-            link.stall(True)
-        await self._a_while(1, 6)
-        for link in lines:
-            link.stall(False)
+        await self._for_a_while(self._lines(0.2), Link.stall, 1, 6)
 
     async def _clients_abort(self) -> None:
         chosen = self._random.sample(list(self._watchers), len(self._watchers) // 4)
@@ -118,9 +108,8 @@ class Faults:
 
     async def _restart_database(self) -> None:
         assert self._database is not None
-        if not self._restarting.locked():
-            async with self._restarting:
-                await self._database.restart(self._random.uniform(0, 3))
+        async with self._restarting:
+            await self._database.restart(self._random.uniform(0, 3))
 
     async def _end_listeners(self) -> None:
         assert self._database is not None
@@ -128,20 +117,10 @@ class Faults:
             await asyncio.to_thread(self._database.end_listeners)
 
     async def _lose_hints(self) -> None:
-        lines = self._database_lines()
-        for link in lines:
-            link.loses_hints = True
-        await self._a_while(2, 5)
-        for link in lines:
-            link.loses_hints = False
+        await self._for_a_while(self._database_lines(), Link.lose_hints, 2, 5)
 
     async def _delay_hints(self) -> None:
-        lines = [link for link in self._database_lines() if link.listens]
-        for link in lines:
-            link.stall(True)
-        await self._a_while(1, 4)
-        for link in lines:
-            link.stall(False)
+        await self._for_a_while([link for link in self._database_lines() if link.listens], Link.stall, 1, 4)
 
     async def _part_from_database(self) -> None:
         assert self._database is not None
@@ -151,13 +130,22 @@ class Faults:
         with suppress(Exception), away(self._url):  # it may be locked for a moment already
             await self._a_while(0.5, 3)
 
+    async def _for_a_while(
+        self, lines: list[Link], treat: Callable[[Link, bool], None], least: float, most: float
+    ) -> None:
+        for link in lines:
+            treat(link, True)
+        await self._a_while(least, most)
+        for link in lines:
+            treat(link, False)
+
     async def _hold(self, proxy: Proxy, place: int) -> None:
         proxy.hold(place, True)
         await self._a_while(1, 7)
         proxy.hold(place, False)
 
     async def _a_while(self, least: float, most: float) -> None:
-        await asyncio.sleep(self._random.uniform(least, most))
+        await asyncio.sleep(self._random.uniform(least, most))  # so long the fault goes on
 
     def _machine(self) -> Machine:
         return self._random.choice(list(self._machines))

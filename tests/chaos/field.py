@@ -62,7 +62,7 @@ class Field:
     async def until_ready(self) -> None:
         async with asyncio.timeout(READY_SECONDS):
             while not all([await machine.is_ready() for machine in self.machines]):
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # each look is a request, and they have enough to do
 
     def memory(self) -> list[int]:
         """Megabytes of each machine."""
@@ -83,19 +83,26 @@ async def field(plan: Plan, folder: Path) -> AsyncGenerator[Field]:
     try:
         url = database.url if database else f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
         await asyncio.to_thread(upgrade, url)
-        archive = Archive(url)
-        await archive.begin()
         machines = await _machines(plan, folder, url, database)
-        async with _kept(machines), _front(machines) as (balancer, port):
+        async with _archive(url) as archive, _kept(machines), _front(machines) as (balancer, port):
             http, ws = f"http://127.0.0.1:{port}/graphql", f"ws://127.0.0.1:{port}/graphql"
             writers = [Writer(http, mint, owner, f"{plan.seed}-{owner}", plan.write_pause) for owner in OWNERS]
             watchers = crowd(ws, mint, OWNERS, plan.watchers)
             faults = Faults(machines, database, url, balancer, watchers, plan.seed)
             yield Field(machines, balancer, archive, faults, writers, watchers)
-        await archive.close()
     finally:
         if database is not None:
             await asyncio.to_thread(database.close)
+
+
+@asynccontextmanager
+async def _archive(url: str) -> AsyncGenerator[Archive]:
+    archive = Archive(url)
+    try:
+        await archive.begin()
+        yield archive
+    finally:
+        await archive.close()
 
 
 async def _machines(plan: Plan, folder: Path, url: str, database: Database | None) -> list[Machine]:

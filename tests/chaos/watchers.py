@@ -22,7 +22,6 @@ FILTERS: tuple[dict[str, Any], ...] = ({}, {}, {"role": "PRODUCER"}, {"role": "C
 
 class Heard(NamedTuple):
     at: float
-    connection: int
     item: dict[str, Any]
 
     @property
@@ -86,7 +85,7 @@ class Watcher:
         try:
             async with aclosing(items):
                 async for data in items:
-                    self.heard.append(Heard(monotonic(), self.connections, data[self.subject.field]))
+                    self.heard.append(Heard(monotonic(), data[self.subject.field]))
         except Exception as error:  # noqa: BLE001  # the verdict tells of it: no watch may end by itself
             self.trouble = error
 

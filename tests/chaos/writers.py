@@ -51,7 +51,7 @@ class Writer:
         async with httpx2.AsyncClient(timeout=4, limits=limits) as client:
             while not ended.is_set():
                 await self._step(client)
-                await asyncio.sleep(self._random.uniform(0.2, 1.8) * self._pause)
+                await asyncio.sleep(self._random.uniform(0.2, 1.8) * self._pause)  # people take their time
 
     async def _step(self, client: httpx2.AsyncClient) -> None:
         if len(self._images) < 3:

@@ -1,7 +1,8 @@
-"""What the kernel knows of a server: its sockets and its memory."""
+"""What the kernel knows of a server: its sockets, its processes, its memory and its time."""
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 ESTABLISHED = "01"
@@ -16,6 +17,13 @@ def open_sockets(port: int) -> int:
     """Connections that clients have with a port of this machine."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes of a server; Python's own helper process is none."""
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
+    return [int(child) for child, arguments in lines if "spawn_main" in arguments]
 
 
 def memory_of(pid: int) -> int:

@@ -62,3 +62,10 @@ WATCH_IMAGES = f"""subscription($after: Cursor, $filter: ImageWatchFilter, {_MAN
   ... on ImageState {{ imageId state: status sight: visibility image {{ id }} }}
   ... on WatchReset {{ reason }}
 }} }}"""
+
+OFFER_EVENTS = """query($after: Cursor, $first: Int! = 100, $filter: OfferWatchFilter) {
+  offerEvents(after: $after, first: $first, filter: $filter) {
+    nodes { cursor kind status memberId } edges { cursor node { cursor } }
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+  }
+}"""
