@@ -1,6 +1,7 @@
 """Fixtures for every test: a gateway on a fresh database, on either engine."""
 
 import os
+import subprocess
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness import node as npm
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
 from tests.harness.gateway import Gateway, running, settings_for
 from tests.harness.server import Server, serving
@@ -70,6 +72,18 @@ def postgres_databases() -> Generator[PostgresDatabases]:
 def databases(request: pytest.FixtureRequest) -> Databases:
     """Each test that takes this, or anything that stands on it, runs on both engines."""
     return request.getfixturevalue(f"{request.param}_databases")
+
+
+@pytest.fixture(scope="session")
+def node() -> npm.Run:
+    """Run a program of `tests/node` with Node; skips where Node or the npm packages can't be had."""
+    if (reason := npm.reason_to_skip()) is not None:
+        pytest.skip(reason)
+
+    def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return npm.run_in_folder("node", program, *arguments)
+
+    return run
 
 
 @pytest.fixture

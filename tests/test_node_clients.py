@@ -1,55 +1,15 @@
 """What others wrote: the audits of GraphQL over HTTP, and graphql-ws, the client that front ends use."""
 
 import json
-import shutil
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.harness.node import Run
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
-
-FOLDER = Path(__file__).parent / "node"
-INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
-PATIENCE_SECONDS = 300
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def run_in_folder(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-
-
-def is_installed() -> bool:
-    """Whether the packages are there in the very versions that are asked for."""
-    wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
-    manifests = {name: FOLDER / "node_modules" / name / "package.json" for name in wanted}
-    return all(
-        manifest.exists() and json.loads(manifest.read_text())["version"] == wanted[name]
-        for name, manifest in manifests.items()
-    )
-
-
-@pytest.fixture(scope="module")
-def node() -> Run:
-    """Run a script of the folder with Node; skips where Node or its packages can't be had."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    if not is_installed():
-        installed = run_in_folder(*INSTALL)
-        if installed.returncode:
-            pytest.skip(f"npm install failed: {installed.stderr.strip()[-300:]}")
-
-    def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run_in_folder("node", script, *arguments)
-
-    return run
 
 
 @pytest.fixture(scope="module")

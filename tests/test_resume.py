@@ -17,13 +17,12 @@ import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.kernel import free_port
+from tests.harness.node import FOLDER, Run
 from tests.harness.outages import away
 from tests.harness.server import Server, serving
 from tests.harness.sockets import connected
-from tests.test_node_clients import FOLDER, Run, node
 
 pytestmark = pytest.mark.slow
-_ = node
 
 UNTIL = "999999"
 PATIENCE_SECONDS = 120

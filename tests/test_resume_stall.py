@@ -14,13 +14,12 @@ import pytest
 from tests.chaos.proxy import Proxy, Streams
 from tests.harness.databases import SqliteDatabases
 from tests.harness.kernel import open_sockets
+from tests.harness.node import Run
 from tests.harness.patience import until
 from tests.harness.server import Server, serving
-from tests.test_node_clients import Run, node
 from tests.test_resume import CLIENTS, UNTIL, watcher
 
 pytestmark = pytest.mark.slow
-_ = node
 
 SMALL = 8_192
 MOUTHFULS = 20

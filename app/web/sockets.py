@@ -10,6 +10,31 @@ SEND_BUFFER_BYTES = 65_536
 LAST_FLUSH_SECONDS = 3.0
 
 
+class Inbox:
+    """What uvicorn asks of `asyncio.Queue`, for its one reader: with thousands of sockets the weight of each counts."""
+
+    __slots__ = ("_messages", "_waiting")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        self._messages.append(message)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        return not self._messages
+
+    async def get(self) -> Any:
+        while not self._messages:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        self._waiting = None
+        return self._messages.pop(0)
+
+
 class FreeingProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
 
@@ -19,6 +44,16 @@ class FreeingProtocol(WebSocketsSansIOProtocol):
 
     stall_seconds: ClassVar[float] = 30.0
     _cut: asyncio.TimerHandle | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue: Any = Inbox()
+
+    def start_keepalive(self) -> None:
+        """The handshake is over, and nobody reads again what it was made of."""
+        self.request.headers.clear()
+        self.response.headers.clear()
+        super().start_keepalive()
 
     def pause_writing(self) -> None:
         super().pause_writing()

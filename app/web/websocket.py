@@ -165,6 +165,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             async for payload in payloads:
                 if not operation.completed:
                     await socket.send_text(f"{head}{payload.decode()}}}")
+                del payload  # a watch waits for long, and need not hold what it sent last
         # The feed has ended, and so will the process: the client comes back to another one.
         await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 

@@ -1,0 +1,39 @@
+"""Clients from npm: the packages of `tests/node`, installed once, and the programs that run there."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDER = Path(__file__).parent.parent / "node"
+PATIENCE_SECONDS = 300
+INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_in_folder(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder of the npm packages, to its end."""
+    return subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+
+def reason_to_skip() -> str | None:
+    """Why npm clients can't run here; None when they can, for which their packages are installed if need be."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    if _is_installed():
+        return None
+    installed = run_in_folder(*INSTALL)
+    return f"npm install failed: {installed.stderr.strip()[-300:]}" if installed.returncode else None
+
+
+def _is_installed() -> bool:
+    """Whether the packages are there in the very versions that are asked for."""
+    wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    manifests = {name: FOLDER / "node_modules" / name / "package.json" for name in wanted}
+    return all(
+        manifest.exists() and json.loads(manifest.read_text())["version"] == wanted[name]
+        for name, manifest in manifests.items()
+    )
