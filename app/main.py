@@ -16,13 +16,14 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.migrate import require_current
 from app.store.notify import Notifier
-from app.web.assets import resumable
+from app.web.assets import asset_routes
 from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
+from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
 
 
-def create_app(settings: Settings, identities: IdentityProvider | None = None) -> Starlette:
+def create_app(settings: Settings, identities: IdentityProvider | None = None, is_demo: bool = False) -> Starlette:
     """The gateway as an ASGI application. The store must be migrated."""
     hint = Hint()
     url = parse_url(settings.database_url)
@@ -37,13 +38,16 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None) -
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
-    endpoint = Endpoint(build_schema(settings), services, identities or SharedSecret(settings))
+    schema = build_schema(settings)
+    ide = Ide(is_demo) if settings.ide else None
+    endpoint = Endpoint(schema, services, identities or SharedSecret(settings), ide)
 
     app = Starlette(
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
-            Route("/resumable.js", resumable),
+            Route("/", front(ide)),
+            *asset_routes(schema.as_str() if settings.introspection else None),
             Route("/livez", livez),
             Route("/readyz", readyz),
         ],

@@ -98,7 +98,7 @@ def _leave_what_stays_alone() -> None:
     """The collector need not look again and again at what was loaded for good, nor after every few messages."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(10_000, 50, 100)
 
 
 def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         description="Regular expression that a whole tenant ID must match. "
         "One that could match the form of a UUID is refused, since node IDs would be ambiguous.",
     )
+    ide: bool = Field(default=True, description="Whether browsers find GraphiQL at `/` and `/graphql`.")
+    introspection: bool = Field(
+        default=True,
+        description="Whether the API explains itself: introspection, `/schema.graphql`, and hints at misspelt names. "
+        "GraphiQL has no docs without it. The schema is no secret either way.",
+    )
     member_quota: Annotated[int, Field(ge=-1)] = Field(
         default=128,
         description="Pending and accepted members that one image may have; -1 for no limit.",

@@ -9,6 +9,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     parse,
@@ -34,7 +35,8 @@ class Documents:
         self._max_tokens = settings.max_tokens
         self._limits = Limits.of(settings)
         self.parsed = lru_cache(maxsize=CACHED)(self._parse)
-        self._validated = lru_cache(maxsize=CACHED)(_validate)
+        self._explains = settings.introspection
+        self._validated = lru_cache(maxsize=CACHED)(self._validate)
 
     def subscription(self, text: str, name: str | None) -> bool:
         """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
@@ -80,9 +82,9 @@ class Documents:
         except RecursionError:
             return too_complex("The document is nested too deeply.")
 
-
-def _validate(schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
-    return validate(schema, document, _RULES)
+    def _validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
+        rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)
+        return validate(schema, document, rules, hide_suggestions=not self._explains)
 
 
 class Prepare(SchemaExtension):

@@ -1,14 +1,44 @@
-"""What the gateway serves beside its API: modules for front ends."""
+"""Files for front ends: modules that any page may import, what GraphiQL is made of, and the schema."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
+BUILT = STATIC / "built"
+_OPEN = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
 
 
-async def resumable(request: Request) -> FileResponse:
-    """The wrapper that makes the watches of graphql-ws go on behind their cursors, for any page that may import it."""
-    headers = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
-    return FileResponse(_STATIC / "resumable.js", media_type="text/javascript", headers=headers)
+class Unchanging(StaticFiles):
+    """Files whose names change with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def asset_routes(schema: str | None) -> list[BaseRoute]:
+    """Where they are. `schema` is the text of the schema; None keeps it to itself."""
+
+    async def of_schema(request: Request) -> Response:
+        return PlainTextResponse(schema, headers=_OPEN)
+
+    return [
+        Route("/resumable.js", _module(STATIC / "resumable.js")),
+        Route("/static/graphql-ws.js", _module(BUILT / "graphql-ws.js")),
+        Mount("/static/assets", Unchanging(directory=BUILT / "assets")),
+        *([] if schema is None else [Route("/schema.graphql", of_schema)]),
+    ]
+
+
+def _module(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def of_module(request: Request) -> Response:
+        return FileResponse(path, media_type="text/javascript", headers=_OPEN)
+
+    return of_module

@@ -25,6 +25,7 @@ from app.api.schema import GatewaySchema
 from app.errors import ErrorCode, TokenExpired, Unauthenticated
 from app.web import events, parameters
 from app.web.crowd import Crowd
+from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
 from app.web.websocket import Connection, Socket, TransportHandler
 
@@ -57,7 +58,9 @@ class Endpoint(GraphQL[Any, None]):
     websocket_adapter_class = Socket
     request_adapter_class = LimitedRequest
 
-    def __init__(self, schema: GatewaySchema, services: Services, identities: IdentityProvider) -> None:
+    def __init__(
+        self, schema: GatewaySchema, services: Services, identities: IdentityProvider, ide: Ide | None = None
+    ) -> None:
         settings = services.settings
         super().__init__(
             schema,
@@ -68,6 +71,7 @@ class Endpoint(GraphQL[Any, None]):
         )
         self.services = services
         self.identities = identities
+        self.ide = ide
         self.connections = Crowd(settings.max_connections_per_tenant)
         self.watches = Crowd(settings.max_watches_per_tenant)
 
@@ -76,10 +80,15 @@ class Endpoint(GraphQL[Any, None]):
             await super().__call__(scope, receive, send)
             return
         request = Request(scope, receive)
+        if self.ide is not None and (page := self.ide.page_for(request)):
+            await page(scope, receive, send)
+            return
         request.state.request_id = uuid4().hex
         response = await self._answer(request)
         response.headers["X-Request-ID"] = request.state.request_id
         response.headers["Cache-Control"] = "no-store"
+        # The page for browsers and the answers for programs share this address.
+        response.headers["Vary"] = "Accept"
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | events.Events:

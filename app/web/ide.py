@@ -1,0 +1,48 @@
+"""GraphiQL, at `/` and `/graphql` for browsers. What it is built from is in the folder `graphiql`."""
+
+from collections.abc import Awaitable, Callable
+from string import Template
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from app.web import pages
+from app.web.assets import BUILT
+
+# The editor's helpers run as workers, and it makes its styles as it goes; scripts come from this host alone.
+_POLICY = (
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
+    "worker-src 'self' blob:"
+)
+
+
+class Ide:
+    """The page with GraphiQL: with a switch of tenants in the demo, otherwise with a place for a token."""
+
+    def __init__(self, is_demo: bool) -> None:
+        mode = "demo" if is_demo else "token"
+        self._html = Template((BUILT / "index.html").read_text()).substitute(mode=mode)
+
+    def page_for(self, request: Request) -> Response | None:
+        """The page, unless it is a program that asks, or a query was given."""
+        if pages.is_wanted(request) and "query" not in request.query_params:
+            return pages.page(self._html, _POLICY)
+        return None
+
+
+def front(ide: Ide | None) -> Callable[[Request], Awaitable[Response]]:
+    """What stands at `/`: the page for browsers, a signpost for all others."""
+
+    async def answer(request: Request) -> Response:
+        page = ide and ide.page_for(request)
+        return page or PlainTextResponse(_SIGNPOST)
+
+    return answer
+
+
+_SIGNPOST = """The image-sharing gateway.
+/graphql          the API: GraphQL over HTTP and WebSocket; open it in a browser for GraphiQL
+/schema.graphql   the schema, with a description of every word
+/resumable.js     watches that go on by themselves, for graphql-ws
+/livez  /readyz   health
+"""

@@ -1,0 +1,1 @@
+export{t as createClient}from"./assets/client-DkNgJc21.js";
