@@ -11,8 +11,8 @@ from app.web.assets import BUILT
 
 # The editor's helpers run as workers, and it makes its styles as it goes; scripts come from this host alone.
 _POLICY = (
-    "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self' blob:"
+    "script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self' blob:"
 )
 
 
