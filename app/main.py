@@ -1,6 +1,6 @@
 """Which parts there are, and how they are put together."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -17,14 +17,17 @@ from app.store.engine import parse_url
 from app.store.migrate import require_current
 from app.store.notify import Notifier
 from app.web.assets import asset_routes
+from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
 
 
-def create_app(settings: Settings, identities: IdentityProvider | None = None, is_demo: bool = False) -> Starlette:
-    """The gateway as an ASGI application. The store must be migrated."""
+def create_app(
+    settings: Settings, identities: IdentityProvider | None = None, demo: Mapping[str, str] | None = None
+) -> Starlette:
+    """The gateway as an ASGI application. The store must be migrated. `demo` has a story for each tenant of a demo."""
     hint = Hint()
     url = parse_url(settings.database_url)
     notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
@@ -39,7 +42,7 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None, i
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
     schema = build_schema(settings)
-    ide = Ide(is_demo) if settings.ide else None
+    ide = Ide(demo is not None) if settings.ide else None
     endpoint = Endpoint(schema, services, identities or SharedSecret(settings), ide)
 
     app = Starlette(
@@ -48,6 +51,7 @@ def create_app(settings: Settings, identities: IdentityProvider | None = None, i
             WebSocketRoute("/graphql", endpoint),
             Route("/", front(ide)),
             *asset_routes(schema.as_str() if settings.introspection else None),
+            *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             Route("/livez", livez),
             Route("/readyz", readyz),
         ],

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -43,19 +44,19 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
         asyncio.run(_prepare(settings, with_demo))
         if settings.workers > 1:
             _announce(settings, listener, with_demo, say)
-            Workers(settings, listener, work).run()
+            Workers(settings, listener, partial(work, with_demo=with_demo)).run()
         else:
-            _run(settings, listener, lambda: _announce(settings, listener, with_demo, say))
+            _run(settings, listener, with_demo, lambda: _announce(settings, listener, with_demo, say))
 
 
-def work(settings: Settings, listener: socket.socket) -> None:
+def work(settings: Settings, listener: socket.socket, with_demo: bool) -> None:
     """One of several server processes."""
     logs.configure(settings)
-    _run(settings, listener, lambda: None)
+    _run(settings, listener, with_demo, lambda: None)
 
 
-def _run(settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
-    app = create_app(settings)
+def _run(settings: Settings, listener: socket.socket, with_demo: bool, on_started: Callable[[], None]) -> None:
+    app = create_app(settings, demo=demo.TENANTS if with_demo else None)
     server = Server(uvicorn_config(app, settings), on_started, app.state.services.feed.end_watches)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
@@ -135,7 +136,10 @@ def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say:
     say(f"GraphQL over HTTP         http://{place}/graphql")
     say(f"GraphQL over WebSocket    ws://{place}/graphql  (graphql-transport-ws)")
     say(f"Health                    http://{place}/livez  http://{place}/readyz")
+    if settings.ide:
+        say(f"GraphiQL, in a browser    http://{place}/")
     if with_demo:
+        say(f"Live demo, in a browser   http://{place}/demo")
         for line in demo.greeting(SharedSecret(settings)):
             say(line)
     say("Stop with Ctrl-C.")

@@ -9,8 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 
+from tests.harness import browser as chromium
 from tests.harness import node as npm
+from tests.harness.commands import Serving, started
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
 from tests.harness.gateway import Gateway, running, settings_for
 from tests.harness.server import Server, serving
@@ -33,7 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _engine_of(item: pytest.Item) -> str | None:
     callspec = getattr(item, "callspec", None)
-    return None if callspec is None else callspec.params.get("databases", callspec.params.get("server"))
+    return (
+        None
+        if callspec is None
+        else next(filter(None, map(callspec.params.get, ("databases", "server", "played"))), None)
+    )
 
 
 @pytest.fixture
@@ -86,6 +93,15 @@ def node() -> npm.Run:
     return run
 
 
+@pytest.fixture(scope="module")
+async def browser() -> AsyncGenerator[Browser]:
+    """Debian's Chromium; skips where there is none."""
+    if chromium.executable() is None:
+        pytest.skip("chromium is not installed")
+    async with chromium.launched() as browser:
+        yield browser
+
+
 @pytest.fixture
 def run_gateway(databases: Databases) -> Callable[..., AbstractAsyncContextManager[Gateway]]:
     """A gateway with settings of the test's own: `async with run_gateway(member_quota=2) as gateway`."""
@@ -124,3 +140,14 @@ def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]
     """A server whose file a test may spoil behind its back."""
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+    """The demo as it is started, and the demo of two workers on PostgreSQL."""
+    folder, given = tmp_path_factory.mktemp("demo"), ["--demo", "--port", "0"]
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_databases").fresh()
+        given += ["--workers", "2", "--database", url]
+    with started(folder, *given, auth_secret=None) as demo:
+        yield demo

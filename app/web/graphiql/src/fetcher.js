@@ -1,4 +1,5 @@
 // How GraphiQL asks: queries and mutations over HTTP, watches over graphql-transport-ws from the same page.
+import { Kind, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { persistent, resumable } from '../../static/resumable.js';
 import { filledIn, remember } from './last-image.js';
@@ -13,9 +14,22 @@ export function createFetcher(token) {
     // The schema is told without a token, and so GraphiQL works before there is one.
     if (params.operationName === 'IntrospectionQuery') return ask(params, {});
     const headers = withToken(options?.headers ?? {}, token());
-    const asked = { ...params, variables: filledIn(params.variables) };
-    return isWatch(params, options?.documentAST) ? watch(asked, headers) : ask(asked, headers).then(remember);
+    const operation = operationOf(params);
+    const variables = filledIn(params.variables);
+    if (variables instanceof Error) return refusal(variables.message);
+    const asked = { ...params, operationName: operation?.name?.value, variables };
+    return operation?.operation === 'subscription' ? watch(asked, headers) : ask(asked, headers).then(remember);
   };
+}
+
+/** What is to be run. GraphiQL may still name the operation of the tab before, when the tab was changed just now. */
+function operationOf({ query, operationName }) {
+  try {
+    const operations = parse(query).definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+    return operations.find(({ name }) => name?.value === operationName) ?? operations[0];
+  } catch {
+    return undefined; // the gateway tells what is wrong with it
+  }
 }
 
 function withToken(headers, token) {
@@ -23,19 +37,13 @@ function withToken(headers, token) {
   return hasOwn || !token ? headers : { ...headers, Authorization: `Bearer ${token}` };
 }
 
-function isWatch({ operationName }, document) {
-  const operations = (document?.definitions ?? []).filter(({ kind }) => kind === 'OperationDefinition');
-  const chosen = operations.length > 1 ? operations.find(({ name }) => name?.value === operationName) : operations[0];
-  return chosen?.operation === 'subscription';
-}
-
 async function ask(params, headers) {
   const response = await fetch(HTTP_URL, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: ACCEPT, ...headers },
     body: JSON.stringify(params),
-  }).catch(() => { throw new Error('The gateway can\'t be reached.'); });
-  return response.json();
+  }).catch(() => null);
+  return response ? response.json() : refusal('The gateway can\'t be reached.');
 }
 
 /** A watch that goes on by itself when its line is lost, from where it was if its variables name `after`. */
@@ -56,6 +64,9 @@ function watch(params, headers) {
 }
 
 function sinkOf(observer) {
-  const told = (error) => (error instanceof CloseEvent ? new Error(`Closed with ${error.code}: ${error.reason}`) : error);
+  const told = (error) => (error instanceof CloseEvent ? { message: `Closed with ${error.code}: ${error.reason}` } : error);
   return { error: (error) => observer.error(told(error)), complete: () => observer.complete() };
 }
+
+/** In the form of an answer, since GraphiQL shows the stack of an error. */
+const refusal = (message) => ({ errors: [{ message }] });

@@ -10,11 +10,11 @@ export function remember(answer) {
   return answer;
 }
 
-/** The variables with the image's ID in them. */
+/** The variables with the image's ID in them; an Error when there is none yet. */
 export function filledIn(variables) {
   if (!JSON.stringify(variables ?? null).includes(`"${PLACEHOLDER}"`)) return variables;
   const id = localStorage.getItem(KEY);
-  if (!id) throw new Error(`There is no image yet that ${PLACEHOLDER} could stand for. Run Register or Inbox first.`);
+  if (!id) return new Error(`There is no image yet that ${PLACEHOLDER} could stand for. Run Register or Inbox first.`);
   return JSON.parse(JSON.stringify(variables), (_, value) => (value === PLACEHOLDER ? id : value));
 }
 

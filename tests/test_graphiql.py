@@ -1,0 +1,165 @@
+"""GraphiQL as people use it, in a real browser."""
+
+import json
+import re
+from collections.abc import AsyncGenerator
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.harness.browser import Visit, visiting
+from tests.harness.commands import Serving
+from tests.harness.server import Server
+from tests.harness.world import fresh_id
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+async def visit(browser: Browser, sqlite_server: Server) -> AsyncGenerator[Visit]:
+    async with visiting(browser, sqlite_server.base.removeprefix("http://")) as visit:
+        yield visit
+
+
+async def graphiql_as(visit: Visit, token: str) -> Page:
+    """A tab with GraphiQL in which a token was pasted."""
+    page = await visit.open("/")
+    await page.get_by_label("Token").fill(f"Bearer {token}")
+    return page
+
+
+async def run(page: Page, tab: str, *, until: str) -> str:
+    """Turn to an example, run it, and wait for a piece of its answer; the answer without spaces."""
+    await turn_to(page, tab)
+    return await execute(page, until)
+
+
+async def execute(page: Page, until: str) -> str:
+    await page.get_by_role("button", name="Execute").first.click()
+    return await answer(page, until)
+
+
+async def turn_to(page: Page, tab: str) -> None:
+    """Turn to an example, once the editor is there to take it."""
+    editor = page.locator(".graphiql-query-editor .view-lines")
+    await editor.wait_for()
+    await page.get_by_role("tab", name=tab).click()
+    await expect(editor).to_contain_text(tab)
+
+
+async def answer(page: Page, until: str) -> str:
+    """What is answered, without spaces, once a piece of it is there."""
+    spaced = r"\s*".join(re.escape(sign) for sign in until if sign != " ")
+    shown = page.locator(".graphiql-response")
+    await expect(shown).to_contain_text(re.compile(spaced))
+    return re.sub(r"\s", "", await shown.inner_text())
+
+
+async def test_a_handshake_is_played_from_the_examples_without_copying_an_id(
+    visit: Visit, sqlite_server: Server
+) -> None:
+    consumer_id = fresh_id()
+    producer = await graphiql_as(visit, sqlite_server.token(fresh_id()))
+    consumer = await graphiql_as(visit, sqlite_server.token(consumer_id))
+
+    await run(producer, "Register", until='"name":"debian-13-golden"')
+    await offer_to(producer, consumer_id)
+    await run(producer, "Offer", until='"status":"PENDING"')
+    await run(producer, "Watch", until='"__typename":"WatchBookmark"')
+    assert '"totalCount":1' in await run(consumer, "Inbox", until='"name":"debian-13-golden"')
+    await run(consumer, "Accept", until='"status":"ACCEPTED"')
+
+    assert '"kind":"ANSWERED"' in await answer(producer, until='"previousStatus":"PENDING"')
+
+
+async def offer_to(page: Page, consumer_id: str) -> None:
+    """Put another consumer into the variables of the example."""
+    await turn_to(page, "Offer")
+    await type_into(page, ".graphiql-editor-tool", {"input": {"imageId": "@last", "tenantIds": [consumer_id]}})
+
+
+async def type_into(page: Page, place: str, value: object) -> None:
+    """Replace what stands in an editor."""
+    await page.locator(f"{place} .graphiql-editor:visible").first.click()
+    await page.keyboard.press("Control+A")
+    # Pasted, since the editor adds brackets and quotes of its own to what is typed.
+    await page.evaluate("(text) => navigator.clipboard.writeText(text)", json.dumps(value))
+    await page.keyboard.press("Control+V")
+
+
+async def test_the_authorization_header_of_the_editor_goes_to_the_websocket_too(
+    visit: Visit, sqlite_server: Server
+) -> None:
+    page = await visit.open("/graphql")
+    await turn_to(page, "Watch")
+    await page.get_by_role("button", name="Headers").click()
+    await type_into(page, ".graphiql-editor-tool", {"Authorization": f"Bearer {sqlite_server.token(fresh_id())}"})
+
+    assert '"cursor":' in await execute(page, until='"__typename":"WatchBookmark"')
+
+
+async def test_without_a_token_the_answer_says_what_to_send(visit: Visit) -> None:
+    page = await visit.open("/")
+
+    assert "UNAUTHENTICATED" in await run(page, "Inbox", until="Authorization: Bearer <token>")
+
+
+async def test_a_token_that_does_not_count_is_told_over_the_websocket_as_well(visit: Visit) -> None:
+    page = await graphiql_as(visit, "nonsense")
+
+    assert "4401" in await run(page, "Watch", until="The token does not count")
+
+
+async def act_as(page: Page, tenant_id: str) -> None:
+    await page.get_by_label("Act as").select_option(tenant_id)
+
+
+async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_token(
+    browser: Browser, played: Serving
+) -> None:
+    async with visiting(browser, played.place) as visit:
+        producer, consumer = await visit.open("/"), await visit.open("/graphql")
+        await act_as(producer, "1001")
+        await act_as(consumer, "2002")
+
+        await run(producer, "Register", until='"owner":{"id":"1001"}')
+        await run(producer, "Offer", until='"status":"PENDING"')
+        await run(producer, "Watch", until='"__typename":"WatchBookmark"')
+        await run(consumer, "Accept", until='"status":"ACCEPTED"')
+
+        assert '"tenant":{"id":"2002"}' in await answer(producer, until='"kind":"ANSWERED"')
+
+
+async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again(
+    browser: Browser, played: Serving
+) -> None:
+    async with visiting(browser, played.place) as visit:
+        page = await visit.open("/")
+        await act_as(page, "3003")
+        await page.reload()
+
+        await expect(page.get_by_label("Act as")).to_have_value("3003")
+        assert '"cuda-13-training"' not in await run(page, "Inbox", until='"totalCount"')
+
+
+async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: Server) -> None:
+    page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
+    await run(page, "Inbox", until='"totalCount":0')
+
+    await page.get_by_role("button", name="Show Documentation Explorer").click()
+    await (
+        page.get_by_role("link", name="MemberStatusChanged").or_(page.get_by_text("MemberStatusChanged")).first.click()
+    )
+    await expect(page.locator(".graphiql-plugin")).to_contain_text("Where the watch stands after this item")
+    await page.get_by_role("button", name="Show History").click()
+    await expect(page.locator(".graphiql-plugin")).to_contain_text("Inbox")
+    await page.get_by_role("button", name="Show GraphiQL Explorer").click()
+    await expect(page.locator(".graphiql-plugin")).to_contain_text("offerEvents")
+
+
+async def test_a_token_is_forgotten_with_its_tab(visit: Visit, sqlite_server: Server) -> None:
+    page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
+    await page.close()
+
+    anew = await visit.open("/")
+    await expect(anew.get_by_label("Token")).to_have_value("")
