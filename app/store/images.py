@@ -1,19 +1,19 @@
 """Queries on images. Every read takes its viewer."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import col
 
-from app.model import Caller, Image, ImageStatus, ImageVisibility, MemberStatus, SeenImage
-from app.store import pages, rights
+from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
+from app.store import pages
 from app.store.pages import Page, PageRequest
+from app.store.rights import IMAGE, Rights
 
-_KEY = pages.SortKey(col(Image.created_at), col(Image.id))
-_FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
+_KEY = pages.sort_key(IMAGE)
+FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
 _ANY_STATUS = tuple(MemberStatus)
 
 
@@ -31,7 +31,7 @@ class ImageFilter:
 
 async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenImage]:
     """The images with these IDs that the viewer may see."""
-    statement = _seen_by(viewer).where(rights.may_see_image(viewer), col(Image.id).in_(ids))
+    statement = _seen_by(viewer).where(Rights(viewer).may_see_image(), IMAGE.c.id.in_(ids))
     return {row.id: _make(row) for row in await conn.execute(statement)}
 
 
@@ -57,22 +57,22 @@ async def of_owners(
 ) -> dict[str, Page[SeenImage]]:
     """For each owner, its images that the viewer may know to be that owner's."""
     statement = _of_owners(viewer, owner_ids, wanted)
-    return await pages.pages_by_parent(conn, statement, _KEY, col(Image.owner_id), request, _make)
+    return await pages.pages_by_parent(conn, statement, _KEY, IMAGE.c.owner_id, request, _make)
 
 
 async def count_of_owners(
     conn: AsyncConnection, viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter
 ) -> dict[str, int]:
-    return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), col(Image.owner_id))
+    return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), IMAGE.c.owner_id)
 
 
 async def watched(
     conn: AsyncConnection, viewer: Caller, limit: int, *, image_id: str | None, as_producer: bool, as_consumer: bool
 ) -> list[SeenImage]:
     """The images that the viewer may hear of: its own, those shared to it, or both."""
-    statement = _seen_by(viewer).where(rights.may_watch_image(viewer, as_producer, as_consumer))
+    statement = _seen_by(viewer).where(Rights(viewer).may_watch_image(as_producer, as_consumer))
     if image_id is not None:
-        statement = statement.where(col(Image.id) == image_id)
+        statement = statement.where(IMAGE.c.id == image_id)
     return [_make(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
 
 
@@ -83,55 +83,68 @@ async def lock(conn: AsyncConnection, viewer: Caller, image_id: str) -> bool:
     """
     if conn.dialect.name == "sqlite":
         return True
-    seen = select(col(Image.id)).where(col(Image.id) == image_id, rights.may_see_image(viewer))
-    return await conn.scalar(seen.with_for_update(of=Image)) is not None
+    seen = select(IMAGE.c.id).where(IMAGE.c.id == image_id, Rights(viewer).may_see_image())
+    return await conn.scalar(seen.with_for_update(of=IMAGE)) is not None
 
 
 async def add(conn: AsyncConnection, image: SeenImage) -> None:
-    await conn.execute(insert(Image).values(image._asdict()))
+    await conn.execute(insert(IMAGE).values(image._asdict()))
 
 
 async def change(conn: AsyncConnection, image_id: str, values: Mapping[str, Any]) -> None:
-    await conn.execute(update(Image).where(col(Image.id) == image_id).values(**values))
+    await conn.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(**values))
 
 
 async def remove(conn: AsyncConnection, image_id: str) -> None:
-    await conn.execute(delete(Image).where(col(Image.id) == image_id))
+    await conn.execute(delete(IMAGE).where(IMAGE.c.id == image_id))
+
+
+def listed_where(rights: Rights, wanted: ImageFilter) -> list[ColumnElement[bool]]:
+    """What makes an image part of the viewer's list."""
+    statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
+    return [rights.lists_image(statuses), *_wanted(rights, wanted)]
+
+
+def known_to_be_owned_where(
+    rights: Rights, is_theirs: ColumnElement[bool], wanted: ImageFilter
+) -> list[ColumnElement[bool]]:
+    """What makes an image part of what the viewer may know to be a tenant's."""
+    return [rights.is_party(), is_theirs, *_wanted(rights, wanted)]
+
+
+def _wanted(rights: Rights, wanted: ImageFilter) -> Iterator[ColumnElement[bool]]:
+    """Filters reach only what the viewer may read: an owner that is not told can't be asked for either (P15)."""
+    image = rights.image
+    if wanted.owner_id is not None:
+        yield rights.is_party()
+        yield image.owner_id == wanted.owner_id
+    if wanted.visibility is not None:
+        yield image.visibility == wanted.visibility
+    if wanted.status is not None:
+        yield image.status.in_(wanted.status)
+    if wanted.name is not None:
+        yield image.name == wanted.name
+    if wanted.hidden is not None:
+        yield image.hidden == wanted.hidden
 
 
 def _seen_by(viewer: Caller) -> Select[Any]:
-    party = rights.is_party(viewer)
+    party = Rights(viewer).is_party()
 
     def column(name: str) -> ColumnElement[Any]:
-        stored: Any = col(getattr(Image, name))
-        return case((party, stored), else_=null()).label(name) if name in _FOR_PARTIES_ONLY else stored
+        stored = IMAGE.c[name]
+        return case((party, stored), else_=null()).label(name) if name in FOR_PARTIES_ONLY else stored
 
     return select(*(column(name) for name in SeenImage._fields))
 
 
 def _listed(viewer: Caller, wanted: ImageFilter) -> Select[Any]:
-    statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
-    return _filtered(_seen_by(viewer).where(rights.lists_image(viewer, statuses)), viewer, wanted)
+    return _seen_by(viewer).where(*listed_where(Rights(viewer), wanted))
 
 
 def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
-    theirs = _seen_by(viewer).where(rights.is_party(viewer), col(Image.owner_id).in_(owner_ids))
-    return _filtered(theirs, viewer, wanted)
-
-
-def _filtered(statement: Select[Any], viewer: Caller, wanted: ImageFilter) -> Select[Any]:
-    """Filters reach only what the viewer may read: an owner that is not told can't be asked for either (P15)."""
-    if wanted.owner_id is not None:
-        statement = statement.where(rights.is_party(viewer), col(Image.owner_id) == wanted.owner_id)
-    if wanted.visibility is not None:
-        statement = statement.where(col(Image.visibility) == wanted.visibility)
-    if wanted.status is not None:
-        statement = statement.where(col(Image.status).in_(wanted.status))
-    if wanted.name is not None:
-        statement = statement.where(col(Image.name) == wanted.name)
-    if wanted.hidden is not None:
-        statement = statement.where(col(Image.hidden) == wanted.hidden)
-    return statement
+    theirs = IMAGE.c.owner_id.in_(owner_ids)
+    return _seen_by(viewer).where(*known_to_be_owned_where(Rights(viewer), theirs, wanted))
 
 
 def _make(row: Sequence[Any]) -> SeenImage:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Seen = TypeVar("Seen")
@@ -45,6 +45,10 @@ class SortKey(NamedTuple):
 
     created_at: Any
     id: Any
+
+
+def sort_key(table: FromClause) -> SortKey:
+    return SortKey(table.c.created_at, table.c.id)
 
 
 async def page_of(

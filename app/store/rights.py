@@ -1,75 +1,81 @@
-"""Who may see what, as SQL predicates: every query that reads takes one of these, so nothing is checked afterwards."""
+"""Who may see what, as SQL predicates: every query that reads takes some of these, so nothing is checked afterwards."""
 
 from collections.abc import Collection
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, exists, or_, true
-from sqlmodel import col
+from sqlalchemy import ColumnElement, FromClause, Table, and_, exists, or_, true
 
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus
 
+IMAGE: Table = cast(Any, Image).__table__
+MEMBER: Table = cast(Any, Member).__table__
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
 
 
-def _owns(viewer: Caller) -> ColumnElement[bool]:
-    return col(Image.owner_id) == viewer.tenant_id
+class Rights:
+    """What one viewer may see in the tables of images and of members, or in aliases of them."""
 
+    def __init__(self, viewer: Caller, image: FromClause = IMAGE, member: FromClause = MEMBER) -> None:
+        self.viewer = viewer
+        self.image: Any = image.c
+        self.member: Any = member.c
 
-def _is_shared() -> ColumnElement[bool]:
-    return col(Image.visibility) == ImageVisibility.SHARED
+    def is_party(self) -> ColumnElement[bool]:
+        """The owner, its live members and operators: they may know whose image it is and where it came from."""
+        if self.viewer.is_operator:
+            return true()
+        return or_(self._owns(), and_(self._is_shared(), self._has_row()))
 
+    def may_watch_image(self, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
+        """Own images and live memberships; for operators, who ask for both sides, every image."""
+        if self.viewer.is_operator and as_producer and as_consumer:
+            return true()
+        shared = and_(self._is_shared(), self._has_row(), self.image.owner_id != self.viewer.tenant_id)
+        return or_(*([self._owns()] if as_producer else []), *([shared] if as_consumer else []))
 
-def _has_row(viewer: Caller, statuses: Collection[MemberStatus] | None = None) -> ColumnElement[bool]:
-    row = exists().where(col(Member.image_id) == col(Image.id), col(Member.tenant_id) == viewer.tenant_id)
-    return row if statuses is None else row.where(col(Member.status).in_(statuses))
+    def may_watch_member(self, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
+        """A row joined to its image: of the viewer's own image, or naming it; for operators of both sides, any."""
+        if self.viewer.is_operator and as_producer and as_consumer:
+            return true()
+        return or_(*([self._owns()] if as_producer else []), *([self.is_consumer()] if as_consumer else []))
 
+    def may_see_image(self) -> ColumnElement[bool]:
+        """By its ID, an image is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
+        return or_(self.is_party(), self.image.visibility.in_(_OPEN_TO_ALL))
 
-def is_party(viewer: Caller) -> ColumnElement[bool]:
-    """The owner, its live members and operators: they may know whose image it is and where it came from."""
-    if viewer.is_operator:
-        return true()
-    return or_(_owns(viewer), and_(_is_shared(), _has_row(viewer)))
+    def lists_image(self, statuses: Collection[MemberStatus]) -> ColumnElement[bool]:
+        """The image list: own images, PUBLIC ones, and those shared to the viewer with one of the statuses."""
+        return or_(*self.ways_into_the_list(statuses))
 
+    def ways_into_the_list(self, statuses: Collection[MemberStatus]) -> list[ColumnElement[bool]]:
+        """The same, one by one."""
+        if self.viewer.is_operator:
+            return [true()]
+        shared = and_(self._is_shared(), self._has_row(statuses))
+        return [self._owns(), self.image.visibility == ImageVisibility.PUBLIC, shared]
 
-def may_watch_image(viewer: Caller, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
-    """Own images and live memberships; for operators, who ask for both sides, every image."""
-    if viewer.is_operator and as_producer and as_consumer:
-        return true()
-    shared = and_(_is_shared(), _has_row(viewer), col(Image.owner_id) != viewer.tenant_id)
-    return or_(*([_owns(viewer)] if as_producer else []), *([shared] if as_consumer else []))
+    def may_see_member(self) -> ColumnElement[bool]:
+        """A row joined to its image: the owner sees all of them, a consumer its own one while the image is SHARED."""
+        if self.viewer.is_operator:
+            return true()
+        return or_(self._owns(), self.is_consumer())
 
+    def is_consumer(self) -> ColumnElement[bool]:
+        """A row joined to its image names the viewer, and is not inert."""
+        return and_(self.member.tenant_id == self.viewer.tenant_id, self._is_shared())
 
-def may_watch_member(viewer: Caller, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
-    """A row joined to its image: of the viewer's own image, or naming the viewer; for operators of both sides, any."""
-    if viewer.is_operator and as_producer and as_consumer:
-        return true()
-    return or_(*([_owns(viewer)] if as_producer else []), *([is_consumer(viewer)] if as_consumer else []))
+    def is_producer(self) -> ColumnElement[bool]:
+        """A row joined to its image belongs to an image of the viewer's own."""
+        return self._owns()
 
+    def _owns(self) -> ColumnElement[bool]:
+        return self.image.owner_id == self.viewer.tenant_id
 
-def may_see_image(viewer: Caller) -> ColumnElement[bool]:
-    """By its ID, an image is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
-    return or_(is_party(viewer), col(Image.visibility).in_(_OPEN_TO_ALL))
+    def _is_shared(self) -> ColumnElement[bool]:
+        return self.image.visibility == ImageVisibility.SHARED
 
-
-def lists_image(viewer: Caller, statuses: Collection[MemberStatus]) -> ColumnElement[bool]:
-    """The image list: own images, PUBLIC ones, and those shared to the viewer with one of the statuses."""
-    if viewer.is_operator:
-        return true()
-    shared_to_viewer = and_(_is_shared(), _has_row(viewer, statuses))
-    return or_(_owns(viewer), col(Image.visibility) == ImageVisibility.PUBLIC, shared_to_viewer)
-
-
-def may_see_member(viewer: Caller) -> ColumnElement[bool]:
-    """A row joined to its image: the owner sees all of them, a consumer its own one while the image is SHARED."""
-    if viewer.is_operator:
-        return true()
-    return or_(_owns(viewer), is_consumer(viewer))
-
-
-def is_consumer(viewer: Caller) -> ColumnElement[bool]:
-    """A row joined to its image names the viewer, and is not inert."""
-    return and_(col(Member.tenant_id) == viewer.tenant_id, _is_shared())
-
-
-def is_producer(viewer: Caller) -> ColumnElement[bool]:
-    """A row joined to its image belongs to an image of the viewer's own."""
-    return _owns(viewer)
+    def _has_row(self, statuses: Collection[MemberStatus] | None = None) -> ColumnElement[bool]:
+        # An alias of its own, since the table may stand in the statement round it.
+        row = MEMBER.alias()
+        found = exists().where(row.c.image_id == self.image.id, row.c.tenant_id == self.viewer.tenant_id)
+        return found if statuses is None else found.where(row.c.status.in_(statuses))
