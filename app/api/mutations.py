@@ -78,7 +78,9 @@ class RevokeMemberPayload(MutationPayload):
     )
 
 
-@strawberry.type
+@strawberry.type(
+    description="What the caller may do. Each takes one `input`; its payload says what came of it and what was refused."
+)
 class Mutation:
     @strawberry.mutation(
         description="Register an image of the caller's tenant, SHARED by default: open to nobody until it is offered. "

@@ -22,7 +22,7 @@ from app.api.watch_items import ITEMS
 from app.settings import Settings
 
 
-@strawberry.type
+@strawberry.type(description="What the caller may see, as it is now.")
 class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries, OfferEventQueries):
     pass
 

@@ -39,7 +39,7 @@ _PROMISE = (
 )
 
 
-@strawberry.type
+@strawberry.type(description="What the caller may see, change by change.")
 class Subscription:
     @strawberry.subscription(
         description=f"Every change of the memberships that the caller is a party to, {_PROMISE}"
