@@ -87,8 +87,8 @@ def node() -> npm.Run:
     if (reason := npm.reason_to_skip()) is not None:
         pytest.skip(reason)
 
-    def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return npm.run_in_folder("node", program, *arguments)
+    def run(program: str, *arguments: str, folder: Path = npm.FOLDER) -> subprocess.CompletedProcess[str]:
+        return npm.run_in_folder("node", program, *arguments, folder=folder)
 
     return run
 

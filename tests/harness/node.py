@@ -13,9 +13,9 @@ INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def run_in_folder(*command: str) -> subprocess.CompletedProcess[str]:
+def run_in_folder(*command: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
     """Run a command in the folder of the npm packages, to its end."""
-    return subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
 
 def reason_to_skip() -> str | None:
@@ -30,10 +30,10 @@ def reason_to_skip() -> str | None:
 
 
 def _is_installed() -> bool:
-    """Whether the packages are there in the very versions that are asked for."""
+    """Whether the packages are there in the very versions that are asked for: npm notes them when it has ended."""
     wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
-    manifests = {name: FOLDER / "node_modules" / name / "package.json" for name in wanted}
-    return all(
-        manifest.exists() and json.loads(manifest.read_text())["version"] == wanted[name]
-        for name, manifest in manifests.items()
-    )
+    try:
+        noted = json.loads((FOLDER / "node_modules" / ".package-lock.json").read_text())["packages"]
+    except FileNotFoundError:
+        return False
+    return all(noted.get(f"node_modules/{name}", {}).get("version") == version for name, version in wanted.items())

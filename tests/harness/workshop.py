@@ -1,0 +1,47 @@
+"""A workshop: a copy of the schema and of `tests/node`, where tools from npm write and a test may plant a fault."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.harness.node import FOLDER, Run
+
+ROOT = FOLDER.parent.parent
+LEFT_OUT = shutil.ignore_patterns("node_modules", "generated", "__generated__")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """It stands outside of every checkout, also because relay-compiler adds what it writes to git's index."""
+
+    root: Path
+    node: Run
+
+    @classmethod
+    def at(cls, root: Path, node: Run) -> "Workshop":
+        """A new workshop at this place, with the installed packages at hand."""
+        workshop = cls(root, node)
+        shutil.copytree(FOLDER, workshop.folder, ignore=LEFT_OUT)
+        shutil.copy(ROOT / "schema.graphql", root)
+        (workshop.folder / "node_modules").symlink_to(FOLDER / "node_modules")
+        return workshop
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "tests" / "node"
+
+    def copied_to(self, root: Path) -> "Workshop":
+        """The same workshop with all that was made in it, to spoil it without harm."""
+        shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
+        return Workshop(root, self.node)
+
+    def plant(self, file: str, old: str, new: str) -> None:
+        """Put a fault into a file, named from the root."""
+        text = (self.root / file).read_text()
+        assert old in text, f"{old!r} does not stand in {file}"
+        (self.root / file).write_text(text.replace(old, new))
+
+    def tool(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command that an npm package brings along."""
+        return self.node(f"node_modules/.bin/{name}", *arguments, folder=self.folder)
