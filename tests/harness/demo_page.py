@@ -1,0 +1,117 @@
+"""The page of the live demo, as somebody plays on it."""
+
+from typing import Any
+
+import httpx2
+from playwright.async_api import Locator, Page, expect
+
+from tests.harness.browser import Visit
+from tests.harness.commands import Serving
+
+EVENTS = """query($after: Cursor, $role: OfferRole) {
+  offerEvents(after: $after, filter: {role: $role}) { nodes { cursor } pageInfo { hasNextPage } }
+}"""
+
+
+class Side:
+    """The producer or the consumer: one half of the page."""
+
+    def __init__(self, page: Page, role: str) -> None:
+        self.role = role
+        self.panel = page.get_by_role("region", name=role)
+        self.line = self.panel.locator("line-switch")
+        self._log = page.get_by_role("region", name="The log")
+
+    def card(self, image: str) -> Locator:
+        return self.panel.locator(".card").filter(has=self.panel.page.get_by_role("heading", name=image))
+
+    def status(self, image: str) -> Locator:
+        return self.card(image).locator("status-pill")
+
+    def rows(self, item: str = "MemberStatusChanged") -> Locator:
+        """What the log says that this side has received, newest first."""
+        return self._log.locator(f"tr[data-side={self.role.upper()}][data-item={item}]")
+
+    async def has_heard(self, what: str, image: str, before_the_last: int = 0) -> Locator:
+        """The row of the newest change, or of one before it, which tells this of the image."""
+        row = self.rows().nth(before_the_last)
+        await expect(row.locator("[data-what]")).to_have_text(what)
+        await expect(row.locator("[data-image]")).to_have_text(image)
+        return row
+
+    async def answer(self, image: str, deed: str) -> None:
+        await self.card(image).get_by_role("button", name=deed).click()
+
+    async def cut(self) -> str:
+        """Cut the line; the last cursor that came over it."""
+        await self.line.get_by_role("button", name="Cut the connection").click()
+        await expect(self.line).to_contain_text("What you see here is as of")
+        return str(await self.line.locator("[data-position]").get_attribute("title"))
+
+    async def reconnect(self) -> None:
+        await self.line.get_by_role("button", name="Reconnect").click()
+
+    async def is_live(self) -> None:
+        await expect(self.line.locator("[data-state]")).to_have_text("Live")
+        await expect(self.rows("WatchSynced")).not_to_have_count(0)
+
+    async def cursors(self) -> list[str]:
+        """The cursors of the changes that this side has received, oldest first."""
+        found = await self.rows().evaluate_all("rows => rows.map((row) => row.dataset.cursor)")
+        return list(reversed(found))
+
+
+class DemoPage:
+    """Both sides of one page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.producer = Side(page, "Producer")
+        self.consumer = Side(page, "Consumer")
+
+    async def register(self, name: str) -> None:
+        """Register an image, which the form for offers then has ready."""
+        await self.producer.panel.get_by_role("textbox", name="Name").fill(name)
+        await self.producer.panel.get_by_role("button", name="Register").click()
+        await expect(self.producer.card(name)).to_be_visible()
+
+    async def offer(self, tenant_id: str = "2002") -> None:
+        await self.producer.panel.get_by_label("To tenant ID").fill(tenant_id)
+        await self.producer.panel.get_by_role("button", name="Offer", exact=True).click()
+
+    async def register_and_offer(self, name: str) -> None:
+        await self.register(name)
+        await self.offer()
+        await expect(self.producer.status(name)).to_have_text("• PENDING")
+
+    async def revoke(self, name: str, tenant_id: str = "2002") -> None:
+        label = f"Revoke {name} from tenant {tenant_id}"
+        await self.producer.panel.get_by_role("button", name=label).click()
+        await expect(self.producer.status(name)).to_have_count(0)
+
+
+async def open_demo(visit: Visit) -> DemoPage:
+    """The page, once both of its watches are live."""
+    demo = DemoPage(await visit.open("/demo"))
+    await demo.producer.is_live()
+    await demo.consumer.is_live()
+    return demo
+
+
+def ask(demo: Serving, tenant_id: str, query: str, **variables: Any) -> Any:
+    """What the API says to a tenant of the demo, past the page."""
+    headers = {"authorization": f"Bearer {demo.tokens[tenant_id]}"}
+    answer = httpx2.post(demo.url, json={"query": query, "variables": variables}, headers=headers).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
+
+
+def logged(demo: Serving, tenant_id: str, role: str, after: str | None = None) -> list[str]:
+    """The cursors that the log holds for one side, oldest first."""
+    cursors: list[str] = []
+    has_more = True
+    while has_more:
+        page = ask(demo, tenant_id, EVENTS, after=cursors[-1] if cursors else after, role=role)["offerEvents"]
+        cursors += [event["cursor"] for event in page["nodes"]]
+        has_more = page["pageInfo"]["hasNextPage"]
+    return cursors

@@ -1,0 +1,212 @@
+"""Who can use the live demo page: with a phone, a keyboard, a screen reader, in the dark, and from this host alone."""
+
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+from playwright.async_api import Browser, expect
+
+from app import demo as demo_module
+from app.web.assets import STATIC
+from tests.harness.browser import Visit, visiting
+from tests.harness.commands import Serving, started
+from tests.harness.demo_page import open_demo
+from tests.harness.node import FOLDER, Run
+from tests.harness.server import Server
+
+pytestmark = pytest.mark.slow
+
+PHONE = {"width": 390, "height": 844}
+FILES = sorted(path.name for path in (STATIC / "demo").iterdir() if path.suffix != ".html")
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+    with started(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
+        yield server
+
+
+@pytest.fixture
+async def visit(browser: Browser, running: Serving) -> AsyncGenerator[Visit]:
+    async with visiting(browser, running.place) as visit:
+        yield visit
+
+
+def read(running: Serving, path: str) -> httpx2.Response:
+    return httpx2.get(f"http://{running.place}{path}")
+
+
+@pytest.mark.parametrize("path", ["/demo", "/demo/tenants", "/demo/main.js"])
+def test_without_demo_there_is_no_demo_page(sqlite_server: Server, path: str) -> None:
+    assert sqlite_server.client.get(path).status_code == 404
+
+
+def test_the_greeting_names_the_address_of_the_page(running: Serving) -> None:
+    assert any(line.endswith(f" http://{running.place}/demo") for line in running.greeting)
+
+
+def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign(running: Serving) -> None:
+    page = read(running, "/demo")
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert {part.strip() for part in page.headers["content-security-policy"].split(";")} == POLICY
+    assert (page.headers["x-content-type-options"], page.headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_of_the_page_has_its_media_type(running: Serving, name: str) -> None:
+    file = read(running, f"/demo/{name}")
+
+    assert file.status_code == 200
+    assert file.headers["content-type"] == f"text/{'css' if name.endswith('.css') else 'javascript'}; charset=utf-8"
+    assert file.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["index.html", "%2e%2e%2fresumable.js", "..%2fresumable.js", "../demo.py", "no.js"])
+def test_nothing_but_the_files_of_the_page_is_reached_below_it(running: Serving, path: str) -> None:
+    assert read(running, f"/demo/{path}").status_code == 404
+
+
+def test_the_tenants_are_told_with_tokens_that_are_fresh_and_good_for_an_hour(running: Serving) -> None:
+    answer = read(running, "/demo/tenants")
+    tenants: list[dict[str, Any]] = answer.json()
+
+    assert answer.headers["cache-control"] == "no-store"
+    assert {one["tenantId"]: one["story"] for one in tenants} == demo_module.TENANTS
+    for tenant in tenants:
+        assert set(tenant) == {"tenantId", "story", "token"}
+        claims = jwt.decode(tenant["token"], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == 3600
+        body = {"query": "{ viewer { id } }"}
+        own = httpx2.post(running.url, json=body, headers={"authorization": f"Bearer {tenant['token']}"})
+        assert own.json() == {"data": {"viewer": {"id": tenant["tenantId"]}}}
+
+
+async def test_the_policy_holds_in_a_browser(visit: Visit) -> None:
+    demo = await open_demo(visit)
+
+    failed = await demo.page.evaluate("fetch('https://images.example.org/').then(() => 'came', (error) => error.name)")
+    ran = await demo.page.evaluate(
+        "() => { const one = document.createElement('script'); one.textContent = 'window.ran = true';"
+        " document.head.append(one); return Boolean(window.ran); }"
+    )
+
+    assert (failed, ran) == ("TypeError", False)
+    assert any("connect-src" in said for said in visit.complaints)
+    visit.complaints.clear()
+    visit.foreign.clear()
+
+
+async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
+    browser: Browser, running: Serving
+) -> None:
+    async with visiting(browser, running.place, **PHONE) as visit:
+        demo = await open_demo(visit)
+        await demo.register_and_offer("a-rather-long-name-of-an-image-without-any-space-to-break-it-at")
+        await demo.offer("somebody")
+        card = demo.consumer.panel.locator("[data-list=PENDING] .card").first
+        await card.get_by_role("button", name="Accept").click()
+        await expect(demo.producer.status("a-rather-long-name")).to_have_text("✓ ACCEPTED")
+        await demo.consumer.cut()
+        await demo.consumer.reconnect()
+        await expect(demo.consumer.line).to_contain_text("0 changes caught up, none missed")
+
+        widths = await demo.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        outside = await demo.page.evaluate(
+            "[...document.querySelectorAll('main *:not(.unseen)')].filter((one) => !one.closest('thead')"
+            " && one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 80))"
+        )
+
+    assert widths == [PHONE["width"], PHONE["width"]]
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+async def test_axe_finds_nothing_to_mend(
+    browser: Browser, running: Serving, node: Run, scheme: Any, size: dict[str, int]
+) -> None:
+    async with visiting(browser, running.place, **size) as visit:
+        demo = await open_demo(visit)
+        await demo.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await demo.register_and_offer(f"seen-by-axe-{scheme}-{size.get('width')}")
+        await demo.offer("somebody")
+        await demo.consumer.cut()
+        await expect(demo.page.locator(".news")).to_have_count(0)
+        await demo.page.evaluate((FOLDER / "node_modules" / "axe-core" / "axe.min.js").read_text())
+        found = await demo.page.evaluate("axe.run()")
+
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found["violations"]] == []
+    assert len(found["passes"]) > 20
+
+
+async def test_headings_regions_and_fields_have_names(visit: Visit) -> None:
+    page = (await open_demo(visit)).page
+
+    for level, names in {1: ["Image sharing, live"], 2: ["Try this first", "Producer", "Consumer", "The log"]}.items():
+        await expect(page.get_by_role("heading", level=level)).to_have_text(names)
+    for name in ("Name", "Source URL", "To tenant ID"):
+        await expect(page.get_by_role("textbox", name=name, exact=True)).to_be_visible()
+    for name in ("Origin", "Image"):
+        await expect(page.get_by_role("combobox", name=name, exact=True)).to_be_visible()
+    await expect(page.get_by_role("combobox", name="Acts as tenant", exact=True)).to_have_count(2)
+    unnamed = "[...document.querySelectorAll('button')].filter((one) => !(one.ariaLabel || one.textContent.trim()))"
+    assert await page.evaluate(f"{unnamed}.length") == 0
+
+
+async def test_by_keyboard_alone_an_offer_is_answered_and_the_focus_stays_with_it(visit: Visit) -> None:
+    demo = await open_demo(visit)
+    page = demo.page
+    await demo.register_and_offer("by-keyboard")
+    await expect(demo.consumer.card("by-keyboard")).to_be_visible()
+    await page.reload()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the two sides")).to_be_focused()
+    button = demo.consumer.card("by-keyboard").get_by_role("button", name="Accept")
+    await expect(button).to_be_visible()
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        if await button.evaluate("one => one === document.activeElement"):
+            break
+    await page.keyboard.press("Enter")
+
+    await expect(demo.consumer.status("by-keyboard")).to_have_text("✓ ACCEPTED")
+    await expect(demo.consumer.card("by-keyboard")).to_be_focused()
+
+
+async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> None:
+    demo = await open_demo(visit)
+    await demo.page.evaluate(
+        "() => { window.said = []; const news = document.getElementById('news');"
+        " new MutationObserver(() => window.said.push(news.textContent)).observe(news, { childList: true }); }"
+    )
+    await demo.register_and_offer("announced")
+    await demo.consumer.answer("announced", "Accept")
+    await expect(demo.producer.status("announced")).to_have_text("✓ ACCEPTED")
+    await demo.consumer.cut()
+    await expect(demo.page.get_by_role("status")).to_contain_text("Consumer 2002: The connection is cut.")
+
+    said = " ".join(await demo.page.evaluate("window.said"))
+    assert said.count("announced: Tenant 1001 offered it to tenant 2002.") == 1
+    assert said.count("announced: Tenant 2002 accepted it.") == 1
+
+
+async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
+    demo = await open_demo(visit)
+    for wanted, animation in (("no-preference", "glow"), ("reduce", "none")):
+        await demo.page.emulate_media(reduced_motion=wanted)  # type: ignore[arg-type]
+        await demo.register_and_offer(f"moving-{wanted}")
+        row = demo.producer.rows().first
+        assert await row.evaluate("row => getComputedStyle(row).animationName") == animation

@@ -1,0 +1,198 @@
+"""The live demo page, played in a real browser: on SQLite, and over two workers on PostgreSQL."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.harness.browser import Visit, visiting
+from tests.harness.commands import Serving, started
+from tests.harness.demo_page import DemoPage, ask, logged, open_demo
+from tests.harness.world import fresh_id
+
+pytestmark = pytest.mark.slow
+
+ANSWER = """mutation($input: RejectOfferInput!, $back: DeferOfferInput!) {
+  rejectOffer(input: $input) { errors { message } } deferOffer(input: $back) { errors { message } }
+}"""
+
+
+@pytest.fixture
+async def visit(browser: Browser, played: Serving) -> AsyncGenerator[Visit]:
+    async with visiting(browser, played.place) as visit:
+        yield visit
+
+
+@pytest.fixture
+async def demo(visit: Visit) -> DemoPage:
+    return await open_demo(visit)
+
+
+@pytest.fixture
+def image() -> str:
+    """A name that no other test has given."""
+    return f"image-{fresh_id()}"
+
+
+async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_does(demo: DemoPage, image: str) -> None:
+    await demo.register(image)
+    await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
+    await demo.offer()
+    await expect(demo.consumer.status(image)).to_have_text("• PENDING")
+    await demo.consumer.answer(image, "Accept")
+
+    await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
+    await expect(demo.consumer.panel.locator("[data-list=ACCEPTED]")).to_contain_text(image)
+    await expect(demo.page.locator("first-steps .count")).to_have_text("3 of 4 done")
+
+
+async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo: DemoPage, image: str) -> None:
+    await demo.register_and_offer(image)
+    await expect(demo.consumer.status(image)).to_be_visible()
+    await demo.consumer.answer(image, "Reject")
+
+    for side, tenant_id in ((demo.producer, "1001"), (demo.consumer, "2002")):
+        answered = await side.has_heard("Tenant 2002 rejected it", image)
+        offered = await side.has_heard("Tenant 1001 offered it to tenant 2002", image, before_the_last=1)
+        await expect(answered).to_contain_text(f"{side.role} {tenant_id}")
+        await expect(answered.locator("status-pill")).to_have_text(["• PENDING", "✕ REJECTED"])
+        await expect(offered.locator("td.status")).to_have_text("new → • PENDING")
+        cursor = await answered.get_attribute("data-cursor")
+        assert await answered.locator("code").get_attribute("title") == cursor
+        await answered.get_by_role("button", name="Copy the cursor").click()
+        await expect(answered.get_by_text("Copied")).to_be_visible()
+        assert await demo.page.evaluate("navigator.clipboard.readText()") == cursor
+
+
+async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
+    demo: DemoPage, played: Serving, image: str
+) -> None:
+    kept, withdrawn = f"{image}-kept", f"{image}-withdrawn"
+    heard_before = len(await demo.consumer.cursors())
+    cursor = await demo.consumer.cut()
+    await demo.register_and_offer(kept)
+    await demo.register_and_offer(withdrawn)
+    await demo.revoke(withdrawn)
+    assert len(await demo.consumer.cursors()) == heard_before
+    await expect(demo.consumer.card(kept)).to_have_count(0)
+
+    await demo.consumer.reconnect()
+
+    outcome = f"esumed after cursor {cursor[:10]}…: 3 changes caught up, none missed"
+    await expect(demo.consumer.line).to_contain_text(outcome)
+    await expect(demo.page.locator("tr.divider[data-missed='0']")).to_contain_text(f"Consumer 2002 r{outcome}")
+    await expect(demo.consumer.status(kept)).to_have_text("• PENDING")
+    await expect(demo.consumer.card(withdrawn)).to_have_count(0)
+    assert (await demo.consumer.cursors())[heard_before:] == logged(played, "2002", "CONSUMER", cursor)
+
+    await demo.consumer.answer(kept, "Accept")
+    await demo.consumer.has_heard("Tenant 2002 accepted it", kept)
+    await expect(demo.producer.status(kept)).to_have_text("✓ ACCEPTED")
+    assert (await demo.consumer.cursors())[heard_before:] == logged(played, "2002", "CONSUMER", cursor)
+
+
+async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> None:
+    await demo.register_and_offer(image)
+    await demo.producer.cut()
+    await demo.consumer.answer(image, "Accept")
+    await expect(demo.consumer.status(image)).to_have_text("✓ ACCEPTED")
+    await expect(demo.producer.status(image)).to_have_text("• PENDING")
+
+    await demo.producer.reconnect()
+
+    await expect(demo.producer.line).to_contain_text("1 change caught up, none missed")
+    await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
+
+
+async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> None:
+    await demo.register_and_offer(image)
+    await demo.consumer.answer(image, "Accept")
+    await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
+
+    await demo.revoke(image)
+
+    await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
+    await expect(demo.consumer.card(image)).to_have_count(0)
+    row = await demo.consumer.has_heard("Tenant 1001 revoked it from tenant 2002", image)
+    await expect(row.locator("td.status")).to_have_text("✓ ACCEPTED → ended")
+
+
+async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage, image: str) -> None:
+    await demo.register_and_offer(image)
+    for deed, status in (("Reject", "✕ REJECTED"), ("Decide later", "• PENDING"), ("Accept", "✓ ACCEPTED")):
+        await demo.consumer.answer(image, deed)
+        await expect(demo.consumer.status(image)).to_have_text(status)
+        await expect(demo.producer.status(image)).to_have_text(status)
+
+
+async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: Serving) -> None:
+    registering = """mutation { registerImage(input: {name: "by curl", origin: SNAPSHOT, serverId: "srv-1"}) {
+      image { id } } }"""
+    image_id = ask(played, "1001", registering)["registerImage"]["image"]["id"]
+    offering = "mutation($input: OfferImageInput!) { offerImage(input: $input) { errors { message } } }"
+    ask(played, "1001", offering, input={"imageId": image_id, "tenantIds": ["2002"]})
+
+    await expect(demo.producer.status("by curl")).to_have_text("• PENDING")
+    await expect(demo.consumer.card("by curl")).to_contain_text("from tenant 1001")
+
+
+async def test_either_side_may_be_another_tenant(demo: DemoPage, image: str) -> None:
+    await demo.consumer.panel.get_by_label("Acts as tenant").select_option("3003")
+    await expect(demo.consumer.card("debian-13-hardened")).to_be_visible()
+    await expect(demo.consumer.card("postgres-18-replica")).to_have_count(0)
+    await expect(demo.producer.panel.get_by_label("To tenant ID")).to_have_value("3003")
+
+    await demo.register(image)
+    await demo.offer("3003")
+
+    await expect(demo.consumer.status(image)).to_have_text("• PENDING")
+
+
+async def test_a_refusal_is_told_where_it_arose_and_taken_back_when_all_is_well(demo: DemoPage, image: str) -> None:
+    form = demo.producer.panel.get_by_role("form", name="Offer an image")
+    await demo.register(image)
+    await demo.offer("somebody")
+    await expect(form.get_by_role("alert")).to_contain_text("(BAD_USER_INPUT)")
+    await demo.offer()
+    await expect(form.get_by_role("alert")).to_have_count(0)
+    await expect(demo.producer.status(image)).to_be_visible()
+    await demo.offer()
+    await expect(form.get_by_role("alert")).to_contain_text("(CONFLICT)")
+    await demo.producer.panel.get_by_role("textbox", name="Name").fill("")
+    await demo.producer.panel.get_by_role("button", name="Register").click()
+    await expect(
+        demo.producer.panel.get_by_role("form", name="Register an image").get_by_role("alert")
+    ).to_contain_text("(BAD_USER_INPUT)")
+
+
+async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: Serving, image: str) -> None:
+    await demo.register_and_offer(image)
+    image_id = await demo.consumer.card(image).evaluate("card => card.imageId")
+    for _ in range(60):
+        ask(played, "2002", ANSWER, input={"imageId": image_id}, back={"imageId": image_id})
+
+    await expect(demo.consumer.rows().first).to_have_attribute("data-cursor", logged(played, "2002", "CONSUMER")[-1])
+    await expect(demo.page.locator("tbody tr")).to_have_count(200)
+
+
+async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_path: Path, image: str) -> None:
+    with started(tmp_path, "--demo", "--port", "0", auth_secret=None) as first:
+        async with visiting(browser, first.place) as visit:
+            demo = await open_demo(visit)
+            await demo.register_and_offer(image)
+            first.stop()
+            await expect(demo.producer.line).to_contain_text("Reconnecting…")
+            await demo.offer()
+            await expect(demo.producer.panel.get_by_role("alert").first).to_contain_text(
+                "be reached. Is it still running?"
+            )
+            with started(tmp_path, "--demo", "--port", first.port, auth_secret=None):
+                for side in (demo.producer, demo.consumer):
+                    await expect(side.line.locator("[data-state]")).to_have_text("Live", timeout=60_000)
+                    await expect(side.card("debian-13-hardened")).to_be_visible()
+                    await expect(side.card(image)).to_have_count(0)
+                await expect(demo.page.get_by_text("the gateway keeps another log now")).to_have_count(2)
+            refused = [said for said in visit.complaints if "net::ERR_" in said]
+            assert visit.complaints == refused
+            visit.complaints.clear()
