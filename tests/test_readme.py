@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -18,19 +19,11 @@ from app.model import Role
 from app.settings import PREFIX, Settings
 from app.web import websocket
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
+from tests.harness.readme import DEFAULT_PLACE, README, block, table
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-DEFAULT_PLACE = "127.0.0.1:8000"
-
-
-def block(mark: str) -> str:
-    """The code block under one of the README's marks."""
-    found = re.search(rf"<!-- {re.escape(mark)} -->\n```\w+\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert found, mark
-    return found.group(1)
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +84,21 @@ def test_every_setting_that_is_named_exists() -> None:
     assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
 
-def test_the_tables_name_every_code_and_role() -> None:
+@pytest.mark.parametrize(("where", "codes"), [("payload", UserErrorCode), ("top level", ErrorCode)])
+def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where: str, codes: type[StrEnum]) -> None:
+    rows = table("table: codes")
+    named = [code for cell, places, _ in rows if where in places for code in re.findall(r"`(\w+)`", cell)]
+
+    assert sorted(named) == sorted(codes)
+    assert [row for row in rows if not row[2] or not re.search("payload|top level", row[1])] == []
+
+
+def test_the_tables_name_every_close_code_and_role() -> None:
     first_cells = " ".join(line.split("|")[1] for line in README.splitlines() if line.startswith("| "))
     closes = (websocket.PROTOCOL_BROKEN, websocket.TOKEN_INVALID, websocket.TOKEN_EXPIRED, websocket.TRY_AGAIN_LATER)
 
-    for word in (*ErrorCode, *UserErrorCode, *Role):
-        assert f"`{word}`" in first_cells
+    for role in Role:
+        assert f"`{role}`" in first_cells
     for code in (*closes, 1012, 4406, 4408, 4409, 4429):
         assert f" {code} " in first_cells
 
