@@ -6,7 +6,7 @@
 The rooms, and what each of them answers:
 
     main.py      which parts there are, and how they are put together
-    web/         who is calling, and over which transport
+    web/         who is calling, and over which transport; the pages for browsers
     api/         what the GraphQL words mean; it translates and decides nothing
     sharing/     may they, and what then changes: service.py acts, rules.py decides, news.py says who is told
     store/       where rows live; the only room that speaks SQL, the only one that commits

@@ -11,9 +11,10 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -83,28 +84,39 @@ async def watch(
 
     `url` is the ws:// or wss:// address; `token` is called at every connection and gives one that is still good.
     A line on which nothing came for `silence_seconds`, not even a bookmark, is dead, whatever the socket says.
-    Raises WatchEnded when the gateway refuses the token or the subscription for good.
+    Raises WatchEnded when the gateway refuses the token or the subscription for good, or can't make an item; and
+    whatever `token` or `cursors` raise.
     """
     position = cursors or CursorInMemory()
     attempt = 0
     while True:
-        try:
-            async with connect(url, subprotocols=[_PROTOCOL], close_timeout=2) as connection:
-                hear = partial(_hear, connection, silence_seconds)
-                await _begin(connection, hear, query, token(), {**(variables or {}), "after": position.load()})
-                while True:
-                    payload = await _next(hear)
-                    attempt = 0
-                    yield payload["data"]
-                    position.store(payload["extensions"]["cursor"])
-        except ConnectionClosed as closed:
-            if closed.rcvd is not None and closed.rcvd.code in _FOR_GOOD:
-                raise WatchEnded(f"The gateway closed for good: {closed.rcvd.reason}") from closed
-        except (OSError, TimeoutError, InvalidHandshake):
-            pass
+        asked = {**(variables or {}), "after": position.load()}
+        async with aclosing(_over_one_line(url, query, token, asked, silence_seconds)) as payloads:
+            async for payload in payloads:
+                attempt = 0
+                yield payload["data"]
+                position.store(payload["extensions"]["cursor"])
         # Longer after each failure, and never the same for all: a gateway that comes back is not overrun.
         await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0))
         attempt = min(attempt + 1, 10)
+
+
+async def _over_one_line(
+    url: str, query: str, token: Callable[[], str], variables: dict[str, Any], silence_seconds: float
+) -> AsyncGenerator[dict[str, Any]]:
+    """The payloads that come over one connection, until it is lost."""
+    try:
+        # Without pings of its own: their answers would wait behind the items that a slow consumer has not read yet.
+        async with connect(url, subprotocols=[_PROTOCOL], close_timeout=2, ping_interval=None) as connection:
+            hear = partial(_hear, connection, silence_seconds)
+            await _begin(connection, hear, query, token(), variables)
+            while (payload := await _next(hear)) is not None:
+                yield payload
+    except ConnectionClosed as closed:
+        if closed.rcvd is not None and closed.rcvd.code in _FOR_GOOD:
+            raise WatchEnded(f"The gateway closed for good: {closed.rcvd.reason}") from closed
+    except (OSError, TimeoutError, InvalidHandshake):
+        return
 
 
 async def _begin(connection: ClientConnection, hear: Hear, query: str, token: str, variables: dict[str, Any]) -> None:
@@ -115,13 +127,17 @@ async def _begin(connection: ClientConnection, hear: Hear, query: str, token: st
     await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
 
 
-async def _next(hear: Hear) -> dict[str, Any]:
+async def _next(hear: Hear) -> dict[str, Any] | None:
+    """The next payload; None when there was no room for the watch, which may change."""
     while True:
         message = await hear()
-        if message["type"] == "next":
+        if message["type"] == "next" and message["payload"]["data"] is not None:
             return message["payload"]
-        if message["type"] == "error":
-            errors = message["payload"]
+        if message["type"] in ("next", "error"):
+            payload = message["payload"]
+            errors = cast(list[dict[str, Any]], payload if isinstance(payload, list) else payload["errors"])
+            if errors[0].get("extensions", {}).get("code") == "RATE_LIMITED":
+                return None
             raise WatchEnded(f"The gateway refused the watch: {errors[0]['message']}", errors)
 
 

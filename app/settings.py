@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     )
     max_watches_per_tenant: Annotated[int, Field(ge=1)] = Field(
         default=5_000,
-        description="Watches that one tenant may have under way on one server process; more are RATE_LIMITED.",
+        description="Watches that one tenant may have under way on one server process; more are RATE_LIMITED, "
+        "and those that come back with a cursor are closed with 1013.",
     )
     connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10, description="Time in seconds that a WebSocket client has to send `connection_init`."

@@ -62,7 +62,10 @@ async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(ga
             conn = await held.enter_async_context(store.reader.connect())
             await conn.execute(text("SELECT 1"))
         await service.answer_offer(store, consumer, world.image, MemberStatus.ACCEPTED)
-        async with asyncio.timeout(10), aclosing(feed.follow(consumer, lambda _: True, position, 60)) as items:
+        async with (
+            asyncio.timeout(10),
+            aclosing(feed.follow(consumer, lambda _: True, position, 60, feed.seal)) as items,
+        ):
             heard = await anext(items)
 
     assert heard.change is not None

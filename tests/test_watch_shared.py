@@ -1,6 +1,7 @@
 """One execution for all who ask the same, and the same bytes for each."""
 
 import asyncio
+import json
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
@@ -43,8 +44,6 @@ async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gatewa
 
 
 def _cursor(payload: bytes) -> str:
-    import json
-
     return json.loads(payload)["extensions"]["cursor"]
 
 
@@ -98,3 +97,42 @@ async def test_what_was_made_is_forgotten_soon_and_is_never_much(
             await anext(payloads)
 
     assert len(gateway.schema.streams._payloads) <= 3
+
+
+TWO_OPERATIONS = """
+subscription Resume($x: Cursor) { watchOffers(after: $x) { cursor } }
+subscription Live($x: Boolean!, $from: Cursor) { watchOffers(after: $from) {
+  cursor ... on MemberStatusChanged { kind @include(if: $x) imageId @skip(if: $x) } } }
+"""
+
+
+async def test_a_variable_counts_although_another_operation_of_the_document_begins_there(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    assert world.owner.caller is not None
+    start = gateway.services.feed.seal.close_between(0, world.owner.caller)
+
+    async def told(x: bool) -> set[str]:
+        context = Context(gateway.services, world.owner.caller, "test")
+        variables = {"x": x, "from": start}
+        async with aclosing(gateway.schema.streams.run(TWO_OPERATIONS, variables, "Live", context)) as payloads:
+            item = json.loads(await anext(payloads))["data"]["watchOffers"]
+        await context.close()
+        return set(item)
+
+    assert await told(True) == {"cursor", "kind"}
+    assert await told(False) == {"cursor", "imageId"}
+
+
+async def test_a_watch_that_begins_after_a_revoke_was_answered_is_not_shown_the_membership(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    assert world.consumer.caller is not None
+    start = gateway.services.feed.seal.close_between(0, world.consumer.caller)
+
+    async def member() -> Any:
+        async with world.consumer.watching(after=start) as items:
+            return (await anext(items))["member"]
+
+    assert (await member())["status"] == "PENDING"
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    assert await member() is None

@@ -43,3 +43,15 @@ async def test_a_watch_too_many_is_refused_and_the_socket_lives_on(small: Server
         assert await first.is_alive()
         await second.subscribe(WATCH, "again")
         assert (await second.hear())["type"] == "next"
+
+
+async def test_a_watch_that_comes_back_when_all_places_are_taken_is_sent_away_to_come_again(small: Server) -> None:
+    token = small.token("4")
+    async with connected(small, token) as first:
+        await first.subscribe(WATCH)
+        cursor = (await first.item())["cursor"]
+        await first.subscribe(WATCH, "2")
+        await first.item()
+        async with connected(small, token) as back:
+            await back.subscribe(WATCH, after=cursor)
+            assert await back.close_code() == 1013

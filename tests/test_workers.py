@@ -105,6 +105,17 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
             await only_these_tasks_are_left(before + of_the_client_itself, patience=15)
 
 
+async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(
+    sqlite_databases: SqliteDatabases,
+) -> None:
+    settings = settings_for(sqlite_databases.fresh(), stall_seconds=0.5)
+    async with in_this_process(settings) as server:
+        await server.fill()
+        read = await server.read_slowly(bites=60, pause=0.1)
+
+    assert read == 60
+
+
 async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         token = server.token("1")

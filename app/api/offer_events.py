@@ -11,7 +11,6 @@ from app.api.scalars import Cursor
 from app.api.watch_items import MemberStatusChanged
 from app.api.watching import Watch
 from app.errors import BadUserInput, CursorExpired
-from app.events.feed import Gap
 from app.model import Change
 from app.store import log
 
@@ -71,7 +70,7 @@ async def _start(info: Info, watch: Watch, after: Cursor | None) -> int:
         return head.floor
     mark = feed.seal.open(after, context.caller, watch.fingerprint)
     gap = feed.gap(mark, head, context.caller)
-    if gap not in (None, Gap.SNAPSHOT_INCOMPLETE):
+    if gap is not None:
         oldest = feed.seal.close_between(head.floor, context.caller, watch.fingerprint)
         raise CursorExpired(f"The log can't be read on from this cursor: {gap}.", oldestCursor=oldest)
     return mark.seq
@@ -80,8 +79,7 @@ async def _start(info: Info, watch: Watch, after: Cursor | None) -> int:
 async def _read(info: Info, watch: Watch, position: int, first: int) -> tuple[list[Change], int, bool]:
     """The changes of the page, how far the log was read for it, and whether there is more."""
     found: list[Change] = []
-    end = position + READ_AT_MOST
-    while position < end:
+    for _ in range(READ_AT_MOST // READ_AT_ONCE):
         head, changes = await info.context.read(log.read_concerning, position, READ_AT_ONCE)
         for change in filter(watch.concerns, changes):
             if len(found) == first:

@@ -59,6 +59,11 @@ class Streams:
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)
 
+    def is_resumed(self, query: str, name: str | None, variables: Mapping[str, Any] | None) -> bool:
+        """Whether the watch goes on from a cursor."""
+        given = variables or {}
+        return any(given.get(variable) for variable in _position_variables(self._documents.parsed(query), name))
+
     async def run(
         self, query: str, variables: Mapping[str, Any] | None, name: str | None, context: Context
     ) -> AsyncGenerator[bytes, None]:
@@ -69,23 +74,25 @@ class Streams:
             raise _refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
             group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
-            sent = 0
+            began, sent = asyncio.get_running_loop().time(), 0
             while (item := await _next(items, context)) is not None:
                 if not isinstance(item, (MemberStatusChanged, ImageChanged)):
                     yield await operation.execute(item, context)
                     continue
-                payload = self._shared(group, operation, item, context)
+                payload = self._shared(group, operation, item, context, began)
                 yield payload if isinstance(payload, bytes) else await asyncio.shield(payload)
                 sent += 1
                 if sent % SENT_IN_A_ROW == 0:
                     # A payload that others have made costs no wait, and who is far behind must not hold up the rest.
                     await asyncio.sleep(0)
 
-    def _shared(self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context) -> Payload:
-        """The payload of an item for all who ask the same at about the same time."""
+    def _shared(
+        self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context, began: float
+    ) -> Payload:
+        """The payload of an item for all who ask the same at about the same time, and not from before this watch."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
         made, payload = self._payloads.get(key, (0.0, None))
-        if payload is None or now - made > FRESH_SECONDS or _has_failed(payload):
+        if payload is None or made < max(began, now - FRESH_SECONDS) or _has_failed(payload):
             payload = operation.execute_apart(item, context)
             self._payloads[key] = now, payload
             self._payloads.move_to_end(key)
@@ -114,7 +121,7 @@ class _Operation:
 
     def key(self) -> str:
         """The variables in one spelling, without the one that tells where the watch begins."""
-        of_position = {name for part in self.document.definitions for name in _position_variables(part)}
+        of_position = _position_variables(self.document, self._name)
         asked = {name: value for name, value in self.variables.items() if name not in of_position}
         return json.dumps(asked, sort_keys=True)
 
@@ -211,11 +218,11 @@ def _refused(errors: list[GraphQLError], context: Context, before: bool) -> Refu
 _COME_AGAIN = (ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR)
 
 
-def _position_variables(part: Any) -> set[str]:
-    """Variables that stand as `after` at a root field of a subscription."""
-    if not isinstance(part, OperationDefinitionNode):
-        return set()
-    fields = [field for field in part.selection_set.selections if isinstance(field, FieldNode)]
+def _position_variables(document: DocumentNode, name: str | None) -> set[str]:
+    """Variables that stand as `after` at a root field of the operation that runs."""
+    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
+    run = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+    fields = [field for field in run.selection_set.selections if isinstance(field, FieldNode)] if run else []
     arguments = [argument for field in fields for argument in field.arguments or ()]
     return {
         argument.value.name.value

@@ -43,7 +43,8 @@ _PROMISE = (
 class Subscription:
     @strawberry.subscription(
         description=f"Every change of the memberships that the caller is a party to, {_PROMISE}"
-        "Operators hear of all memberships."
+        "Operators hear of all memberships. That an image goes PRIVATE, which makes its memberships inert, or is "
+        "SHARED again changes no membership: `watchImages` tells it."
     )
     async def watch_offers(
         self,
@@ -61,8 +62,8 @@ class Subscription:
 
     @strawberry.subscription(
         description=f"Status, visibility and end of the caller's own images and of those shared to it, {_PROMISE}"
-        "An image that is offered, or SHARED again, is gained; one that is revoked, or PRIVATE, is lost. Operators "
-        "hear of all images."
+        "An image that is offered, or SHARED again, is gained; one that is revoked, or goes from SHARED to PRIVATE, is "
+        "lost. Operators hear of all images."
     )
     async def watch_images(
         self,

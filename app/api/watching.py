@@ -66,12 +66,13 @@ class Watching:
         self._watch = watch
         self._manner = manner
         self._position = 0
+        self._seal = self._feed.seal
 
     async def start(self) -> AsyncGenerator[WatchItem, None]:
         """The items. A cursor that will not do is told before the first one."""
         gap = None
         if self._manner.after is not None:
-            mark = self._feed.seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
+            mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
             head = await self._feed.head()
             gap = self._feed.gap(mark, head, self._viewer)
             self._position = mark.seq
@@ -80,6 +81,7 @@ class Watching:
 
     async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         if self._manner.after is None and self._manner.initial is WatchInitial.CHANGES:
+            self._seal = self._feed.seal
             self._position = (await self._feed.head()).seq
             yield self._bookmark()
         elif self._manner.after is None:
@@ -102,7 +104,7 @@ class Watching:
     async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
         """What is new from the position on; a gap is the last of it."""
         silence = self._context.services.settings.bookmark_seconds
-        async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence):
+        async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence, self._seal):
             self._position = item.position
             if item.gap is not None:
                 yield item.gap
@@ -115,7 +117,7 @@ class Watching:
 
     def _shown(self, change: Change) -> WatchItem:
         """The change as an item; the same for every watch of this viewer with this filter."""
-        seal, viewer, print_ = self._feed.seal, self._viewer, self._watch.fingerprint
+        seal, viewer, print_ = self._seal, self._viewer, self._watch.fingerprint
 
         def make() -> WatchItem:
             return self._watch.show(Cursor(seal.close(change.seq, viewer, print_)), change)
@@ -124,6 +126,7 @@ class Watching:
 
     async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         """The present state, read in one view of the store with the position that it stands for."""
+        self._seal = self._feed.seal  # the log that this position is one of, whatever comes in its place
         head, states = await self._read_states()
         self._position = head.seq
         if gap is not None:
@@ -158,7 +161,7 @@ class Watching:
 
     def _cursor(self, in_snapshot: bool = False) -> Cursor:
         print_ = self._watch.fingerprint
-        return Cursor(self._feed.seal.close_between(self._position, self._viewer, print_, in_snapshot))
+        return Cursor(self._seal.close_between(self._position, self._viewer, print_, in_snapshot))
 
 
 _ADVICE = "Read the lists again and start at their `watchCursor`, or let the watch reset itself with `onGap: RESET`."

@@ -4,7 +4,7 @@ A watcher has no queue. One that is slow is further behind, and reads what the r
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -54,7 +54,6 @@ class Feed:
         self._closing = False
         self._last_read = 0.0
         self._epoch = ""
-        self._generation = 0
         self.seal: Seal
 
     async def start(self) -> None:
@@ -96,16 +95,17 @@ class Feed:
         return Gap.SNAPSHOT_INCOMPLETE if mark.in_snapshot else None
 
     async def follow(
-        self, viewer: Caller, concerns: Callable[[Change], bool], position: int, silence: float
+        self, viewer: Caller, concerns: Callable[[Change], bool], position: int, silence: float, seal: Seal
     ) -> AsyncGenerator[Item, None]:
         """The changes behind `position` that concern the watcher, in commit order, each once.
 
-        After `silence` seconds without one it says how far it has read. A gap is the last item.
+        `seal` is that of the log which the position is one of. After `silence` seconds without a change it says how
+        far it has read. A gap is the last item.
         """
-        due, generation = _now() + silence, self._generation
+        due = _now() + silence
         while not self._closing:
             bell, top = self._ring.bell(viewer), self._ring.top
-            gap, changes, reached = await self._next(viewer, position, top, generation)
+            gap, changes, reached = await self._next(viewer, position, top, seal)
             if gap is not None:
                 yield Item(position, gap=gap)
                 return
@@ -120,15 +120,13 @@ class Feed:
             elif reached >= top:
                 await _wait(bell, due - _now())
 
-    async def _next(
-        self, viewer: Caller, position: int, top: int, generation: int
-    ) -> tuple[Gap | None, list[Change], int]:
+    async def _next(self, viewer: Caller, position: int, top: int, seal: Seal) -> tuple[Gap | None, list[Change], int]:
         """Some of the changes behind the position, and how far they reach; from the ring where it goes back so far."""
-        if generation != self._generation:
+        if seal is not self.seal:
             return Gap.EPOCH_CHANGED, [], position
         if position >= top:
             return None, [], position
-        changes = self._ring.behind(position)
+        changes = self._ring.behind(position, PAGE)
         if changes is not None:
             return None, changes, changes[-1].seq
         head, changes = await read_once(self._store, log.read_concerning, viewer, position, PAGE)
@@ -147,27 +145,34 @@ class Feed:
     async def _read_on(self) -> bool:
         """Whether there may be more to read at once."""
         try:
-            head, changes = await read_following(self._store, log.read_after, self._ring.top, PAGE)
+            # From the newest known event on, to see that it is still the same.
+            head, changes = await read_following(self._store, log.read_after, self._ring.top - 1, PAGE + 1)
         except Exception as error:  # a tailer that died would stop every watch, so it tries again
             logger.error("the log can't be read", exc_info=error)
             return False
         self._last_read = _now()
-        if head.epoch != self._epoch or head.seq < self._ring.top:
+        if self._is_another(head, changes):
             logger.error("another log", expected=(self._epoch, self._ring.top), found=(head.epoch, head.seq))
             self._begin_at(head)
             return False
-        if changes and changes[0].seq != self._ring.top + 1:
+        new = [change for change in changes if change.seq > self._ring.top]
+        first = new[0].seq if new else head.seq + 1
+        if first != self._ring.top + 1:
             # Retention may have passed a worker that slept; otherwise a number is missing, which can't be.
-            logger.error("hole in the log", expected=self._ring.top + 1, found=changes[0].seq, floor=head.floor)
-            self._ring.restart(changes[0].seq - 1)
-        if changes:
-            self._ring.append(changes)
-        return bool(changes)
+            logger.error("hole in the log", expected=self._ring.top + 1, found=first, floor=head.floor)
+            self._ring.restart(first - 1)
+        self._ring.append(new)
+        return bool(new)
+
+    def _is_another(self, head: log.LogHead, changes: Sequence[Change]) -> bool:
+        """Whether this is not the log that was read so far: a backup, or a standby that lacked the end of it."""
+        newest = self._ring.newest
+        replaced = newest is not None and bool(changes) and changes[0].seq == newest.seq and changes[0] != newest
+        return replaced or head.epoch != self._epoch or head.seq < self._ring.top
 
     def _begin_at(self, head: log.LogHead) -> None:
-        # A log that became shorter under the same name is another one too: its numbers are used again.
+        # A new seal, which tells those who read on that theirs is of another log, even one of the same name.
         self._epoch = head.epoch
-        self._generation += 1
         self.seal = Seal(head)
         self._ring.restart(head.seq)
 

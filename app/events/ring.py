@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from weakref import WeakValueDictionary
 
 from app.model import Caller, Change
@@ -17,6 +18,11 @@ class Ring:
         self._changes: deque[Change] = deque(maxlen=size)
         self._bells: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
         self.top = 0
+
+    @property
+    def newest(self) -> Change | None:
+        """The event at `top`, if it is still known."""
+        return self._changes[-1] if self._changes else None
 
     def restart(self, top: int) -> None:
         """Forget everything; what comes next follows `top`."""
@@ -33,16 +39,15 @@ class Ring:
         for party in parties:
             self._ring(party)
 
-    def behind(self, position: int) -> list[Change] | None:
-        """What follows the position; None when the ring does not go back so far."""
+    def behind(self, position: int, at_most: int) -> list[Change] | None:
+        """Some of what follows the position; None when the ring does not go back so far."""
         if not self._changes or self._changes[0].seq > position + 1:
             return None
-        newer: list[Change] = []
-        for change in reversed(self._changes):
-            if change.seq <= position:
-                break
-            newer.append(change)
-        return newer[::-1]
+        missing = self.top - position
+        if missing > at_most:
+            start = len(self._changes) - missing
+            return list(islice(self._changes, start, start + at_most))
+        return list(islice(reversed(self._changes), missing))[::-1]
 
     def bell(self, viewer: Caller) -> asyncio.Event:
         """Set when there is something new that may concern the viewer. Take it before looking, not to miss it."""

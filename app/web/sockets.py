@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+import struct
 from typing import Any, ClassVar
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 SEND_BUFFER_BYTES = 65_536
 LAST_FLUSH_SECONDS = 3.0
+# Where Linux counts acknowledged bytes in `struct tcp_info`, from version 4.1 on.
+_BYTES_ACKED_AT, _TCP_INFO_BYTES = 120, 128
 
 
 class Inbox:
@@ -44,6 +47,7 @@ class FreeingProtocol(WebSocketsSansIOProtocol):
 
     stall_seconds: ClassVar[float] = 30.0
     _cut: asyncio.TimerHandle | None = None
+    _taken_at_ping = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,15 +61,24 @@ class FreeingProtocol(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._cut_in(self.stall_seconds)
+        self._cut_unless_it_takes_bytes(self._taken())
 
     def resume_writing(self) -> None:
         self._keep()
         super().resume_writing()
 
+    def send_keepalive_ping(self) -> None:
+        self._taken_at_ping = self._taken()
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
+        """A peer that reads slowly has not come to the ping yet."""
         self.pong_timer = None
-        self.transport.abort()
+        if (taken := self._taken()) > self._taken_at_ping and self.ping_timeout is not None:
+            self._taken_at_ping = taken
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        else:
+            self.transport.abort()
 
     def shutdown(self) -> None:
         if not self.transport.is_closing():
@@ -75,6 +88,26 @@ class FreeingProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._keep()
         super().connection_lost(exc)
+
+    def _cut_unless_it_takes_bytes(self, taken_before: int) -> None:
+        """Look again and again while the peer is behind."""
+
+        def look() -> None:
+            if (taken := self._taken()) > taken_before:
+                self._cut_unless_it_takes_bytes(taken)
+            else:
+                self.transport.abort()
+
+        self._keep()
+        self._cut = self.loop.call_later(self.stall_seconds, look)
+
+    def _taken(self) -> int:
+        """Bytes that the peer's machine has acknowledged; 0 where the kernel does not count them."""
+        line = self.transport.get_extra_info("socket")
+        if line is None or not hasattr(socket, "TCP_INFO"):
+            return 0
+        info: bytes = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        return struct.unpack_from("=Q", info, _BYTES_ACKED_AT)[0] if len(info) >= _TCP_INFO_BYTES else 0
 
     def _cut_in(self, seconds: float) -> None:
         self._keep()

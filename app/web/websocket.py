@@ -149,7 +149,12 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         watches: Crowd = cast(Any, self.view).watches
         tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
         if not watches.enter(tenant_id):
-            raise Refused([_too_many(f"Your tenant has {watches.limit} watches here, the most that one may have.")])
+            too_many = f"Your tenant has {watches.limit} watches here, the most that one may have."
+            if streams.is_resumed(operation.query, operation.operation_name, operation.variables):
+                # An error would end it for ever, and its place may still be held by a line that is dead.
+                await self.websocket.close(TRY_AGAIN_LATER, too_many)
+                return
+            raise Refused([_too_many(too_many)])
         try:
             await self._watch(streams, operation, context)
         finally:

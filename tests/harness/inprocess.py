@@ -31,6 +31,7 @@ class InProcess:
 
     def __init__(self, app: Starlette, settings: Settings, port: int) -> None:
         self.services: Services = app.state.services
+        self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
         self.gateway = Gateway(self.services, build_schema(settings))
         self.token = SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
@@ -45,6 +46,24 @@ class InProcess:
             yield
             connection.transport.abort()
 
+    async def read_slowly(self, bites: int, pause: float) -> int:
+        """How many bites of its answers a client gets that asks for much and takes a little at a time."""
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            line.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", self.port))
+            async with websockets.connect(
+                self.url, sock=line, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
+            ) as connection:
+                await self._ask(connection)
+                connection.transport.pause_reading()
+                taken = 0
+                while taken < bites and await _bite(line):
+                    taken += 1
+                    await asyncio.sleep(pause)
+                connection.transport.abort()
+        return taken
+
     async def _ask(self, connection: ClientConnection) -> None:
         init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {self.token}"}}
         await connection.send(json.dumps(init))
@@ -58,6 +77,18 @@ class InProcess:
         owner = self.gateway.tenant("1")
         for number in range(60):
             await owner.register(tags=[f"{number} {tag} " + "x" * 240 for tag in range(50)])
+
+
+async def _bite(line: socket.socket) -> bool:
+    """Take some bytes off the line; whether there were any before it ended."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                return bool(line.recv(8_192))
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+            except ConnectionError:
+                return False
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
 def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has fallen out of the ring is given what is left of it."""
 
-    def behind(self: Ring, position: int) -> Any:
+    def behind(self: Ring, position: int, at_most: int) -> Any:
         return [change for change in self._changes if change.seq > position] or None
 
     monkeypatch.setattr(Ring, "behind", behind)
@@ -47,8 +47,8 @@ def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cursor is taken, and what came since is not told."""
     follow = Feed.follow
 
-    def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float) -> Any:
-        return follow(self, viewer, concerns, self._ring.top, silence)
+    def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float, seal: Any) -> Any:
+        return follow(self, viewer, concerns, self._ring.top, silence, seal)
 
     monkeypatch.setattr(Feed, "follow", forgetful)
 

@@ -2,9 +2,9 @@
 
 const variables = (value) => JSON.stringify(value, null, 2);
 
-const REGISTER = `# 1. The producer (in the demo: 1001) registers an image.
-#    "@last" in the next tabs is the image that you met
-#    last in this browser.
+const REGISTER = `# 1. The producer (1001 in the demo) registers an
+#    image. In the next tabs "@last" stands for it:
+#    the image that you met last in this browser.
 mutation Register($input: RegisterImageInput!) {
   registerImage(input: $input) {
     image { id name status visibility owner { id } }
@@ -13,9 +13,9 @@ mutation Register($input: RegisterImageInput!) {
 }
 `;
 
-const OFFER = `# 2. The producer offers it to a consumer by tenant ID.
-#    Nothing tells whether that tenant exists: an offer
-#    to nobody just stays PENDING.
+const OFFER = `# 2. The producer offers it to a consumer, by its
+#    tenant ID. Nothing tells whether that tenant
+#    exists: an offer to nobody stays PENDING.
 mutation Offer($input: OfferImageInput!) {
   offerImage(input: $input) {
     members { id status tenant { id } image { id name } }
@@ -24,8 +24,8 @@ mutation Offer($input: OfferImageInput!) {
 }
 `;
 
-const INBOX = `# 3. The consumer (in the demo: act as 2002, best in a
-#    second browser tab) looks into its inbox.
+const INBOX = `# 3. The consumer looks into its inbox. In the demo,
+#    act as 2002 in a second tab of the browser.
 query Inbox($first: Int = 10) {
   offers(first: $first) {
     totalCount
@@ -46,9 +46,10 @@ mutation Accept($input: AcceptOfferInput!) {
 }
 `;
 
-const WATCH = `# 5. Leave this running, and act as the other tenant in
-#    another browser tab. When the line is lost it goes on
-#    behind its last cursor, since $after is declared.
+const WATCH = `# 5. Leave this running, and act as the other tenant
+#    in another tab of the browser. A line that is
+#    lost is taken up again behind its last cursor,
+#    since $after is declared.
 subscription Watch($after: Cursor) {
   watchOffers(after: $after, bookmarks: false) {
     __typename

@@ -1,0 +1,152 @@
+"""A log that becomes another one behind a watch: a backup is restored, a standby takes over, all is dropped."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app.events.upkeep import Upkeep
+from app.model import ChangeKind, ImageStatus, ImageVisibility, MemberStatus, News
+from app.store import log
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.patience import until
+from tests.harness.world import World, make_world
+
+Run = Callable[..., AbstractAsyncContextManager[Gateway]]
+
+
+async def restore(gateway: Gateway, keep: int) -> None:
+    """What restoring an older backup and rotating the epoch come to, seen by a tailer that was there before."""
+    seal = gateway.services.feed.seal
+    async with gateway.services.store.writing() as tx:
+        await tx.conn.execute(text("DELETE FROM event WHERE seq > :keep"), {"keep": keep})
+        await tx.conn.execute(text("UPDATE event_head SET seq = :keep, epoch = 'abababababababab'"), {"keep": keep})
+    await until(lambda: gateway.services.feed.seal is not seal)
+
+
+async def head_of(gateway: Gateway) -> int:
+    return (await gateway.services.feed.head()).seq
+
+
+async def back_and_forth(world: World, times: int) -> None:
+    for _ in range(times):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
+
+
+def kinds(items: list[Any]) -> list[Any]:
+    return [item.get("reason") or item["__typename"] for item in items]
+
+
+async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_another_one(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    keep = await head_of(gateway)
+    await back_and_forth(world, 2)
+
+    async with world.consumer.watching(initial="SNAPSHOT") as items:
+        state = await anext(items)
+        await restore(gateway, keep)
+        rest = [await anext(items) for _ in range(4)]
+
+    assert kinds([state, *rest]) == ["MemberState", "WatchSynced", "EPOCH_CHANGED", "MemberState", "WatchSynced"]
+
+
+async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    keep = await head_of(gateway)
+    await back_and_forth(world, 2)
+
+    async with world.consumer.watching() as items:
+        first = await anext(items)
+        await restore(gateway, keep)
+        await back_and_forth(world, 3)
+        then = await anext(items)
+
+    assert kinds([first, then]) == ["WatchBookmark", "EPOCH_CHANGED"]
+
+
+async def test_a_cursor_of_the_old_log_never_passes_for_one_of_the_new(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    keep = await head_of(gateway)
+    async with world.consumer.watching() as items:
+        start = (await anext(items))["cursor"]
+    await back_and_forth(world, 4)
+
+    async with world.consumer.watching(after=start) as items:
+        await anext(items)
+        await restore(gateway, keep)
+        late = await anext(items)
+    await back_and_forth(world, 6)
+    async with world.consumer.watching(after=late["cursor"]) as items:
+        resumed = await anext(items)
+
+    assert kinds([resumed]) == ["EPOCH_CHANGED"]
+
+
+async def test_a_standby_that_lacked_the_last_events_and_has_written_others_since_is_noticed(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    await back_and_forth(world, 1)
+    head = await head_of(gateway)
+    async with world.consumer.watching() as items:
+        await anext(items)
+        async with gateway.services.store.writing() as tx:
+            await tx.conn.execute(text("DELETE FROM event WHERE seq > :kept"), {"kept": head - 2})
+            await tx.conn.execute(text("UPDATE event_head SET seq = :kept"), {"kept": head - 2})
+            await log.append(tx, [_answered(world)] * 3)
+        told = await anext(items)
+
+    assert kinds([told]) == ["EPOCH_CHANGED"]
+
+
+def _answered(world: World) -> News:
+    return News(
+        image_id=world.image,
+        owner_id=world.owner.id,
+        tenant_id=world.consumer.id,
+        actor_id=world.consumer.id,
+        kind=ChangeKind.ANSWERED,
+        member_id="m",
+        previous_status=MemberStatus.PENDING,
+        status=MemberStatus.REJECTED,
+        image_status=ImageStatus.ACTIVE,
+        visibility=ImageVisibility.SHARED,
+    )
+
+
+@pytest.fixture
+async def two(databases: Databases) -> AsyncGenerator[tuple[Gateway, Gateway]]:
+    """Two gateways on one store, which keeps nothing that it need not."""
+    changes: dict[str, Any] = {"event_retention": timedelta(days=9_000), "event_retention_count": 0}
+    settings = settings_for(databases.fresh(), bookmark_seconds=0.3, **changes)
+    async with running(settings) as one, running(settings) as other:
+        yield one, other
+
+
+async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_waiting_for_news(
+    two: tuple[Gateway, Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awake, sleepy = two
+    world = await make_world(awake, "pending")
+    feed = sleepy.services.feed
+    await until(lambda: feed._ring.top > 0)
+
+    async def asleep() -> bool:
+        await asyncio.sleep(0.05)
+        return False
+
+    async with sleepy.tenant(world.consumer.id).watching() as items:
+        await anext(items)
+        with monkeypatch.context() as patched:
+            patched.setattr(feed, "_read_on", asleep)
+            await asyncio.sleep(0.3)  # a read that was under way has ended
+            await back_and_forth(world, 1)
+            await Upkeep(awake.services.store, timedelta(0), 0).once()
+        told = [await anext(items) for _ in range(3)]
+
+    # Its first bookmark may still have been due from before.
+    assert "EXPIRED" in kinds(told)
