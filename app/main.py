@@ -49,7 +49,7 @@ def create_app(
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
-            Route("/", front(ide)),
+            Route("/", front(ide, settings.introspection)),
             *asset_routes(schema.as_str() if settings.introspection else None),
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             Route("/livez", livez),

@@ -157,6 +157,21 @@ async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: 
     await expect(page.locator(".graphiql-plugin")).to_contain_text("offerEvents")
 
 
+async def test_the_first_example_is_still_there_when_the_page_is_loaded_again(visit: Visit) -> None:
+    page = await visit.open("/")
+    editor = page.locator(".graphiql-query-editor .view-lines")
+    for _ in range(2):
+        await expect(editor).to_contain_text("mutation Register")
+        assert await page.get_by_role("tab").count() == 5
+        await page.reload()
+
+
+async def test_a_watch_whose_token_has_expired_ends_and_says_so(visit: Visit, sqlite_server: Server) -> None:
+    page = await graphiql_as(visit, sqlite_server.token(fresh_id(), ttl=-60))
+
+    assert "4403" in await run(page, "Watch", until="The token has expired")
+
+
 async def test_a_token_is_forgotten_with_its_tab(visit: Visit, sqlite_server: Server) -> None:
     page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     await page.close()

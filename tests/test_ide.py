@@ -128,6 +128,16 @@ def test_the_schema_is_there_to_build_against(sqlite_server: Server) -> None:
     assert read(sqlite_server, "/schema.graphql").text == build_schema().as_str()
 
 
+def test_the_signpost_names_only_what_is_there(sqlite_server: Server, closed: Server) -> None:
+    open_signs, closed_signs = (read(server, "/").text for server in (sqlite_server, closed))
+
+    assert "GraphiQL" in open_signs
+    assert "/schema.graphql" in open_signs
+    assert "GraphiQL" not in closed_signs
+    assert "/schema.graphql" not in closed_signs
+    assert "/graphql" in closed_signs
+
+
 def test_without_the_ide_a_browser_is_a_client_like_any_other(closed: Server) -> None:
     assert code_told(read(closed, "/graphql", BROWSER)) == "BAD_REQUEST"
     assert read(closed, "/", BROWSER).headers["content-type"].startswith("text/plain")

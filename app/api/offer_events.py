@@ -46,7 +46,7 @@ class OfferEventQueries:
         after: Annotated[
             Cursor | None,
             strawberry.argument(
-                description="Only what comes behind this cursor: of a page or a watch with the same filter, or a "
+                description="Only what comes after this cursor: of a page or a watch with the same filter, or a "
                 "`watchCursor`. Null reads from the oldest change that is kept."
             ),
         ] = None,

@@ -59,7 +59,9 @@ class PageInfo:
 
 @strawberry.type(description="One place of a list.")
 class Edge(Generic[Node]):
-    cursor: str = strawberry.field(description="The place, for `after` and `before`. It stays valid for ever.")
+    cursor: str = strawberry.field(
+        description="The place, for `after` and `before` of this list; no watch takes it. It stays valid for ever."
+    )
     node: Node = strawberry.field(description="What stands there.")
 
 

@@ -15,7 +15,7 @@ from app.api.watching import GapPolicy, Manner, Watching, WatchInitial
 After = Annotated[
     Cursor | None,
     strawberry.argument(
-        description="Go on behind this cursor: of an earlier item of a watch with the same filter, or a `watchCursor`. "
+        description="Go on after this cursor: of an earlier item of a watch with the same filter, or a `watchCursor`. "
         "One that was changed, or is of another viewer or filter, is refused with CURSOR_INVALID."
     ),
 ]
@@ -35,7 +35,7 @@ Bookmarks = Annotated[
     ),
 ]
 _PROMISE = (
-    "in commit order, each once; resumable from any cursor on any worker, also after a restart. A gap is always said. "
+    "in commit order, each once; resumable from any cursor at any server, also after a restart. A gap is always said. "
 )
 
 

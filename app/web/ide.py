@@ -1,6 +1,6 @@
 """GraphiQL, at `/` and `/graphql` for browsers. What it is built from is in the folder `graphiql`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from string import Template
 
 from starlette.requests import Request
@@ -30,19 +30,20 @@ class Ide:
         return None
 
 
-def front(ide: Ide | None) -> Callable[[Request], Awaitable[Response]]:
+def front(ide: Ide | None, has_schema: bool) -> Callable[[Request], Awaitable[Response]]:
     """What stands at `/`: the page for browsers, a signpost for all others."""
+    signs = [sign for sign, is_there in _signs(ide is not None, has_schema) if is_there]
 
     async def answer(request: Request) -> Response:
         page = ide and ide.page_for(request)
-        return page or PlainTextResponse(_SIGNPOST)
+        return page or PlainTextResponse("\n".join(["The image-sharing gateway.", *signs, ""]))
 
     return answer
 
 
-_SIGNPOST = """The image-sharing gateway.
-/graphql          the API: GraphQL over HTTP and WebSocket; open it in a browser for GraphiQL
-/schema.graphql   the schema, with a description of every word
-/resumable.js     watches that go on by themselves, for graphql-ws
-/livez  /readyz   health
-"""
+def _signs(has_ide: bool, has_schema: bool) -> Iterator[tuple[str, bool]]:
+    yield "/graphql          the API: GraphQL over HTTP and WebSocket", True
+    yield "/                 GraphiQL, in a browser", has_ide
+    yield "/schema.graphql   the schema, with a description of every word", has_schema
+    yield "/resumable.js     watches that go on by themselves, for graphql-ws", True
+    yield "/livez  /readyz   health", True

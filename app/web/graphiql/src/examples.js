@@ -5,6 +5,8 @@ const variables = (value) => JSON.stringify(value, null, 2);
 const REGISTER = `# 1. The producer (1001 in the demo) registers an
 #    image. In the next tabs "@last" stands for it:
 #    the image that you met last in this browser.
+#    (A red mark below is the editor's mistake: fields
+#    with a default may be left out.)
 mutation Register($input: RegisterImageInput!) {
   registerImage(input: $input) {
     image { id name status visibility owner { id } }
@@ -18,7 +20,11 @@ const OFFER = `# 2. The producer offers it to a consumer, by its
 #    exists: an offer to nobody stays PENDING.
 mutation Offer($input: OfferImageInput!) {
   offerImage(input: $input) {
-    members { id status tenant { id } image { id name } }
+    members {
+      id status
+      tenant { id }
+      image { id name }
+    }
     errors { code message path tenantId }
   }
 }
@@ -29,7 +35,10 @@ const INBOX = `# 3. The consumer looks into its inbox. In the demo,
 query Inbox($first: Int = 10) {
   offers(first: $first) {
     totalCount
-    nodes { status createdAt image { id name sizeBytes owner { id } } }
+    nodes {
+      status createdAt
+      image { id name sizeBytes owner { id } }
+    }
     pageInfo { hasNextPage endCursor }
     watchCursor
   }
@@ -46,10 +55,11 @@ mutation Accept($input: AcceptOfferInput!) {
 }
 `;
 
-const WATCH = `# 5. Leave this running, and act as the other tenant
-#    in another tab of the browser. A line that is
-#    lost is taken up again behind its last cursor,
-#    since $after is declared.
+const WATCH = `# 5. Run this and stay here: turning to another
+#    example ends it. Act as the other tenant in
+#    another tab of the browser. A line that is lost
+#    is taken up again after its last cursor, since
+#    $after is declared.
 subscription Watch($after: Cursor) {
   watchOffers(after: $after, bookmarks: false) {
     __typename

@@ -6,6 +6,8 @@ import { filledIn, remember } from './last-image.js';
 
 const HTTP_URL = new URL('/graphql', location.href);
 const SOCKET_URL = Object.assign(new URL(HTTP_URL), { protocol: HTTP_URL.protocol.replace('http', 'ws') });
+const TOKEN_EXPIRED = 4403;
+const ADVICE = { 4401: ' If the demo was started again, reload this page.', 4403: ' Give a fresh token, then run it again.' };
 const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 
 /** `token` tells the present token; an Authorization in GraphiQL's headers counts before it. */
@@ -51,7 +53,13 @@ function watch(params, headers) {
   return {
     subscribe(observer) {
       // The headers go to connection_init, since a browser sends none with a WebSocket.
-      const client = resumable(createClient({ url: SOCKET_URL.href, connectionParams: headers, ...persistent }));
+      const client = resumable(createClient({
+        url: SOCKET_URL.href,
+        connectionParams: headers,
+        ...persistent,
+        // The same token would be refused for ever.
+        shouldRetry: (closed) => closed?.code !== TOKEN_EXPIRED,
+      }));
       const stop = client.subscribe(params, { ...sinkOf(observer), next: (result) => observer.next(remember(result)) });
       return {
         unsubscribe() {
@@ -64,7 +72,7 @@ function watch(params, headers) {
 }
 
 function sinkOf(observer) {
-  const told = (error) => (error instanceof CloseEvent ? { message: `Closed with ${error.code}: ${error.reason}` } : error);
+  const told = (error) => (error instanceof CloseEvent ? { message: `Closed with ${error.code}: ${error.reason}${ADVICE[error.code] ?? ''}` } : error);
   return { error: (error) => observer.error(told(error)), complete: () => observer.complete() };
 }
 

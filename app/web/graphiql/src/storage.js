@@ -2,10 +2,13 @@
 
 const OF_THIS_TAB = /^graphiql:(tabState|query|variables|headers|operationName)$/;
 
-/** A store that gives the editors their first contents, which GraphiQL does not take from its default tabs. */
+/** A store that gives the editors their first contents, which GraphiQL does not take and keep from its default tabs. */
 export function storage(isDemo, first) {
   const chosen = isDemo ? storageOfThisTab() : localStorage;
-  if (!chosen.getItem('graphiql:tabState')) chosen.setItem('graphiql:variables', first.variables);
+  if (!chosen.getItem('graphiql:tabState')) {
+    chosen.setItem('graphiql:query', first.query);
+    chosen.setItem('graphiql:variables', first.variables);
+  }
   return isDemo ? chosen : undefined;
 }
 
