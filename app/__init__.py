@@ -28,6 +28,9 @@ How `offerImage` travels, file by file:
     10  api/watching.py      the consumer's `watchOffers` yields a MemberStatusChanged
     11  api/streams.py       which is executed once for all who ask the same, and sent
 
+A query has a shorter way: api/plan/planner.py turns it into a tree, store/plan/statement.py that into one statement
+which writes the answer itself. What they can't take goes the long way, field by field.
+
 A refusal in step 4 or 5 leaves no row and no event; api/refusals.py says it in the payload.
 A request carries one consistent view of the store: store/snapshot.py.
 """

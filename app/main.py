@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
 from app.api.context import Services
+from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.events.feed import Feed
 from app.events.hint import Hint
@@ -16,6 +17,7 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.migrate import require_current
 from app.store.notify import Notifier
+from app.store.plan.reader import Reader, open_reader
 from app.web.assets import asset_routes
 from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
@@ -43,7 +45,9 @@ def create_app(
     services = Services(settings, store, feed)
     schema = build_schema(settings)
     ide = Ide(demo is not None) if settings.ide else None
-    endpoint = Endpoint(schema, services, identities or SharedSecret(settings), ide)
+    reader = open_reader(store)
+    planner = Planner(schema, services, reader)
+    endpoint = Endpoint(schema, services, planner, identities or SharedSecret(settings), ide)
 
     app = Starlette(
         routes=[
@@ -55,16 +59,19 @@ def create_app(
             Route("/livez", livez),
             Route("/readyz", readyz),
         ],
-        lifespan=lambda _: _running(store, feed, upkeep, notifier),
+        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier),
     )
     app.state.services = services
     app.state.upkeep = upkeep
+    app.state.planner = planner
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 
 
 @asynccontextmanager
-async def _running(store: Store, feed: Feed, upkeep: Upkeep, notifier: Notifier | None) -> AsyncGenerator[None, None]:
+async def _running(
+    store: Store, reader: Reader, feed: Feed, upkeep: Upkeep, notifier: Notifier | None
+) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
     await require_current(store)
     await feed.start()
@@ -77,3 +84,4 @@ async def _running(store: Store, feed: Feed, upkeep: Upkeep, notifier: Notifier 
     await upkeep.stop()
     await feed.stop()
     await store.close()
+    reader.close()

@@ -1,5 +1,6 @@
 """Images: the type, and the queries that start at images."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,6 +95,26 @@ class Image(Node):
         )
 
 
+def image_filter(
+    pattern: str,
+    member_status: Sequence[MemberStatus] | None,
+    owner_id: str | None,
+    visibility: ImageVisibility | None,
+    status: Sequence[ImageStatus] | None,
+    name: str | None,
+    hidden: bool | None,
+) -> ImageFilter:
+    """Which images of the caller's list are asked for. Raises BadUserInput."""
+    return ImageFilter(
+        member_status=None if member_status is None else tuple(member_status),
+        owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
+        visibility=visibility,
+        status=None if status is None else tuple(status),
+        name=None if name is None else formats.text(name),
+        hidden=hidden,
+    )
+
+
 @strawberry.type
 class ImageQueries:
     @strawberry.field(
@@ -147,13 +168,6 @@ class ImageQueries:
     ) -> Connection[Image]:
         context = info.context
         pattern = context.services.settings.tenant_id_pattern
-        wanted = ImageFilter(
-            member_status=None if member_status is None else tuple(member_status),
-            owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
-            visibility=visibility,
-            status=None if status is None else tuple(status),
-            name=None if name is None else formats.text(name),
-            hidden=hidden,
-        )
+        wanted = image_filter(pattern, member_status, owner_id, visibility, status, name, hidden)
         page = await context.read(images.listed, wanted, page_request(first, last, after, before))
         return connection(page, Image.of, lambda: context.read(images.count_listed, wanted))

@@ -4,12 +4,12 @@ Nothing is kept between batches, so on a long-lived socket nothing goes stale.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from app.model import Caller, SeenImage, SeenMember
-from app.store import images, log, members
+from app.store import images, log, members, pages
 from app.store.images import ImageFilter
 from app.store.members import MemberFilter
 from app.store.pages import Page, PageRequest
@@ -17,8 +17,6 @@ from app.store.snapshot import Snapshot
 
 Found = TypeVar("Found")
 Wanted = TypeVar("Wanted", bound=Hashable)
-
-EMPTY: Page[Any] = Page([], has_next=False, has_previous=False)
 
 
 class MembersOf(NamedTuple):
@@ -71,10 +69,10 @@ class Loaders:
         self.image = _by_id(find_images)
         self.member = _by_id(find_members)
         self.own_membership = _by_id(find_own)
-        self.members_of = _by_parent(pages_of_images, EMPTY)
-        self.member_count_of = _by_parent(counts_of_images, 0)
-        self.images_of = _by_parent(pages_of_owners, EMPTY)
-        self.image_count_of = _by_parent(counts_of_owners, 0)
+        self.members_of = _by_parent(pages_of_images, pages.empty)
+        self.member_count_of = _by_parent(counts_of_images, _none)
+        self.images_of = _by_parent(pages_of_owners, pages.empty)
+        self.image_count_of = _by_parent(counts_of_owners, _none)
         self.watch_cursor: DataLoader[None, str] = DataLoader(load_fn=here, cache=False)
 
 
@@ -87,7 +85,8 @@ def _by_id(find: Callable[[list[str]], Awaitable[dict[str, Found]]]) -> DataLoad
 
 
 def _by_parent(
-    read: Callable[[list[str], Wanted, PageRequest], Awaitable[dict[str, Found]]], nothing: Found
+    read: Callable[[list[str], Wanted, PageRequest], Awaitable[dict[str, Found]]],
+    nothing: Callable[[PageRequest], Found],
 ) -> DataLoader[tuple[str, Wanted, PageRequest], Found]:
     """One statement for each set of arguments, whatever the number of parents."""
 
@@ -96,6 +95,10 @@ def _by_parent(
         for parent, wanted, page in keys:
             parents_of.setdefault((wanted, page), []).append(parent)
         found = {arguments: await read(parents, *arguments) for arguments, parents in parents_of.items()}
-        return [found[wanted, page].get(parent, nothing) for parent, wanted, page in keys]
+        return [found[wanted, page].get(parent, nothing(page)) for parent, wanted, page in keys]
 
     return DataLoader(load_fn=load, cache=False)
+
+
+def _none(_: PageRequest) -> int:
+    return 0

@@ -1,5 +1,6 @@
 """Members, the rows that bind an image to a consumer, and the two lists of offers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -81,7 +82,7 @@ class MemberQueries:
         image_id: OfImage = None,
     ) -> Connection[Member]:
         context = info.context
-        wanted = _filter(info, status, image_id, owner_id=owner_id)
+        wanted = member_filter(_pattern(info), status, image_id, owner_id=owner_id)
         page = await context.read(members.offers, wanted, page_request(first, last, after, before))
         return connection(page, Member.of, lambda: context.read(members.count_offers, wanted))
 
@@ -104,22 +105,26 @@ class MemberQueries:
         ] = None,
     ) -> Connection[Member]:
         context = info.context
-        wanted = _filter(info, status, image_id, tenant_id=tenant_id)
+        wanted = member_filter(_pattern(info), status, image_id, tenant_id=tenant_id)
         page = await context.read(members.sent, wanted, page_request(first, last, after, before))
         return connection(page, Member.of, lambda: context.read(members.count_sent, wanted))
 
 
-def _filter(
-    info: Info,
-    status: list[MemberStatus] | None,
+def member_filter(
+    pattern: str,
+    status: Sequence[MemberStatus] | None,
     image_id: str | None,
     owner_id: str | None = None,
     tenant_id: str | None = None,
 ) -> MemberFilter:
-    pattern = info.context.caller and info.context.services.settings.tenant_id_pattern
+    """Which offers are asked for. Raises BadUserInput."""
     return MemberFilter(
         status=None if status is None else tuple(status),
         image_id=formats.id_or_none(image_id),
         owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
         tenant_id=None if tenant_id is None else formats.tenant_id(tenant_id, pattern),
     )
+
+
+def _pattern(info: Info) -> str:
+    return info.context.services.settings.tenant_id_pattern

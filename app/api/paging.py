@@ -115,7 +115,7 @@ def connection(
 
 
 def _cursor(row: SeenImage | SeenMember) -> str:
-    text = f"{row.created_at.astimezone(UTC).isoformat()} {row.id}"
+    text = f"{row.created_at.astimezone(UTC).isoformat(timespec='microseconds')} {row.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

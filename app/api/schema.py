@@ -28,9 +28,10 @@ class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries, OfferEventQ
 
 
 class GatewaySchema(strawberry.Schema):
-    """Strawberry's schema; `streams` runs its subscriptions."""
+    """Strawberry's schema; `streams` runs its subscriptions, and `documents` holds what was asked lately."""
 
     streams: Streams
+    documents: Documents
 
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Errors are logged where they are published, in `faults`, and not here a second time."""
@@ -49,6 +50,7 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)
+    schema.documents = documents
     schema.streams = Streams(schema._schema, documents)  # pyright: ignore[reportPrivateUsage]
     return schema
 

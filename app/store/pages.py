@@ -51,6 +51,11 @@ def sort_key(table: FromClause) -> SortKey:
     return SortKey(table.c.created_at, table.c.id)
 
 
+def empty(request: PageRequest) -> Page[Any]:
+    """The window of a parent that has no rows in it."""
+    return _page([], request)
+
+
 async def page_of(
     conn: AsyncConnection,
     statement: Select[Any],
@@ -59,7 +64,7 @@ async def page_of(
     make: Callable[[Sequence[Any]], Seen],
 ) -> Page[Seen]:
     """One window of the statement's rows."""
-    window = statement.where(*_between(key, request)).order_by(*_order(key, request)).limit(request.size + 1)
+    window = statement.where(*between(key, request)).order_by(*order(key, request)).limit(request.size + 1)
     return _page([make(row) for row in await conn.execute(window)], request)
 
 
@@ -72,8 +77,8 @@ async def pages_by_parent(
     make: Callable[[Sequence[Any]], Seen],
 ) -> dict[str, Page[Seen]]:
     """The same window for each of many parents, in one statement. Parents without rows are left out."""
-    rank = func.row_number().over(partition_by=parent, order_by=_order(key, request)).label("page_rank")
-    ranked = statement.add_columns(parent.label("page_parent"), rank).where(*_between(key, request)).subquery()
+    rank = func.row_number().over(partition_by=parent, order_by=order(key, request)).label("page_rank")
+    ranked = statement.add_columns(parent.label("page_parent"), rank).where(*between(key, request)).subquery()
     window = select(ranked).where(ranked.c.page_rank <= request.size + 1).order_by(ranked.c.page_rank)
     rows_of: dict[str, list[Row[Any]]] = {}
     for row in await conn.execute(window):
@@ -93,7 +98,7 @@ async def counts_by_parent(conn: AsyncConnection, statement: Select[Any], parent
     return {row[0]: row[1] for row in await conn.execute(grouped)}
 
 
-def _between(key: SortKey, request: PageRequest) -> Collection[ColumnElement[bool]]:
+def between(key: SortKey, request: PageRequest) -> Collection[ColumnElement[bool]]:
     place = tuple_(key.created_at, key.id)
     bounds: list[ColumnElement[bool]] = []
     if request.after is not None:
@@ -107,7 +112,7 @@ def _tuple_of(position: Position, key: SortKey) -> ColumnElement[Any]:
     return tuple_(position.created_at, position.id, types=[key.created_at.type, key.id.type])
 
 
-def _order(key: SortKey, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def order(key: SortKey, request: PageRequest) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     if request.first is None:
         return key.created_at.asc(), key.id.asc()
     return key.created_at.desc(), key.id.desc()

@@ -24,6 +24,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from app.api import faults
 from app.api.context import Context
+from app.api.plan.planner import Planner
 from app.api.schema import GatewaySchema
 from app.api.streams import Refused, Streams
 from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
@@ -132,6 +133,11 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
             await self._watch_if_there_is_room(streams, operation, context)
             return
+        planner: Planner = cast(Any, self.view).planner
+        name, variables = operation.operation_name, operation.variables
+        if (data := await planner.answer(operation.query, name, variables, self.context.caller)) is not None:
+            await self._send_planned(operation, data)
+            return
         results = await self.schema.stream(
             operation.query,
             variable_values=operation.variables,
@@ -142,6 +148,11 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             done = [await self._send(operation, cast(ExecutionResult, result), context) async for result in results]
         if all(done):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _send_planned(self, operation: Operation[Any, None], data: bytes) -> None:
+        if not operation.completed:
+            await cast(Socket, self.websocket).send_text(f'{_head(operation)}{{"data":{data.decode()}}}}}')
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _watch_if_there_is_room(
         self, streams: Streams, operation: Operation[Any, None], context: Context
@@ -163,8 +174,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
         payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
-        # The payload is JSON already, and thousands may get the same: only the ID of the operation is put before it.
-        head = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
+        head = _head(operation)
         socket = cast(Socket, self.websocket)
         async with aclosing(payloads):
             async for payload in payloads:
@@ -198,6 +208,11 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     def _expire(self) -> None:
         reason = "The token has expired. Connect again with a fresh one."
         self._closing = asyncio.create_task(self.websocket.close(TOKEN_EXPIRED, reason))
+
+
+def _head(operation: Operation[Any, None]) -> str:
+    """What stands before a payload that is JSON already; thousands may get the same, each with an ID of its own."""
+    return f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
 
 
 def _too_many(message: str) -> GraphQLError:

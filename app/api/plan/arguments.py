@@ -1,0 +1,113 @@
+"""The arguments of one field of an operation, and the window that they ask for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from graphql import FieldNode, GraphQLField, VariableNode
+
+from app.api.images import image_filter
+from app.api.members import member_filter
+from app.api.paging import page_request
+from app.api.plan.unplanned import Unplanned
+from app.api.plan.values import ABSENT, check_of, literal
+from app.sharing import formats
+from app.store.plan.windows import Ids, Place, Wanted, Window
+
+Given = dict[str, Any]
+MAX_IDS = 100
+
+
+class Arguments:
+    """What is known of a field's arguments before its variables are, and which come from them."""
+
+    def __init__(self, field: GraphQLField, node: FieldNode) -> None:
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        self._known: Given = {}
+        self._from_variables: list[tuple[str, str, Any]] = []
+        definitions: dict[str, Any] = {**field.args}
+        for name, definition in definitions.items():
+            default = _default(definition)
+            value = given.get(name)
+            if isinstance(value, VariableNode):
+                self._from_variables.append((name, value.name.value, default))
+            else:
+                self._known[name] = default if value is None else check_of(definition.type)(literal(value))
+
+    def of(self, values: Mapping[str, Any]) -> Given:
+        if not self._from_variables:
+            return self._known
+        given = dict(self._known)
+        for name, variable, default in self._from_variables:
+            value = values.get(variable, ABSENT)
+            given[name] = default if value is ABSENT else value
+        return given
+
+
+def _default(definition: Any) -> Any:
+    """The default of an argument, as its literal says it."""
+    default = definition.default_value
+    if default is None or type(default).__name__ == "UndefinedType":
+        return None
+    return tuple(cast(list[Any], default)) if isinstance(default, list) else default
+
+
+Wants = Callable[[str, Given], Wanted]
+WANTED: dict[tuple[str, str], Wants] = {
+    ("root", "images"): lambda pattern, given: image_filter(
+        pattern,
+        given["memberStatus"],
+        given["ownerId"],
+        given["visibility"],
+        given["status"],
+        given["name"],
+        given["hidden"],
+    ),
+    ("root", "offers"): lambda pattern, given: member_filter(
+        pattern, given["status"], given["imageId"], owner_id=given["ownerId"]
+    ),
+    ("root", "sent_offers"): lambda pattern, given: member_filter(
+        pattern, given["status"], given["imageId"], tenant_id=given["tenantId"]
+    ),
+    ("tenant", "images"): lambda pattern, given: image_filter(
+        pattern, None, None, given["visibility"], given["status"], None, given["hidden"]
+    ),
+    ("image", "members"): lambda pattern, given: member_filter(pattern, given["status"], None),
+}
+
+
+class PlaceOf:
+    """How one place of an operation is filled from its variables."""
+
+    def __init__(self, arguments: Arguments, fill: Callable[[str, str, Given], Place]) -> None:
+        self._arguments = arguments
+        self._fill = fill
+
+    def filled(self, pattern: str, viewer: str, values: Mapping[str, Any]) -> Place:
+        return self._fill(pattern, viewer, self._arguments.of(values))
+
+
+def window_of(kind: str, relation: str) -> Callable[[str, str, Given], Place]:
+    wants = WANTED.get((kind, relation))
+    if wants is None:
+        raise Unplanned("list")
+
+    def fill(pattern: str, viewer: str, given: Given) -> Place:
+        page = page_request(given["first"], given["last"], given["after"], given["before"])
+        return Window(wants(pattern, given), page)
+
+    return fill
+
+
+def id_of(pattern: str, viewer: str, given: Given) -> Place:
+    return Ids((_known(given["id"], viewer),), is_list=False)
+
+
+def ids_of(pattern: str, viewer: str, given: Given) -> Place:
+    if len(given["ids"]) > MAX_IDS:
+        raise Unplanned("too many")
+    return Ids(tuple(_known(one, viewer) for one in given["ids"]), is_list=True)
+
+
+def _known(id: str, viewer: str) -> str:
+    """An ID that the store can be asked about; one that nothing can have becomes another such."""
+    return id if id == viewer or formats.is_uuid(id) else ""

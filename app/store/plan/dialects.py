@@ -1,0 +1,122 @@
+"""JSON in SQL, as either engine writes it. Every value becomes text that stands in the answer as it is."""
+
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+Sql = ColumnElement[Any]
+NULL = literal_column("'null'", Text)
+
+
+def text(value: str) -> Sql:
+    """Text of our own: names of the schema and signs of JSON, never anything that somebody sent."""
+    assert "'" not in value
+    return literal_column(f"'{value}'", Text)
+
+
+def plain(column: Sql) -> Sql:
+    """A word that needs no escapes: an ID, a word of an enum."""
+    return text('"').concat(column).concat(text('"'))
+
+
+def number(column: Sql) -> Sql:
+    return cast(column, Text)
+
+
+def truth(column: Sql) -> Sql:
+    return case((column, text("true")), else_=text("false"))
+
+
+class Dialect(Protocol):
+    """Where the engines differ."""
+
+    compiler: Any
+
+    def quoted(self, column: Sql) -> Sql: ...
+    def moment(self, column: Sql) -> Sql: ...
+    def json(self, column: Sql) -> Sql: ...
+    def cursor(self, created_at: Sql, id: Sql) -> Sql: ...
+    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
+    def mark(self) -> Sql: ...
+    def one_id(self, name: str) -> Sql: ...
+    def ids(self, name: str) -> Any: ...
+    def moment_given(self, moment: datetime) -> Any: ...
+    def ids_given(self, ids: tuple[str, ...]) -> Any: ...
+
+
+class Sqlite:
+    """`list_cursor` is a function that `reader` gives to its connections."""
+
+    compiler = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+
+    def quoted(self, column: Sql) -> Sql:
+        return func.json_quote(column)
+
+    def moment(self, column: Sql) -> Sql:
+        return plain(column)
+
+    def json(self, column: Sql) -> Sql:
+        return column
+
+    def cursor(self, created_at: Sql, id: Sql) -> Sql:
+        return func.list_cursor(created_at, id)
+
+    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
+        # The rows come as the page below sorts them.
+        return func.group_concat(item, text(","))
+
+    def mark(self) -> Sql:
+        return literal_column("char(1)", Text)
+
+    def one_id(self, name: str) -> Sql:
+        return bindparam(name, type_=Text, required=False)
+
+    def ids(self, name: str) -> Any:
+        return func.json_each(bindparam(name, type_=Text, required=False)).table_valued("key", "value")
+
+    def moment_given(self, moment: datetime) -> Any:
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def ids_given(self, ids: tuple[str, ...]) -> Any:
+        return orjson.dumps(ids).decode()
+
+
+class Postgres:
+    compiler = postgresql.psycopg.dialect()  # type: ignore[attr-defined]
+
+    def quoted(self, column: Sql) -> Sql:
+        return cast(func.to_json(cast(column, Text)), Text)
+
+    def moment(self, column: Sql) -> Sql:
+        return plain(func.to_char(func.timezone(text("UTC"), column), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+
+    def json(self, column: Sql) -> Sql:
+        return cast(column, Text)
+
+    def cursor(self, created_at: Sql, id: Sql) -> Sql:
+        told = func.to_char(func.timezone(text("UTC"), created_at), text('YYYY-MM-DD"T"HH24:MI:SS.US"+00:00 "'))
+        coded = func.encode(func.convert_to(told.concat(id), text("UTF8")), text("base64"))
+        return func.rtrim(func.translate(coded, literal_column("E'+/\\n'", Text), text("-_")), text("="))
+
+    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
+        return func.string_agg(item, aggregate_order_by(text(","), *order))
+
+    def mark(self) -> Sql:
+        return literal_column("chr(1)", Text)
+
+    def one_id(self, name: str) -> Sql:
+        return bindparam(name, type_=Text, required=False)
+
+    def ids(self, name: str) -> Any:
+        given = bindparam(name, type_=ARRAY(Text), required=False)
+        return func.unnest(given).table_valued("value", with_ordinality="key").render_derived()
+
+    def moment_given(self, moment: datetime) -> Any:
+        return moment
+
+    def ids_given(self, ids: tuple[str, ...]) -> Any:
+        return list(ids)

@@ -1,0 +1,145 @@
+"""The objects that a plan can read, as JSON in SQL: one line for each of their fields."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import case, func, select
+
+from app.store.images import FOR_PARTIES_ONLY
+from app.store.plan import pages
+from app.store.plan.dialects import NULL, Dialect, Sql, number, plain, text, truth
+from app.store.plan.scope import VIEWER, Scope
+from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
+
+Shown = Callable[[Dialect, Any], Sql]
+
+IMAGE: dict[str, Shown] = {
+    "id": lambda d, image: plain(image.id),
+    "name": lambda d, image: d.quoted(image.name),
+    "origin": lambda d, image: plain(image.origin),
+    "server_id": lambda d, image: func.coalesce(d.quoted(image.server_id), NULL),
+    "source_url": lambda d, image: func.coalesce(d.quoted(image.source_url), NULL),
+    "status": lambda d, image: plain(image.status),
+    "visibility": lambda d, image: plain(image.visibility),
+    "size_bytes": lambda d, image: func.coalesce(number(image.size_bytes), NULL),
+    "min_disk_gb": lambda d, image: number(image.min_disk_gb),
+    "min_ram_mb": lambda d, image: number(image.min_ram_mb),
+    "os_type": lambda d, image: func.coalesce(plain(image.os_type), NULL),
+    "checksum": lambda d, image: func.coalesce(d.quoted(image.checksum), NULL),
+    "tags": lambda d, image: d.json(image.tags),
+    "protected": lambda d, image: truth(image.protected),
+    "hidden": lambda d, image: truth(image.hidden),
+    "created_at": lambda d, image: d.moment(image.created_at),
+    "updated_at": lambda d, image: d.moment(image.updated_at),
+}
+MEMBER: dict[str, Shown] = {
+    "id": lambda d, member: plain(member.id),
+    "status": lambda d, member: plain(member.status),
+    "created_at": lambda d, member: d.moment(member.created_at),
+    "updated_at": lambda d, member: d.moment(member.updated_at),
+}
+
+
+def shown(kind: str, parts: Parts, scope: Scope) -> Sql:
+    """An object of the scope, as JSON."""
+    return braces((part.key, _value(kind, part, scope)) for part in parts)
+
+
+def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
+    pieces: list[Sql] = []
+    for index, (key, value) in enumerate(fields):
+        pieces += [text(f'{"," if index else "{"}"{key}":'), value]
+    return concatenated([*pieces, text("}" if pieces else "{}")])
+
+
+def concatenated(pieces: list[Sql]) -> Sql:
+    whole = pieces[0]
+    for piece in pieces[1:]:
+        whole = whole.concat(piece)
+    return whole
+
+
+def _value(kind: str, part: Part, scope: Scope) -> Sql:
+    if isinstance(part, Fixed):
+        return text(f'"{part.word}"')
+    if isinstance(part, Leaf):
+        return _leaf(kind, part.column, scope)
+    if isinstance(part, One):
+        return ONES[kind, part.relation](part.parts, scope)
+    if isinstance(part, Page):
+        return pages.shown(kind, part, scope)
+    return _by_id(part, scope)
+
+
+def _leaf(kind: str, column: str, scope: Scope) -> Sql:
+    if kind == "tenant":
+        return TENANT[column](scope)
+    if kind == "member":
+        return MEMBER[column](scope.of.dialect, scope.member.c)
+    value = IMAGE[column](scope.of.dialect, scope.image.c)
+    return case((scope.rights.is_party(), value), else_=NULL) if column in FOR_PARTIES_ONLY else value
+
+
+def _owner(parts: Parts, scope: Scope) -> Sql:
+    owner = shown("tenant", parts, _of_tenant(scope, scope.image.c.owner_id))
+    return case((scope.rights.is_party(), owner), else_=NULL)
+
+
+def _own_membership(parts: Parts, scope: Scope) -> Sql:
+    inner = scope.with_member()
+    row = shown("member", parts, inner.among(inner.member))
+    mine = select(row).where(inner.member.c.image_id == scope.image.c.id, inner.rights.is_consumer())
+    return func.coalesce(scope.inside(mine).scalar_subquery(), NULL)
+
+
+def _of_tenant(scope: Scope, tenant: Any) -> Scope:
+    return Scope(scope.of, tenant=tenant, seen=scope.seen)
+
+
+TENANT: dict[str, Callable[[Scope], Sql]] = {"id": lambda scope: scope.of.dialect.quoted(scope.tenant)}
+ONES: dict[tuple[str, str], Callable[[Parts, Scope], Sql]] = {
+    ("root", "viewer"): lambda parts, scope: shown("tenant", parts, _of_tenant(scope, VIEWER)),
+    ("image", "owner"): _owner,
+    ("image", "viewer_membership"): _own_membership,
+    ("member", "tenant"): lambda parts, scope: shown("tenant", parts, _of_tenant(scope, scope.member.c.tenant_id)),
+    # Who sees a member row sees its image, and it is at hand.
+    ("member", "image"): lambda parts, scope: shown("image", parts, scope),
+}
+
+
+def _by_id(part: ById, scope: Scope) -> Sql:
+    if not part.is_list:
+        return _found(part, scope, scope.of.dialect.one_id(f"p{part.place}_ids"))
+    ids = scope.of.dialect.ids(f"p{part.place}_ids")
+    inner = scope.among(ids)
+    items = scope.of.dialect.joined(_found(part, inner, ids.c.value), (ids.c.key,))
+    listed = scope.inside(select(items).select_from(ids)).scalar_subquery()
+    return concatenated([text("["), func.coalesce(listed, text("")), text("]")])
+
+
+def _found(part: ById, scope: Scope, id: Sql) -> Sql:
+    """The first that there is of the kinds; a tenant is found by nobody but itself (P1)."""
+    kinds = dict(part.of_kind)
+    found = [FINDERS[kind](kinds[kind], scope, id) for kind in FINDERS if kind in kinds]
+    there = func.coalesce(*found, NULL) if found else NULL
+    if "tenant" not in kinds:
+        return there
+    return case((id == VIEWER, shown("tenant", kinds["tenant"], _of_tenant(scope, VIEWER))), else_=there)
+
+
+def _image_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
+    inner = scope.with_image()
+    row = shown("image", parts, inner.among(inner.image))
+    found = select(row).select_from(inner.image).where(inner.image.c.id == id, inner.rights.may_see_image())
+    return scope.inside(found).scalar_subquery()
+
+
+def _member_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
+    inner = scope.with_image().with_member()
+    row = shown("member", parts, inner.among(inner.member, inner.image))
+    joined = inner.member.join(inner.image, inner.image.c.id == inner.member.c.image_id)
+    found = select(row).select_from(joined).where(inner.member.c.id == id, inner.rights.may_see_member())
+    return scope.inside(found).scalar_subquery()
+
+
+FINDERS: dict[str, Callable[[Parts, Scope, Sql], Sql]] = {"image": _image_by_id, "member": _member_by_id}

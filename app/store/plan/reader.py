@@ -1,0 +1,135 @@
+"""Runs the statements of plans; on SQLite in the event loop itself, where a small one costs less than a thread."""
+
+import asyncio
+import base64
+import sqlite3
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any, Protocol
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError
+
+from app.store.database import Store
+from app.store.plan.dialects import Dialect, Postgres, Sqlite
+from app.store.plan.statement import Statement
+
+# What SQLite may do before it is asked to stop: a few milliseconds' work, which the loop can spare.
+STEPS_IN_THE_LOOP = 200_000
+CACHED_STATEMENTS = 512
+
+
+class Unreadable(Exception):
+    """The statement does not work, although the store does: it is too large, or not what the engine takes."""
+
+
+class Answer:
+    """The text of the answer, and the number of the newest event in the same view."""
+
+    __slots__ = ("seq", "text")
+
+    def __init__(self, text: bytes, seq: int) -> None:
+        self.text = text
+        self.seq = seq
+
+
+class Reader(Protocol):
+    dialect: Dialect
+
+    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+def open_reader(store: Store) -> Reader:
+    return SqliteReader(store) if store.url.get_backend_name() == "sqlite" else PostgresReader(store)
+
+
+class SqliteReader:
+    """Two connections: one for the loop, which gives up early, and one for the thread that takes over then."""
+
+    dialect: Dialect = Sqlite()
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._quick: sqlite3.Connection | None = None
+        self._patient: sqlite3.Connection | None = None
+        self._turn = Lock()
+
+    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        given = {**statement.constants, **values}
+        try:
+            return _run(self._quick_one(), statement.sql, given)
+        except sqlite3.OperationalError:
+            # It takes longer than the loop can spare, or the file is busy.
+            return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, given))
+        except sqlite3.Error as error:
+            raise Unreadable(str(error)) from error
+
+    def close(self) -> None:
+        for connection in (self._quick, self._patient):
+            if connection is not None:
+                connection.close()
+        self._quick = self._patient = None
+
+    def _quick_one(self) -> sqlite3.Connection:
+        if self._quick is None:
+            self._quick = _connected(self._store.url, busy_milliseconds=0)
+            self._quick.set_progress_handler(lambda: 1, STEPS_IN_THE_LOOP)
+        return self._quick
+
+    def _run_patiently(self, sql: str, given: Mapping[str, Any]) -> Answer:
+        with self._turn:
+            if self._patient is None:
+                self._patient = _connected(self._store.url, busy_milliseconds=5_000)
+            try:
+                return _run(self._patient, sql, given)
+            except sqlite3.Error as error:
+                raise Unreadable(str(error)) from error
+
+
+class PostgresReader:
+    """Each statement is a view of its own, so it needs no transaction round it."""
+
+    dialect: Dialect = Postgres()
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._engine = store.reader.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        return await self._store.unit(self._read(statement, values))
+
+    def close(self) -> None:
+        """The connections are the store's."""
+
+    async def _read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        async with self._engine.connect() as conn:
+            try:
+                found = await conn.exec_driver_sql(statement.sql, {**statement.constants, **values})
+            except (ProgrammingError, DataError, NotSupportedError) as error:
+                raise Unreadable(str(error)) from error
+            row: Any = found.one()
+        return Answer(row[0].encode(), row[1])
+
+
+def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        url.database or "", isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
+    connection.text_factory = bytes
+    connection.create_function("list_cursor", 2, _list_cursor, deterministic=True)
+    for pragma in ("query_only = ON", f"busy_timeout = {busy_milliseconds}"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _run(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any]) -> Answer:
+    text, seq = connection.execute(sql, given).fetchone()
+    return Answer(text, seq)
+
+
+def _list_cursor(created_at: str, id: str) -> str:
+    """As `api.paging` writes it."""
+    told = f"{created_at[:-1]}+00:00 {id}"
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")

@@ -1,0 +1,33 @@
+"""A plan as one statement: the whole answer is one text, and beside it stands where the log is in the same view."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import select
+
+from app.model import Caller, EventHead, Role
+from app.store.plan import objects
+from app.store.plan.dialects import Dialect
+from app.store.plan.scope import VIEWER, Scope, Surroundings
+from app.store.plan.tree import Parts
+from app.store.plan.windows import Place, word
+
+_LOG: Any = cast(Any, EventHead).__table__
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL for every viewer with the same reach and windows of the same shape; `constants` are values of our own."""
+
+    sql: str
+    constants: dict[str, Any]
+
+
+def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
+    viewer = Caller(cast(str, VIEWER), frozenset({Role.OPERATOR} if is_operator else ()), datetime.now(UTC))
+    whole = objects.shown("root", parts, Scope(Surroundings(viewer, dialect, places)))
+    asked = select(whole, select(_LOG.c.seq).scalar_subquery())
+    compiled = asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})
+    constants = {name: word(value) for name, value in compiled.params.items() if value is not None}
+    return Statement(str(compiled), constants)
