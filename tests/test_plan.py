@@ -65,7 +65,8 @@ async def test_nobody_is_answered_without_a_token(cast: Cast) -> None:
 async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.store.plan.reader.STEPS_IN_THE_LOOP", 10)
+    monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr("app.store.plan.reader.LOOP_SECONDS", -1)
     cast.reader.close()
 
     short, long, _ = await both_ways(cast, cast.viewers["owner"], MEMBERS)

@@ -28,7 +28,7 @@ from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, parameters, shape
 
 logger: Any = structlog.get_logger("plan")
-KEPT = 64
+KEPT_STATEMENTS, KEPT_VERDICTS = 8, 64
 _MARK = b'"\x01"'
 
 
@@ -53,7 +53,7 @@ class Planned:
         verdict = self._verdicts.get(sizes)
         if verdict is None:
             verdict = not self._documents.errors(self._schema, self._document, self._name, values)
-            _keep(self._verdicts, sizes, verdict)
+            _keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
         if not verdict:
             raise Unplanned("refused")
 
@@ -64,7 +64,7 @@ class Planned:
         if found is None:
             builder = Builder(self._schema, Selections(self._schema, self._document, values))
             found = builder.root(self._operation), builder.places
-            _keep(self._trees, chosen, found)
+            _keep(self._trees, chosen, found, KEPT_STATEMENTS)
         return found
 
     def statement(
@@ -74,7 +74,7 @@ class Planned:
         found = self._statements.get(key)
         if found is None:
             found = statement(parts, is_operator, places, reader.dialect)
-            _keep(self._statements, key, found)
+            _keep(self._statements, key, found, KEPT_STATEMENTS)
         return found
 
     def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -166,7 +166,8 @@ def _switches(document: DocumentNode) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _keep(kept: OrderedDict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any) -> None:
+def _keep(kept: OrderedDict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any, at_most: int) -> None:
+    """Keep the newest: a document whose lists come in ever other shapes must not fill the memory."""
     kept[key] = value
-    if len(kept) > KEPT:
+    if len(kept) > at_most:
         kept.popitem(last=False)

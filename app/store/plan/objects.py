@@ -7,7 +7,7 @@ from sqlalchemy import case, func, select
 
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages
-from app.store.plan.dialects import NULL, Dialect, Sql, number, plain, text, truth
+from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth
 from app.store.plan.scope import VIEWER, Scope
 from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
 
@@ -49,14 +49,7 @@ def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
     pieces: list[Sql] = []
     for index, (key, value) in enumerate(fields):
         pieces += [text(f'{"," if index else "{"}"{key}":'), value]
-    return concatenated([*pieces, text("}" if pieces else "{}")])
-
-
-def concatenated(pieces: list[Sql]) -> Sql:
-    whole = pieces[0]
-    for piece in pieces[1:]:
-        whole = whole.concat(piece)
-    return whole
+    return concatenated(*pieces, text("}" if pieces else "{}"))
 
 
 def _value(kind: str, part: Part, scope: Scope) -> Sql:
@@ -114,7 +107,7 @@ def _by_id(part: ById, scope: Scope) -> Sql:
     inner = scope.among(ids)
     items = scope.of.dialect.joined(_found(part, inner, ids.c.value), (ids.c.key,))
     listed = scope.inside(select(items).select_from(ids)).scalar_subquery()
-    return concatenated([text("["), func.coalesce(listed, text("")), text("]")])
+    return concatenated(text("["), func.coalesce(listed, text("")), text("]"))
 
 
 def _found(part: ById, scope: Scope, id: Sql) -> Sql:

@@ -8,7 +8,7 @@ from sqlalchemy import case, func, literal, select
 from app.store import pages
 from app.store.pages import PageRequest
 from app.store.plan import objects
-from app.store.plan.dialects import NULL, Sql, number, text
+from app.store.plan.dialects import NULL, Sql, concatenated, number, plain, text
 from app.store.plan.lists import LISTS
 from app.store.plan.scope import Rows, Scope
 from app.store.plan.tree import Fixed, Leaf, One, Page, Part, Parts
@@ -62,7 +62,7 @@ def _list(item: Sql, asked: Asked) -> Sql:
         page = select(page).order_by(page.c.at.desc(), page.c.id.desc()).subquery()
     joined = asked.rows.scope.of.dialect.joined(page.c.item, (page.c.at.desc(), page.c.id.desc()))
     listed = asked.outside.inside(select(joined).select_from(page)).scalar_subquery()
-    return objects.concatenated([text("["), func.coalesce(listed, text("")), text("]")])
+    return concatenated(text("["), func.coalesce(listed, text("")), text("]"))
 
 
 def _page(asked: Asked, *columns: Any) -> Any:
@@ -77,7 +77,7 @@ def _window(asked: Asked, *columns: Any) -> Any:
 
 def _cursor(asked: Asked) -> Sql:
     key = asked.rows.key
-    return objects.concatenated([text('"'), asked.rows.scope.of.dialect.cursor(key.created_at, key.id), text('"')])
+    return plain(asked.rows.scope.of.dialect.cursor(key.created_at, key.id))
 
 
 def _total(asked: Asked) -> Sql:
@@ -111,7 +111,7 @@ def _end(newest: bool) -> Callable[[Asked], Sql]:
 FACTS: dict[str, Callable[[Asked], Sql]] = {
     "total_count": _total,
     # Sealed by who asked for it: a mark that no text of a row can hold stands in its place.
-    "watch_cursor": lambda asked: objects.concatenated([text('"'), asked.rows.scope.of.dialect.mark(), text('"')]),
+    "watch_cursor": lambda asked: plain(asked.rows.scope.of.dialect.mark()),
     "has_next_page": lambda asked: _has_more(asked) if asked.page.first is not None else _given(asked.page.before),
     "has_previous_page": lambda asked: _has_more(asked) if asked.page.first is None else _given(asked.page.after),
     "start_cursor": _end(newest=True),

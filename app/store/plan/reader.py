@@ -5,6 +5,7 @@ import base64
 import sqlite3
 from collections.abc import Mapping
 from threading import Lock
+from time import monotonic
 from typing import Any, Protocol
 
 from sqlalchemy import URL
@@ -14,9 +15,10 @@ from app.store.database import Store
 from app.store.plan.dialects import Dialect, Postgres, Sqlite
 from app.store.plan.statement import Statement
 
-# What SQLite may do before it is asked to stop: a few milliseconds' work, which the loop can spare.
-STEPS_IN_THE_LOOP = 200_000
-CACHED_STATEMENTS = 512
+# What the loop can spare for one statement, and how many of its steps SQLite takes between two looks at the clock.
+LOOP_SECONDS = 0.005
+STEPS_BETWEEN_LOOKS = 10_000
+CACHED_STATEMENTS = 256
 
 
 class Unreadable(Exception):
@@ -55,11 +57,14 @@ class SqliteReader:
         self._quick: sqlite3.Connection | None = None
         self._patient: sqlite3.Connection | None = None
         self._turn = Lock()
+        self._until = 0.0
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         given = {**statement.constants, **values}
+        connection = self._quick_one()
+        self._until = monotonic() + LOOP_SECONDS
         try:
-            return _run(self._quick_one(), statement.sql, given)
+            return _run(connection, statement.sql, given)
         except sqlite3.OperationalError:
             # It takes longer than the loop can spare, or the file is busy.
             return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, given))
@@ -75,7 +80,7 @@ class SqliteReader:
     def _quick_one(self) -> sqlite3.Connection:
         if self._quick is None:
             self._quick = _connected(self._store.url, busy_milliseconds=0)
-            self._quick.set_progress_handler(lambda: 1, STEPS_IN_THE_LOOP)
+            self._quick.set_progress_handler(lambda: monotonic() > self._until, STEPS_BETWEEN_LOOKS)
         return self._quick
 
     def _run_patiently(self, sql: str, given: Mapping[str, Any]) -> Answer:
