@@ -47,7 +47,7 @@ async def test_a_slow_consumer_gets_its_snapshot_whole(server: Server, monkeypat
             told.append(item["__typename"])
             if told[-1] in ("WatchSynced", "WatchReset"):
                 break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the consumer is slow
 
     assert told == ["MemberState"] * 300 + ["WatchSynced"]
 
@@ -70,7 +70,7 @@ async def test_a_watch_that_finds_all_places_taken_comes_again(server: Server) -
         await other.item()
         items = _watch(server, "3")
         first = asyncio.ensure_future(anext(items))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # long enough for it to have been refused once
         assert not first.done()
     async with asyncio.timeout(PATIENCE_SECONDS):
         assert (await first)["__typename"] == "WatchBookmark"

@@ -206,7 +206,7 @@ async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> Non
 async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
     demo = await open_demo(visit)
     for wanted, animation in (("no-preference", "glow"), ("reduce", "none")):
-        await demo.page.emulate_media(reduced_motion=wanted)  # type: ignore[arg-type]
+        await demo.page.emulate_media(reduced_motion=wanted)
         await demo.register_and_offer(f"moving-{wanted}")
         row = demo.producer.rows().first
         assert await row.evaluate("row => getComputedStyle(row).animationName") == animation

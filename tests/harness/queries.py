@@ -97,7 +97,8 @@ def _piece(draft: _Draft, type_name: str, depth: int) -> str:
 
 
 def _field(draft: _Draft, type_name: str, depth: int) -> str:
-    fields: dict[str, GraphQLField] = CORE.type_map[type_name].fields  # type: ignore[attr-defined]
+    type_: Any = CORE.type_map[type_name]
+    fields: dict[str, GraphQLField] = type_.fields
     names = [name for name, one in fields.items() if depth > 0 or not is_composite_type(get_named_type(one.type))]
     name = draft.draw(st.sampled_from([*names, "__typename"]))
     if name == "__typename" or name not in fields:

@@ -102,7 +102,7 @@ class Builder:
 
 
 def _object(type_: Any) -> GraphQLObjectType:
-    named = get_named_type(type_)  # pyright: ignore[reportUnknownVariableType]
+    named = cast(Any, get_named_type)(type_)
     if not is_object_type(named):
         raise Unplanned("abstract type")
     return named

@@ -85,7 +85,8 @@ class Planner:
     """Plans the queries of one schema, and answers them from one store."""
 
     def __init__(self, gateway_schema: GatewaySchema, services: Services, reader: Reader) -> None:
-        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
+        # Strawberry keeps the plain GraphQL schema, which plans are made of, in this field alone.
+        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]
         documents = gateway_schema.documents
         self._services = services
         self._reader = reader

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+import graphql
 from graphql import (
     BooleanValueNode,
     EnumValueNode,
@@ -17,12 +18,11 @@ from graphql import (
     StringValueNode,
     ValueNode,
 )
-from graphql import type_from_ast as _type_from_ast  # pyright: ignore[reportUnknownVariableType]
 
 from app.api.plan.unplanned import Unplanned
 
 Check = Callable[[Any], Any]
-type_of = cast(Callable[[GraphQLSchema, Any], Any], _type_from_ast)
+type_of: Callable[[GraphQLSchema, Any], Any] = cast(Any, graphql).type_from_ast
 INT = range(-(2**31), 2**31)
 
 

@@ -75,7 +75,7 @@ class Dialect(Protocol):
 class Sqlite:
     """`list_cursor` is a function that `reader` gives to its connections."""
 
-    compiler = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    compiler = sqlite.dialect(paramstyle="named")
 
     def quoted(self, column: Sql) -> Sql:
         return func.json_quote(column)
@@ -110,7 +110,7 @@ class Sqlite:
 
 
 class Postgres:
-    compiler = postgresql.psycopg.dialect()  # type: ignore[attr-defined]
+    compiler = postgresql.psycopg.dialect()
 
     def quoted(self, column: Sql) -> Sql:
         return cast(func.to_json(cast(column, Text)), Text)
