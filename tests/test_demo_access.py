@@ -1,7 +1,7 @@
 """Who can use the live demo page: with a phone, a keyboard, a screen reader, in the dark, and from this host alone."""
 
 from collections.abc import AsyncGenerator, Generator
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import jwt
@@ -205,7 +205,8 @@ async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> Non
 
 async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
     demo = await open_demo(visit)
-    for wanted, animation in (("no-preference", "glow"), ("reduce", "none")):
+    motion: tuple[tuple[Literal["no-preference", "reduce"], str], ...] = (("no-preference", "glow"), ("reduce", "none"))
+    for wanted, animation in motion:
         await demo.page.emulate_media(reduced_motion=wanted)
         await demo.register_and_offer(f"moving-{wanted}")
         row = demo.producer.rows().first
