@@ -12,9 +12,10 @@ from sqlmodel import SQLModel
 from app.errors import SetupError
 from app.model import News
 from app.store import log, migrate
-from app.store.database import Store, Transaction
+from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.snapshot import Snapshot, read_once
+from app.store.transaction import Transaction
 from tests.harness.databases import Databases, SqliteDatabases
 from tests.harness.gateway import Gateway
 from tests.harness.story import changes_after

@@ -15,7 +15,8 @@ from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
 from app.sharing import formats, news, outcome, rules
 from app.sharing.outcome import Outcome, Request
 from app.store import images, log, members
-from app.store.database import Store, Transaction
+from app.store.database import Store
+from app.store.transaction import Transaction
 
 Action = Callable[[Transaction], Awaitable[Outcome]]
 
@@ -128,8 +129,7 @@ async def answer_offer(
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id)
-        own = await members.of_viewer(tx.conn, caller, [image.id])
-        row = rules.may_answer(caller, image, own.get(image.id))
+        row = rules.may_answer(caller, image, await members.own_row(tx.conn, caller, image.id))
         if row.status is not status:
             answered = row._replace(status=status, updated_at=max(tx.now, row.updated_at))
             await members.set_status(tx.conn, row.id, status, answered.updated_at)
@@ -150,7 +150,7 @@ async def revoke_member(
         image = await _look(tx, caller, image_id)
         rows = await members.of_tenants(tx.conn, caller, image.id, [tenant_id])
         row = rules.may_revoke(caller, image, rows.get(tenant_id))
-        await members.remove(tx.conn, [row.id])
+        await members.remove(tx.conn, row.id)
         await log.append(tx, news.of_members(ChangeKind.REVOKED, caller, image, [(row, row.status, None)]))
         return Outcome(ended_id=row.id)
 
@@ -168,18 +168,17 @@ async def _act(
     """Run the action in one transaction, unless the same request was carried out before."""
     formats.key(request.idempotency_key)
 
-    async def once() -> Outcome:
-        async with store.writing() as tx:
-            if (before := await outcome.earlier(tx, caller, request)) is not None:
-                return before
-            try:
-                result = await act(tx)
-            except Refusal as refusal:
-                result = refused(refusal)
-            await outcome.remember(tx, caller, request, result)
-            return result
+    async def once(tx: Transaction) -> Outcome:
+        if (before := await outcome.earlier(tx, caller, request)) is not None:
+            return before
+        try:
+            result = await act(tx)
+        except Refusal as refusal:
+            result = refused(refusal)
+        await outcome.remember(tx, caller, request, result)
+        return result
 
-    return await store.unit(once())
+    return await store.act(once)
 
 
 async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:

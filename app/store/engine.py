@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -57,6 +57,14 @@ def open_writer(url: URL) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
     return _postgres(url)
+
+
+def open_thread_writer(url: URL) -> Engine:
+    """The connection of the embedded store's writer, who says by himself when a transaction begins and ends."""
+    in_threads = url.set(drivername="sqlite+pysqlite")
+    engine = create_engine(in_threads, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
 
 
 def _sqlite(url: URL, begin: str, **pool: int) -> AsyncEngine:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select, update
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
 from app.store import pages
 from app.store.pages import Page, PageRequest
-from app.store.rights import IMAGE, Rights
+from app.store.prepared import Connection, Prepared, slot
+from app.store.rights import IMAGE, Rights, any_viewer
 
 _KEY = pages.sort_key(IMAGE)
 FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
@@ -35,8 +37,10 @@ async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> d
     return {row.id: _make(row) for row in await conn.execute(statement)}
 
 
-async def find_one(conn: AsyncConnection, viewer: Caller, image_id: str) -> SeenImage | None:
-    return (await find(conn, viewer, [image_id])).get(image_id)
+async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage | None:
+    """The image, if the viewer may see it."""
+    rows = await _found(viewer.is_operator).rows(conn, id=image_id, viewer=viewer.tenant_id)
+    return _make(rows[0]) if rows else None
 
 
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
@@ -76,27 +80,26 @@ async def watched(
     return [_make(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
 
 
-async def lock(conn: AsyncConnection, viewer: Caller, image_id: str) -> bool:
+async def lock(conn: Connection, viewer: Caller, image_id: str) -> bool:
     """Let no other transaction change this image's rights until this one ends; whether the viewer may see it.
 
     SQLite has let in one writer only, and takes no row locks.
     """
     if conn.dialect.name == "sqlite":
         return True
-    seen = select(IMAGE.c.id).where(IMAGE.c.id == image_id, Rights(viewer).may_see_image())
-    return await conn.scalar(seen.with_for_update(of=IMAGE)) is not None
+    return bool(await _locked(viewer.is_operator).rows(conn, id=image_id, viewer=viewer.tenant_id))
 
 
-async def add(conn: AsyncConnection, image: SeenImage) -> None:
-    await conn.execute(insert(IMAGE).values(image._asdict()))
+async def add(conn: Connection, image: SeenImage) -> None:
+    await _ADD.run(conn, **image._asdict())
 
 
-async def change(conn: AsyncConnection, image_id: str, values: Mapping[str, Any]) -> None:
+async def change(conn: Connection, image_id: str, values: Mapping[str, Any]) -> None:
     await conn.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(**values))
 
 
-async def remove(conn: AsyncConnection, image_id: str) -> None:
-    await conn.execute(delete(IMAGE).where(IMAGE.c.id == image_id))
+async def remove(conn: Connection, image_id: str) -> None:
+    await _REMOVE.run(conn, id=image_id)
 
 
 def listed_where(rights: Rights, wanted: ImageFilter) -> list[ColumnElement[bool]]:
@@ -149,3 +152,19 @@ def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) 
 
 def _make(row: Sequence[Any]) -> SeenImage:
     return SeenImage._make(row)
+
+
+@cache
+def _found(is_operator: bool) -> Prepared:
+    viewer = any_viewer(is_operator)
+    return Prepared(_seen_by(viewer).where(IMAGE.c.id == slot("id"), Rights(viewer).may_see_image()))
+
+
+@cache
+def _locked(is_operator: bool) -> Prepared:
+    seen = Rights(any_viewer(is_operator)).may_see_image()
+    return Prepared(select(IMAGE.c.id).where(IMAGE.c.id == slot("id"), seen).with_for_update(of=IMAGE))
+
+
+_ADD = Prepared(insert(IMAGE).values({name: slot(name) for name in SeenImage._fields}))
+_REMOVE = Prepared(delete(IMAGE).where(IMAGE.c.id == slot("id")))

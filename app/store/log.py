@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from app.model import Caller, Change, Event, EventHead, News
-from app.store.database import Transaction
+from app.store.prepared import Connection, Prepared, slot
+from app.store.transaction import Transaction
 
 COMPACTED_AT_ONCE = 2_000
 
@@ -34,11 +35,11 @@ class LogPage(NamedTuple):
 async def append(tx: Transaction, news: Sequence[News]) -> None:
     """Write what happened into the log."""
     if news:
-        await tx.conn.execute(insert(Event), [{"occurred_at": tx.now, **one._asdict()} for one in news])
+        await _APPEND.run_for_each(tx.conn, [{"occurred_at": tx.now, **one._asdict()} for one in news])
         tx.has_news = True
 
 
-async def head(conn: AsyncConnection) -> LogHead:
+async def head(conn: Connection) -> LogHead:
     """Where the log stands, in the snapshot of the connection's transaction."""
     row = (await conn.execute(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))).one()
     return LogHead._make(row)
@@ -89,3 +90,8 @@ def _after(seq: int, limit: int) -> Select[Any]:
 async def _changes(conn: AsyncConnection, statement: Select[Any]) -> list[Change]:
     rows: Any = await conn.execute(statement)
     return [Change(row[0], row[1], News._make(row[2:])) for row in rows]
+
+
+_APPENDED = ("occurred_at", *News._fields)
+# Without `inline`, PostgreSQL would be asked for the new row's number each time.
+_APPEND = Prepared(insert(Event).values({name: slot(name) for name in _APPENDED}).inline())

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
@@ -11,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.model import Caller, MemberStatus, SeenMember
 from app.store import pages
 from app.store.pages import Page, PageRequest
-from app.store.rights import IMAGE, MEMBER, Rights
+from app.store.prepared import Connection, Prepared, slot
+from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
 _KEY = pages.sort_key(MEMBER)
 _COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]
@@ -28,7 +30,7 @@ class MemberFilter:
     tenant_id: str | None = None
 
 
-async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenMember]:
+async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenMember]:
     """The member rows with these IDs that the viewer may see."""
     statement = _seen_by(viewer).where(MEMBER.c.id.in_(ids))
     return {row.id: _make(row) for row in await conn.execute(statement)}
@@ -40,12 +42,20 @@ async def of_viewer(conn: AsyncConnection, viewer: Caller, image_ids: Collection
     return {row.image_id: _make(row) for row in await conn.execute(statement)}
 
 
+async def own_row(conn: Connection, viewer: Caller, image_id: str) -> SeenMember | None:
+    """The viewer's own live row on an image."""
+    rows = await _OWN.rows(conn, image=image_id, viewer=viewer.tenant_id)
+    return _make(rows[0]) if rows else None
+
+
 async def of_tenants(
-    conn: AsyncConnection, viewer: Caller, image_id: str, tenant_ids: Collection[str]
+    conn: Connection, viewer: Caller, image_id: str, tenant_ids: Collection[str]
 ) -> dict[str, SeenMember]:
     """The rows of these tenants on one image that the viewer may see."""
-    of_image = _seen_by(viewer).where(MEMBER.c.image_id == image_id, MEMBER.c.tenant_id.in_(tenant_ids))
-    return {row.tenant_id: _make(row) for row in await conn.execute(of_image)}
+    named = {f"tenant_{index}": tenant_id for index, tenant_id in enumerate(tenant_ids)}
+    statement = _of_tenants(viewer.is_operator, len(named))
+    rows = await statement.rows(conn, image=image_id, viewer=viewer.tenant_id, **named)
+    return {row.tenant_id: row for row in map(_make, rows)}
 
 
 async def offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter, request: PageRequest) -> Page[SeenMember]:
@@ -101,32 +111,30 @@ async def count_of_images(
     return await pages.counts_by_parent(conn, _of_images(viewer, image_ids, wanted), MEMBER.c.image_id)
 
 
-async def count_for_quota(conn: AsyncConnection, image_id: str) -> int:
+async def count_for_quota(conn: Connection, image_id: str) -> int:
     """Pending and accepted rows of an image, of tenants that exist and of those that do not (P6)."""
-    taken = select(func.count()).where(MEMBER.c.image_id == image_id, MEMBER.c.status.in_(_FILLS_THE_QUOTA))
-    return await conn.scalar(taken) or 0
+    return (await _TAKEN.rows(conn, image=image_id))[0][0]
 
 
-async def all_of(conn: AsyncConnection, image_id: str) -> list[SeenMember]:
+async def all_of(conn: Connection, image_id: str) -> list[SeenMember]:
     """Every row of an image, for the owner who is about to delete it."""
-    rows = await conn.execute(select(*_COLUMNS).where(MEMBER.c.image_id == image_id).order_by(*_KEY))
-    return [_make(row) for row in rows]
+    return [_make(row) for row in await _ALL.rows(conn, image=image_id)]
 
 
-async def add(conn: AsyncConnection, members: Sequence[SeenMember]) -> None:
-    await conn.execute(insert(MEMBER), [member._asdict() for member in members])
+async def add(conn: Connection, members: Sequence[SeenMember]) -> None:
+    await _ADD.run_for_each(conn, [member._asdict() for member in members])
 
 
-async def set_status(conn: AsyncConnection, member_id: str, status: MemberStatus, at: datetime) -> None:
-    await conn.execute(update(MEMBER).where(MEMBER.c.id == member_id).values(status=status, updated_at=at))
+async def set_status(conn: Connection, member_id: str, status: MemberStatus, at: datetime) -> None:
+    await _SET_STATUS.run(conn, member=member_id, to=status, at=at)
 
 
-async def remove(conn: AsyncConnection, member_ids: Collection[str]) -> None:
-    await conn.execute(delete(MEMBER).where(MEMBER.c.id.in_(member_ids)))
+async def remove(conn: Connection, member_id: str) -> None:
+    await _REMOVE.run(conn, member=member_id)
 
 
-async def remove_all_of(conn: AsyncConnection, image_id: str) -> None:
-    await conn.execute(delete(MEMBER).where(MEMBER.c.image_id == image_id))
+async def remove_all_of(conn: Connection, image_id: str) -> None:
+    await _REMOVE_ALL.run(conn, image=image_id)
 
 
 def _joined() -> Select[Any]:
@@ -179,3 +187,20 @@ def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter)
 
 def _make(row: Sequence[Any]) -> SeenMember:
     return SeenMember._make(row)
+
+
+_OF_IMAGE = MEMBER.c.image_id == slot("image")
+_OWN = Prepared(_joined().where(Rights(any_viewer(is_operator=False)).is_consumer(), _OF_IMAGE))
+_TAKEN = Prepared(select(func.count()).where(_OF_IMAGE, MEMBER.c.status.in_(_FILLS_THE_QUOTA)))
+_ALL = Prepared(select(*_COLUMNS).where(_OF_IMAGE).order_by(*_KEY))
+_ADD = Prepared(insert(MEMBER).values({name: slot(name) for name in SeenMember._fields}))
+_ONE = MEMBER.c.id == slot("member")
+_SET_STATUS = Prepared(update(MEMBER).where(_ONE).values(status=slot("to"), updated_at=slot("at")))
+_REMOVE = Prepared(delete(MEMBER).where(_ONE))
+_REMOVE_ALL = Prepared(delete(MEMBER).where(_OF_IMAGE))
+
+
+@cache
+def _of_tenants(is_operator: bool, number: int) -> Prepared:
+    named = [slot(f"tenant_{index}") for index in range(number)]
+    return Prepared(_seen_by(any_viewer(is_operator)).where(_OF_IMAGE, MEMBER.c.tenant_id.in_(named)))

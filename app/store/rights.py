@@ -1,15 +1,24 @@
 """Who may see what, as SQL predicates: every query that reads takes some of these, so nothing is checked afterwards."""
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, exists, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, Text, and_, bindparam, exists, or_, true
 
-from app.model import Caller, Image, ImageVisibility, Member, MemberStatus
+from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
+
+# Stands for the viewer's tenant ID in statements that are made once for all viewers.
+VIEWER: ColumnElement[Any] = bindparam("viewer", type_=Text, required=False)
+
+
+def any_viewer(is_operator: bool) -> Caller:
+    """Whoever is going to ask, of those with this reach."""
+    return Caller(cast(str, VIEWER), frozenset({Role.OPERATOR} if is_operator else ()), datetime.now(UTC))
 
 
 class Rights:

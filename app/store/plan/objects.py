@@ -8,8 +8,9 @@ from sqlalchemy import case, func, select
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages
 from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth
-from app.store.plan.scope import VIEWER, Scope
+from app.store.plan.scope import Scope
 from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
+from app.store.rights import VIEWER
 
 Shown = Callable[[Dialect, Any], Sql]
 

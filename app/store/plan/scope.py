@@ -3,15 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, bindparam
+from sqlalchemy import ColumnElement, FromClause, Select
 
 from app.model import Caller
 from app.store.pages import SortKey
 from app.store.plan.dialects import Dialect
 from app.store.plan.windows import Place
-from app.store.rights import IMAGE, MEMBER, Rights
-
-VIEWER: ColumnElement[Any] = bindparam("viewer", type_=Text, required=False)
+from app.store.rights import IMAGE, MEMBER, VIEWER, Rights
 
 
 class Surroundings(NamedTuple):

@@ -1,17 +1,17 @@
 """A plan as one statement: the whole answer is one text, and beside it stands where the log is in the same view."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import select
 
-from app.model import Caller, EventHead, Role
+from app.model import EventHead
 from app.store.plan import objects
 from app.store.plan.dialects import Dialect
-from app.store.plan.scope import VIEWER, Scope, Surroundings
+from app.store.plan.scope import Scope, Surroundings
 from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, word
+from app.store.rights import any_viewer
 
 _LOG: Any = cast(Any, EventHead).__table__
 
@@ -25,8 +25,7 @@ class Statement:
 
 
 def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
-    viewer = Caller(cast(str, VIEWER), frozenset({Role.OPERATOR} if is_operator else ()), datetime.now(UTC))
-    whole = objects.shown("root", parts, Scope(Surroundings(viewer, dialect, places)))
+    whole = objects.shown("root", parts, Scope(Surroundings(any_viewer(is_operator), dialect, places)))
     asked = select(whole, select(_LOG.c.seq).scalar_subquery())
     compiled = asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})
     constants = {name: word(value) for name, value in compiled.params.items() if value is not None}

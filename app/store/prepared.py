@@ -1,0 +1,102 @@
+"""Statements that are compiled once for each engine: afterwards each is a text, and values that go in and come out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import ColumnElement, Dialect, bindparam
+from sqlalchemy.types import TypeEngine
+
+Given = Mapping[str, Any]
+Convert = Callable[[Any], Any] | None
+
+
+class Connection(Protocol):
+    """What statements run on: SQLAlchemy's connection, or the one of the embedded store's writer."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+    async def execute(self, statement: Any, parameters: Any = None) -> Any: ...
+    async def scalar(self, statement: Any, parameters: Any = None) -> Any: ...
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any: ...
+
+
+class Compiled(NamedTuple):
+    """A statement as one engine takes it."""
+
+    sql: str
+    values: Callable[[Given], Any]
+    results: tuple[Convert, ...]
+
+
+def slot(name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
+    """Where a value goes in. Beside a column it has the column's type."""
+    return bindparam(name, type_=type_, required=False)
+
+
+class Prepared:
+    """A statement whose values have slots."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._for: dict[str, Compiled] = {}
+
+    async def run(self, conn: Connection, **values: Any) -> None:
+        compiled = self._compiled(conn.dialect)
+        await conn.exec_driver_sql(compiled.sql, compiled.values(values))
+
+    async def run_for_each(self, conn: Connection, many: Sequence[Given]) -> None:
+        compiled = self._compiled(conn.dialect)
+        await conn.exec_driver_sql(compiled.sql, [compiled.values(values) for values in many])
+
+    async def rows(self, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        compiled = self._compiled(conn.dialect)
+        found = await conn.exec_driver_sql(compiled.sql, compiled.values(values))
+        return [
+            tuple(value if to is None else to(value) for to, value in zip(compiled.results, row, strict=True))
+            for row in found.fetchall()
+        ]
+
+    def _compiled(self, dialect: Dialect) -> Compiled:
+        found = self._for.get(dialect.name)
+        if found is None:
+            found = self._for[dialect.name] = _compile(self._statement, dialect)
+        return found
+
+
+def _compile(statement: Any, dialect: Dialect) -> Compiled:
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    columns: Any = getattr(statement, "selected_columns", ())
+    results = tuple(_own(column.type, dialect).result_processor(dialect, None) for column in columns)
+    return Compiled(str(compiled), _values(compiled, dialect), results)
+
+
+def _values(compiled: Any, dialect: Dialect) -> Callable[[Given], Any]:
+    """Puts the values where the driver looks for them: at their places, or by their names."""
+    own: dict[str, Any] = {}
+    given: dict[str, Convert] = {}
+    for name, value in compiled.params.items():
+        bound = compiled.binds.get(name)
+        convert = None if bound is None else _own(bound.type, dialect).bind_processor(dialect)
+        if (bound is not None and bound.required) or value is None:
+            given[name] = convert
+        else:
+            own[name] = value if convert is None else convert(value)
+
+    def named(values: Given) -> dict[str, Any]:
+        found = dict(own)
+        for name, convert in given.items():
+            value = values[name]
+            found[name] = value if convert is None else convert(value)
+        return found
+
+    if not dialect.positional:
+        return named
+    if len(compiled.positiontup) < 2:
+        return lambda values: tuple(named(values)[name] for name in compiled.positiontup)
+    in_order = itemgetter(*compiled.positiontup)
+    return lambda values: in_order(named(values))
+
+
+def _own(type_: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    return type_.dialect_impl(dialect)

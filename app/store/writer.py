@@ -1,0 +1,162 @@
+"""The one writer of the embedded store: a thread of its own, in which the actions that wait are carried out together.
+
+They share one transaction, and so one flush to the disk. Each has a savepoint: what one of them does wrong undoes none
+of the others, and nobody has an answer before all of it is on the disk.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import URL, Connection, Dialect, Engine
+
+from app.store import engine
+from app.store.transaction import Clock, Transaction
+
+T = TypeVar("T")
+Work = Callable[[Transaction], Awaitable[Any]]
+AT_ONCE = 64
+
+
+class Waiting(NamedTuple):
+    work: Work
+    answer: "asyncio.Future[Any]"
+
+
+class Done(NamedTuple):
+    """What an action gave or raised, and whether it has written into the log."""
+
+    value: Any
+    error: Exception | None
+    has_news: bool
+
+
+class ThreadConnection:
+    """SQLAlchemy's connection in the form that actions await. Nothing in it ever waits."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        raw: Any = conn.connection.dbapi_connection
+        self.raw: sqlite3.Connection = raw
+        self.dialect: Dialect = conn.dialect
+
+    def begin(self) -> None:
+        self.raw.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.raw.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return self._conn.execute(statement, parameters)
+
+    async def scalar(self, statement: Any, parameters: Any = None) -> Any:
+        return self._conn.scalar(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
+        run: Any = self.raw.executemany if isinstance(parameters, list) else self.raw.execute
+        return run(statement, parameters)
+
+
+class Writer:
+    """`turn` is held while it writes, for those who write in another way."""
+
+    def __init__(self, url: URL, clock: Clock, turn: asyncio.Lock, on_news: Callable[[], None]) -> None:
+        self._engine: Engine = engine.open_thread_writer(url)
+        self._thread = ThreadPoolExecutor(1, "writer")
+        self._conn: ThreadConnection | None = None
+        self._clock = clock
+        self._turn = turn
+        self._on_news = on_news
+        self._waiting: list[Waiting] = []
+        self._under_way: asyncio.Task[None] | None = None
+
+    async def act(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """What the action gives, as soon as all that it wrote is on the disk."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Waiting(work, answer))
+        if self._under_way is None:
+            self._under_way = asyncio.create_task(self._work_off())
+        return await answer
+
+    async def close(self, patience_seconds: float) -> None:
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way}, timeout=patience_seconds)
+        if self._conn is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    async def _work_off(self) -> None:
+        try:
+            while self._waiting:
+                async with self._turn:
+                    now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                    await self._write(now)
+        finally:
+            self._under_way = None
+
+    async def _write(self, now: list[Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            done = await loop.run_in_executor(self._thread, self._together, [one.work for one in now])
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            done = [Done(None, error, has_news=False)] * len(now)
+        for one, result in zip(now, done, strict=True):
+            _tell(one.answer, result)
+        if any(result.has_news for result in done):
+            self._on_news()
+
+    def _together(self, works: list[Work]) -> list[Done]:
+        conn = self._connected()
+        conn.begin()
+        try:
+            done = [self._one(conn, work) for work in works]
+            conn.commit()
+        except BaseException:
+            conn.roll_back()
+            raise
+        return done
+
+    def _one(self, conn: ThreadConnection, work: Work) -> Done:
+        tx = Transaction(conn, self._clock, self._clock())
+        conn.raw.execute("SAVEPOINT action")
+        try:
+            value, error = _finished(work(tx)), None
+        except Exception as raised:  # noqa: BLE001  # it is the answer to this action alone
+            value, error = None, raised
+            conn.raw.execute("ROLLBACK TO action")
+        conn.raw.execute("RELEASE action")
+        return Done(value, error, tx.has_news and error is None)
+
+    def _connected(self) -> ThreadConnection:
+        if self._conn is None:
+            self._conn = ThreadConnection(self._engine.connect())
+        return self._conn
+
+    def _disconnect(self) -> None:
+        self._conn = None
+        self._engine.dispose()
+
+
+def _finished(action: Awaitable[T]) -> T:
+    """Run an action that waits for nothing but its connection, and so is over at once."""
+    step = action.__await__()
+    try:
+        next(step)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("An action may wait for its transaction, and for nothing else.")
+
+
+def _tell(answer: "asyncio.Future[Any]", done: Done) -> None:
+    if answer.done():
+        return
+    if done.error is None:
+        answer.set_result(done.value)
+    else:
+        answer.set_exception(done.error)

@@ -1,0 +1,123 @@
+"""The writer of the embedded store: actions that wait share a transaction, and nothing else."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from app.errors import Unavailable
+from app.model import ChangeKind, News
+from app.store import log
+from app.store.database import Store
+from app.store.engine import parse_url
+from app.store.prepared import Prepared
+from app.store.snapshot import read_once
+from app.store.transaction import Transaction
+from app.store.writer import ThreadConnection
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import Gateway, code_of
+from tests.harness.statements import statements
+from tests.harness.world import make_world
+
+NEWS = News(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
+
+
+@pytest.fixture
+async def store(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Store]:
+    store = Store(parse_url(sqlite_databases.fresh()))
+    yield store
+    await store.close()
+
+
+async def _write(tx: Transaction) -> int:
+    await log.append(tx, [NEWS])
+    return (await log.head(tx.conn)).seq
+
+
+async def _write_and_fail(tx: Transaction) -> int:
+    await log.append(tx, [NEWS])
+    raise ValueError("changed my mind")
+
+
+async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_came(store: Store) -> None:
+    await store.act(_write)
+    begun: list[str] = []
+    with patch.object(ThreadConnection, "begin", _noting(begun, ThreadConnection.begin)):
+        numbers = await asyncio.gather(*(store.act(_write) for _ in range(20)))
+
+    assert numbers == list(range(2, 22))
+    assert len(begun) < 3
+
+
+async def test_an_action_that_fails_undoes_none_of_those_beside_it(store: Store) -> None:
+    works = [_write, _write_and_fail, _write]
+    answers = await asyncio.gather(*(store.act(work) for work in works), return_exceptions=True)
+
+    assert (answers[0], str(answers[1]), answers[2]) == (1, "changed my mind", 2)
+    assert (await read_once(store, log.head)).seq == 2
+
+
+async def test_an_action_may_wait_for_nothing_but_its_transaction(store: Store) -> None:
+    async def sleepy(tx: Transaction) -> None:
+        await log.append(tx, [NEWS])
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="nothing else"):
+        await store.act(sleepy)
+    assert await store.act(_write) == 1
+
+
+async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: Store) -> None:
+    def full(_: ThreadConnection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with patch.object(ThreadConnection, "commit", full):
+        answers = await asyncio.gather(*(store.act(_write) for _ in range(3)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
+    assert await store.act(_write) == 1
+
+
+async def test_an_action_whose_caller_has_gone_away_is_carried_out_and_the_next_one_too(store: Store) -> None:
+    gone = asyncio.create_task(store.act(_write))
+    await asyncio.sleep(0)  # the action has begun to wait
+    gone.cancel()
+    assert await store.act(_write) == 2
+
+
+async def test_those_who_write_in_another_way_take_turns_with_the_actions(store: Store) -> None:
+    async with store.writing() as tx:
+        action = asyncio.create_task(store.act(_write))
+        await log.append(tx, [NEWS])
+        await asyncio.sleep(0.05)  # the action would have come between by now
+        assert not action.done()
+    assert await action == 2
+
+
+async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gateway: Gateway) -> None:
+    world = await make_world(gateway, "none")
+    await world.owner.offer(world.image, "77")
+    compiled: list[str] = []
+    with (
+        statements(gateway) as sent,
+        patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # what it does is what is looked at
+    ):
+        assert code_of(await world.owner.offer(world.image, world.consumer.id)) == "ok"
+        offered = len(compiled)
+        assert code_of(await world.consumer.accept(world.image)) == "ok"
+
+    is_sqlite = gateway.services.store.url.get_backend_name() == "sqlite"
+    # PostgreSQL locks the image besides. Nothing was sent that was not prepared.
+    assert (offered, len(compiled) - offered) == ((5, 4) if is_sqlite else (6, 5))
+    assert len(sent) == len(compiled)
+
+
+def _noting(noted: list[str], real: Any) -> Any:
+    def note(self: Any, *args: Any) -> Any:
+        noted.append("called")
+        return real(self, *args)
+
+    return note
