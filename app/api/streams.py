@@ -1,7 +1,7 @@
-"""Subscriptions: each change is executed once for all who ask the same, and its bytes are sent to each of them.
+"""Subscriptions: each change is rendered once for all who ask the same, and its bytes are sent to each of them.
 
 A watcher is a position of its own, never a member of a queue: who is behind asks for the payload of an older item,
-which is executed again when it has been forgotten. So a lone watcher and one of many get the same bytes. A payload is
+which is made again when it has been forgotten. So a lone watcher and one of many get the same bytes. A payload is
 forgotten soon, since it also holds what was true and visible when it was made.
 """
 
@@ -9,7 +9,8 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from functools import lru_cache
 from inspect import isawaitable
 from typing import Any, cast
 from uuid import uuid4
@@ -30,7 +31,10 @@ from strawberry.types.execution import PreExecutionError
 
 from app.api import faults
 from app.api.context import Context
-from app.api.documents import Documents
+from app.api.documents import CACHED, Documents
+from app.api.plan.rendering import Root, Roots
+from app.api.plan.selections import operation_of
+from app.api.plan.unplanned import Unplanned
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
 from app.errors import ErrorCode, Unavailable
 
@@ -56,6 +60,13 @@ class Streams:
         self._documents = documents
         self._payloads: OrderedDict[tuple[Any, ...], tuple[float, Payload]] = OrderedDict()
 
+        @lru_cache(maxsize=CACHED)
+        def roots(query: str, name: str | None) -> Roots:
+            document = documents.parsed(query)
+            return Roots(schema, document, operation_of(document, name))
+
+        self._roots = roots
+
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)
 
@@ -73,6 +84,8 @@ class Streams:
         if errors:
             raise _refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
+            with suppress(Unplanned):
+                operation.root = self._roots(query, name).root(operation.coerced)
             group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
             began, sent = asyncio.get_running_loop().time(), 0
             while (item := await _next(items, context)) is not None:
@@ -118,6 +131,8 @@ class _Operation:
         self.document = document
         self.variables = variables
         self._name = name
+        self.coerced: Mapping[str, Any] = {}
+        self.root: Root | None = None
 
     def key(self) -> str:
         """The variables in one spelling, without the one that tells where the watch begins."""
@@ -127,14 +142,26 @@ class _Operation:
 
     async def source(self, context: Context) -> AsyncGenerator[WatchItem, None]:
         open_source: Callable[[Any], Any] = cast(Any, graphql).create_source_event_stream
-        opened = open_source(self._executor(context))
+        executor = self._executor(context)
+        self.coerced = executor.variable_values.coerced
+        opened = open_source(executor)
         opened = await opened if isawaitable(opened) else opened
         if isinstance(opened, ExecutionResult):
             raise _refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
+    def _rendered(self, item: WatchItem) -> bytes | None:
+        """The payload of an item, if all that is asked of it is at hand."""
+        if self.root is None:
+            return None
+        with suppress(Exception):  # what can't be rendered is told in the words of GraphQL
+            data = {self.root.key: self.root.render(item)}
+            return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
+
     async def execute(self, item: WatchItem, context: Context) -> bytes:
         """The payload of one item. What its fields could not find out for want of the store is not told as null."""
+        if (rendered := self._rendered(item)) is not None:
+            return rendered
         result = self._begin(item, context)
         if isawaitable(result):
             result = await result
@@ -146,6 +173,8 @@ class _Operation:
 
         Not by the watcher who happens to be first, since that one may go away meanwhile.
         """
+        if (rendered := self._rendered(item)) is not None:
+            return rendered
         apart = Context(context.services, context.caller, uuid4().hex)
         result = self._begin(item, apart)
         if not isawaitable(result):

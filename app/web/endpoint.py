@@ -22,6 +22,7 @@ from strawberry.types.graphql import OperationType
 from app.api import faults
 from app.api.context import Context, Services
 from app.api.plan.planner import Planner
+from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.errors import ErrorCode, TokenExpired, Unauthenticated
 from app.web import events, parameters
@@ -117,11 +118,16 @@ class Endpoint(GraphQL[Any, None]):
             return _refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
 
     async def _planned(self, request: Request) -> Response | None:
-        """The answer of a query that can be read in one statement; None leaves it to be carried out field by field."""
+        """The answer of an operation that needs no execution; None leaves it to be carried out field by field."""
         asked = await self.parse_http_body(LimitedRequest(request))
         token = bearer(request.headers.get("authorization"))
         caller = None if token is None else self.identities.caller(token)
-        data = await self.planner.answer(asked.query or "", asked.operation_name, asked.variables, caller)
+        acting = request.state.request_id if request.method == "POST" else None
+        try:
+            data = await self.planner.answer(asked.query or "", asked.operation_name, asked.variables, caller, acting)
+        except Failed as failed:
+            answer = await self.process_result(request, failed.result)
+            return self.create_response(answer, await self.get_sub_response(request))
         if data is None:
             return None
         headers = {"content-type": f"{request.state.media_type}; charset=utf-8"}

@@ -25,6 +25,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.plan.planner import Planner
+from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.api.streams import Refused, Streams
 from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
@@ -134,8 +135,14 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._watch_if_there_is_room(streams, operation, context)
             return
         planner: Planner = cast(Any, self.view).planner
-        name, variables = operation.operation_name, operation.variables
-        if (data := await planner.answer(operation.query, name, variables, self.context.caller)) is not None:
+        name, variables, acting = operation.operation_name, operation.variables, context.request_id
+        try:
+            data = await planner.answer(operation.query, name, variables, self.context.caller, acting)
+        except Failed as failed:
+            if await self._send(operation, failed.result, context):
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            return
+        if data is not None:
             await self._send_planned(operation, data)
             return
         results = await self.schema.stream(

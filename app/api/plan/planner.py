@@ -3,22 +3,23 @@
 What can't be planned, or is not plainly right, is left to GraphQL's own execution, which says the same.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
 import structlog
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, VariableNode
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from app.api.context import Services
+from app.api.context import Context, Services
 from app.api.documents import CACHED, Documents
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
-from app.api.plan.selections import Selections
+from app.api.plan.resolved import QUERIES, Call, Resolved
+from app.api.plan.selections import Selections, operation_of, root_names, switches
 from app.api.plan.unplanned import Unplanned
-from app.api.plan.values import Variables
+from app.api.plan.values import Variables, keep
 from app.api.schema import GatewaySchema
 from app.errors import Problem, Refusal
 from app.model import Caller
@@ -35,17 +36,24 @@ _MARK = b'"\x01"'
 class Planned:
     """One operation of one document: its trees and its statements, as they are needed."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        documents: Documents,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        name: str | None,
+    ) -> None:
         self._schema = schema
         self._documents = documents
-        self._document = documents.parsed(text)
+        self._document = document
+        self._operation = operation
         self._name = name
-        self._operation = _query(self._document, name)
-        self.variables = Variables(schema, self._operation)
-        self._switches = _switches(self._document)
-        self._trees: OrderedDict[tuple[Any, ...], tuple[Parts, list[PlaceOf]]] = OrderedDict()
-        self._statements: OrderedDict[tuple[Any, ...], Statement] = OrderedDict()
-        self._verdicts: OrderedDict[tuple[Any, ...], bool] = OrderedDict()
+        self.variables = Variables(schema, operation)
+        self._switches = switches(document)
+        self._trees: dict[tuple[Any, ...], tuple[Parts, list[PlaceOf]]] = {}
+        self._statements: dict[tuple[Any, ...], Statement] = {}
+        self._verdicts: dict[tuple[Any, ...], bool] = {}
 
     def require_allowed(self, values: Mapping[str, Any]) -> None:
         """Valid, and within the limits, which hang on the sizes of the pages alone."""
@@ -53,7 +61,7 @@ class Planned:
         verdict = self._verdicts.get(sizes)
         if verdict is None:
             verdict = not self._documents.errors(self._schema, self._document, self._name, values)
-            _keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
+            keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
         if not verdict:
             raise Unplanned("refused")
 
@@ -64,7 +72,7 @@ class Planned:
         if found is None:
             builder = Builder(self._schema, Selections(self._schema, self._document, values))
             found = builder.root(self._operation), builder.places
-            _keep(self._trees, chosen, found, KEPT_STATEMENTS)
+            keep(self._trees, chosen, found, KEPT_STATEMENTS)
         return found
 
     def statement(
@@ -74,7 +82,7 @@ class Planned:
         found = self._statements.get(key)
         if found is None:
             found = statement(parts, is_operator, places, reader.dialect)
-            _keep(self._statements, key, found, KEPT_STATEMENTS)
+            keep(self._statements, key, found, KEPT_STATEMENTS)
         return found
 
     def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -95,20 +103,30 @@ class Planner:
         self.left: Counter[str] = Counter()
 
         @lru_cache(maxsize=CACHED)
-        def planned(text: str, name: str | None) -> Planned | str:
+        def planned(text: str, name: str | None) -> Planned | Resolved | str:
             try:
-                return Planned(schema, documents, text, name)
+                return _plan(schema, documents, text, name)
             except Unplanned as reason:
                 return str(reason)
 
         self._planned = planned
 
     async def answer(
-        self, text: str, name: str | None, variables: Mapping[str, Any] | None, caller: Caller | None
+        self,
+        text: str,
+        name: str | None,
+        variables: Mapping[str, Any] | None,
+        caller: Caller | None,
+        acting: str | None = None,
     ) -> bytes | None:
-        """The JSON of `data`; None when the operation goes the long way."""
+        """The JSON of `data`; None when the operation goes the long way, and nothing has been done yet.
+
+        `acting` is the ID of a request that may change something. Raises Failed when it was carried out with errors.
+        """
         try:
-            data = await self._answer(text, name, variables or {}, caller)
+            if caller is None:
+                raise Unplanned("anonymous")
+            found = await self._read_or_call(text, name, variables or {}, caller, acting)
         except Unplanned as reason:
             self.left[str(reason)] += 1
             return None
@@ -121,14 +139,30 @@ class Planner:
             self.left["refused"] += 1
             return None
         self.answered += 1
-        return data
+        return found if isinstance(found, bytes) else await self._called(found, caller, acting or "")
 
-    async def _answer(self, text: str, name: str | None, variables: Mapping[str, Any], caller: Caller | None) -> bytes:
+    async def _read_or_call(
+        self, text: str, name: str | None, variables: Mapping[str, Any], caller: Caller, acting: str | None
+    ) -> bytes | Call:
+        """The answer of a query, or the call of a mutation, which is ready to be made."""
         planned = self._planned(text, name)
         if isinstance(planned, str):
             raise Unplanned(planned)
-        if caller is None:
-            raise Unplanned("anonymous")
+        if isinstance(planned, Planned):
+            return await self._read(planned, variables, caller)
+        if planned.is_mutation and acting is None:
+            raise Unplanned("mutation")
+        call = planned.call(variables)
+        return call if planned.is_mutation else await self._called(call, caller, "")
+
+    async def _called(self, call: Call, caller: Caller, request_id: str) -> bytes:
+        context = Context(self._services, caller, request_id)
+        try:
+            return await (call.data_of_once(context) if call.operation.is_mutation else call.data(context))
+        finally:
+            await context.close()
+
+    async def _read(self, planned: Planned, variables: Mapping[str, Any], caller: Caller) -> bytes:
         values = planned.variables.values(variables)
         planned.require_allowed(values)
         parts, fillers = planned.tree(values)
@@ -143,32 +177,11 @@ class Planner:
         return found.text.replace(_MARK, orjson.dumps(cursor))
 
 
-def _query(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
-    wanted = [part for part in operations if name in (None, part.name and part.name.value)]
-    if len(wanted) != 1:
-        raise Unplanned("operation")
-    if wanted[0].operation is not OperationType.QUERY:
-        raise Unplanned(wanted[0].operation.value)
-    return wanted[0]
-
-
-def _switches(document: DocumentNode) -> tuple[str, ...]:
-    """Variables that `@skip` and `@include` hang on."""
-    found: set[str] = set()
-    waiting: list[Any] = [getattr(part, "selection_set", None) for part in document.definitions]
-    while waiting:
-        selection_set = waiting.pop()
-        for selection in selection_set.selections if selection_set else ():
-            for directive in selection.directives or ():
-                values = (argument.value for argument in directive.arguments or ())
-                found |= {value.name.value for value in values if isinstance(value, VariableNode)}
-            waiting.append(getattr(selection, "selection_set", None))
-    return tuple(sorted(found))
-
-
-def _keep(kept: OrderedDict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any, at_most: int) -> None:
-    """Keep the newest: a document whose lists come in ever other shapes must not fill the memory."""
-    kept[key] = value
-    if len(kept) > at_most:
-        kept.popitem(last=False)
+def _plan(schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> Planned | Resolved:
+    document = documents.parsed(text)
+    operation = operation_of(document, name)
+    if operation.operation is OperationType.SUBSCRIPTION:
+        raise Unplanned("subscription")
+    if operation.operation is OperationType.MUTATION or root_names(document, operation) <= QUERIES:
+        return Resolved(schema, documents, document, operation, name)
+    return Planned(schema, documents, document, operation, name)

@@ -1,7 +1,7 @@
 """The fields that an object of one type is asked for, in the order of the answer, fragments unfolded."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DirectiveNode,
@@ -12,6 +12,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
     is_abstract_type,
@@ -74,3 +75,44 @@ class Selections:
         if not isinstance(chosen, bool):
             raise Unplanned("directive")
         return chosen is (directive.name.value == "include")
+
+
+def operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to run, where that is plain."""
+    operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+    wanted = [part for part in operations if name in (None, part.name and part.name.value)]
+    if len(wanted) != 1:
+        raise Unplanned("operation")
+    return wanted[0]
+
+
+def switches(document: DocumentNode) -> tuple[str, ...]:
+    """Variables that `@skip` and `@include` hang on."""
+    found: set[str] = set()
+    waiting: list[Any] = [getattr(part, "selection_set", None) for part in document.definitions]
+    while waiting:
+        selection_set = waiting.pop()
+        for selection in selection_set.selections if selection_set else ():
+            for directive in selection.directives or ():
+                values = (argument.value for argument in directive.arguments or ())
+                found |= {value.name.value for value in values if isinstance(value, VariableNode)}
+            waiting.append(getattr(selection, "selection_set", None))
+    return tuple(sorted(found))
+
+
+def root_names(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
+    """The names of its root fields, those in fragments and those that may be left out included."""
+    fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
+    names: set[str] = set()
+    waiting: list[SelectionSetNode | None] = [operation.selection_set]
+    while waiting:
+        selection_set = waiting.pop()
+        for selection in selection_set.selections if selection_set else ():
+            if isinstance(selection, FieldNode):
+                names.add(selection.name.value)
+            elif isinstance(selection, FragmentSpreadNode):
+                spread = fragments.pop(selection.name.value, None)
+                waiting.append(spread and spread.selection_set)
+            else:
+                waiting.append(cast(InlineFragmentNode, selection).selection_set)
+    return names

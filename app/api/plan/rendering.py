@@ -1,0 +1,152 @@
+"""Objects of the API that are at hand, as the plain data that GraphQL would make of them: worked out once a selection.
+
+A field is read as the attribute that it is, or as the table says; what else there is (lists with windows, what a
+loader fetches) keeps the whole operation from being rendered. A value that is not what its type says raises, whatever
+it raises: GraphQL itself then tells what is wrong with it.
+"""
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    is_abstract_type,
+    is_leaf_type,
+)
+
+from app.api.images import Image
+from app.api.members import Member
+from app.api.plan.leaves import Render, leaf
+from app.api.plan.selections import Selections, switches
+from app.api.plan.unplanned import Unplanned
+from app.api.plan.values import keep
+
+KEPT_ROOTS = 8
+
+
+def _image_at_hand(member: Member) -> Image:
+    if member.seen_image is None:
+        raise LookupError("the image has to be loaded")
+    return Image.of(member.seen_image)
+
+
+# How fields are read that have a resolver, where it needs nothing but the object.
+AT_HAND: dict[str, Callable[[Any], Any]] = {"Member.image": _image_at_hand}
+
+
+class Root(NamedTuple):
+    """The only root field of an operation, and what renders the value that it has."""
+
+    key: str
+    node: FieldNode
+    field: GraphQLField
+    render: Render
+
+
+class Roots:
+    """The root field of one operation of a valid document, for each choice of what `@skip` and `@include` leave in."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._document = document
+        self._operation = operation
+        self._switches = switches(document)
+        self._made: dict[tuple[Any, ...], Root | str] = {}
+
+    def root(self, values: Mapping[str, Any]) -> Root:
+        """Raises Unplanned when there are several, or when it can't be rendered."""
+        chosen = tuple(values.get(switch) for switch in self._switches)
+        found = self._made.get(chosen)
+        if found is None:
+            found = self._root(values)
+            keep(self._made, chosen, found, KEPT_ROOTS)
+        if isinstance(found, str):
+            raise Unplanned(found)
+        return found
+
+    def _root(self, values: Mapping[str, Any]) -> Root | str:
+        type_ = cast(GraphQLObjectType, self._schema.get_root_type(self._operation.operation))
+        selections = Selections(self._schema, self._document, values)
+        try:
+            fields = selections.of(type_, self._operation.selection_set)
+            if len(fields) != 1:
+                return "root fields"
+            [(key, nodes)] = fields.items()
+            if (field := type_.fields.get(nodes[0].name.value)) is None or any(node.directives for node in nodes):
+                return "root field"
+            return Root(key, nodes[0], field, Renderer(self._schema, selections).value(field.type, nodes))
+        except Unplanned as reason:
+            return str(reason)
+
+
+class Renderer:
+    """Makes the functions that render, for the fields that are left in of one document."""
+
+    def __init__(self, schema: GraphQLSchema, selections: Selections) -> None:
+        self._schema = schema
+        self._selections = selections
+
+    def value(self, type_: Any, nodes: list[FieldNode]) -> Render:
+        """A function that renders a value of the type. It raises on null where there must be none."""
+        if isinstance(type_, GraphQLNonNull):
+            return self._present(cast(Any, type_).of_type, nodes)
+        present = self._present(type_, nodes)
+        return lambda value: None if value is None else present(value)
+
+    def _present(self, type_: Any, nodes: list[FieldNode]) -> Render:
+        if is_leaf_type(type_):
+            return leaf(type_)
+        if isinstance(type_, GraphQLList):
+            return _list_of(self.value(cast(Any, type_).of_type, nodes))
+        possible = self._schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
+        by_class = {_class_of(one): self._object(one, nodes) for one in possible}
+        return lambda value: by_class[type(value)](value)
+
+    def _object(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Render:
+        fields = self._selections.of(type_, *(node.selection_set for node in nodes))
+        parts = tuple((key, self._field(type_, below)) for key, below in fields.items())
+        return lambda value: {key: part(value) for key, part in parts}
+
+    def _field(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Render:
+        name, type_name = nodes[0].name.value, type_.name
+        if name == "__typename":
+            return lambda _: type_name
+        if (field := type_.fields.get(name)) is None:
+            raise Unplanned(f"{type_name}.{name}")
+        read, render = _reading(f"{type_name}.{name}", field), self.value(field.type, nodes)
+        return lambda value: render(read(value))
+
+
+def definition_of(thing: Any) -> Any:
+    """What Strawberry knows of a type or a field of the plain schema."""
+    return thing.extensions["strawberry-definition"]
+
+
+def _class_of(type_: GraphQLObjectType) -> type:
+    return definition_of(type_).origin
+
+
+def _reading(name: str, field: GraphQLField) -> Callable[[Any], Any]:
+    if (known := AT_HAND.get(name)) is not None:
+        return known
+    definition = definition_of(field)
+    if not definition.is_basic_field:
+        raise Unplanned(name)
+    return attrgetter(definition.python_name)
+
+
+def _list_of(render: Render) -> Render:
+    def rendered(values: Any) -> list[Any]:
+        if type(values) not in (list, tuple):
+            raise TypeError("not a list")
+        return [render(value) for value in values]
+
+    return rendered

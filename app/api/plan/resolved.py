@@ -1,0 +1,185 @@
+"""Operations of one root field that its own resolver carries out, and whose outcome is rendered: mutations, the log.
+
+All that may keep one from the short way is found out before its resolver is called, so that it is called once.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    Executor,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_argument_values,
+    get_variable_values,
+)
+from strawberry.types.execution import PreExecutionError
+
+from app.api.context import Context
+from app.api.documents import Documents
+from app.api.plan.rendering import Root, Roots, definition_of
+from app.api.plan.taking import arguments_of
+from app.api.plan.unplanned import Failed, Unplanned
+from app.api.plan.values import keep
+
+# Of the root fields of queries those that ask the store in no one statement.
+QUERIES = {"offerEvents"}
+KEPT_VERDICTS = 64
+
+
+@dataclass(slots=True)
+class Info:
+    """What the resolvers of root fields use of Strawberry's `Info`."""
+
+    context: Context
+    field_name: str
+
+
+class Resolved:
+    """One such operation of one document."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        documents: Documents,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        name: str | None,
+    ) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._document = document
+        self._operation = operation
+        self._name = name
+        self._roots = Roots(schema, document, operation)
+        self._verdicts: dict[tuple[Any, ...], bool] = {}
+        self._takers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
+
+    @property
+    def is_mutation(self) -> bool:
+        return self._operation.operation is OperationType.MUTATION
+
+    def call(self, variables: Mapping[str, Any]) -> "Call":
+        """The call that these variables ask for. Raises Unplanned, and nothing else."""
+        try:
+            self._require_allowed(variables)
+            return self._call(variables)
+        except Unplanned:
+            raise
+        except Exception as error:  # whatever is wrong with the input, the long way finds it too, and says where
+            raise Unplanned("refused") from error
+
+    def _call(self, variables: Mapping[str, Any]) -> "Call":
+        values: Any = get_variable_values(
+            self._schema, self._operation.variable_definitions or (), dict(variables), max_errors=1
+        )
+        if isinstance(values, list):
+            raise Unplanned("refused")
+        root = self._roots.root(values.coerced)
+        arguments = self._taker(root)(get_argument_values(root.field, root.node, values))
+        return Call(self, root, _resolver(root), arguments, variables)
+
+    def _require_allowed(self, variables: Mapping[str, Any]) -> None:
+        """Valid, and within the limits, which hang on numbers and on how long lists are."""
+        sizes = tuple(map(_size, variables.values())), tuple(variables)
+        verdict = self._verdicts.get(sizes)
+        if verdict is None:
+            verdict = not self._documents.errors(self._schema, self._document, self._name, variables)
+            keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
+        if not verdict:
+            raise Unplanned("refused")
+
+    def _taker(self, root: Root) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        name = root.node.name.value
+        if name not in self._takers:
+            self._takers[name] = arguments_of(root.field)
+        return self._takers[name]
+
+    async def completed(
+        self, variables: Mapping[str, Any], context: Context, outcome: Any, error: Exception | None
+    ) -> Any:
+        """What GraphQL itself makes of what a resolver has returned or raised."""
+
+        def known(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+            if info.path.prev is not None:
+                return resolve(source, info, **arguments)
+            if error is not None:
+                raise error
+            return outcome
+
+        executor: Any = cast(Any, Executor).build(
+            self._schema,
+            self._document,
+            context_value=context,
+            raw_variable_values=dict(variables),
+            operation_name=self._name,
+            middleware=[known],
+        )
+        result = executor.execute_operation()
+        return await result if isawaitable(result) else result
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a resolver, with its arguments."""
+
+    operation: Resolved
+    root: Root
+    resolve: Callable[..., Any]
+    arguments: dict[str, Any]
+    variables: Mapping[str, Any]
+
+    async def data(self, context: Context) -> bytes:
+        """The JSON of `data`. Raises Unplanned, and nothing else."""
+        try:
+            return self._rendered(await self._outcome(context))
+        except Exception as error:  # whatever it is, the long way finds it too, and says where
+            raise Unplanned("refused") from error
+
+    async def data_of_once(self, context: Context) -> bytes:
+        """The same of a call that can't be made again. Raises Failed, and nothing else."""
+        outcome = raised = None
+        try:
+            outcome = await self._outcome(context)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is told in the words of GraphQL
+            raised = error
+        if raised is None:
+            with suppress(Exception):  # what can't be rendered is told in the words of GraphQL too
+                return self._rendered(outcome)
+        try:
+            result = await self.operation.completed(self.variables, context, outcome, raised)
+        except Exception as error:  # noqa: BLE001  # as Strawberry has it of what GraphQL did not catch
+            result = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+        raise Failed(result)
+
+    async def _outcome(self, context: Context) -> Any:
+        return await self.resolve(None, info=Info(context, self.root.node.name.value), **self.arguments)
+
+    def _rendered(self, outcome: Any) -> bytes:
+        return orjson.dumps({self.root.key: self.root.render(outcome)})
+
+
+def _resolver(root: Root) -> Callable[..., Any]:
+    definition = definition_of(root.field)
+    resolver = definition.base_resolver
+    takes_both = resolver and resolver.self_parameter and resolver.info_parameter
+    if not takes_both or not resolver.is_async or definition.extensions:
+        raise Unplanned("resolver")
+    return cast(Callable[..., Any], resolver.wrapped_func)
+
+
+def _size(value: Any) -> Any:
+    """What the limits may see of the value of a variable: how large it is itself, and how long the lists in it are."""
+    if isinstance(value, list):
+        return (len(cast(list[Any], value)),)
+    if isinstance(value, dict):
+        fields = cast(dict[str, Any], value).items()
+        return tuple((name, len(cast(list[Any], one))) for name, one in fields if isinstance(one, list))
+    return value if value is None or type(value) is int else "another"
