@@ -12,7 +12,7 @@ from app.api.plan.planner import Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.queries import SEALED, Pool, Query, queries
+from tests.harness.queries import SEALED, Pool, Query, operations_of, queries
 from tests.harness.world import World, make_world
 
 ODD_NAMES = ['say "hi"', "back\\slash", "naïve ☃ 𝄞", "percent % and :colon and 'quote'", "</script>"]
@@ -66,11 +66,13 @@ def _viewers(gateway: Gateway, world: World) -> dict[str, Tenant]:
 
 async def _pool(world: World) -> Pool:
     answer = await world.owner.get(CURSORS)
+    log = await world.owner.get("{ offerEvents { nodes { cursor } } sentOffers { watchCursor } }")
+    places = [node["cursor"] for node in log["offerEvents"]["nodes"]] + [log["sentOffers"]["watchCursor"]] * 20
     cursors = [edge["cursor"] for page in answer.values() for edge in page["edges"]]
     members = (await world.owner.get("{ sentOffers { nodes { id image { id } } } }"))["sentOffers"]["nodes"]
     ids = [member["id"] for member in members] + [member["image"]["id"] for member in members]
     tenants = [world.owner.id, world.consumer.id, world.other.id, "404"]
-    return Pool([*ids, *tenants, "nonsense", "\0", ""], tenants, [*ODD_NAMES, "ubuntu"], [*cursors, "nonsense"])
+    return Pool([*ids, *tenants, "nonsense", "\0", ""], tenants, [*ODD_NAMES, "ubuntu"], [*cursors, "nonsense"], places)
 
 
 async def both_ways(cast: Cast, viewer: Tenant, query: Query) -> tuple[Any, Any, bool]:
@@ -96,7 +98,7 @@ MANY = settings(
 
 
 @MANY
-@given(viewer=st.sampled_from(VIEWERS), query=queries())
+@given(viewer=st.sampled_from(VIEWERS), query=queries() | operations_of("query", "offerEvents"))
 async def test_the_short_way_answers_as_the_long_one_does(cast: Cast, viewer: str, query: Query) -> None:
     short, long, has_errors = await both_ways(cast, cast.viewers[viewer], query.filled(cast.pool))
 

@@ -24,7 +24,7 @@ def _cursor(value: Any) -> str:
 
 
 def _timestamp(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _no_timestamp_input(value: Any) -> datetime:

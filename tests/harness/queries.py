@@ -6,16 +6,36 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import GraphQLEnumType, GraphQLField, GraphQLList, GraphQLNonNull, get_named_type, is_composite_type
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    get_named_type,
+    is_composite_type,
+)
 from hypothesis import strategies as st
 
 from app.api.schema import build_schema
 
 CORE = build_schema()._schema
-OBJECTS_OF_NODE = ("Image", "Member", "Tenant")
+OBJECTS_OF = {
+    name: [one.name for one in CORE.get_possible_types(CORE.type_map[name])] for name in ("Node", "WatchItem")
+}
 DEPTH = 4
 # Random by design: compared by its presence alone.
 SEALED = "watchCursor"
+# What of an object at hand has to be read from the store all the same.
+LOADED = {
+    "Image.members",
+    "Image.viewerMembership",
+    "Tenant.images",
+    "MemberState.member",
+    "MemberStatusChanged.member",
+    "ImageState.image",
+    "ImageChanged.image",
+}
 
 
 @dataclass
@@ -26,6 +46,7 @@ class Pool:
     tenants: list[str]
     names: list[str]
     cursors: list[str]
+    places: list[str]
 
     def value(self, sort: str, number: int) -> str:
         values: list[str] = getattr(self, sort)
@@ -64,6 +85,8 @@ class _Draft:
     declared: list[str] = field(default_factory=list[str])
     variables: dict[str, Any] = field(default_factory=dict[str, Any])
     fragments: list[str] = field(default_factory=list[str])
+    left_out: set[str] = field(default_factory=set[str])
+    sealed: str = SEALED
     number: int = 0
 
     def fresh(self) -> int:
@@ -74,9 +97,22 @@ class _Draft:
 @st.composite
 def queries(draw: Any) -> Query:
     draft = _Draft(draw)
-    body = _selection(draft, "Query", DEPTH)
+    return _written(draft, "query", _selection(draft, "Query", DEPTH))
+
+
+@st.composite
+def operations_of(draw: Any, kind: str, name: str) -> Query:
+    """Operations of one root field, which ask for nothing that has to be loaded."""
+    draft = _Draft(draw, left_out=LOADED, sealed="endCursor")
+    root: Any = CORE.type_map[kind.capitalize()]
+    field = root.fields[name]
+    inner = _selection(draft, get_named_type(field.type).name, DEPTH)
+    return _written(draft, kind, f"{{ k{draft.fresh()}: {name}{_arguments(draft, field)} {inner} }}")
+
+
+def _written(draft: _Draft, kind: str, body: str) -> Query:
     declared = f"({', '.join(draft.declared)})" if draft.declared else ""
-    return Query("\n".join([f"query Q{declared} {body}", *draft.fragments]), draft.variables)
+    return Query("\n".join([f"{kind} Q{declared} {body}", *draft.fragments]), draft.variables)
 
 
 def _selection(draft: _Draft, type_name: str, depth: int) -> str:
@@ -88,7 +124,7 @@ def _piece(draft: _Draft, type_name: str, depth: int) -> str:
     kind = draft.draw(st.sampled_from(["field"] * 7 + ["inline", "named"]))
     if kind == "field" or type_name == "Query":
         return _field(draft, type_name, depth)
-    inner = draft.draw(st.sampled_from(OBJECTS_OF_NODE)) if type_name == "Node" else type_name
+    inner = draft.draw(st.sampled_from(OBJECTS_OF.get(type_name, [type_name])))
     if kind == "inline":
         return f"... on {inner}{_switch(draft)} {_selection(draft, inner, depth - 1)}"
     name = f"F{draft.fresh()}"
@@ -99,11 +135,12 @@ def _piece(draft: _Draft, type_name: str, depth: int) -> str:
 def _field(draft: _Draft, type_name: str, depth: int) -> str:
     type_: Any = CORE.type_map[type_name]
     fields: dict[str, GraphQLField] = type_.fields
-    names = [name for name, one in fields.items() if depth > 0 or not is_composite_type(get_named_type(one.type))]
+    at_hand = {name: one for name, one in fields.items() if f"{type_name}.{name}" not in draft.left_out}
+    names = [name for name, one in at_hand.items() if depth > 0 or not is_composite_type(get_named_type(one.type))]
     name = draft.draw(st.sampled_from([*names, "__typename"]))
     if name == "__typename" or name not in fields:
         return f"t{draft.fresh()}: __typename"
-    key = SEALED if name == SEALED else f"k{draft.fresh()}"
+    key = SEALED if name == draft.sealed else f"k{draft.fresh()}"
     below = get_named_type(fields[name].type)
     inner = f" {_selection(draft, below.name, depth - 1)}" if is_composite_type(below) else ""
     return f"{key}: {name}{_arguments(draft, fields[name])}{_switch(draft)}{inner}"
@@ -159,20 +196,40 @@ def _value(draft: _Draft, name: str, type_: Any) -> Any:
         return [_value(draft, name.removesuffix("s"), type_.of_type) for _ in range(draw(st.integers(0, 3)))]
     if isinstance(type_, GraphQLEnumType):
         return Word(draw(st.sampled_from(sorted(type_.values))))
+    if isinstance(type_, GraphQLInputObjectType):
+        return _object(draft, type_)
     if str(type_) == "Boolean":
         return draw(st.booleans())
+    if str(type_) == "Cursor":
+        return f"@places-{draw(st.integers(0, 40))}"
+    if str(type_) == "ByteCount":
+        return draw(st.sampled_from([0, 2**53 - 1]))
     if str(type_) == "Int":
         return draw(st.sampled_from([1, 1, 2, 2, 3, 5, 100, 0, 101]))
     return f"@{SORTS.get(name, 'ids')}-{draw(st.integers(0, 40))}"
 
 
+def _object(draft: _Draft, type_: GraphQLInputObjectType) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, one in type_.fields.items():
+        needed = isinstance(one.type, GraphQLNonNull)
+        how = draft.draw(st.sampled_from(["given"] if needed else ["given", "null", "left out", "left out"]))
+        if how != "left out":
+            given[name] = _value(draft, name, one.type) if how == "given" else None
+    return given
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
     return str(value) if isinstance(value, Word) else value
 
 
 def _literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_literal(one)}' for name, one in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(_literal(one) for one in value)}]"
     return value if isinstance(value, Word) else json.dumps(value)

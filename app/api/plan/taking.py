@@ -17,7 +17,7 @@ Take = Callable[[Any], Any]
 
 def arguments_of(field: GraphQLField) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """A function that gives the arguments of a root field as its resolver takes them."""
-    args: Mapping[str, Any] = field.args
+    args = cast(Mapping[str, Any], field.args)
     takes = tuple((name, definition_of(of).python_name, taking(of.type)) for name, of in args.items())
 
     def taken(given: Mapping[str, Any]) -> dict[str, Any]:

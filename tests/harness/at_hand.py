@@ -1,0 +1,103 @@
+"""Objects of the API as they might be at hand, drawn field by field from the schema; and what GraphQL makes of one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    Executor,
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    is_abstract_type,
+    is_leaf_type,
+    parse,
+)
+from hypothesis import strategies as st
+
+from app.api.members import Member
+from app.api.plan.rendering import definition_of
+from app.model import SeenImage
+from tests.harness.queries import CORE, Query
+
+WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
+TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).flatmap(
+    lambda moment: st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]).map(
+        lambda zone: moment.replace(tzinfo=zone)
+    )
+)
+LEAVES: dict[str, st.SearchStrategy[Any]] = {
+    "String": WORDS,
+    "ID": WORDS,
+    "Cursor": WORDS,
+    "Int": st.integers(-(2**31), 2**31 - 1),
+    "ByteCount": st.integers(0, 2**53 - 1),
+    "Boolean": st.booleans(),
+    "DateTime": TIMES,
+}
+SMALL = st.integers(0, 9)
+IMAGES = st.builds(
+    SeenImage,
+    size_bytes=st.none() | st.integers(0, 2**53 - 1),
+    min_disk_gb=SMALL,
+    min_ram_mb=SMALL,
+    created_at=TIMES,
+    updated_at=TIMES,
+)
+
+
+def values(type_: Any) -> st.SearchStrategy[Any]:
+    """Values that a field of this type may have."""
+    if isinstance(type_, GraphQLNonNull):
+        return _present(type_.of_type)
+    return st.none() | _present(type_)
+
+
+def _present(type_: Any) -> st.SearchStrategy[Any]:
+    if isinstance(type_, GraphQLEnumType):
+        return st.sampled_from(list(type_.wrapped_cls))  # type: ignore[attr-defined]
+    if is_leaf_type(type_):
+        return LEAVES[type_.name]
+    if isinstance(type_, GraphQLList):
+        return st.lists(values(type_.of_type), max_size=2)
+    if is_abstract_type(type_):
+        return st.one_of([_present(one) for one in CORE.get_possible_types(type_)])
+    return _objects(type_)
+
+
+def _objects(type_: Any) -> st.SearchStrategy[Any]:
+    fields = {definition_of(field).python_name: field for field in type_.fields.values()}
+    attributes = {name: values(field.type) for name, field in fields.items() if definition_of(field).is_basic_field}
+    make: Callable[..., Any] = definition_of(type_).origin
+    if make is Member:
+        attributes |= {"image_id": WORDS, "seen_image": IMAGES}
+    return st.builds(make, **attributes)
+
+
+@dataclass
+class Surroundings:
+    """What the guard of the root fields asks for."""
+
+    caller: None = None
+
+
+async def executed(query: Query, value: Any) -> Any:
+    """The data of an operation whose root field has this value, as GraphQL itself makes it."""
+
+    def known(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+        return value if info.path.prev is None else resolve(source, info, **arguments)
+
+    executor: Any = Executor.build(
+        CORE,
+        parse(query.text),
+        context_value=Surroundings(),
+        raw_variable_values=query.variables,
+        operation_name="Q",
+        middleware=[known],
+    )
+    result = executor.execute_operation()
+    result = await result if isawaitable(result) else result
+    assert not result.errors, result.errors
+    return result.data

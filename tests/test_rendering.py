@@ -1,0 +1,161 @@
+"""Objects at hand are rendered as GraphQL itself would: every field of them, in every selection."""
+
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, cast
+
+import orjson
+import pytest
+from graphql import (
+    get_argument_values,
+    get_named_type,
+    get_variable_values,
+    is_abstract_type,
+    is_object_type,
+    parse,
+)
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+from strawberry.types.arguments import convert_arguments
+
+from app.api.plan import rendering
+from app.api.plan.rendering import Roots, definition_of
+from app.api.plan.selections import operation_of
+from app.api.plan.taking import arguments_of
+from app.api.plan.unplanned import Unplanned
+from app.api.scalars import Cursor
+from app.api.schema import build_schema
+from app.api.watch_items import WatchBookmark
+from tests.harness.at_hand import executed, values
+from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of
+
+SCHEMA = build_schema()
+KINDS = ("query", "mutation", "subscription")
+ROOTS = [("query", "offerEvents")] + [
+    (kind, name) for kind in KINDS[1:] for name in CORE.type_map[kind.capitalize()].fields
+]
+POOL = Pool(["1", 'say "hi"'], ["1", "2002"], ["ubuntu"], ["a", "b"], ["c", ""])
+MANY = settings(
+    max_examples=60,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def roots_of(text: str) -> Roots:
+    document = parse(text)
+    return Roots(CORE, document, operation_of(document, "Q"))
+
+
+def coerced(query: Query) -> Any:
+    declared = operation_of(parse(query.text), "Q").variable_definitions or ()
+    values: Any = get_variable_values(CORE, declared, query.variables)
+    assert not isinstance(values, list), values
+    return values
+
+
+@pytest.mark.parametrize(("kind", "name"), ROOTS)
+@MANY
+@given(data=st.data())
+async def test_what_is_at_hand_is_rendered_as_graphql_does(kind: str, name: str, data: Any) -> None:
+    query = data.draw(operations_of(kind, name)).filled(POOL)
+    value = data.draw(values(CORE.type_map[kind.capitalize()].fields[name].type))
+
+    root = roots_of(query.text).root(coerced(query).coerced)
+
+    assert orjson.dumps({root.key: root.render(value)}) == orjson.dumps(await executed(query, value))
+
+
+def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loaded() -> None:
+    """A new attribute is rendered without a word; this tells of a new resolver."""
+    left = {f"{type_.name}.{name}" for type_ in _reached() for name in type_.fields if not _is_rendered(type_, name)}
+
+    assert left == LOADED
+
+
+def _reached() -> list[Any]:
+    """The object types that the roots lead to, through fields that are rendered."""
+    waiting: list[Any] = [CORE.type_map[kind.capitalize()].fields[name].type for kind, name in ROOTS]
+    found: dict[str, Any] = {}
+    while waiting:
+        named: Any = get_named_type(waiting.pop())
+        for type_ in CORE.get_possible_types(named) if is_abstract_type(named) else [named]:
+            if is_object_type(type_) and type_.name not in found:
+                found[type_.name] = type_
+                waiting += [field.type for name, field in type_.fields.items() if _is_rendered(type_, name)]
+    return list(found.values())
+
+
+def _is_rendered(type_: Any, name: str) -> bool:
+    try:
+        rendering._reading(f"{type_.name}.{name}", type_.fields[name])
+    except Unplanned:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("subscription Q { watchOffers { ... on MemberState { member { id } } } }", "MemberState.member"),
+        ("mutation Q { acceptOffer { member { image { members { totalCount } } } } }", "Image.members"),
+        ("mutation Q { acceptOffer { member { tenant { images { totalCount } } } } }", "Tenant.images"),
+        ("mutation Q { a: acceptOffer { errors { code } } b: acceptOffer { errors { code } } }", "root fields"),
+        ("mutation Q { acceptOffer @include(if: true) { errors { code } } }", "root field"),
+        ("mutation Q { acceptOffer @skip(if: true) { errors { code } } }", "root fields"),
+        ("mutation Q { acceptOffer { errors @odd { code } } }", "directive"),
+        ("mutation Q { __typename }", "root field"),
+    ],
+)
+def test_what_is_not_at_hand_keeps_the_whole_operation_from_being_rendered(text: str, reason: str) -> None:
+    with pytest.raises(Unplanned, match=f"^{reason}$"):
+        roots_of(text).root({})
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        WatchBookmark(cursor=Cursor("c"), at=cast(Any, None)),
+        WatchBookmark(cursor=cast(Any, 5), at=datetime.now(UTC)),
+        None,
+        object(),
+    ],
+)
+def test_a_value_that_is_not_what_its_type_says_is_not_rendered(item: Any) -> None:
+    root = roots_of("subscription Q { watchOffers { cursor ... on WatchBookmark { at } } }").root({})
+
+    with pytest.raises(Exception):  # noqa: B017  # whatever it is, GraphQL itself then says what is wrong
+        root.render(item)
+
+
+@pytest.mark.parametrize(("kind", "name"), ROOTS[:-2])
+@MANY
+@given(data=st.data())
+def test_arguments_are_taken_as_strawberry_takes_them(kind: str, name: str, data: Any) -> None:
+    query = data.draw(operations_of(kind, name)).filled(POOL)
+    root = roots_of(query.text).root(coerced(query).coerced)
+    given_ = get_argument_values(root.field, root.node, coerced(query))
+    converter = SCHEMA.schema_converter
+
+    taken = convert_arguments(given_, definition_of(root.field).arguments, converter.scalar_registry, SCHEMA.config)
+
+    assert arguments_of(root.field)(given_) == taken
+
+
+@pytest.mark.parametrize("wrong", ["MemberStatusChanged.previousStatus", "OfferEventConnection.nodes"])
+async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    text = "query Q { offerEvents { nodes { previousStatus status } edges { node { status } } } }"
+    swapped = {"MemberStatusChanged.previousStatus": "status", "OfferEventConnection.nodes": "edges"}
+    monkeypatch.setitem(rendering.AT_HAND, wrong, attrgetter(swapped[wrong]))
+    page = values(CORE.type_map["Query"].fields["offerEvents"].type)
+    shown = find(page, lambda page: bool(page.nodes) and page.nodes[0].status != page.nodes[0].previous_status)
+
+    async def differs() -> bool:
+        query = Query(text, {})
+        try:
+            return roots_of(text).root({}).render(shown) != (await executed(query, shown))["offerEvents"]
+        except KeyError:
+            return True
+
+    assert await differs()
