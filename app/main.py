@@ -24,6 +24,7 @@ from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
+from app.web.quick import Quick
 
 
 def create_app(
@@ -47,7 +48,8 @@ def create_app(
     ide = Ide(demo is not None) if settings.ide else None
     reader = open_reader(store)
     planner = Planner(schema, services, reader)
-    endpoint = Endpoint(schema, services, planner, identities or SharedSecret(settings), ide)
+    identities = identities or SharedSecret(settings)
+    endpoint = Endpoint(schema, services, planner, identities, ide)
 
     app = Starlette(
         routes=[
@@ -64,6 +66,7 @@ def create_app(
     app.state.services = services
     app.state.upkeep = upkeep
     app.state.planner = planner
+    app.state.quick = Quick(planner, identities)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

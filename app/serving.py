@@ -23,6 +23,7 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.web import sockets
 from app.web.identity import SharedSecret
+from app.web.lane import lane
 from app.web.sockets import FreeingProtocol
 from app.workers import Workers
 
@@ -110,6 +111,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=lane(app.state.quick, settings.max_body_bytes),
         ws=sockets.protocol(settings.stall_seconds),
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

@@ -23,6 +23,15 @@ def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
     return [_published(error, before_execution, request_id) for error in result.errors or ()]
 
 
+def response(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """What an operation came to, as GraphQL over HTTP sends it."""
+    errors = published(result, request_id)
+    told: dict[str, Any] = {"errors": formatted(errors)} if errors else {}
+    if result.data is not None or any(error.path for error in errors):
+        told["data"] = result.data
+    return told
+
+
 def _published(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
     code = _code(error, before_execution)
     if code is ErrorCode.INTERNAL_SERVER_ERROR:

@@ -224,13 +224,7 @@ class Endpoint(GraphQL[Any, None]):
             raise HTTPException(400, _REFUSED_OPERATIONS[error.operation_type]) from None
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        errors = faults.published(result, request.state.request_id)
-        response: dict[str, Any] = {}
-        if errors:
-            response["errors"] = faults.formatted(errors)
-        if result.data is not None or any(error.path for error in errors):
-            response["data"] = result.data
-        return cast(GraphQLHTTPResponse, response)
+        return cast(GraphQLHTTPResponse, faults.response(result, request.state.request_id))
 
     async def get_sub_response(self, request: Any) -> Response:
         response = await super().get_sub_response(request)
@@ -238,9 +232,9 @@ class Endpoint(GraphQL[Any, None]):
         return response
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        refused = "data" not in response_data and sub_response.media_type == parameters.RESPONSE_JSON
-        content_type = f"{sub_response.media_type}; charset=utf-8"
-        return Response(orjson.dumps(response_data), 400 if refused else 200, headers={"content-type": content_type})
+        media_type: Any = sub_response.media_type
+        status, content_type = parameters.status_of(response_data, media_type), f"{media_type}; charset=utf-8"
+        return Response(orjson.dumps(response_data), status, headers={"content-type": content_type})
 
     def decode_json(self, data: str | bytes) -> object:
         return orjson.loads(data)

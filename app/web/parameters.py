@@ -1,6 +1,6 @@
 """What a GraphQL request over HTTP must look like: its method, media types and parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import mimeparse
@@ -33,6 +33,11 @@ def negotiated(accept: str | None) -> str:
     if not chosen:
         raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
     return chosen
+
+
+def status_of(response: Mapping[str, Any], media_type: str) -> int:
+    """Refused before it was carried out, an operation is 400 in the media type that says so."""
+    return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
 
 
 def request_data(data: Any) -> GraphQLRequestData:

@@ -38,6 +38,10 @@ class Answer:
 class Reader(Protocol):
     dialect: Dialect
 
+    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+        """The answer if it needs no wait; None when it does."""
+        ...
+
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer: ...
 
     def close(self) -> None: ...
@@ -59,17 +63,22 @@ class SqliteReader:
         self._turn = Lock()
         self._until = 0.0
 
-    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
-        given = {**statement.constants, **values}
+    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
         connection = self._quick_one()
         self._until = monotonic() + LOOP_SECONDS
         try:
-            return _run(connection, statement.sql, given)
+            return _run(connection, statement.sql, {**statement.constants, **values})
         except sqlite3.OperationalError:
             # It takes longer than the loop can spare, or the file is busy.
-            return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, given))
+            return None
         except sqlite3.Error as error:
             raise Unreadable(str(error)) from error
+
+    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        if (answer := self.read_at_once(statement, values)) is not None:
+            return answer
+        given = {**statement.constants, **values}
+        return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, given))
 
     def close(self) -> None:
         for connection in (self._quick, self._patient):
@@ -101,6 +110,9 @@ class PostgresReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._engine = store.reader.execution_options(isolation_level="AUTOCOMMIT")
+
+    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+        return None
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         return await self._store.unit(self._read(statement, values))
