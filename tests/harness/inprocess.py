@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
 from app.api.context import Services
+from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.main import create_app
 from app.model import Role
@@ -31,6 +32,7 @@ class InProcess:
 
     def __init__(self, app: Starlette, settings: Settings, port: int) -> None:
         self.services: Services = app.state.services
+        self.planner: Planner = app.state.planner
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
         self.gateway = Gateway(self.services, build_schema(settings))

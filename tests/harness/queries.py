@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from app.api.schema import build_schema
 
 CORE = build_schema()._schema
-OBJECTS_OF = {
-    name: [one.name for one in CORE.get_possible_types(CORE.type_map[name])] for name in ("Node", "WatchItem")
-}
+ABSTRACT: tuple[Any, ...] = tuple(CORE.type_map[name] for name in ("Node", "WatchItem"))
+OBJECTS_OF = {of.name: [one.name for one in CORE.get_possible_types(of)] for of in ABSTRACT}
 DEPTH = 4
 # Random by design: compared by its presence alone.
 SEALED = "watchCursor"

@@ -1,0 +1,93 @@
+"""A story of every mutation and every refusal, told by one way of carrying them out, and what it says of each."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from graphql import get_named_type, is_composite_type
+
+from tests.harness.gateway import IMAGE, Gateway, Tenant
+from tests.harness.queries import CORE, LOADED
+
+Do = Callable[[Tenant, str, dict[str, Any]], Awaitable[bytes]]
+_ID_OR_TIME = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z")
+LONG = "x" * 300
+
+
+def everything(type_name: str) -> str:
+    """A selection of all that a type has at hand."""
+    fields: dict[str, Any] = CORE.type_map[type_name].fields  # type: ignore[attr-defined]
+    below = {name: get_named_type(field.type) for name, field in fields.items() if f"{type_name}.{name}" not in LOADED}
+    told = (name + (everything(of.name) if is_composite_type(of) else "") for name, of in below.items())
+    return f"{{ __typename {' '.join(told)} }}"
+
+
+def _document(name: str) -> str:
+    field = CORE.type_map["Mutation"].fields[name]  # type: ignore[attr-defined]
+    of = field.args["input"].type
+    return f"mutation Q($input: {of}) {{ {name}(input: $input) {everything(get_named_type(field.type).name)} }}"
+
+
+DOCUMENTS = {name: _document(name) for name in CORE.type_map["Mutation"].fields}  # type: ignore[attr-defined]
+
+
+class Story:
+    """What was said, step by step, with IDs and times by the order in which they came up."""
+
+    def __init__(self, do: Do) -> None:
+        self._do = do
+        self._numbers: dict[bytes, bytes] = {}
+        self.told: list[tuple[str, bytes]] = []
+
+    async def step(self, tenant: Tenant, mutation: str, **input: Any) -> bytes:
+        answer = await self._do(tenant, mutation, input)
+        self.told.append((mutation, _ID_OR_TIME.sub(self._number, answer)))
+        return answer
+
+    def _number(self, found: re.Match[bytes]) -> bytes:
+        return self._numbers.setdefault(found[0], b"#%d" % len(self._numbers))
+
+
+async def play(gateway: Gateway, story: Story) -> None:
+    """Every mutation, and every refusal that it may have. The quota is 2."""
+    owner, consumer, stranger = (gateway.tenant(id_) for id_ in ("1", "2", "3"))
+    observer = gateway.tenant("1", "observer")
+    step = story.step
+    registered = await step(owner, "registerImage", **IMAGE, tags=["a"], sizeBytes=2**53 - 1, clientMutationId="m")
+    await step(owner, "registerImage", **{**IMAGE, "name": ""})
+    await step(owner, "registerImage", **IMAGE, status="DEACTIVATED")
+    await step(observer, "registerImage", **IMAGE)
+    id_ = registered.split(b'"id":"')[1][:36].decode()
+    await _offers(step, id_, owner, consumer, stranger)
+    for answer in ("acceptOffer", "deferOffer", "rejectOffer"):
+        await step(consumer, answer, imageId=id_, idempotencyKey=answer)
+        await step(consumer, answer, imageId=id_, idempotencyKey=answer)
+        await step(consumer, answer, imageId=id_, clientMutationId=LONG)
+        await step(stranger, answer, imageId=id_)
+        await step(owner, answer, imageId=id_)
+    for caller, changes in (
+        (owner, {"name": "new", "tags": None}),
+        (owner, {"status": "QUEUED"}),
+        (owner, {"name": ""}),
+    ):
+        await step(caller, "updateImage", id=id_, **changes)
+    await step(consumer, "updateImage", id=id_, name="mine")
+    await step(stranger, "updateImage", id=id_, name="mine")
+    for caller, tenant_id in ((consumer, "2"), (stranger, "2"), (owner, "no digits"), (owner, "2"), (owner, "2")):
+        await step(caller, "revokeMember", imageId=id_, tenantId=tenant_id)
+    await step(owner, "deleteImage", id=id_, idempotencyKey="")
+    await step(gateway.tenant("4"), "deleteImage", id=id_)
+    await step(stranger, "deleteImage", id=id_)
+    await step(owner, "updateImage", id=id_, protected=True)
+    await step(owner, "deleteImage", id=id_)
+    await step(owner, "updateImage", id=id_, protected=False)
+    await step(owner, "deleteImage", id=id_)
+
+
+async def _offers(step: Any, id_: str, owner: Tenant, consumer: Tenant, stranger: Tenant) -> None:
+    await step(owner, "offerImage", imageId=id_, tenantIds=["4"])
+    await step(owner, "offerImage", imageId=id_, tenantIds=["2", "4", "5", "2", LONG, "x"], idempotencyKey="k")
+    await step(owner, "offerImage", imageId=id_, tenantIds=["2"], idempotencyKey="k")
+    await step(owner, "offerImage", imageId=id_, tenantIds=[])
+    await step(consumer, "offerImage", imageId=id_, tenantIds=["5"])
+    await step(stranger, "offerImage", imageId=id_, tenantIds=["5"])
