@@ -78,9 +78,10 @@ def _objects(type_: Any) -> st.SearchStrategy[Any]:
 
 @dataclass
 class Surroundings:
-    """What the guard of the root fields asks for."""
+    """What execution asks of a context when nothing has to be loaded."""
 
     caller: None = None
+    request_id: str = "test"
 
 
 async def executed(query: Query, value: Any) -> Any:

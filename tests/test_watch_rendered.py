@@ -1,0 +1,93 @@
+"""What a watch sends is the same whether GraphQL has made it or not."""
+
+from contextlib import AsyncExitStack, aclosing
+from typing import Any
+
+import pytest
+from graphql import parse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.api.context import Context
+from app.api.plan.rendering import Roots
+from app.api.plan.unplanned import Unplanned
+from app.api.streams import _Operation
+from tests.harness import operations
+from tests.harness.at_hand import Surroundings, values
+from tests.harness.gateway import Gateway, Tenant
+from tests.harness.queries import CORE, Pool, operations_of
+from tests.harness.world import make_world
+from tests.test_rendering import coerced, roots_of
+
+POOL = Pool(["1"], ["1"], ["ubuntu"], ["a"], ["c"])
+WATCH: Any = CORE.subscription_type
+AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: watchOffers(after: $after) {
+  ...Place ... on MemberStatusChanged { occurredAt kind previousStatus status @include(if: $wanted) actor { id } }
+} } fragment Place on WatchItem { __typename cursor }"""
+
+
+@pytest.mark.parametrize("name", ["watchOffers", "watchImages"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+async def test_each_payload_has_the_bytes_that_graphql_gives_it(name: str, data: Any) -> None:
+    query = data.draw(operations_of("subscription", name)).filled(POOL)
+    item = data.draw(values(WATCH.fields[name].type))
+    around: Any = Surroundings()
+    operation = _Operation(CORE, parse(query.text), query.variables, "Q")
+
+    executed = await operation.execute(item, around)
+    operation.root = roots_of(query.text).root(coerced(query).coerced)
+
+    assert await operation.execute(item, around) == executed
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The items that GraphQL is given to execute."""
+    begin, begun = _Operation._begin, list[Any]()
+
+    def counted(self: _Operation, item: Any, context: Any) -> Any:
+        begun.append(item)
+        return begin(self, item, context)
+
+    monkeypatch.setattr(_Operation, "_begin", counted)
+    return begun
+
+
+async def told(gateway: Gateway, tenant: Tenant, number: int, query: str = AT_HAND, **variables: Any) -> list[bytes]:
+    """The first payloads of a watch from the beginning of the log, as bytes."""
+    assert tenant.caller is not None
+    context = Context(gateway.services, tenant.caller, "test")
+    after = gateway.services.feed.seal.close_between(0, tenant.caller)
+    async with AsyncExitStack() as held:
+        held.push_async_callback(context.close)
+        run = gateway.schema.streams.run(query, {"after": after, **variables}, None, context)
+        payloads = await held.enter_async_context(aclosing(run))
+        return [await anext(payloads) for _ in range(number)]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"wanted": False}])
+async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_bytes(
+    gateway: Gateway, executions: list[Any], monkeypatch: pytest.MonkeyPatch, wanted: Any
+) -> None:
+    world = await make_world(gateway, "accepted")
+
+    rendered = await told(gateway, world.owner, 4, **wanted)
+    assert executions == []
+    monkeypatch.setattr(Roots, "root", _unplanned)
+    gateway.schema.streams._payloads.clear()
+    executed = await told(gateway, world.owner, 4, **wanted)
+
+    assert (rendered, len(executions)) == (executed, 4)
+
+
+def _unplanned(*_: Any) -> Any:
+    raise Unplanned("left to GraphQL")
+
+
+async def test_a_watch_that_reads_the_present_state_is_executed_as_ever(
+    gateway: Gateway, executions: list[Any]
+) -> None:
+    world = await make_world(gateway, "accepted")
+
+    assert len(await told(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
