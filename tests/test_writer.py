@@ -12,11 +12,11 @@ from app.errors import Unavailable
 from app.model import ChangeKind, News
 from app.store import log
 from app.store.database import Store
+from app.store.direct import DirectConnection
 from app.store.engine import parse_url
 from app.store.prepared import Prepared
 from app.store.snapshot import read_once
 from app.store.transaction import Transaction
-from app.store.writer import ThreadConnection
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, code_of
 from tests.harness.statements import statements
@@ -45,7 +45,7 @@ async def _write_and_fail(tx: Transaction) -> int:
 async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_came(store: Store) -> None:
     await store.act(_write)
     begun: list[str] = []
-    with patch.object(ThreadConnection, "begin", _noting(begun, ThreadConnection.begin)):
+    with patch.object(DirectConnection, "begin", _noting(begun, DirectConnection.begin)):
         numbers = await asyncio.gather(*(store.act(_write) for _ in range(20)))
 
     assert numbers == list(range(2, 22))
@@ -71,10 +71,10 @@ async def test_an_action_may_wait_for_nothing_but_its_transaction(store: Store) 
 
 
 async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: Store) -> None:
-    def full(_: ThreadConnection) -> None:
+    def full(_: DirectConnection) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    with patch.object(ThreadConnection, "commit", full):
+    with patch.object(DirectConnection, "commit", full):
         answers = await asyncio.gather(*(store.act(_write) for _ in range(3)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [Unavailable] * 3
@@ -100,6 +100,7 @@ async def test_those_who_write_in_another_way_take_turns_with_the_actions(store:
 async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gateway: Gateway) -> None:
     world = await make_world(gateway, "none")
     await world.owner.offer(world.image, "77")
+    await gateway.services.feed.stop()  # which reads with prepared statements, too
     compiled: list[str] = []
     with (
         statements(gateway) as sent,

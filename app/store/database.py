@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import Unavailable
 from app.store import engine
+from app.store.direct import DirectReader
 from app.store.transaction import Clock, Transaction
 from app.store.writer import Writer
 
@@ -36,11 +37,13 @@ class Store:
         self.clock = clock
         self._on_news = on_news
         self.reader = engine.open_reader(url)
-        self.follower = engine.open_follower(url)
         self.writer = engine.open_writer(url)
         # SQLite has let in one writer only; the others wait here, and not at the file's lock.
         self._turn = asyncio.Lock()
-        self._quick = Writer(url, self._now, self._turn, on_news) if url.get_backend_name() == "sqlite" else None
+        is_embedded = url.get_backend_name() == "sqlite"
+        self._quick = Writer(url, self._now, self._turn, on_news) if is_embedded else None
+        # Who follows the log reads here, so that clients can't keep it waiting for a connection.
+        self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
 
     async def act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -85,8 +88,16 @@ class Store:
                 unit.cancel()
         if self._quick is not None:
             await self._quick.close(LAST_UNITS_SECONDS)
-        for opened in (self.reader, self.follower, self.writer):
+        if isinstance(self.follower, DirectReader):
+            self.follower.close()
+        else:
+            await self.follower.dispose()
+        for opened in (self.reader, self.writer):
             await opened.dispose()
+
+    async def at_once(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work that is over as soon as it has begun, so that nobody can go away meanwhile."""
+        return await _telling_outages(work)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._units.discard(task)

@@ -47,8 +47,6 @@ def open_reader(url: URL) -> AsyncEngine:
 
 def open_follower(url: URL) -> AsyncEngine:
     """Snapshots for the one that follows the log, which clients can't keep waiting for a connection."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url, "BEGIN", pool_size=1, max_overflow=0)
     return _snapshots(_postgres(url, pool_size=1))
 
 
@@ -59,10 +57,10 @@ def open_writer(url: URL) -> AsyncEngine:
     return _postgres(url)
 
 
-def open_thread_writer(url: URL) -> Engine:
-    """The connection of the embedded store's writer, who says by himself when a transaction begins and ends."""
-    in_threads = url.set(drivername="sqlite+pysqlite")
-    engine = create_engine(in_threads, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
+def open_direct(url: URL) -> Engine:
+    """One connection to the embedded store, whose user says by himself when a transaction begins and ends."""
+    direct = url.set(drivername="sqlite+pysqlite")
+    engine = create_engine(direct, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Integer, Select, delete, func, insert, or_, select, update
 from sqlmodel import col
 
 from app.model import Caller, Change, Event, EventHead, News
 from app.store.prepared import Connection, Prepared, slot
+from app.store.rights import VIEWER
 from app.store.transaction import Transaction
 
 COMPACTED_AT_ONCE = 2_000
@@ -41,22 +41,18 @@ async def append(tx: Transaction, news: Sequence[News]) -> None:
 
 async def head(conn: Connection) -> LogHead:
     """Where the log stands, in the snapshot of the connection's transaction."""
-    row = (await conn.execute(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))).one()
-    return LogHead._make(row)
+    return LogHead._make((await _HEAD.rows(conn))[0])
 
 
-async def read_after(conn: AsyncConnection, seq: int, limit: int) -> LogPage:
+async def read_after(conn: Connection, seq: int, limit: int) -> LogPage:
     """The next events of the whole log, for the tailer."""
-    return LogPage(await head(conn), await _changes(conn, _after(seq, limit)))
+    return LogPage(await head(conn), await _changes(conn, _ALL, seq=seq, limit=limit))
 
 
-async def read_concerning(conn: AsyncConnection, viewer: Caller, seq: int, limit: int) -> LogPage:
+async def read_concerning(conn: Connection, viewer: Caller, seq: int, limit: int) -> LogPage:
     """The next events that the viewer may hear of, for a watcher that has fallen behind the tailer's ring."""
-    statement = _after(seq, limit)
-    if not viewer.is_operator:
-        parties = or_(col(Event.owner_id) == viewer.tenant_id, col(Event.tenant_id) == viewer.tenant_id)
-        statement = statement.where(parties)
-    return LogPage(await head(conn), await _changes(conn, statement))
+    statement = _ALL if viewer.is_operator else _CONCERNING
+    return LogPage(await head(conn), await _changes(conn, statement, seq=seq, limit=limit, viewer=viewer.tenant_id))
 
 
 async def compact(tx: Transaction, before: datetime, keep: int) -> int:
@@ -81,17 +77,20 @@ async def rotate_epoch(tx: Transaction) -> None:
     await tx.conn.execute(update(EventHead).values(epoch=secrets.token_hex(8)))
 
 
-def _after(seq: int, limit: int) -> Select[Any]:
+async def _changes(conn: Connection, statement: Prepared, **values: Any) -> list[Change]:
+    return [Change(row[0], row[1], News._make(row[2:])) for row in await statement.rows(conn, **values)]
+
+
+def _after() -> Select[Any]:
     columns: list[Any] = [col(getattr(Event, name)) for name in ("seq", "occurred_at", *News._fields)]
     statement: Any = select(*columns)
-    return statement.where(col(Event.seq) > seq).order_by(col(Event.seq)).limit(limit)
-
-
-async def _changes(conn: AsyncConnection, statement: Select[Any]) -> list[Change]:
-    rows: Any = await conn.execute(statement)
-    return [Change(row[0], row[1], News._make(row[2:])) for row in rows]
+    limit: Any = slot("limit", Integer())
+    return statement.where(col(Event.seq) > slot("seq")).order_by(col(Event.seq)).limit(limit)
 
 
 _APPENDED = ("occurred_at", *News._fields)
 # Without `inline`, PostgreSQL would be asked for the new row's number each time.
 _APPEND = Prepared(insert(Event).values({name: slot(name) for name in _APPENDED}).inline())
+_HEAD = Prepared(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))
+_ALL = Prepared(_after())
+_CONCERNING = Prepared(_after().where(or_(col(Event.owner_id) == VIEWER, col(Event.tenant_id) == VIEWER)))

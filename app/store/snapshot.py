@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.model import Caller
 from app.store.database import Store
+from app.store.direct import DirectReader
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +73,9 @@ async def read_once(store: Store, query: Query[P, T], *args: P.args, **kwargs: P
 
 async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same, on the connection that is kept for following the log."""
+    if isinstance(store.follower, DirectReader):
+        direct: Any = query
+        return await store.at_once(store.follower.read(lambda conn: direct(conn, *args, **kwargs)))
     return await _only_read(Snapshot(store, store.follower), query, *args, **kwargs)
 
 

@@ -5,14 +5,14 @@ of the others, and nobody has an answer before all of it is on the disk.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import URL, Connection, Dialect, Engine
+from sqlalchemy import URL, Engine
 
 from app.store import engine
+from app.store.direct import DirectConnection, finished
 from app.store.transaction import Clock, Transaction
 
 T = TypeVar("T")
@@ -33,43 +33,13 @@ class Done(NamedTuple):
     has_news: bool
 
 
-class ThreadConnection:
-    """SQLAlchemy's connection in the form that actions await. Nothing in it ever waits."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        raw: Any = conn.connection.dbapi_connection
-        self.raw: sqlite3.Connection = raw
-        self.dialect: Dialect = conn.dialect
-
-    def begin(self) -> None:
-        self.raw.execute("BEGIN IMMEDIATE")
-
-    def commit(self) -> None:
-        self.raw.execute("COMMIT")
-
-    def roll_back(self) -> None:
-        if self.raw.in_transaction:
-            self.raw.execute("ROLLBACK")
-
-    async def execute(self, statement: Any, parameters: Any = None) -> Any:
-        return self._conn.execute(statement, parameters)
-
-    async def scalar(self, statement: Any, parameters: Any = None) -> Any:
-        return self._conn.scalar(statement, parameters)
-
-    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
-        run: Any = self.raw.executemany if isinstance(parameters, list) else self.raw.execute
-        return run(statement, parameters)
-
-
 class Writer:
     """`turn` is held while it writes, for those who write in another way."""
 
     def __init__(self, url: URL, clock: Clock, turn: asyncio.Lock, on_news: Callable[[], None]) -> None:
-        self._engine: Engine = engine.open_thread_writer(url)
+        self._engine: Engine = engine.open_direct(url)
         self._thread = ThreadPoolExecutor(1, "writer")
-        self._conn: ThreadConnection | None = None
+        self._conn: DirectConnection | None = None
         self._clock = clock
         self._turn = turn
         self._on_news = on_news
@@ -122,35 +92,25 @@ class Writer:
             raise
         return done
 
-    def _one(self, conn: ThreadConnection, work: Work) -> Done:
+    def _one(self, conn: DirectConnection, work: Work) -> Done:
         tx = Transaction(conn, self._clock, self._clock())
         conn.raw.execute("SAVEPOINT action")
         try:
-            value, error = _finished(work(tx)), None
+            value, error = finished(work(tx)), None
         except Exception as raised:  # noqa: BLE001  # it is the answer to this action alone
             value, error = None, raised
             conn.raw.execute("ROLLBACK TO action")
         conn.raw.execute("RELEASE action")
         return Done(value, error, tx.has_news and error is None)
 
-    def _connected(self) -> ThreadConnection:
+    def _connected(self) -> DirectConnection:
         if self._conn is None:
-            self._conn = ThreadConnection(self._engine.connect())
+            self._conn = DirectConnection(self._engine.connect())
         return self._conn
 
     def _disconnect(self) -> None:
         self._conn = None
         self._engine.dispose()
-
-
-def _finished(action: Awaitable[T]) -> T:
-    """Run an action that waits for nothing but its connection, and so is over at once."""
-    step = action.__await__()
-    try:
-        next(step)
-    except StopIteration as end:
-        return end.value
-    raise RuntimeError("An action may wait for its transaction, and for nothing else.")
 
 
 def _tell(answer: "asyncio.Future[Any]", done: Done) -> None:

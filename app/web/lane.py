@@ -6,10 +6,13 @@ keep-alive and drain are uvicorn's own.
 
 from typing import Any, cast
 
+import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.web.quick import Answer, Asked, Headers, Quick
+
+logger: Any = structlog.get_logger("http")
 
 
 class Lane(HttpToolsProtocol):
@@ -46,13 +49,21 @@ class Lane(HttpToolsProtocol):
         return int(sizes[0]) <= min(self.max_body_bytes, HIGH_WATER_LIMIT)
 
     def _answer(self, cycle: RequestResponseCycle) -> None:
-        asked = self.quick.asked(cast(Headers, cycle.scope["headers"]), cycle.body)
-        if asked is None:
-            super()._start_asgi_task(cycle, self.app)
-        elif self.flow.write_paused or (answer := self.quick.at_once(asked)) is None:
-            super()._start_asgi_task(cycle, self._later(cycle, asked))
-        else:
+        try:
+            asked, answer = self._answered_at_once(cycle)
+        except Exception as error:  # the endpoint meets it too, and says it as it should
+            logger.warning("the short lane failed", exc_info=error)
+            asked = answer = None
+        if answer is not None:
             self._write(cycle, answer)
+        else:
+            super()._start_asgi_task(cycle, self.app if asked is None else self._later(cycle, asked))
+
+    def _answered_at_once(self, cycle: RequestResponseCycle) -> tuple[Asked | None, Answer | None]:
+        asked = self.quick.asked(cast(Headers, cycle.scope["headers"]), cycle.body)
+        if asked is None or self.flow.write_paused:
+            return asked, None
+        return asked, self.quick.at_once(asked)
 
     def _write(self, cycle: RequestResponseCycle, answer: Answer) -> None:
         """As the cycle would, in one piece."""

@@ -143,10 +143,10 @@ class Planner:
 
     def at_once(self, text: str, name: str | None, variables: Mapping[str, Any] | None, caller: Caller) -> bytes | None:
         """The same of a query that the store answers without a wait; None leaves it to `answer`."""
-        planned = self._planned(text, name)
-        if not isinstance(planned, Planned):
-            return None
         try:
+            planned = self._planned(text, name)
+            if not isinstance(planned, Planned):
+                return None
             found = self._reader.read_at_once(*self._asked(planned, variables or {}, caller))
         except (Unplanned, Unreadable, Problem, Refusal, GraphQLError):
             return None

@@ -1,0 +1,73 @@
+"""The embedded store without threads between: statements run where they are awaited, and are over at once."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, Dialect, Engine
+
+from app.store import engine
+
+T = TypeVar("T")
+
+
+class DirectConnection:
+    """SQLAlchemy's connection in the form that actions await. Nothing in it ever waits."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        raw: Any = conn.connection.dbapi_connection
+        self.raw: sqlite3.Connection = raw
+        self.dialect: Dialect = conn.dialect
+
+    def begin(self) -> None:
+        self.raw.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.raw.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return self._conn.execute(statement, parameters)
+
+    async def scalar(self, statement: Any, parameters: Any = None) -> Any:
+        return self._conn.scalar(statement, parameters)
+
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
+        run: Any = self.raw.executemany if isinstance(parameters, list) else self.raw.execute
+        return run(statement, parameters)
+
+
+class DirectReader:
+    """Views of the store for the one who follows the log: a few small statements each, in the event loop."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine: Engine = engine.open_direct(url)
+        self._conn: DirectConnection | None = None
+
+    async def read(self, query: Callable[[DirectConnection], Awaitable[T]]) -> T:
+        """What the query gives, all of it from one view."""
+        if self._conn is None:
+            self._conn = DirectConnection(self._engine.connect())
+        self._conn.raw.execute("BEGIN")
+        try:
+            return finished(query(self._conn))
+        finally:
+            self._conn.roll_back()
+
+    def close(self) -> None:
+        self._conn = None
+        self._engine.dispose()
+
+
+def finished(action: Awaitable[T]) -> T:
+    """Run an action that waits for nothing but its connection, and so is over at once."""
+    step = action.__await__()
+    try:
+        next(step)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("What runs on the embedded store at once may wait for its connection, and for nothing else.")
