@@ -136,7 +136,7 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
     await until(lambda: feed._ring.top > 0)
 
     async def asleep() -> bool:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # instead of a read, so that the loop is not kept busy
         return False
 
     async with sleepy.tenant(world.consumer.id).watching() as items:

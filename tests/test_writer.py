@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -86,6 +87,17 @@ async def test_an_action_whose_caller_has_gone_away_is_carried_out_and_the_next_
     await asyncio.sleep(0)  # the action has begun to wait
     gone.cancel()
     assert await store.act(_write) == 2
+
+
+async def test_the_log_of_pages_stays_short_however_much_is_written(store: Store) -> None:
+    pages = Path(f"{store.url.database}-wal")
+    longest = 0
+    for _ in range(600):
+        await store.act(_write)
+        longest = max(longest, pages.stat().st_size)
+
+    head = await read_once(store, log.head)
+    assert (head.seq, longest < 6 * 2**20) == (600, True)
 
 
 async def test_those_who_write_in_another_way_take_turns_with_the_actions(store: Store) -> None:

@@ -9,7 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.errors import SetupError
 
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000")
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "busy_timeout = 5000",
+    # The log of pages goes into the file after every 1,000 of them, in the writer's thread. One that a long view has let
+    # grow is cut to this many bytes afterwards.
+    "journal_size_limit = 67108864",
+)
 # No statement waits without end, for another transaction or for a server that has gone without a word.
 _SERVER_LIMITS = {
     "lock_timeout": "4s",

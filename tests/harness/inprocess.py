@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.web.identity import SharedSecret
 from app.web.sockets import free_stalled_peers
 from tests.harness.gateway import Gateway
+from tests.harness.patience import until
 
 PATIENCE_SECONDS = 60
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
@@ -36,7 +37,11 @@ class InProcess:
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
         self.gateway = Gateway(self.services, build_schema(settings))
-        self.token = SharedSecret(settings).mint("1", frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
+        self._secret = SharedSecret(settings)
+        self.token = self.token_of("1")
+
+    def token_of(self, tenant_id: str) -> str:
+        return self._secret.mint(tenant_id, frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
 
     @asynccontextmanager
     async def silent_client(self) -> AsyncGenerator[None]:
@@ -88,7 +93,7 @@ async def _bite(line: socket.socket) -> bool:
             try:
                 return bool(line.recv(8_192))
             except BlockingIOError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # the server is asked for nothing, so nothing rings when it has written
             except ConnectionError:
                 return False
 
@@ -102,8 +107,7 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
         server = uvicorn.Server(uvicorn_config(app, settings))
         serving = asyncio.create_task(server.serve([listener]))
         try:
-            while not server.started:
-                await asyncio.sleep(0.01)
+            await until(lambda: server.started)
             yield InProcess(app, settings, listener.getsockname()[1])
         finally:
             server.should_exit = True
@@ -111,6 +115,4 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
 
 
 async def only_these_tasks_are_left(number: int, patience: float = PATIENCE_SECONDS) -> None:
-    async with asyncio.timeout(patience):
-        while len(asyncio.all_tasks()) > number:
-            await asyncio.sleep(0.05)
+    await until(lambda: len(asyncio.all_tasks()) <= number, patience)

@@ -1,0 +1,177 @@
+"""The short lane: plain requests are answered where uvicorn has read them, and no client can tell."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from app.errors import ErrorCode
+from app.web.endpoint import Endpoint
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.world import World, make_world
+
+POINT = "query($id: ID!) { image(id: $id) { id name } }"
+ACCEPT = "mutation($id: ID!) { acceptOffer(input: {imageId: $id}) { member { status } errors { code } } }"
+OF_ONE_ANSWER_ONLY = {"date", "x-request-id"}
+
+
+@pytest.fixture
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        yield server
+
+
+class Line:
+    """A connection, and what is sent on it as it stands."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def send(self, *requests: bytes) -> None:
+        self.writer.write(b"".join(requests))
+
+    async def answer(self) -> tuple[str, dict[str, str], Any]:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        status, *lines = head.strip().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return status, headers, json.loads(await self._reader.readexactly(int(headers["content-length"])))
+
+    async def has_ended(self) -> bool:
+        return await self._reader.read() == b""
+
+
+Dial = Callable[[], Awaitable[Line]]
+
+
+@pytest.fixture
+async def dial(server: InProcess) -> AsyncGenerator[Dial]:
+    opened: list[Line] = []
+
+    async def dial() -> Line:
+        opened.append(Line(*await asyncio.open_connection("127.0.0.1", server.port)))
+        return opened[-1]
+
+    yield dial
+    for line in opened:
+        line.writer.close()
+
+
+def _request(
+    token: str, query: str, path: str = "/graphql", version: str = "1.1", *more: str, **variables: Any
+) -> bytes:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    lines = [
+        f"POST {path} HTTP/{version}",
+        "host: here",
+        f"authorization: Bearer {token}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+async def _world(server: InProcess) -> tuple[World, str]:
+    world = await make_world(server.gateway, "pending")
+    return world, server.token_of(world.consumer.id)
+
+
+async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+
+    async def unreachable(*_: Any) -> None:
+        raise AssertionError("the endpoint was asked")
+
+    with patch.object(Endpoint, "__call__", unreachable):
+        line.send(_request(token, POINT, id=world.image))
+        status, _, told = await line.answer()
+        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
+        line.send(_request(token, ACCEPT, id=world.image))
+        assert (await line.answer())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
+    for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
+        line.send(_request(token, query))
+        assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("more", [[], ["connection: close"], ["accept: application/graphql-response+json"]])
+async def test_no_client_can_tell_the_lane_from_the_endpoint(
+    server: InProcess, dial: Dial, version: str, more: list[str]
+) -> None:
+    world, token = await _world(server)
+    answers: list[Any] = []
+    for path in ("/graphql", "/graphql?long=way"):
+        line = await dial()
+        line.send(_request(token, POINT, path, version, *more, id=world.image))
+        status, headers, told = await line.answer()
+        assert len(headers["x-request-id"]) == 32
+        for name in OF_ONE_ANSWER_ONLY:
+            del headers[name]
+        answers.append((status, headers, told))
+        if version == "1.0" or "connection: close" in more:
+            assert await line.has_ended()
+
+    assert answers[0] == answers[1]
+
+
+async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    line.send(
+        _request(token, ACCEPT, id=world.image),
+        _request(token, POINT, id=world.image),
+        _request(token, "{ __schema { queryType { name } } }"),
+        _request(token, "{ viewer { id } }"),
+    )
+    told = [(await line.answer())[2]["data"] for _ in range(4)]
+
+    assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
+
+
+async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    for byte in _request(token, POINT, id=world.image):
+        line.send(bytes([byte]))
+        await line.writer.drain()
+        await asyncio.sleep(0)  # so that it leaves alone
+    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
+    server: InProcess, dial: Dial
+) -> None:
+    world, token = await _world(server)
+    whole = _request(token, ACCEPT, id=world.image)
+    for part in (whole[:-5], whole):
+        line = await dial()
+        line.send(part)
+        await line.writer.drain()
+        line.writer.transport.abort()
+    line = await dial()
+    line.send(_request(token, POINT, id=world.image))
+    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    with patch.object(server.planner, "at_once", side_effect=RuntimeError("a fault")):
+        line.send(_request(token, POINT, id=world.image))
+        assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcess, dial: Dial) -> None:
+    line = await dial()
+    line.send(_request("nonsense", POINT, id="x"))
+    status, headers, told = await line.answer()
+
+    assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
+    assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
