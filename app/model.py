@@ -103,6 +103,7 @@ class Image(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Timestamp)
 
     __table_args__ = (
+        Index("image_by_creation", "created_at", "id"),
         Index("image_by_owner", "owner_id", "created_at", "id"),
         Index("image_by_visibility", "visibility", "created_at", "id"),
     )

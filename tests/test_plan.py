@@ -11,6 +11,7 @@ from app.store.plan import lists, objects
 from app.store.plan.lists import LISTS
 from app.store.plan.objects import ONES
 from app.store.plan.scope import Rows, Scope
+from app.store.ways import Way
 from tests.harness.operations import MUTATIONS
 from tests.harness.queries import Query
 from tests.test_plan_equality import Cast, both_ways, cast
@@ -84,7 +85,7 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
 ) -> None:
     def of_everyone(scope: Scope, wanted: Any) -> Rows:
         rows = lists._of_image(scope, wanted)
-        return rows._replace(where=rows.where[:1])
+        return rows._replace(ways=[Way(way.rows, way.where[:1]) for way in rows.ways])
 
     monkeypatch.setitem(LISTS, ("image", "members"), of_everyone)
     cast.planner._planned.cache_clear()

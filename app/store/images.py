@@ -13,6 +13,7 @@ from app.store import pages
 from app.store.pages import Page, PageRequest
 from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, Rights, any_viewer
+from app.store.ways import Way
 
 _KEY = pages.sort_key(IMAGE)
 FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
@@ -45,11 +46,12 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
 
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
     """The viewer's image list."""
-    return await pages.page_of(conn, _listed(viewer, wanted), _KEY, request, _make)
+    ways = listed_ways(Rights(viewer), wanted)
+    return await pages.page_of_ways(conn, _seen_by(viewer), ways, IMAGE, request, _make)
 
 
 async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
-    return await pages.count_of(conn, _listed(viewer, wanted))
+    return await pages.count_of_ways(conn, listed_ways(Rights(viewer), wanted), _KEY)
 
 
 async def of_owners(
@@ -102,25 +104,22 @@ async def remove(conn: Connection, image_id: str) -> None:
     await _REMOVE.run(conn, id=image_id)
 
 
-def listed_where(rights: Rights, wanted: ImageFilter) -> list[ColumnElement[bool]]:
-    """What makes an image part of the viewer's list."""
+def listed_ways(rights: Rights, wanted: ImageFilter) -> list[Way]:
+    """How the images of the viewer's list are found."""
     statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
-    return [rights.lists_image(statuses), *_wanted(rights, wanted)]
+    narrower = tuple(_wanted(rights, wanted))
+    return [way.narrowed(*narrower) for way in rights.ways_into_the_list(statuses, wanted.owner_id)]
 
 
-def known_to_be_owned_where(
-    rights: Rights, is_theirs: ColumnElement[bool], wanted: ImageFilter
-) -> list[ColumnElement[bool]]:
-    """What makes an image part of what the viewer may know to be a tenant's."""
-    return [rights.is_party(), is_theirs, *_wanted(rights, wanted)]
+def ways_of_owner(rights: Rights, owner: ColumnElement[Any], wanted: ImageFilter) -> list[Way]:
+    """How those of a tenant's images are found that the viewer may know to be its."""
+    narrower = tuple(_wanted(rights, wanted))
+    return [way.narrowed(*narrower) for way in rights.ways_of_a_party(owner=owner)]
 
 
 def _wanted(rights: Rights, wanted: ImageFilter) -> Iterator[ColumnElement[bool]]:
-    """Filters reach only what the viewer may read: an owner that is not told can't be asked for either (P15)."""
+    """All filters but the owner, who is asked for by the ways."""
     image = rights.image
-    if wanted.owner_id is not None:
-        yield rights.is_party()
-        yield image.owner_id == wanted.owner_id
     if wanted.visibility is not None:
         yield image.visibility == wanted.visibility
     if wanted.status is not None:
@@ -141,13 +140,9 @@ def _seen_by(viewer: Caller) -> Select[Any]:
     return select(*(column(name) for name in SeenImage._fields))
 
 
-def _listed(viewer: Caller, wanted: ImageFilter) -> Select[Any]:
-    return _seen_by(viewer).where(*listed_where(Rights(viewer), wanted))
-
-
 def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
-    theirs = IMAGE.c.owner_id.in_(owner_ids)
-    return _seen_by(viewer).where(*known_to_be_owned_where(Rights(viewer), theirs, wanted))
+    rights = Rights(viewer)
+    return _seen_by(viewer).where(rights.is_party(), IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted))
 
 
 def _make(row: Sequence[Any]) -> SeenImage:

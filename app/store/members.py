@@ -14,6 +14,7 @@ from app.store import pages
 from app.store.pages import Page, PageRequest
 from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
+from app.store.ways import Driven, Way
 
 _KEY = pages.sort_key(MEMBER)
 _COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]
@@ -146,14 +147,16 @@ def _seen_by(viewer: Caller) -> Select[Any]:
     return _joined().where(Rights(viewer).may_see_member())
 
 
-def offered_where(rights: Rights, wanted: MemberFilter) -> list[ColumnElement[bool]]:
-    """What makes a row, joined to its image, part of what is offered to the viewer."""
-    return [rights.is_consumer(), *_wanted(rights, wanted)]
+def offered_way(rights: Rights, wanted: MemberFilter) -> Way:
+    """How the rows that are offered to the viewer are found: they name it."""
+    rows = Driven(rights.members, rights.images, rights.image.id == rights.member.image_id)
+    return Way(rows, (rights.is_consumer(), *_wanted(rights, wanted)))
 
 
-def sent_where(rights: Rights, wanted: MemberFilter) -> list[ColumnElement[bool]]:
-    """What makes a row, joined to its image, part of what the viewer has offered."""
-    return [rights.is_producer(), *_wanted(rights, wanted)]
+def sent_way(rights: Rights, wanted: MemberFilter) -> Way:
+    """How the rows that the viewer has offered are found: they are of its images."""
+    rows = Driven(rights.images, rights.members, rights.image.id == rights.member.image_id)
+    return Way(rows, (rights.is_producer(), *_wanted(rights, wanted)))
 
 
 def seen_where(rights: Rights, wanted: MemberFilter) -> list[ColumnElement[bool]]:
@@ -174,11 +177,15 @@ def _wanted(rights: Rights, wanted: MemberFilter) -> Iterator[ColumnElement[bool
 
 
 def _offers(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _joined().where(*offered_where(Rights(viewer), wanted))
+    return _by(offered_way(Rights(viewer), wanted))
 
 
 def _sent(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _joined().where(*sent_where(Rights(viewer), wanted))
+    return _by(sent_way(Rights(viewer), wanted))
+
+
+def _by(way: Way) -> Select[Any]:
+    return select(*_COLUMNS).select_from(way.rows).where(*way.where)
 
 
 def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Select[Any]:

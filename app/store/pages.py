@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Subquery, func, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.store.ways import Driven, Way
+
 Seen = TypeVar("Seen")
+Within = Callable[[Select[Any]], Select[Any]]
 
 
 class Position(NamedTuple):
@@ -68,6 +71,21 @@ async def page_of(
     return _page([make(row) for row in await conn.execute(window)], request)
 
 
+async def page_of_ways(
+    conn: AsyncConnection,
+    statement: Select[Any],
+    ways: Sequence[Way],
+    table: FromClause,
+    request: PageRequest,
+    make: Callable[[Sequence[Any]], Seen],
+) -> Page[Seen]:
+    """One window of the table's rows that are found by the ways."""
+    key = sort_key(table)
+    found = first_of(ways, key, request, request.size + 1)
+    window = statement.select_from(Driven(found, table, key.id == found.c.id)).order_by(*order(key, request))
+    return _page([make(row) for row in await conn.execute(window)], request)
+
+
 async def pages_by_parent(
     conn: AsyncConnection,
     statement: Select[Any],
@@ -96,6 +114,32 @@ async def counts_by_parent(conn: AsyncConnection, statement: Select[Any], parent
     """How many rows each of many parents has, in one statement."""
     grouped = statement.with_only_columns(parent, func.count()).group_by(parent)
     return {row[0]: row[1] for row in await conn.execute(grouped)}
+
+
+async def count_of_ways(conn: AsyncConnection, ways: Sequence[Way], key: SortKey) -> int:
+    return await conn.scalar(select(func.count()).select_from(every(ways, key).subquery())) or 0
+
+
+def first_of(
+    ways: Sequence[Way], key: SortKey, request: PageRequest, size: Any, within: Within = lambda found: found
+) -> Subquery:
+    """The places of the first rows of a window, by whichever ways they are found."""
+    found = every(ways, key, between(key, request), within)
+    place = SortKey(found.selected_columns.created_at, found.selected_columns.id)
+    return found.order_by(*order(place, request)).limit(size).subquery()
+
+
+def every(
+    ways: Sequence[Way],
+    key: SortKey,
+    bounds: Collection[ColumnElement[bool]] = (),
+    within: Within = lambda found: found,
+) -> Any:
+    """The places of all rows that are found by the ways. No row may be found by two of them."""
+    columns: list[Any] = [key.created_at.label("created_at"), key.id.label("id")]
+    statement: Any = select(*columns)
+    found = [within(statement.select_from(way.rows).where(*way.where, *bounds)) for way in ways]
+    return found[0] if len(found) == 1 else union_all(*found)
 
 
 def between(key: SortKey, request: PageRequest) -> Collection[ColumnElement[bool]]:

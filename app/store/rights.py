@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, Table, Text, and_, bindparam, exists, or_, true
+from sqlalchemy import ColumnElement, FromClause, Table, Text, and_, bindparam, exists, literal, not_, or_, true
 
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
+from app.store.ways import Driven, Way
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
@@ -26,7 +27,9 @@ class Rights:
 
     def __init__(self, viewer: Caller, image: FromClause = IMAGE, member: FromClause = MEMBER) -> None:
         self.viewer = viewer
+        self.images = image
         self.image: Any = image.c
+        self.members = member
         self.member: Any = member.c
 
     def is_party(self) -> ColumnElement[bool]:
@@ -54,14 +57,30 @@ class Rights:
 
     def lists_image(self, statuses: Collection[MemberStatus]) -> ColumnElement[bool]:
         """The image list: own images, PUBLIC ones, and those shared to the viewer with one of the statuses."""
-        return or_(*self.ways_into_the_list(statuses))
-
-    def ways_into_the_list(self, statuses: Collection[MemberStatus]) -> list[ColumnElement[bool]]:
-        """The same, one by one."""
         if self.viewer.is_operator:
-            return [true()]
+            return true()
         shared = and_(self._is_shared(), self._has_row(statuses))
-        return [self._owns(), self.image.visibility == ImageVisibility.PUBLIC, shared]
+        return or_(self._owns(), self._is_public(), shared)
+
+    def ways_into_the_list(self, statuses: Collection[MemberStatus], owner: Any = None) -> list[Way]:
+        """The same images, one way after the other and none by two of them; all, or those of one owner."""
+        ways = self.ways_of_a_party(statuses, owner)
+        # Whose a PUBLIC image is, is told to its owner alone, so nobody else can ask for it (P15).
+        if owner is None and not self.viewer.is_operator:
+            ways.append(Way(self.images, (self._is_public(), not_(self._owns()))))
+        return ways
+
+    def ways_of_a_party(self, statuses: Collection[MemberStatus] | None = None, owner: Any = None) -> list[Way]:
+        """As `is_party`: own images, and those shared to the viewer, with any status or one of these."""
+        whose = self.image.owner_id if owner is None else literal(owner) if isinstance(owner, str) else owner
+        theirs = () if owner is None else (self.image.owner_id == owner,)
+        if self.viewer.is_operator:
+            return [Way(self.images, theirs)]
+        row = MEMBER.alias()
+        rows = Driven(row, self.images, self.image.id == row.c.image_id)
+        named = [row.c.tenant_id == self.viewer.tenant_id, *([] if statuses is None else [row.c.status.in_(statuses)])]
+        own = Way(self.images, (whose == self.viewer.tenant_id, *theirs))
+        return [own, Way(rows, (*named, self._is_shared(), whose != self.viewer.tenant_id, *theirs))]
 
     def may_see_member(self) -> ColumnElement[bool]:
         """A row joined to its image: the owner sees all of them, a consumer its own one while the image is SHARED."""
@@ -79,6 +98,9 @@ class Rights:
 
     def _owns(self) -> ColumnElement[bool]:
         return self.image.owner_id == self.viewer.tenant_id
+
+    def _is_public(self) -> ColumnElement[bool]:
+        return self.image.visibility == ImageVisibility.PUBLIC
 
     def _is_shared(self) -> ColumnElement[bool]:
         return self.image.visibility == ImageVisibility.SHARED

@@ -55,17 +55,20 @@ def truth(column: Sql) -> Sql:
     return case((column, text("true")), else_=text("false"))
 
 
+def marked(mark: str, *told: Sql) -> Sql:
+    """A value of which `marks` knows the rest."""
+    return plain(concatenated(text(mark), *told, text(mark)) if told else text(mark))
+
+
 class Dialect(Protocol):
     """Where the engines differ."""
 
     compiler: Any
 
     def quoted(self, column: Sql) -> Sql: ...
-    def moment(self, column: Sql) -> Sql: ...
     def json(self, column: Sql) -> Sql: ...
-    def cursor(self, created_at: Sql, id: Sql) -> Sql: ...
+    def time(self, column: Sql) -> Sql: ...
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
-    def mark(self) -> Sql: ...
     def one_id(self, name: str) -> Sql: ...
     def ids(self, name: str) -> Any: ...
     def moment_given(self, moment: datetime) -> Any: ...
@@ -73,28 +76,20 @@ class Dialect(Protocol):
 
 
 class Sqlite:
-    """`list_cursor` is a function that `reader` gives to its connections."""
-
     compiler = sqlite.dialect(paramstyle="named")
 
     def quoted(self, column: Sql) -> Sql:
         return func.json_quote(column)
 
-    def moment(self, column: Sql) -> Sql:
-        return plain(column)
+    def time(self, column: Sql) -> Sql:
+        return column
 
     def json(self, column: Sql) -> Sql:
         return column
 
-    def cursor(self, created_at: Sql, id: Sql) -> Sql:
-        return func.list_cursor(created_at, id)
-
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         # The rows come as the page below sorts them.
         return func.group_concat(item, text(","))
-
-    def mark(self) -> Sql:
-        return literal_column("char(1)", Text)
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)
@@ -115,22 +110,14 @@ class Postgres:
     def quoted(self, column: Sql) -> Sql:
         return cast(func.to_json(cast(column, Text)), Text)
 
-    def moment(self, column: Sql) -> Sql:
-        return plain(func.to_char(func.timezone(text("UTC"), column), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+    def time(self, column: Sql) -> Sql:
+        return func.to_char(func.timezone(text("UTC"), column), text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 
     def json(self, column: Sql) -> Sql:
         return cast(column, Text)
 
-    def cursor(self, created_at: Sql, id: Sql) -> Sql:
-        told = func.to_char(func.timezone(text("UTC"), created_at), text('YYYY-MM-DD"T"HH24:MI:SS.US"+00:00 "'))
-        coded = func.encode(func.convert_to(told.concat(id), text("UTF8")), text("base64"))
-        return func.rtrim(func.translate(coded, literal_column("E'+/\\n'", Text), text("-_")), text("="))
-
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))
-
-    def mark(self) -> Sql:
-        return literal_column("chr(1)", Text)
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)

@@ -30,14 +30,14 @@ IMAGE: dict[str, Shown] = {
     "tags": lambda d, image: d.json(image.tags),
     "protected": lambda d, image: truth(image.protected),
     "hidden": lambda d, image: truth(image.hidden),
-    "created_at": lambda d, image: d.moment(image.created_at),
-    "updated_at": lambda d, image: d.moment(image.updated_at),
+    "created_at": lambda d, image: plain(d.time(image.created_at)),
+    "updated_at": lambda d, image: plain(d.time(image.updated_at)),
 }
 MEMBER: dict[str, Shown] = {
     "id": lambda d, member: plain(member.id),
     "status": lambda d, member: plain(member.status),
-    "created_at": lambda d, member: d.moment(member.created_at),
-    "updated_at": lambda d, member: d.moment(member.updated_at),
+    "created_at": lambda d, member: plain(d.time(member.created_at)),
+    "updated_at": lambda d, member: plain(d.time(member.updated_at)),
 }
 
 
@@ -71,17 +71,20 @@ def _leaf(kind: str, column: str, scope: Scope) -> Sql:
     if kind == "member":
         return MEMBER[column](scope.of.dialect, scope.member.c)
     value = IMAGE[column](scope.of.dialect, scope.image.c)
-    return case((scope.rights.is_party(), value), else_=NULL) if column in FOR_PARTIES_ONLY else value
+    return _to_parties(value, scope) if column in FOR_PARTIES_ONLY else value
+
+
+def _to_parties(value: Sql, scope: Scope) -> Sql:
+    return value if scope.is_party else case((scope.rights.is_party(), value), else_=NULL)
 
 
 def _owner(parts: Parts, scope: Scope) -> Sql:
-    owner = shown("tenant", parts, _of_tenant(scope, scope.image.c.owner_id))
-    return case((scope.rights.is_party(), owner), else_=NULL)
+    return _to_parties(shown("tenant", parts, _of_tenant(scope, scope.image.c.owner_id)), scope)
 
 
 def _own_membership(parts: Parts, scope: Scope) -> Sql:
     inner = scope.with_member()
-    row = shown("member", parts, inner.among(inner.member))
+    row = shown("member", parts, inner.among(inner.member).of_a_party())
     mine = select(row).where(inner.member.c.image_id == scope.image.c.id, inner.rights.is_consumer())
     return func.coalesce(scope.inside(mine).scalar_subquery(), NULL)
 
@@ -130,7 +133,7 @@ def _image_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
 
 def _member_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
     inner = scope.with_image().with_member()
-    row = shown("member", parts, inner.among(inner.member, inner.image))
+    row = shown("member", parts, inner.among(inner.member, inner.image).of_a_party())
     joined = inner.member.join(inner.image, inner.image.c.id == inner.member.c.image_id)
     found = select(row).select_from(joined).where(inner.member.c.id == id, inner.rights.may_see_member())
     return scope.inside(found).scalar_subquery()

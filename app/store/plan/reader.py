@@ -1,7 +1,6 @@
 """Runs the statements of plans; on SQLite in the event loop itself, where a small one costs less than a thread."""
 
 import asyncio
-import base64
 import sqlite3
 from collections.abc import Mapping
 from threading import Lock
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError
 
 from app.store.database import Store
 from app.store.plan.dialects import Dialect, Postgres, Sqlite
+from app.store.plan.marks import with_cursors
 from app.store.plan.statement import Statement
 
 # What the loop can spare for one statement, and how many of its steps SQLite takes between two looks at the clock.
@@ -127,7 +127,7 @@ class PostgresReader:
             except (ProgrammingError, DataError, NotSupportedError) as error:
                 raise Unreadable(str(error)) from error
             row: Any = found.one()
-        return Answer(row[0].encode(), row[1])
+        return Answer(with_cursors(row[0].encode()), row[1])
 
 
 def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:
@@ -135,7 +135,6 @@ def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:
         url.database or "", isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
     )
     connection.text_factory = bytes
-    connection.create_function("list_cursor", 2, _list_cursor, deterministic=True)
     for pragma in ("query_only = ON", f"busy_timeout = {busy_milliseconds}"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
@@ -143,10 +142,4 @@ def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:
 
 def _run(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any]) -> Answer:
     text, seq = connection.execute(sql, given).fetchone()
-    return Answer(text, seq)
-
-
-def _list_cursor(created_at: str, id: str) -> str:
-    """As `api.paging` writes it."""
-    told = f"{created_at[:-1]}+00:00 {id}"
-    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+    return Answer(with_cursors(text), seq)

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Select
 
 from app.model import Caller
-from app.store.pages import SortKey
 from app.store.plan.dialects import Dialect
 from app.store.plan.windows import Place
 from app.store.rights import IMAGE, MEMBER, VIEWER, Rights
+from app.store.ways import Way
 
 
 class Surroundings(NamedTuple):
@@ -22,13 +22,17 @@ class Surroundings(NamedTuple):
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows at hand: an image, a member with its image, or the ID of a tenant."""
+    """The rows at hand: an image, a member with its image, or the ID of a tenant.
+
+    `is_party` says that the image would not be at hand if the viewer were no party of it, so nobody needs to ask.
+    """
 
     of: Surroundings
     image: FromClause = IMAGE
     member: FromClause = MEMBER
     tenant: ColumnElement[Any] = VIEWER
     seen: tuple[FromClause, ...] = ()
+    is_party: bool = False
 
     @property
     def rights(self) -> Rights:
@@ -36,11 +40,15 @@ class Scope:
 
     def with_image(self) -> "Scope":
         """An image is looked for from here."""
-        return replace(self, image=IMAGE.alias())
+        return replace(self, image=IMAGE.alias(), is_party=self.of.viewer.is_operator)
 
     def with_member(self) -> "Scope":
         """A member is looked for from here, of the image at hand."""
         return replace(self, member=MEMBER.alias())
+
+    def of_a_party(self) -> "Scope":
+        """The rows at hand are seen by parties of the image alone, as all member rows are."""
+        return replace(self, is_party=True)
 
     def among(self, *rows: FromClause) -> "Scope":
         """What stands inside a select from these rows."""
@@ -52,10 +60,9 @@ class Scope:
 
 
 class Rows(NamedTuple):
-    """The rows of a list: where they come from, which of them, sorted by what, and the scope and kind of each."""
+    """The rows of a list: how they are found, the table that they are of, and the scope and kind of each."""
 
-    source: FromClause
-    where: list[ColumnElement[bool]]
-    key: SortKey
+    ways: list[Way]
+    table: FromClause
     scope: Scope
     kind: str

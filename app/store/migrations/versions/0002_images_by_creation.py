@@ -1,0 +1,13 @@
+"""Operators' list of images, and the lists of all, find their pages by an index.
+
+Made in one transaction with the rest, so PostgreSQL lets nobody write images meanwhile: it could not be CONCURRENTLY.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_index("image_by_creation", "image", ["created_at", "id"])
