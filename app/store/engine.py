@@ -14,8 +14,8 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "busy_timeout = 5000",
-    # The log of pages goes into the file after every 1,000 of them, in the thread of the writer. One that a long view has
-    # let grow is cut to this many bytes afterwards.
+    # The log of pages goes into the file after every 1,000 of them, in the thread of the writer. One that a long view
+    # has let grow is cut to this many bytes afterwards.
     "journal_size_limit = 67108864",
 )
 # No statement waits without end, for another transaction or for a server that has gone without a word.
