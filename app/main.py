@@ -24,6 +24,7 @@ from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
+from app.web.metrics import metrics, registry
 from app.web.quick import Quick
 
 
@@ -60,12 +61,14 @@ def create_app(
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             Route("/livez", livez),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
         ],
         lifespan=lambda _: _running(store, reader, feed, upkeep, notifier),
     )
     app.state.services = services
     app.state.upkeep = upkeep
     app.state.planner = planner
+    app.state.metrics = registry(planner)
     app.state.quick = Quick(planner, identities)
     app.state.max_body_bytes = settings.max_body_bytes
     return app

@@ -29,6 +29,7 @@ from app.web import events, parameters
 from app.web.crowd import Crowd
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
+from app.web.quick import WAS_LEFT
 from app.web.websocket import Connection, Socket, TransportHandler
 
 logger: Any = structlog.get_logger("http")
@@ -119,6 +120,8 @@ class Endpoint(GraphQL[Any, None]):
 
     async def _planned(self, request: Request) -> Response | None:
         """The answer of an operation that needs no execution; None leaves it to be carried out field by field."""
+        if getattr(request.state, WAS_LEFT, False):
+            return None
         asked = await self.parse_http_body(LimitedRequest(request))
         token = bearer(request.headers.get("authorization"))
         caller = None if token is None else self.identities.caller(token)

@@ -10,7 +10,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from app.web.quick import Answer, Asked, Headers, Quick
+from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 
 logger: Any = structlog.get_logger("http")
 
@@ -83,6 +83,7 @@ class Lane(HttpToolsProtocol):
         async def app(scope: Any, receive: Any, send: Any) -> None:
             answer = await self.quick.later(asked)
             if answer is None:
+                scope["state"][WAS_LEFT] = True
                 await self.app(scope, receive, send)
                 return
             if self.flow.write_paused and not cycle.disconnected:

@@ -21,6 +21,8 @@ from app.web import events, parameters
 from app.web.identity import IdentityProvider, bearer
 
 Headers = Sequence[tuple[bytes, bytes]]
+# Marks a request that no plan could answer, so that it is not tried, and counted, once more.
+WAS_LEFT = "was_left"
 OF_INTEREST = {b"authorization", b"content-type", b"accept"}
 
 
