@@ -15,7 +15,6 @@ from graphql import (
     parse,
 )
 from hypothesis import HealthCheck, Phase, find, given, settings
-from hypothesis import strategies as st
 from strawberry.types.arguments import convert_arguments
 
 from app.api.plan import rendering
@@ -26,21 +25,15 @@ from app.api.plan.unplanned import Unplanned
 from app.api.scalars import Cursor
 from app.api.schema import build_schema
 from app.api.watch_items import WatchBookmark
-from tests.harness.at_hand import executed, values
-from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of
+from tests.harness.at_hand import ROOTS, Case, cases, executed, values
+from tests.harness.queries import CORE, LOADED, Query
 
 SCHEMA = build_schema()
-ROOT_TYPES: dict[str, Any] = {
-    "query": CORE.query_type,
-    "mutation": CORE.mutation_type,
-    "subscription": CORE.subscription_type,
-}
-MUTATIONS = [("mutation", name) for name in ROOT_TYPES["mutation"].fields]
+MUTATIONS = [("mutation", name) for name in ROOTS["mutation"].fields]
 LOG = [("query", "offerEvents")]
-ROOTS = LOG + MUTATIONS + [("subscription", name) for name in ROOT_TYPES["subscription"].fields]
-POOL = Pool(["1", 'say "hi"'], ["1", "2002"], ["ubuntu"], ["a", "b"], ["c", ""])
+WATCHES = [("subscription", name) for name in ROOTS["subscription"].fields]
 MANY = settings(
-    max_examples=60,
+    max_examples=400,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
@@ -59,16 +52,14 @@ def coerced(query: Query) -> Any:
     return values
 
 
-@pytest.mark.parametrize(("kind", "name"), ROOTS)
 @MANY
-@given(data=st.data())
-async def test_what_is_at_hand_is_rendered_as_graphql_does(kind: str, name: str, data: Any) -> None:
-    query = data.draw(operations_of(kind, name)).filled(POOL)
-    value = data.draw(values(ROOT_TYPES[kind].fields[name].type))
+@given(case=cases(LOG + MUTATIONS + WATCHES))
+async def test_what_is_at_hand_is_rendered_as_graphql_does(case: Case) -> None:
+    root = roots_of(case.query.text).root(coerced(case.query).coerced)
 
-    root = roots_of(query.text).root(coerced(query).coerced)
+    rendered = orjson.dumps({root.key: root.render(case.value)})
 
-    assert orjson.dumps({root.key: root.render(value)}) == orjson.dumps(await executed(query, value))
+    assert rendered == orjson.dumps(await executed(case.query, case.value))
 
 
 def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loaded() -> None:
@@ -80,7 +71,7 @@ def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loade
 
 def _reached() -> list[Any]:
     """The object types that the roots lead to, through fields that are rendered."""
-    waiting: list[Any] = [ROOT_TYPES[kind].fields[name].type for kind, name in ROOTS]
+    waiting: list[Any] = [ROOTS[kind].fields[name].type for kind, name in LOG + MUTATIONS + WATCHES]
     found: dict[str, Any] = {}
     while waiting:
         named: Any = get_named_type(waiting.pop())
@@ -133,11 +124,10 @@ def test_a_value_that_is_not_what_its_type_says_is_not_rendered(item: Any) -> No
         root.render(item)
 
 
-@pytest.mark.parametrize(("kind", "name"), LOG + MUTATIONS)
 @MANY
-@given(data=st.data())
-def test_arguments_are_taken_as_strawberry_takes_them(kind: str, name: str, data: Any) -> None:
-    query = data.draw(operations_of(kind, name)).filled(POOL)
+@given(case=cases(LOG + MUTATIONS))
+def test_arguments_are_taken_as_strawberry_takes_them(case: Case) -> None:
+    query = case.query
     root = roots_of(query.text).root(coerced(query).coerced)
     given_ = get_argument_values(root.field, root.node, coerced(query))
     converter = SCHEMA.schema_converter
@@ -152,7 +142,7 @@ async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wr
     text = "query Q { offerEvents { nodes { previousStatus status } edges { node { status } } } }"
     swapped = {"MemberStatusChanged.previousStatus": "status", "OfferEventConnection.nodes": "edges"}
     monkeypatch.setitem(rendering.AT_HAND, wrong, attrgetter(swapped[wrong]))
-    page = values(ROOT_TYPES["query"].fields["offerEvents"].type)
+    page = values(ROOTS["query"].fields["offerEvents"].type)
     shown = find(page, lambda page: bool(page.nodes) and page.nodes[0].status != page.nodes[0].previous_status)
 
     async def differs() -> bool:

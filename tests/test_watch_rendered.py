@@ -6,39 +6,33 @@ from typing import Any
 import pytest
 from graphql import parse
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from app.api.context import Context
 from app.api.plan.rendering import Roots
 from app.api.plan.unplanned import Unplanned
 from app.api.streams import _Operation
 from tests.harness import operations
-from tests.harness.at_hand import Surroundings, values
+from tests.harness.at_hand import Case, Surroundings, cases
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.queries import CORE, Pool, operations_of
+from tests.harness.queries import CORE
 from tests.harness.world import make_world
-from tests.test_rendering import coerced, roots_of
+from tests.test_rendering import WATCHES, coerced, roots_of
 
-POOL = Pool(["1"], ["1"], ["ubuntu"], ["a"], ["c"])
-WATCH: Any = CORE.subscription_type
 AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: watchOffers(after: $after) {
   ...Place ... on MemberStatusChanged { occurredAt kind previousStatus status @include(if: $wanted) actor { id } }
 } } fragment Place on WatchItem { __typename cursor }"""
 
 
-@pytest.mark.parametrize("name", ["watchOffers", "watchImages"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(data=st.data())
-async def test_each_payload_has_the_bytes_that_graphql_gives_it(name: str, data: Any) -> None:
-    query = data.draw(operations_of("subscription", name)).filled(POOL)
-    item = data.draw(values(WATCH.fields[name].type))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(case=cases(WATCHES))
+async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> None:
     around: Any = Surroundings()
-    operation = _Operation(CORE, parse(query.text), query.variables, "Q")
+    operation = _Operation(CORE, parse(case.query.text), case.query.variables, "Q")
 
-    executed = await operation.execute(item, around)
-    operation.root = roots_of(query.text).root(coerced(query).coerced)
+    executed = await operation.execute(case.value, around)
+    operation.root = roots_of(case.query.text).root(coerced(case.query).coerced)
 
-    assert await operation.execute(item, around) == executed
+    assert await operation.execute(case.value, around) == executed
 
 
 @pytest.fixture

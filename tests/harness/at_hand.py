@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from inspect import isawaitable
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     Executor,
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from app.api.members import Member
 from app.api.plan.rendering import definition_of
 from app.model import SeenImage
-from tests.harness.queries import CORE, Query
+from tests.harness.queries import CORE, Pool, Query, operations_of
 
 WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).flatmap(
@@ -74,6 +74,28 @@ def _objects(type_: Any) -> st.SearchStrategy[Any]:
     if make is Member:
         attributes |= {"image_id": WORDS, "seen_image": IMAGES}
     return st.builds(make, **attributes)
+
+
+ROOTS: dict[str, Any] = {
+    "query": CORE.query_type,
+    "mutation": CORE.mutation_type,
+    "subscription": CORE.subscription_type,
+}
+POOL = Pool(["1", 'say "hi"'], ["1", "2002"], ["ubuntu"], ["a", "b"], ["c", ""])
+
+
+class Case(NamedTuple):
+    """An operation of one root field, and a value that this field may have."""
+
+    query: Query
+    value: Any
+
+
+@st.composite
+def cases(draw: Any, roots: list[tuple[str, str]]) -> Case:
+    kind, name = draw(st.sampled_from(roots))
+    query = draw(operations_of(kind, name)).filled(POOL)
+    return Case(query, draw(values(ROOTS[kind].fields[name].type)))
 
 
 @dataclass
