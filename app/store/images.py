@@ -1,9 +1,8 @@
 """Queries on images. Every read takes its viewer."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +19,7 @@ FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
 _ANY_STATUS = tuple(MemberStatus)
 
 
-@dataclass(frozen=True)
-class ImageFilter:
+class ImageFilter(NamedTuple):
     """Which images of a list are wanted; None means any."""
 
     member_status: tuple[MemberStatus, ...] | None = None

@@ -1,10 +1,9 @@
 """Queries on member rows. Every read takes its viewer."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,8 +20,7 @@ _COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]
 _FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
 
 
-@dataclass(frozen=True)
-class MemberFilter:
+class MemberFilter(NamedTuple):
     """Which member rows of a list are wanted; None means any."""
 
     status: tuple[MemberStatus, ...] | None = None

@@ -1,7 +1,6 @@
 """Keyset pagination: newest first, by (created_at, id), which never change, so inserts move no page."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,8 +20,7 @@ class Position(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """A window on a list: `first` from its start or `last` from its end, between two positions."""
 
     first: int | None = None

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import orjson
 import structlog
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 
@@ -23,6 +22,7 @@ from app.api.plan.values import Variables, keep
 from app.api.schema import GatewaySchema
 from app.errors import Problem, Refusal
 from app.model import Caller
+from app.store.plan.marks import WATCH_CURSOR
 from app.store.plan.reader import Answer, Reader, Unreadable
 from app.store.plan.statement import Statement, statement
 from app.store.plan.tree import Parts
@@ -30,7 +30,7 @@ from app.store.plan.windows import Place, parameters, shape
 
 logger: Any = structlog.get_logger("plan")
 KEPT_STATEMENTS, KEPT_VERDICTS = 8, 64
-_MARK = b'"\x01"'
+_MARK = WATCH_CURSOR.encode()
 
 
 class Planned:
@@ -196,7 +196,7 @@ class Planner:
         if _MARK not in found.text:
             return found.text
         cursor = self._services.feed.seal.close_between(found.seq, caller)
-        return found.text.replace(_MARK, orjson.dumps(cursor))
+        return found.text.replace(_MARK, cursor.encode())
 
 
 def _plan(schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> Planned | Resolved:

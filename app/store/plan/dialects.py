@@ -7,12 +7,13 @@ from typing import Any, Protocol
 from typing import cast as cast_type
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
 Sql = ColumnElement[Any]
+TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
 NULL = literal_column("'null'", Text)
 
 
@@ -69,6 +70,8 @@ class Dialect(Protocol):
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
+    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql: ...
+    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql: ...
     def one_id(self, name: str) -> Sql: ...
     def ids(self, name: str) -> Any: ...
     def moment_given(self, moment: datetime) -> Any: ...
@@ -82,7 +85,7 @@ class Sqlite:
         return func.json_quote(column)
 
     def time(self, column: Sql) -> Sql:
-        return column
+        return type_coerce(column, Text)
 
     def json(self, column: Sql) -> Sql:
         return column
@@ -90,6 +93,12 @@ class Sqlite:
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         # The rows come as the page below sorts them.
         return func.group_concat(item, text(","))
+
+    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql:
+        return func.substr(func.max(self.time(created_at).concat(id)), 1 + TIME_LENGTH)
+
+    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql:
+        return func.substr(func.min(self.time(created_at).concat(id)), 1 + TIME_LENGTH)
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)
@@ -118,6 +127,12 @@ class Postgres:
 
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))
+
+    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql:
+        return func.array_agg(aggregate_order_by(id, created_at.desc(), id.desc()), type_=ARRAY(Text))[1]
+
+    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql:
+        return func.array_agg(aggregate_order_by(id, created_at.asc(), id.asc()), type_=ARRAY(Text))[1]
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)

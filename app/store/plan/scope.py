@@ -9,7 +9,7 @@ from app.model import Caller
 from app.store.plan.dialects import Dialect
 from app.store.plan.windows import Place
 from app.store.rights import IMAGE, MEMBER, VIEWER, Rights
-from app.store.ways import Way
+from app.store.ways import Driven, Way
 
 
 class Surroundings(NamedTuple):
@@ -60,9 +60,19 @@ class Scope:
 
 
 class Rows(NamedTuple):
-    """The rows of a list: how they are found, the table that they are of, and the scope and kind of each."""
+    """The rows of a list: how they are found, the table that they are of, and the scope and kind of each.
+
+    `is_sorted` says that the one way finds them in the order of the list; else a page is sorted first, and then read.
+    """
 
     ways: list[Way]
     table: FromClause
     scope: Scope
     kind: str
+    is_sorted: bool
+
+    def at(self, places: FromClause) -> FromClause:
+        """The rows at these places, members with their images."""
+        found = Driven(places, self.table, self.table.c.id == places.c.id)
+        image, member = self.scope.image, self.scope.member
+        return found if self.kind == "image" else Driven(found, image, image.c.id == member.c.image_id)

@@ -4,9 +4,8 @@ Two windows have one shape when they give and leave out the same things; then on
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Text, bindparam
 
@@ -18,16 +17,14 @@ from app.store.plan.dialects import Dialect
 Wanted = ImageFilter | MemberFilter
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A page of a list of rows, and which rows are wanted."""
 
     wanted: Wanted
     page: PageRequest
 
 
-@dataclass(frozen=True)
-class Ids:
+class Ids(NamedTuple):
     """Objects by ID: one, or a list of them."""
 
     ids: tuple[str, ...]
@@ -46,8 +43,7 @@ def _shape(place: Place) -> tuple[Any, ...]:
     if isinstance(place, Ids):
         return ()
     page = place.page
-    wanted = (_size(getattr(place.wanted, field.name)) for field in fields(place.wanted))
-    return page.first is None, page.after is None, page.before is None, *wanted
+    return page.first is None, page.after is None, page.before is None, *map(_size, place.wanted)
 
 
 def _size(value: Any) -> int | None:
@@ -71,15 +67,16 @@ def _parameters(number: int, place: Place, dialect: Dialect) -> Iterator[tuple[s
         if position is not None:
             yield f"p{number}_{name}_at", dialect.moment_given(position.created_at)
             yield f"p{number}_{name}_id", position.id
-    for field in fields(place.wanted):
-        yield from _values(f"p{number}_{field.name}", getattr(place.wanted, field.name))
+    for name, value in zip(place.wanted._fields, place.wanted, strict=True):
+        if value is not None:
+            yield from _values(f"p{number}_{name}", value)
 
 
 def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, tuple):
         for index, one in enumerate(cast(tuple[Any, ...], value)):
             yield f"{name}_{index}", word(one)
-    elif value is not None:
+    else:
         yield name, word(value)
 
 
@@ -97,10 +94,7 @@ def symbolic(number: int, window: Window) -> Window:
         after=_named(f"p{number}_after", page.after),
         before=_named(f"p{number}_before", page.before),
     )
-    wanted = {
-        field.name: _bound(f"p{number}_{field.name}", getattr(window.wanted, field.name))
-        for field in fields(window.wanted)
-    }
+    wanted = {name: _bound(f"p{number}_{name}", value) for name, value in window.wanted._asdict().items()}
     return Window(type(window.wanted)(**wanted), named)
 
 
