@@ -1,0 +1,1 @@
+"""The gateway's peers: the same answers from the same tables, made by other means."""

@@ -1,0 +1,135 @@
+"""What is asked of every server: five workloads, as HTTP requests that are made before the clock starts."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import Any, NamedTuple
+
+from app.model import Role
+from app.web.identity import SharedSecret
+from tests.bench.load import CONNECTIONS
+from tests.bench.seed import World
+from tests.harness.gateway import settings_for
+
+POINT = "query($id: ID!) { image(id: $id) { id name status } }"
+LIST = """query($first: Int!, $inner: Int!) { images(first: $first) {
+  edges { cursor node {
+    id name status visibility createdAt updatedAt owner { id }
+    members(first: $inner) { edges { node { id status createdAt updatedAt tenant { id } } } }
+  } }
+  pageInfo { hasNextPage endCursor }
+} }"""
+INBOX = """query($first: Int!) { offers(first: $first) {
+  edges { cursor node { id status createdAt image { id name status owner { id } } } }
+  pageInfo { hasNextPage endCursor }
+} }"""
+DEEP = """query($id: ID!) { image(id: $id) { id name members(first: 7) { edges { cursor node {
+  id status image { id name status owner { id } members(first: 7) { edges { node {
+    id status createdAt tenant { id } image { id name }
+  } } } }
+} } } } }"""
+OFFER = """mutation($input: OfferImageInput!) { offerImage(input: $input) { members { id status } errors { code } } }"""
+ACCEPT = """mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { member { id status } errors { code } } }"""
+CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
+# So many more offers does an image take until its quota is full.
+ROOM = 120
+
+
+class Ask(NamedTuple):
+    """One request: who sends it, and what."""
+
+    token: str
+    query: str
+    variables: dict[str, Any]
+
+    def raw(self, path: str = "/graphql") -> bytes:
+        body = json.dumps({"query": self.query, "variables": self.variables}).encode()
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {self.token}\r\n"
+            f"Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+class Tokens:
+    """One token for each tenant, which lasts as long as any run."""
+
+    def __init__(self) -> None:
+        self._secret = SharedSecret(settings_for("sqlite+aiosqlite:///none.db"))
+        self._minted = dict[tuple[str, Role], str]()
+
+    def of(self, tenant_id: str, role: Role = Role.ADMIN) -> str:
+        key = (tenant_id, role)
+        if key not in self._minted:
+            self._minted[key] = self._secret.mint(tenant_id, frozenset({role}), timedelta(hours=12), "bench")
+        return self._minted[key]
+
+
+@dataclass
+class Workload:
+    """Named as on the command line: requests to check answers with, then sources of requests for the load."""
+
+    name: str
+    checked: list[Ask]
+    source: Callable[[int], Iterator[bytes]]
+    is_writing: bool = False
+
+
+def workloads(world: World) -> dict[str, Workload]:
+    """All that this world can be asked."""
+    tokens = Tokens()
+    callers = [(tokens.of(tenant), tenant) for tenant in world.heavy[:CALLERS]]
+    own = [(token, image) for token, tenant in callers for image in world.images_of(tenant)[:5]]
+    reads = {
+        "point": [Ask(token, POINT, {"id": image}) for token, image in own],
+        "list": [Ask(token, LIST, {"first": 20, "inner": 5}) for token, _ in callers],
+        "inbox": [Ask(token, INBOX, {"first": 50}) for token, _ in callers],
+        "deep": [Ask(token, DEEP, {"id": image}) for token, image in own],
+    }
+    found = {name: Workload(name, asks, reading(asks)) for name, asks in reads.items()}
+    handshakes = Handshakes(world, tokens)
+    found["offers"] = Workload("offers", handshakes.checked, handshakes.source, is_writing=True)
+    return found
+
+
+def reading(asks: Sequence[Ask]) -> Callable[[int], Iterator[bytes]]:
+    """The same requests over and over; each connection begins at another one."""
+    made = [ask.raw() for ask in asks]
+
+    def source(number: int) -> Iterator[bytes]:
+        for turn in count(number):
+            yield made[turn % len(made)]
+
+    return source
+
+
+class Handshakes:
+    """An offer, then its acceptance, and so on; no consumer gets the same image twice."""
+
+    def __init__(self, world: World, tokens: Tokens) -> None:
+        self._images = world.own_images
+        self._tokens = tokens
+        self._made = list[tuple[bytes, bytes]]()
+        self.checked = [ask for number in range(CHECKED_OFFERS) for ask in self._pair(number)]
+
+    def prepare(self, pairs: int) -> None:
+        """Make so many ready, all of which any server can be sent."""
+        for number in range(len(self._made), pairs):
+            offer, accept = self._pair(CHECKED_OFFERS + number)
+            self._made.append((offer.raw(), accept.raw()))
+
+    def source(self, number: int) -> Iterator[bytes]:
+        for turn in count(number, CONNECTIONS):
+            self.prepare(turn + 1)
+            yield from self._made[turn]
+
+    def _pair(self, number: int) -> tuple[Ask, Ask]:
+        owner, image = self._images[number % len(self._images)]
+        turn = number // len(self._images)
+        assert turn < ROOM, "every image has all the offers that it takes: measure for a shorter time"
+        consumer = str(10**9 + (number + turn) % CONSUMERS)
+        offer = {"input": {"imageId": image, "tenantIds": [consumer]}}
+        accept = {"input": {"imageId": image}}
+        return Ask(self._tokens.of(owner), OFFER, offer), Ask(self._tokens.of(consumer), ACCEPT, accept)
