@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tests.bench.watch import compare
+from tests.bench import watch as watching
+from tests.bench.compare import Options, compare as comparing
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Measure the gateway against its peers.")
 
@@ -21,7 +22,19 @@ def watch(
     rounds: Annotated[int, typer.Option(help="Rounds of each; the best counts, since noise only ever adds.")] = 3,
 ) -> None:
     """Deliveries, memory and delay of the watch, with Strawberry's own execution in the same run."""
-    asyncio.run(compare([int(size) for size in watchers.split(",")], rounds, typer.echo))
+    asyncio.run(watching.compare([int(size) for size in watchers.split(",")], rounds, typer.echo))
+
+
+@app.command()
+def compare(
+    rounds: Annotated[int, typer.Option(help="Rounds; in each, every server has its turn.")] = 7,
+    seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 1.0,
+    only: Annotated[str, typer.Option(help="Workloads, with commas: point, list, inbox, deep, offers, postgres.")] = "",
+    peers: Annotated[str, typer.Option(help="Peers, with commas, by a part of their names; all by default.")] = "",
+) -> None:
+    """Reads and writes, with the same questions put to other GraphQL servers and to a hand-written route."""
+    options = Options(rounds, seconds, [*filter(None, only.split(","))], [*filter(None, peers.split(","))])
+    asyncio.run(comparing(options, typer.echo))
 
 
 if __name__ == "__main__":

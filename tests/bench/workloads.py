@@ -35,6 +35,7 @@ ACCEPT = """mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { m
 CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
 # So many more offers does an image take until its quota is full.
 ROOM = 120
+PAIRS_A_SECOND = 4_000
 
 
 class Ask(NamedTuple):
@@ -51,6 +52,11 @@ class Ask(NamedTuple):
             f"Content-Type: application/json\r\nAccept: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+
+# How a server wants to be asked, and the requests for one of the connections to it.
+Put = Callable[[Ask], Ask]
+Source = Callable[[int, Put], Iterator[bytes]]
 
 
 class Tokens:
@@ -73,8 +79,8 @@ class Workload:
 
     name: str
     checked: list[Ask]
-    source: Callable[[int], Iterator[bytes]]
-    is_writing: bool = False
+    source: Source
+    prepare: Callable[[float], None] = lambda _: None
 
 
 def workloads(world: World) -> dict[str, Workload]:
@@ -90,15 +96,15 @@ def workloads(world: World) -> dict[str, Workload]:
     }
     found = {name: Workload(name, asks, reading(asks)) for name, asks in reads.items()}
     handshakes = Handshakes(world, tokens)
-    found["offers"] = Workload("offers", handshakes.checked, handshakes.source, is_writing=True)
+    found["offers"] = Workload("offers", handshakes.checked, handshakes.source, handshakes.prepare)
     return found
 
 
-def reading(asks: Sequence[Ask]) -> Callable[[int], Iterator[bytes]]:
+def reading(asks: Sequence[Ask]) -> Source:
     """The same requests over and over; each connection begins at another one."""
-    made = [ask.raw() for ask in asks]
 
-    def source(number: int) -> Iterator[bytes]:
+    def source(number: int, put: Put) -> Iterator[bytes]:
+        made = [put(ask).raw() for ask in asks]
         for turn in count(number):
             yield made[turn % len(made)]
 
@@ -114,16 +120,19 @@ class Handshakes:
         self._made = list[tuple[bytes, bytes]]()
         self.checked = [ask for number in range(CHECKED_OFFERS) for ask in self._pair(number)]
 
-    def prepare(self, pairs: int) -> None:
-        """Make so many ready, all of which any server can be sent."""
+    def prepare(self, seconds: float) -> None:
+        """Make ready what a fast server may take in so many seconds."""
+        self._make(min(int(seconds * PAIRS_A_SECOND), ROOM * len(self._images) - CHECKED_OFFERS))
+
+    def source(self, number: int, _: Put) -> Iterator[bytes]:
+        for turn in count(number, CONNECTIONS):
+            self._make(turn + 1)
+            yield from self._made[turn]
+
+    def _make(self, pairs: int) -> None:
         for number in range(len(self._made), pairs):
             offer, accept = self._pair(CHECKED_OFFERS + number)
             self._made.append((offer.raw(), accept.raw()))
-
-    def source(self, number: int) -> Iterator[bytes]:
-        for turn in count(number, CONNECTIONS):
-            self.prepare(turn + 1)
-            yield from self._made[turn]
 
     def _pair(self, number: int) -> tuple[Ask, Ask]:
         owner, image = self._images[number % len(self._images)]

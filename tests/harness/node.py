@@ -23,17 +23,17 @@ def reason_to_skip() -> str | None:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    if _is_installed():
+    if is_installed(FOLDER):
         return None
     installed = run_in_folder(*INSTALL)
     return f"npm install failed: {installed.stderr.strip()[-300:]}" if installed.returncode else None
 
 
-def _is_installed() -> bool:
+def is_installed(folder: Path) -> bool:
     """Whether the packages are there in the very versions that are asked for: npm notes them when it has ended."""
-    wanted: dict[str, str] = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+    wanted: dict[str, str] = json.loads((folder / "package.json").read_text())["dependencies"]
     try:
-        noted = json.loads((FOLDER / "node_modules" / ".package-lock.json").read_text())["packages"]
+        noted = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
     except FileNotFoundError:
         return False
     return all(noted.get(f"node_modules/{name}", {}).get("version") == version for name, version in wanted.items())

@@ -21,10 +21,11 @@ const resolvers = {
 };
 const loaders = {
   Image: {
-    members: (queries, { me }) => store.membersById(me, queries.map(({ obj }) => obj.id), queries[0].params.first),
+    members: async (queries, { me }) =>
+      store.membersById(me, queries.map(({ obj, params }) => ({ id: obj.id, first: params.first }))),
   },
   Member: {
-    image: (queries, { me }) => store.imagesById(me, queries.map(({ obj }) => obj.imageId)),
+    image: async (queries, { me }) => store.imagesById(me, queries.map(({ obj }) => obj.imageId)),
   },
 };
 

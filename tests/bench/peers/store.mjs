@@ -53,13 +53,17 @@ export function imagesById(me, ids) {
   return ids.map((id) => found.get(id) ?? null);
 }
 
-// For each ID the page of its members, in the order asked for.
-export function membersById(me, ids, first) {
-  const found = new Map(ids.map((id) => [id, []]));
-  for (const row of membersOf.all({ me, ids: JSON.stringify([...found.keys()]), size: first + 1 })) {
-    found.get(row.imageId).push(row);
+// For each image that is asked for the page of its members, in the order asked for; mostly all are of one size.
+export function membersById(me, asked) {
+  const pages = new Map();
+  for (const first of new Set(asked.map((one) => one.first))) {
+    const rows = new Map(asked.filter((one) => one.first === first).map((one) => [one.id, []]));
+    for (const row of membersOf.all({ me, ids: JSON.stringify([...rows.keys()]), size: first + 1 })) {
+      rows.get(row.imageId).push(row);
+    }
+    for (const [id, found] of rows) pages.set(`${id} ${first}`, page(found, first));
   }
-  return ids.map((id) => page(found.get(id), first));
+  return asked.map(({ id, first }) => pages.get(`${id} ${first}`));
 }
 
 const rowOf = database.prepare(`SELECT ${MEMBER} FROM member m WHERE m.image_id = ? AND m.tenant_id = ?`);

@@ -1,0 +1,93 @@
+"""The servers that are compared: each a process of its own on the first core, with a copy of the world."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import create_connection
+from typing import Any
+
+from tests.bench.workloads import Ask
+from tests.harness.gateway import SECRET
+from tests.harness.kernel import family_cpu_of, free_port, pinned_to
+from tests.harness.server import serving
+
+SERVER_CORE, LOAD_CORE = 0, 1
+PATIENCE_SECONDS = 60
+READS = ("point", "list", "inbox", "deep")
+WORKLOADS = (*READS, "offers")
+OURS = "the gateway"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that listens, and the processes whose time its requests take."""
+
+    port: int
+    pids: tuple[int, ...]
+
+    def cpu(self) -> float:
+        """Seconds of processor time so far, of all its processes."""
+        return sum(map(family_cpu_of, self.pids))
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server to compare: what it can be asked, and how it is started in a folder that has the world in it.
+
+    `put` says a request in its words, `told` its answer in ours.
+    """
+
+    name: str
+    workloads: tuple[str, ...]
+    start: Callable[[Path], AbstractContextManager[Running]]
+    put: Callable[[Ask], Ask] = lambda ask: ask
+    told: Callable[[Any], Any] = lambda answer: answer
+
+
+@contextmanager
+def ours(folder: Path) -> Generator[Running]:
+    """The gateway as operators run it, with a limit of its own lifted that only one machine would ever meet."""
+    with pinned_to(SERVER_CORE):
+        started = serving(folder, poll_seconds=0.5)
+        server = started.__enter__()
+    try:
+        yield Running(server.port, (server.process.pid,))
+    finally:
+        started.__exit__(None, None, None)
+
+
+def in_python(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
+    """A module of `tests.bench.peers`."""
+    return lambda folder: process(folder, sys.executable, "-m", f"tests.bench.peers.{module}")
+
+
+@contextmanager
+def process(folder: Path, *command: str) -> Generator[Running]:
+    """Run a command on the folder's file, and a port."""
+    port = free_port()
+    given = [*command, str(folder / "gateway.db"), str(port)]
+    with (folder / "server.log").open("a") as log, pinned_to(SERVER_CORE):
+        started = subprocess.Popen(given, env={**os.environ, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
+    try:
+        _wait_until_listening(port, started, folder)
+        yield Running(port, (started.pid,))
+    finally:
+        started.kill()
+        started.wait()
+
+
+def _wait_until_listening(port: int, started: subprocess.Popen[bytes], folder: Path) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if started.poll() is not None or time.monotonic() > until:
+                raise AssertionError(f"It did not start:\n{(folder / 'server.log').read_text()}") from None
+            time.sleep(0.05)
