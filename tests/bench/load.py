@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 CONNECTIONS = 8
 PATIENCE_SECONDS = 120
@@ -31,8 +31,7 @@ class Line(asyncio.Protocol):
         self.answered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def start(self, until: float) -> asyncio.Future[None]:
         """Keep asking until then; done when the last answer is there."""

@@ -11,10 +11,12 @@ def known(wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator
     yield Peer(OURS, WORKLOADS, ours)
     for peer in (
         Peer("hand-written", ("point", "list", "inbox"), in_python("handwritten")),
+        Peer("Strawberry", WORKLOADS, in_python("strawberry_as_it_comes")),
+        Peer("Ariadne", WORKLOADS, in_python("ariadne_as_it_comes")),
     ):
         if wanted(peer.name):
             yield peer
-    in_node = [name for name in ("mercurius",) if wanted(name)]
+    in_node = [name for name in ("mercurius", "yoga") if wanted(name)]
     if not in_node:
         return
     node = runtime.find()

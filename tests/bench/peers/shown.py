@@ -1,0 +1,20 @@
+"""What both GraphQL peers in Python write: pages with the gateway's cursors, and its times."""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from app.model import Image, Member
+
+
+def cursor(row: Image | Member) -> str:
+    place = f"{row.created_at.astimezone(UTC).isoformat(timespec='microseconds')} {row.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def end(rows: Sequence[Image] | Sequence[Member]) -> str | None:
+    return cursor(rows[-1]) if rows else None
+
+
+def moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
