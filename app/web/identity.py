@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from time import time
 from typing import Any, Protocol, cast
 
 import jwt
@@ -42,8 +43,8 @@ class SharedSecret:
     def caller(self, token: str) -> Caller:
         if len(token) > MAX_TOKEN:
             raise Unauthenticated("The token is too long.")
-        caller = self._verified(token)
-        if caller.expires_at + timedelta(seconds=self._settings.auth_leeway_seconds) <= datetime.now(UTC):
+        caller, until = self._verified(token)
+        if until <= time():
             raise TokenExpired("The token has expired. Get a fresh one.")
         return caller
 
@@ -61,7 +62,8 @@ class SharedSecret:
         }
         return jwt.encode(claims, self._secret, ALGORITHM)
 
-    def _verify(self, token: str) -> Caller:
+    def _verify(self, token: str) -> tuple[Caller, float]:
+        """Whose it is, and until when it counts, in seconds of Unix time."""
         settings = self._settings
         try:
             claims = jwt.decode(
@@ -77,7 +79,8 @@ class SharedSecret:
             raise TokenExpired("The token has expired. Get a fresh one.") from None
         except (jwt.InvalidTokenError, OverflowError) as error:
             raise Unauthenticated(f"The token does not count: {error}.") from None
-        return self._caller(claims)
+        caller = self._caller(claims)
+        return caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         settings = self._settings

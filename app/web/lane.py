@@ -4,7 +4,7 @@ It takes a request after uvicorn has let it in, and gives it back whole when it 
 keep-alive and drain are uvicorn's own.
 """
 
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -15,52 +15,62 @@ from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 logger: Any = structlog.get_logger("http")
 
 
+class Plain(NamedTuple):
+    """A request that may be answered here, each of its headers there once."""
+
+    cycle: RequestResponseCycle
+    headers: Headers
+
+
 class Lane(HttpToolsProtocol):
     """uvicorn's protocol, which holds a plain request until its body is there."""
 
     quick: Quick
     max_body_bytes: int
     app: Any
-    _held: RequestResponseCycle | None = None
+    _held: Plain | None = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if app is not self.app or not self._is_plain(cycle):
+        plain = self._plain(cycle) if app is self.app else None
+        if plain is None:
             super()._start_asgi_task(cycle, app)
         elif cycle.more_body:
-            self._held = cycle
+            self._held = plain
         else:
             # It has waited behind another one, and its body is there.
-            self._answer(cycle)
+            self._answer(plain)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        cycle, self._held = self._held, None
-        if cycle is not None and not cycle.disconnected:
-            self._answer(cycle)
+        plain, self._held = self._held, None
+        if plain is not None and not plain.cycle.disconnected:
+            self._answer(plain)
 
-    def _is_plain(self, cycle: RequestResponseCycle) -> bool:
+    def _plain(self, cycle: RequestResponseCycle) -> Plain | None:
         scope: Any = cycle.scope
         if scope["method"] != "POST" or scope["path"] != "/graphql" or scope["query_string"]:
-            return False
-        sizes = [value for name, value in scope["headers"] if name == b"content-length"]
-        if len(sizes) != 1 or self.expect_100_continue:
-            return False
+            return None
+        headers = dict(scope["headers"])
+        size = headers.get(b"content-length")
+        if size is None or len(headers) < len(scope["headers"]) or self.expect_100_continue:
+            return None
         # Above this mark uvicorn stops reading until somebody takes the body.
-        return int(sizes[0]) <= min(self.max_body_bytes, HIGH_WATER_LIMIT)
+        return Plain(cycle, headers) if int(size) <= min(self.max_body_bytes, HIGH_WATER_LIMIT) else None
 
-    def _answer(self, cycle: RequestResponseCycle) -> None:
+    def _answer(self, plain: Plain) -> None:
         try:
-            asked, answer = self._answered_at_once(cycle)
+            asked, answer = self._answered_at_once(plain)
         except Exception as error:  # the endpoint meets it too, and says it as it should
             logger.warning("the short lane failed", exc_info=error)
             asked = answer = None
         if answer is not None:
-            self._write(cycle, answer)
+            self._write(plain.cycle, answer)
         else:
-            super()._start_asgi_task(cycle, self.app if asked is None else self._later(cycle, asked))
+            app = self.app if asked is None else self._later(plain.cycle, asked)
+            super()._start_asgi_task(plain.cycle, app)
 
-    def _answered_at_once(self, cycle: RequestResponseCycle) -> tuple[Asked | None, Answer | None]:
-        asked = self.quick.asked(cast(Headers, cycle.scope["headers"]), cycle.body)
+    def _answered_at_once(self, plain: Plain) -> tuple[Asked | None, Answer | None]:
+        asked = self.quick.asked(plain.headers, plain.cycle.body)
         if asked is None or self.flow.write_paused:
             return asked, None
         return asked, self.quick.at_once(asked)
@@ -68,11 +78,11 @@ class Lane(HttpToolsProtocol):
     def _write(self, cycle: RequestResponseCycle, answer: Answer) -> None:
         """As the cycle would, in one piece."""
         cycle.response_started = cycle.response_complete = True
-        closing = () if cycle.keep_alive else ((b"connection", b"close"),)
-        content = [STATUS_LINE[answer.status]]
-        for name, value in (*self.server_state.default_headers, *answer.headers, *closing):
-            content += (name, b": ", value, b"\r\n")
-        self.transport.write(b"".join((*content, b"\r\n", answer.body)))
+        head = [STATUS_LINE[answer.status]]
+        for name, value in self.server_state.default_headers:
+            head += (name, b": ", value, b"\r\n")
+        head.append(answer.head if cycle.keep_alive else answer.head + b"connection: close\r\n")
+        self.transport.write(b"".join((*head, b"\r\n", answer.body)))
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()

@@ -48,7 +48,7 @@ def request_data(data: Any) -> GraphQLRequestData:
         raise HTTPException(400, "The request must be an object with the key `query`.")
     fields = cast(dict[str, Any], data)
     for name, wanted, word in _PARAMETERS:
-        if not isinstance(fields.get(name), (wanted, type(None))):
+        if (value := fields.get(name)) is not None and not isinstance(value, wanted):
             raise HTTPException(400, f"`{name}` must be {word} or null.")
     if not fields.get("query"):
         raise HTTPException(400, "There is no GraphQL document in `query`.")

@@ -4,10 +4,10 @@ Whatever is not plainly an operation in JSON, of a caller with a good token, is 
 is wrong with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
+from random import getrandbits
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import orjson
 from cross_web import HTTPException
@@ -20,17 +20,16 @@ from app.model import Caller
 from app.web import events, parameters
 from app.web.identity import IdentityProvider, bearer
 
-Headers = Sequence[tuple[bytes, bytes]]
+Headers = Mapping[bytes, bytes]
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
 WAS_LEFT = "was_left"
-OF_INTEREST = {b"authorization", b"content-type", b"accept"}
 
 
 class Answer(NamedTuple):
-    """A whole answer: its status, its headers and its body."""
+    """A whole answer: its status, its headers as they are sent, and its body."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    head: bytes
     body: bytes
 
 
@@ -53,53 +52,61 @@ class Quick:
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         try:
-            return self._asked({name: value.decode("latin-1") for name, value in headers if name in OF_INTEREST}, body)
-        except (Unauthenticated, HTTPException, orjson.JSONDecodeError):
+            return self._asked(headers, body)
+        except (Unauthenticated, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
 
     def at_once(self, asked: Asked) -> Answer | None:
         """The answer of what is read without a wait."""
         data = self._planner.at_once(asked.text, asked.name, asked.variables, asked.caller)
-        return None if data is None else _answer(data, asked.media_type, uuid4().hex)
+        return None if data is None else _answer(data, asked.media_type, request_id())
 
     async def later(self, asked: Asked) -> Answer | None:
         """The answer of what the store or the disk is waited for."""
-        request_id = uuid4().hex
+        id = request_id()
         try:
-            data = await self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, request_id)
+            data = await self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
         except Failed as failed:
-            response = faults.response(failed.result, request_id)
+            response = faults.response(failed.result, id)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
-            return Answer(status, headers_of(asked.media_type, request_id, body), body)
-        return None if data is None else _answer(data, asked.media_type, request_id)
+            return Answer(status, _head(asked.media_type, id, body), body)
+        return None if data is None else _answer(data, asked.media_type, id)
 
-    def _asked(self, found: dict[bytes, str], body: bytes | bytearray) -> Asked | None:
-        media_type, token = _media_type(found.get(b"accept")), bearer(found.get(b"authorization"))
+    def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
+        media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))
         if media_type is None or token is None:
             return None
-        parameters.require_json(found.get(b"content-type"))
+        if (content_type := headers.get(b"content-type")) != b"application/json":
+            parameters.require_json((content_type or b"").decode())
         wanted = parameters.request_data(orjson.loads(body))
         caller = self._identities.caller(token)
         return Asked(wanted.query or "", wanted.operation_name, wanted.variables, caller, media_type)
 
 
+def request_id() -> str:
+    """An ID for the logs, which need not be hard to guess."""
+    return f"{getrandbits(128):032x}"
+
+
 @lru_cache(maxsize=256)
-def _media_type(accept: str | None) -> str | None:
-    return None if events.are_wanted(accept) else parameters.negotiated(accept)
+def _media_type(accept: bytes | None) -> str | None:
+    wanted = None if accept is None else accept.decode()
+    return None if events.are_wanted(wanted) else parameters.negotiated(wanted)
 
 
-def _answer(data: bytes, media_type: str, request_id: str) -> Answer:
-    body = b"".join((b'{"data":', data, b"}"))
-    return Answer(200, headers_of(media_type, request_id, body), body)
+def _token(authorization: bytes | None) -> str | None:
+    return None if authorization is None else bearer(authorization.decode())
 
 
-def headers_of(media_type: str, request_id: str, body: bytes) -> list[tuple[bytes, bytes]]:
-    """Those of every answer of the endpoint."""
-    return [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-request-id", request_id.encode()),
-        (b"cache-control", b"no-store"),
-        # The page for browsers and the answers for programs share this address.
-        (b"vary", b"Accept"),
-    ]
+def _answer(data: bytes, media_type: str, id: str) -> Answer:
+    body = b'{"data":%b}' % data
+    return Answer(200, _head(media_type, id, body), body)
+
+
+def _head(media_type: str, id: str, body: bytes) -> bytes:
+    """The headers of every answer of the endpoint."""
+    # The page for browsers and the answers for programs share this address, hence `vary`.
+    return (
+        f"content-type: {media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
+        "cache-control: no-store\r\nvary: Accept\r\n"
+    ).encode()
