@@ -16,20 +16,21 @@ The rooms, and what each of them answers:
 
 How `offerImage` travels, file by file:
 
-     1  web/endpoint.py      POST /graphql arrives
+     1  web/lane.py          POST /graphql arrives; what is not plain goes on to web/endpoint.py
      2  web/identity.py      the bearer token becomes a Caller
      3  api/mutations.py     unpacks the input, calls one action
      4  sharing/service.py   looks, decides, writes and records, in one transaction
      5  sharing/rules.py     may this caller? the new members, or a refusal for each tenant ID
      6  store/members.py     the rows
      7  store/log.py         the events that tell of them, numbered as they commit
-     8  store/database.py    the commit, and then the hint: "look now"
+     8  store/writer.py      the commit, and then the hint: "look now" (PostgreSQL: store/database.py)
      9  events/feed.py       the tailer reads what is new and wakes the watchers
     10  api/watching.py      the consumer's `watchOffers` yields a MemberStatusChanged
     11  api/streams.py       which is executed once for all who ask the same, and sent
 
 A query has a shorter way: api/plan/planner.py turns it into a tree, store/plan/statement.py that into one statement
-which writes the answer itself. What they can't take goes the long way, field by field.
+which writes the answer itself. Payloads of mutations and watches are at hand, and api/plan/rendering.py writes them.
+What they can't take goes the long way, field by field.
 
 A refusal in step 4 or 5 leaves no row and no event; api/refusals.py says it in the payload.
 A request carries one consistent view of the store: store/snapshot.py.

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis
 import pytest
 from playwright.async_api import Browser
 
@@ -24,6 +25,12 @@ NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=["sqlite", "postgres"], help="Run on one engine only; on both by default.")
     parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that compare what is drawn take their number of cases from here when it is larger than their own."""
+    hypothesis.settings.register_profile("rounds", max_examples=int(config.getoption("--rounds") or 1))
+    hypothesis.settings.load_profile("rounds")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -90,7 +90,7 @@ def _ordered(value: Any) -> Any:
 
 
 MANY = settings(
-    max_examples=1_000,
+    max_examples=max(1_000, settings().max_examples),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
