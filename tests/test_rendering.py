@@ -1,5 +1,6 @@
 """Objects at hand are rendered as GraphQL itself would: every field of them, in every selection."""
 
+from asyncio import run
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, cast
@@ -60,6 +61,28 @@ async def test_what_is_at_hand_is_rendered_as_graphql_does(case: Case) -> None:
     rendered = orjson.dumps({root.key: root.render(case.value)})
 
     assert rendered == orjson.dumps(await executed(case.query, case.value))
+
+
+@pytest.mark.parametrize("of", LOG + MUTATIONS + WATCHES, ids=lambda of: of[1])
+def test_all_that_is_at_hand_is_rendered_as_graphql_does(of: tuple[str, str]) -> None:
+    """Each field of the schema, and each kind of item: not left to the luck of what is drawn."""
+
+    @settings(MANY, max_examples=40)
+    @given(case=cases([of], whole=True))
+    def check(case: Case) -> None:
+        root = roots_of(case.query.text).root({})
+        assert orjson.dumps({root.key: root.render(case.value)}) == orjson.dumps(run(executed(case.query, case.value)))
+
+    check()
+
+
+def test_one_document_is_rendered_for_each_choice_of_what_is_left_in() -> None:
+    roots = roots_of("subscription Q($at: Boolean!) { watchOffers { ... on WatchBookmark { cursor @skip(if: $at) } } }")
+    item = WatchBookmark(cursor=Cursor("c"), at=datetime.now(UTC))
+
+    rendered = [roots.root({"at": left_out}).render(item) for left_out in (False, True, False)]
+
+    assert rendered == [{"cursor": "c"}, {}, {"cursor": "c"}]
 
 
 def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loaded() -> None:
@@ -124,7 +147,7 @@ def test_a_value_that_is_not_what_its_type_says_is_not_rendered(item: Any) -> No
         root.render(item)
 
 
-@MANY
+@settings(MANY, max_examples=150)
 @given(case=cases(LOG + MUTATIONS))
 def test_arguments_are_taken_as_strawberry_takes_them(case: Case) -> None:
     query = case.query

@@ -11,7 +11,9 @@ from graphql import (
     GraphQLEnumType,
     GraphQLList,
     GraphQLNonNull,
+    get_named_type,
     is_abstract_type,
+    is_composite_type,
     is_leaf_type,
     parse,
 )
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 from app.api.members import Member
 from app.api.plan.rendering import definition_of
 from app.model import SeenImage
-from tests.harness.queries import CORE, Pool, Query, operations_of
+from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of
 
 WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).flatmap(
@@ -91,11 +93,24 @@ class Case(NamedTuple):
     value: Any
 
 
+def everything(type_name: str) -> str:
+    """A selection of all that a type has at hand."""
+    type_: Any = CORE.type_map[type_name]
+    if is_abstract_type(type_):
+        return f"{{ {' '.join(f'... on {one} {everything(one.name)}' for one in CORE.get_possible_types(type_))} }}"
+    below: dict[str, Any] = {name: get_named_type(field.type) for name, field in type_.fields.items()}
+    at_hand = {name: of for name, of in below.items() if f"{type_name}.{name}" not in LOADED}
+    told = (name + (everything(of.name) if is_composite_type(of) else "") for name, of in at_hand.items())
+    return f"{{ __typename {' '.join(told)} }}"
+
+
 @st.composite
-def cases(draw: Any, roots: list[tuple[str, str]]) -> Case:
+def cases(draw: Any, roots: list[tuple[str, str]], whole: bool = False) -> Case:
+    """One of the roots, asked for some of what it has, or for the whole."""
     kind, name = draw(st.sampled_from(roots))
-    query = draw(operations_of(kind, name)).filled(POOL)
-    return Case(query, draw(values(ROOTS[kind].fields[name].type)))
+    field = ROOTS[kind].fields[name]
+    query = draw(operations_of(kind, name, everything(get_named_type(field.type).name) if whole else None))
+    return Case(query.filled(POOL), draw(values(field.type)))
 
 
 @dataclass

@@ -4,22 +4,15 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from graphql import get_named_type, is_composite_type
+from graphql import get_named_type
 
+from tests.harness.at_hand import everything
 from tests.harness.gateway import IMAGE, Gateway, Tenant
-from tests.harness.queries import CORE, LOADED
+from tests.harness.queries import CORE
 
 Do = Callable[[Tenant, str, dict[str, Any]], Awaitable[bytes]]
 _ID_OR_TIME = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 LONG = "x" * 300
-
-
-def everything(type_name: str) -> str:
-    """A selection of all that a type has at hand."""
-    fields: dict[str, Any] = CORE.type_map[type_name].fields  # type: ignore[attr-defined]
-    below = {name: get_named_type(field.type) for name, field in fields.items() if f"{type_name}.{name}" not in LOADED}
-    told = (name + (everything(of.name) if is_composite_type(of) else "") for name, of in below.items())
-    return f"{{ __typename {' '.join(told)} }}"
 
 
 def _document(name: str) -> str:
