@@ -13,9 +13,9 @@ from app.api.scalars import Cursor
 from app.errors import BadUserInput, CursorInvalid
 from app.model import SeenImage, SeenMember
 from app.sharing import formats
-from app.store.pages import Page, PageRequest, Position
+from app.store.pages import LARGEST_PAGE, Page, PageRequest, Position
 
-MAX_PAGE = 100
+MAX_PAGE = LARGEST_PAGE
 DEFAULT_PAGE = 20
 MAX_CURSOR = 200
 

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.store.ways import Driven, Way
 
 Seen = TypeVar("Seen")
+LARGEST_PAGE = 100
+Limit = Callable[[Any, Any], Any]
 Within = Callable[[Select[Any]], Select[Any]]
 
 
@@ -119,12 +121,17 @@ async def count_of_ways(conn: AsyncConnection, ways: Sequence[Way], key: SortKey
 
 
 def first_of(
-    ways: Sequence[Way], key: SortKey, request: PageRequest, size: Any, within: Within = lambda found: found
+    ways: Sequence[Way],
+    key: SortKey,
+    request: PageRequest,
+    size: Any,
+    within: Within = lambda found: found,
+    limit: Limit = lambda found, size: found.limit(size),
 ) -> Subquery:
     """The places of the first rows of a window, by whichever ways they are found."""
     found = every(ways, key, between(key, request), within)
     place = SortKey(found.selected_columns.created_at, found.selected_columns.id)
-    return found.order_by(*order(place, request)).limit(size).subquery()
+    return limit(found.order_by(*order(place, request)), size).subquery()
 
 
 def every(

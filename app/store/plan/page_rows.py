@@ -88,14 +88,16 @@ def _window(asked: Asked, items: list[Sql]) -> FromClause:
     statement: Any = select(*named, key.created_at.label("created_at"), key.id.label("id"))
     if rows.is_sorted:
         [way] = rows.ways
-        statement = statement.select_from(way.rows).where(*way.where, *pages.between(key, window)).limit(size)
+        statement = statement.select_from(way.rows).where(*way.where, *pages.between(key, window))
     else:
         statement = statement.select_from(rows.at(places(asked, window, size)))
-    return asked.outside.inside(statement.order_by(*pages.order(key, window))).subquery()
+    found = asked.outside.inside(statement.order_by(*pages.order(key, window)))
+    return (_dialect(asked).limited(found, size) if rows.is_sorted else found).subquery()
 
 
 def places(asked: Asked, window: PageRequest, size: Any) -> FromClause:
-    return pages.first_of(asked.rows.ways, sort_key(asked.rows.table), window, size, asked.outside.inside)
+    key, limit = sort_key(asked.rows.table), _dialect(asked).limited
+    return pages.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limit)
 
 
 def _dialect(asked: Asked) -> Dialect:

@@ -67,7 +67,7 @@ class SqliteReader:
         connection = self._quick_one()
         self._until = monotonic() + LOOP_SECONDS
         try:
-            return _run(connection, statement.sql, {**statement.constants, **values})
+            return _run(connection, statement.sql, values)
         except sqlite3.OperationalError:
             # It takes longer than the loop can spare, or the file is busy.
             return None
@@ -77,8 +77,7 @@ class SqliteReader:
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         if (answer := self.read_at_once(statement, values)) is not None:
             return answer
-        given = {**statement.constants, **values}
-        return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, given))
+        return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, values))
 
     def close(self) -> None:
         for connection in (self._quick, self._patient):
@@ -123,7 +122,7 @@ class PostgresReader:
     async def _read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         async with self._engine.connect() as conn:
             try:
-                found = await conn.exec_driver_sql(statement.sql, {**statement.constants, **values})
+                found = await conn.exec_driver_sql(statement.sql, values)
             except (ProgrammingError, DataError, NotSupportedError) as error:
                 raise Unreadable(str(error)) from error
             row: Any = found.one()

@@ -10,7 +10,7 @@ from app.store.plan import objects
 from app.store.plan.dialects import Dialect
 from app.store.plan.scope import Scope, Surroundings
 from app.store.plan.tree import Parts
-from app.store.plan.windows import Place, word
+from app.store.plan.windows import Place
 from app.store.rights import any_viewer
 
 _LOG: Any = cast(Any, EventHead).__table__
@@ -18,15 +18,12 @@ _LOG: Any = cast(Any, EventHead).__table__
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL for every viewer with the same reach and windows of the same shape; `constants` are values of our own."""
+    """SQL for every viewer with the same reach and windows of the same shape."""
 
     sql: str
-    constants: dict[str, Any]
 
 
 def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
     whole = objects.shown("root", parts, Scope(Surroundings(any_viewer(is_operator), dialect, places)))
     asked = select(whole, select(_LOG.c.seq).scalar_subquery())
-    compiled = asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})
-    constants = {name: word(value) for name, value in compiled.params.items() if value is not None}
-    return Statement(str(compiled), constants)
+    return Statement(str(asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})))
