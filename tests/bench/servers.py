@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +50,13 @@ class Peer:
 
 
 @contextmanager
-def ours(folder: Path) -> Generator[Running]:
-    """The gateway as operators run it, with a limit of its own lifted that only one machine would ever meet."""
+def ours(folder: Path, database_url: str | None = None, also: tuple[int, ...] = ()) -> Generator[Running]:
+    """The gateway as operators run it, on the folder's file or on another database, whose processes count as well."""
     with pinned_to(SERVER_CORE):
-        started = serving(folder, poll_seconds=0.5)
+        started = serving(folder, database_url=database_url, poll_seconds=0.5)
         server = started.__enter__()
     try:
-        yield Running(server.port, (server.process.pid,))
+        yield Running(server.port, (server.process.pid, *also))
     finally:
         started.__exit__(None, None, None)
 
@@ -67,12 +67,12 @@ def in_python(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
 
 
 @contextmanager
-def process(folder: Path, *command: str) -> Generator[Running]:
+def process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.environ) -> Generator[Running]:
     """Run a command on the folder's file, and a port."""
     port = free_port()
     given = [*command, str(folder / "gateway.db"), str(port)]
     with (folder / "server.log").open("a") as log, pinned_to(SERVER_CORE):
-        started = subprocess.Popen(given, env={**os.environ, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
+        started = subprocess.Popen(given, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
     try:
         _wait_until_listening(port, started, folder)
         yield Running(port, (started.pid,))

@@ -31,7 +31,9 @@ DEEP = """query($id: ID!) { image(id: $id) { id name members(first: 7) { edges {
   } } } }
 } } } } }"""
 OFFER = """mutation($input: OfferImageInput!) { offerImage(input: $input) { members { id status } errors { code } } }"""
-ACCEPT = """mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { member { id status } errors { code } } }"""
+ACCEPT = (
+    """mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { member { id status } errors { code } } }"""
+)
 CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
 # So many more offers does an image take until its quota is full.
 ROOM = 120

@@ -42,7 +42,10 @@ class Members(DataLoader["tuple[str, int]", "list[model.Member]"]):
 def _image_page(rows: list[Seen], first: int) -> dict[str, Any]:
     page = rows[:first]
     edges = [{"cursor": cursor(seen.image), "node": seen} for seen in page]
-    return {"edges": edges, "page_info": {"has_next_page": len(rows) > first, "end_cursor": end([s.image for s in page])}}
+    return {
+        "edges": edges,
+        "page_info": {"has_next_page": len(rows) > first, "end_cursor": end([s.image for s in page])},
+    }
 
 
 def _member_page(rows: list[model.Member], first: int) -> dict[str, Any]:

@@ -8,7 +8,11 @@ from app.model import Image, Member
 
 
 def cursor(row: Image | Member) -> str:
-    place = f"{row.created_at.astimezone(UTC).isoformat(timespec='microseconds')} {row.id}"
+    return coded(row.created_at, row.id)
+
+
+def coded(created_at: datetime, id_: str) -> str:
+    place = f"{created_at.astimezone(UTC).isoformat(timespec='microseconds')} {id_}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 

@@ -169,7 +169,9 @@ class Query:
         page = rows[:first]
         edges = [Edge(cursor=cursor(seen.image), node=Image.of(seen)) for seen in page]
         more = len(rows) > first
-        return Connection(edges=edges, page_info=PageInfo(has_next_page=more, end_cursor=end([seen.image for seen in page])))
+        return Connection(
+            edges=edges, page_info=PageInfo(has_next_page=more, end_cursor=end([seen.image for seen in page]))
+        )
 
     @strawberry.field
     async def offers(self, info: Info, first: int = 20) -> Connection[Member]:

@@ -1,0 +1,115 @@
+"""The list on PostgreSQL: the gateway and PostGraphile on one server, whose backends count as theirs."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psycopg
+
+from tests.bench import runtime
+from tests.bench.peers.shown import coded, moment
+from tests.bench.seed import World, into_postgres
+from tests.bench.servers import OURS, SERVER_CORE, Peer, Running, ours, process
+from tests.bench.workloads import Ask
+from tests.harness.databases import postgres
+from tests.harness.kernel import pinned_to
+
+NAME = "list on PostgreSQL"
+PEER = "PostGraphile"
+LIST = """query($first: Int!, $inner: Int!) { listedImages(first: $first) {
+  edges { cursor node {
+    rowId name status visibility createdAt updatedAt producer
+    seenMembers(first: $inner) { edges { node { rowId status createdAt updatedAt tenantId } } }
+  } }
+  pageInfo { hasNextPage endCursor }
+} }"""
+
+
+class Loaded(NamedTuple):
+    """A database with the world in it, and the server that holds it."""
+
+    url: str
+    postmaster: int
+
+    @property
+    def plain_url(self) -> str:
+        return self.url.replace("+psycopg", "")
+
+
+@contextmanager
+def loaded(world: World) -> Generator[Loaded]:
+    """A PostgreSQL of our own on the servers' core."""
+    # Not below another folder: the server runs as a user of its own, who must get there.
+    with TemporaryDirectory(prefix="gateway-postgres-") as name:
+        folder = Path(name)
+        with pinned_to(SERVER_CORE):
+            started = postgres(folder)
+            databases = started.__enter__()
+        try:
+            url = databases.fresh()
+            into_postgres(url, world)
+            yield Loaded(url, int((folder / "postmaster.pid").read_text().split()[0]))
+        finally:
+            started.__exit__(None, None, None)
+
+
+def known(database: Loaded, wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator[Peer]:
+    """The gateway on it, and PostGraphile where it can run."""
+    counted = (database.postmaster,)
+    yield Peer(OURS, (NAME,), lambda folder: ours(folder, database.url, counted))
+    if not wanted(PEER):
+        return
+    if isinstance(node := runtime.ready(), str):
+        say(f"Left out is {PEER}: {node}.")
+        return
+    with psycopg.connect(database.plain_url) as connection:
+        connection.execute((runtime.FOLDER / "postgraphile.sql").read_bytes())
+    yield Peer(PEER, (NAME,), partial(_postgraphile, node.program, database), _put, _told)
+
+
+@contextmanager
+def _postgraphile(program: str, database: Loaded, folder: Path) -> Generator[Running]:
+    surroundings = {**os.environ, "BENCH_POSTGRES": database.plain_url, "GRAPHILE_ENV": "production"}
+    command = (program, str(runtime.FOLDER / "postgraphile.mjs"))
+    with process(folder, *command, surroundings=surroundings) as running:
+        yield Running(running.port, (*running.pids, database.postmaster))
+
+
+def _put(ask: Ask) -> Ask:
+    return ask._replace(query=LIST)
+
+
+def _told(answer: Any) -> Any:
+    """In the gateway's shape. Its cursors are of another kind: that there is one is all that can be the same."""
+    page = answer["data"]["listedImages"]
+    edges = [_edge(edge["node"]) for edge in page["edges"] if edge["cursor"]]
+    end = edges[-1]["cursor"] if edges and page["pageInfo"]["endCursor"] else None
+    info = {"hasNextPage": page["pageInfo"]["hasNextPage"], "endCursor": end}
+    return {"data": {"images": {"edges": edges, "pageInfo": info}}}
+
+
+def _edge(image: dict[str, Any]) -> dict[str, Any]:
+    made = datetime.fromisoformat(image["createdAt"])
+    node = {
+        "id": image["rowId"],
+        "name": image["name"],
+        "status": image["status"],
+        "visibility": image["visibility"],
+        **_times(image),
+        "owner": None if image["producer"] is None else {"id": image["producer"]},
+        "members": {"edges": [{"node": _member(edge["node"])} for edge in image["seenMembers"]["edges"]]},
+    }
+    return {"cursor": coded(made, image["rowId"]), "node": node}
+
+
+def _member(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["rowId"], "status": row["status"], **_times(row), "tenant": {"id": row["tenantId"]}}
+
+
+def _times(row: dict[str, Any]) -> dict[str, str]:
+    return {name: moment(datetime.fromisoformat(row[name])) for name in ("createdAt", "updatedAt")}
