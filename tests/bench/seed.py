@@ -21,7 +21,7 @@ IMAGE_COLUMNS = [
     *("min_disk_gb", "min_ram_mb", "os_type", "checksum", "tags", "protected", "hidden", "created_at", "updated_at"),
 ]
 MEMBER_COLUMNS = ["id", "image_id", "tenant_id", "status", "created_at", "updated_at"]
-OWN_IMAGES, OWN_MEMBERS = 40, 7
+OWN_MEMBERS = 7
 PENDING_OFFERS, ACCEPTED_OFFERS, REJECTED_OFFERS = 60, 8, 5
 PUBLIC_IMAGES = 5
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ class Sizes:
     heavy: int = 100
     images: int = 10_000
     members: int = 50_000
+    own_images: int = 40
 
 
 LARGE = Sizes()
@@ -76,7 +77,7 @@ class _Maker:
 
     def made(self) -> World:
         for owner in self._heavy:
-            for _ in range(OWN_IMAGES):
+            for _ in range(self._sizes.own_images):
                 image = self._image(owner, "SHARED")
                 for consumer in self._dice.sample(self._light, OWN_MEMBERS):
                     self._member(image, consumer, self._answer())

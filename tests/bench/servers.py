@@ -62,8 +62,8 @@ def ours(folder: Path, database_url: str | None = None, also: tuple[int, ...] = 
 
 
 def in_python(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
-    """A module of `tests.bench.peers`."""
-    return lambda folder: process(folder, sys.executable, "-m", f"tests.bench.peers.{module}")
+    """A module that takes the file and the port."""
+    return lambda folder: process(folder, sys.executable, "-m", module)
 
 
 @contextmanager
@@ -90,4 +90,4 @@ def _wait_until_listening(port: int, started: subprocess.Popen[bytes], folder: P
         except OSError:
             if started.poll() is not None or time.monotonic() > until:
                 raise AssertionError(f"It did not start:\n{(folder / 'server.log').read_text()}") from None
-            time.sleep(0.05)
+            time.sleep(0.01)

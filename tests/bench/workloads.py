@@ -10,30 +10,10 @@ from typing import Any, NamedTuple
 from app.model import Role
 from app.web.identity import SharedSecret
 from tests.bench.load import CONNECTIONS
+from tests.bench.queries import ACCEPT, DEEP, INBOX, LIST, OFFER, POINT
 from tests.bench.seed import World
 from tests.harness.gateway import settings_for
 
-POINT = "query($id: ID!) { image(id: $id) { id name status } }"
-LIST = """query($first: Int!, $inner: Int!) { images(first: $first) {
-  edges { cursor node {
-    id name status visibility createdAt updatedAt owner { id }
-    members(first: $inner) { edges { node { id status createdAt updatedAt tenant { id } } } }
-  } }
-  pageInfo { hasNextPage endCursor }
-} }"""
-INBOX = """query($first: Int!) { offers(first: $first) {
-  edges { cursor node { id status createdAt image { id name status owner { id } } } }
-  pageInfo { hasNextPage endCursor }
-} }"""
-DEEP = """query($id: ID!) { image(id: $id) { id name members(first: 7) { edges { cursor node {
-  id status image { id name status owner { id } members(first: 7) { edges { node {
-    id status createdAt tenant { id } image { id name }
-  } } } }
-} } } } }"""
-OFFER = """mutation($input: OfferImageInput!) { offerImage(input: $input) { members { id status } errors { code } } }"""
-ACCEPT = (
-    """mutation($input: AcceptOfferInput!) { acceptOffer(input: $input) { member { id status } errors { code } } }"""
-)
 CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
 # So many more offers does an image take until its quota is full.
 ROOM = 120

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.bench import workloads
+from tests.bench import queries
 from tests.bench.peers.callers import caller
 
 PARTY = """(i.owner_id = :me OR i.visibility = 'SHARED' AND EXISTS
@@ -49,14 +49,14 @@ ORDER BY m.created_at DESC, m.id DESC LIMIT :size"""
 Ask = Callable[[str, dict[str, Any]], str]
 
 
-def main(database: str, port: int) -> None:
+def routes(database: str) -> list[Route]:
     connection = sqlite3.connect(database, isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     asked: dict[str, Ask] = {
-        workloads.POINT: lambda me, given: _point(connection, {"me": me, **given}),
-        workloads.LIST: lambda me, given: _page("images", connection, LIST, {"me": me, **given}),
-        workloads.INBOX: lambda me, given: _page("offers", connection, INBOX, {"me": me, **given}),
+        queries.POINT: lambda me, given: _point(connection, {"me": me, **given}),
+        queries.LIST: lambda me, given: _page("images", connection, LIST, {"me": me, **given}),
+        queries.INBOX: lambda me, given: _page("offers", connection, INBOX, {"me": me, **given}),
     }
 
     async def answer(request: Request) -> Response:
@@ -64,8 +64,7 @@ def main(database: str, port: int) -> None:
         body = orjson.loads(await request.body())
         return Response(asked[body["query"]](me, body["variables"]), media_type="application/json")
 
-    app = Starlette(routes=[Route("/graphql", answer, methods=["POST"])])
-    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    return [Route("/graphql", answer, methods=["POST"])]
 
 
 def _point(connection: sqlite3.Connection, given: dict[str, Any]) -> str:
@@ -85,6 +84,11 @@ def _page(field: str, connection: sqlite3.Connection, sql: str, given: dict[str,
 
 def _cursor(created_at: str, id_: str) -> str:
     return base64.urlsafe_b64encode(f"{created_at[:-1]}+00:00 {id_}".encode()).decode().rstrip("=")
+
+
+def main(database: str, port: int) -> None:
+    app = Starlette(routes=routes(database))
+    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

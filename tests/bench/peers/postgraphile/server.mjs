@@ -1,10 +1,10 @@
-// PostGraphile on PostgreSQL: its own schema, made from the tables and from the functions that peers/postgraphile.sql adds.
+// PostGraphile on PostgreSQL: its own schema, made from the tables and from the functions of functions.sql.
 import { createServer } from 'node:http';
 import { postgraphile } from 'postgraphile';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
-import { caller } from './identity.mjs';
+import { caller } from '../identity.mjs';
 
 const preset = {
   extends: [PostGraphileAmberPreset],
