@@ -2,15 +2,16 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tests.bench import equality, on_postgres, seed, table
-from tests.bench.load import Load, loading
+from tests.bench.load import Load
 from tests.bench.peers_known import known
 from tests.bench.seed import LARGE, Sizes
 from tests.bench.servers import LOAD_CORE, Peer, Running
@@ -106,21 +107,15 @@ async def _measured(workload: Workload, servers: Sequence[Server], options: Opti
     """Slices of each server in turn, round after round, so that what the machine does meanwhile hits all alike."""
     workload.prepare(options.rounds * options.seconds + WARM_SECONDS)
     found: dict[str, list[Round]] = {server.peer.name: [] for server in servers}
-    async with AsyncExitStack() as held:
-        loads = list[Load]()
-        for server in servers:
-            put = server.peer.put
-            load = loading(server.running.port, lambda number, put=put: workload.source(number, put))
-            loads.append(await held.enter_async_context(load))
-        for load in loads:
-            await load.run(min(WARM_SECONDS, options.seconds))
-        for _ in range(options.rounds):
-            for load, server in zip(loads, servers, strict=True):
-                found[server.peer.name].append(await _slice(load, server.running, options.seconds))
+    loads = [Load(one.running.port, partial(_source, workload, one.peer)) for one in servers]
+    for load in loads:
+        await load.run(min(WARM_SECONDS, options.seconds))
+    for _ in range(options.rounds):
+        for load, server in zip(loads, servers, strict=True):
+            done = await load.run(options.seconds, server.running.cpu)
+            found[server.peer.name].append(Round(done.microseconds, done.requests / done.seconds))
     return {name: Figures.of(rounds) for name, rounds in found.items()}
 
 
-async def _slice(load: Load, running: Running, seconds: float) -> Round:
-    before = running.cpu()
-    done = await load.run(seconds)
-    return Round((running.cpu() - before) / done.requests * 1e6, done.requests / done.seconds)
+def _source(workload: Workload, peer: Peer, number: int) -> Iterator[bytes]:
+    return workload.source(number, peer.put)

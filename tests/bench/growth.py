@@ -3,13 +3,13 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.model import Role
 from tests.bench import seed, servers
-from tests.bench.load import Load, loading
+from tests.bench.load import Load
 from tests.bench.queries import LIST
 from tests.bench.seed import Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
@@ -76,18 +76,13 @@ def _asks(world: World, role: Role, rows: int) -> list[Ask]:
 async def _least(running: list[Running], asks: list[Ask], rounds: int, seconds: float) -> list[float]:
     """Microseconds of processor time that a request costs each server."""
     source, found = reading(asks), [float("inf") for _ in running]
-    async with AsyncExitStack() as held:
-        loads = list[Load]()
-        for server in running:
-            load = loading(server.port, lambda number: source(number, lambda ask: ask))
-            loads.append(await held.enter_async_context(load))
-        for turn in range(rounds + 1):
-            for place, (load, server) in enumerate(zip(loads, running, strict=True)):
-                before = server.cpu()
-                done = await load.run(seconds)
-                # The first turn warms up.
-                if turn:
-                    found[place] = min(found[place], (server.cpu() - before) / done.requests * 1e6)
+    loads = [Load(server.port, lambda number: source(number, lambda ask: ask)) for server in running]
+    for turn in range(rounds + 1):
+        for place, (load, server) in enumerate(zip(loads, running, strict=True)):
+            done = await load.run(seconds, server.cpu)
+            # The first turn warms up.
+            if turn:
+                found[place] = min(found[place], done.microseconds)
     return found
 
 

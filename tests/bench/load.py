@@ -1,8 +1,7 @@
 """Load that costs next to nothing: eight kept-alive connections, requests ready made, answers hardly looked at."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import NamedTuple, cast
 
@@ -12,10 +11,16 @@ Source = Iterator[bytes]
 
 
 class Slice(NamedTuple):
-    """So many requests were answered in so many seconds."""
+    """So many requests were answered in so many seconds, which took so many of processor time."""
 
     requests: int
     seconds: float
+    cpu: float
+
+    @property
+    def microseconds(self) -> float:
+        """Of processor time for each request."""
+        return self.cpu / self.requests * 1e6
 
 
 class Line(asyncio.Protocol):
@@ -80,28 +85,23 @@ def _whole_size(head: bytes, start: int) -> int:
 
 
 class Load:
-    """All connections to one server."""
+    """All requests to one server. It is asked over new connections each time: servers hang up on idle ones."""
 
-    def __init__(self, lines: list[Line]) -> None:
-        self._lines = lines
+    def __init__(self, port: int, source: Callable[[int], Source], connections: int = CONNECTIONS) -> None:
+        self._port = port
+        self._sources = [source(number) for number in range(connections)]
 
-    async def run(self, seconds: float) -> Slice:
-        """Ask for so long. The time is until the last request under way is answered."""
-        begun = perf_counter()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await asyncio.gather(*(line.start(begun + seconds) for line in self._lines))
-        return Slice(sum(line.answered for line in self._lines), perf_counter() - begun)
-
-
-@asynccontextmanager
-async def loading(port: int, source: Callable[[int], Source], connections: int = CONNECTIONS) -> AsyncGenerator[Load]:
-    """Connections to a server of this machine; each has a source of requests of its own."""
-    loop, lines = asyncio.get_running_loop(), list[Line]()
-    try:
-        for number in range(connections):
-            _, line = await loop.create_connection(lambda number=number: Line(source(number)), "127.0.0.1", port)
-            lines.append(line)
-        yield Load(lines)
-    finally:
-        for line in lines:
-            line.close()
+    async def run(self, seconds: float, cpu: Callable[[], float] = lambda: 0) -> Slice:
+        """Ask for so long, and until the last request under way is answered. Opening connections does not count."""
+        loop, lines = asyncio.get_running_loop(), list[Line]()
+        try:
+            for source in self._sources:
+                _, line = await loop.create_connection(lambda source=source: Line(source), "127.0.0.1", self._port)
+                lines.append(line)
+            spent, begun = cpu(), perf_counter()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.gather(*(line.start(begun + seconds) for line in lines))
+            return Slice(sum(line.answered for line in lines), perf_counter() - begun, cpu() - spent)
+        finally:
+            for line in lines:
+                line.close()

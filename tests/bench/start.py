@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx2
 
 from tests.bench import seed, servers
-from tests.bench.load import loading
+from tests.bench.load import Load
 from tests.bench.servers import LOAD_CORE, OURS, Running
 from tests.bench.workloads import Workload, workloads
 from tests.harness.kernel import family_of, memory_of, pinned_to
@@ -64,9 +64,15 @@ async def _started(who: str, folder: Path, workload: Workload, seconds: float) -
         to_livez, to_list = _first_answers(running, workload, begun)
         await asyncio.sleep(SETTLED_SECONDS)
         idle = _weight(running)
-        async with loading(running.port, lambda number: workload.source(number, lambda ask: ask)) as load:
-            await load.run(seconds)
-            return Start(to_livez, to_list, idle, _weight(running))
+        heaviest = idle
+        load = asyncio.create_task(
+            Load(running.port, lambda number: workload.source(number, lambda ask: ask)).run(seconds)
+        )
+        while not load.done():
+            await asyncio.sleep(0.1)
+            heaviest = max(heaviest, _weight(running))
+        await load
+        return Start(to_livez, to_list, idle, heaviest)
 
 
 def _first_answers(running: Running, workload: Workload, begun: float) -> tuple[float, float]:
