@@ -121,7 +121,7 @@ class Member(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("image_id", "tenant_id", name="one_member_row_for_image_and_tenant"),
-        Index("member_by_tenant", "tenant_id", "status", "created_at", "id"),
+        Index("member_by_tenant", "tenant_id", "status", "created_at", "id", "image_id"),
         Index("member_by_image", "image_id", "created_at", "id", "tenant_id", "status", "updated_at"),
     )
 
