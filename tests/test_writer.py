@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from app.errors import Unavailable
 from app.model import ChangeKind, News
 from app.store import log
 from app.store.database import Store
-from app.store.direct import DirectConnection
+from app.store.direct import WritingConnection
 from app.store.engine import parse_url
 from app.store.prepared import Prepared
 from app.store.snapshot import read_once
@@ -46,7 +47,7 @@ async def _write_and_fail(tx: Transaction) -> int:
 async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_came(store: Store) -> None:
     await store.act(_write)
     begun: list[str] = []
-    with patch.object(DirectConnection, "begin", _noting(begun, DirectConnection.begin)):
+    with patch.object(WritingConnection, "begin", _noting(begun, WritingConnection.begin)):
         numbers = await asyncio.gather(*(store.act(_write) for _ in range(20)))
 
     assert numbers == list(range(2, 22))
@@ -61,21 +62,27 @@ async def test_an_action_that_fails_undoes_none_of_those_beside_it(store: Store)
     assert (await read_once(store, log.head)).seq == 2
 
 
-async def test_an_action_may_wait_for_nothing_but_its_transaction(store: Store) -> None:
-    async def sleepy(tx: Transaction) -> None:
-        await log.append(tx, [NEWS])
-        await asyncio.sleep(0)
+async def test_a_loop_that_has_other_work_is_not_kept_by_an_action_of_many_rows(store: Store) -> None:
+    threads: list[str] = []
 
-    with pytest.raises(RuntimeError, match="nothing else"):
-        await store.act(sleepy)
-    assert await store.act(_write) == 1
+    async def write_many(tx: Transaction) -> None:
+        await log.append(tx, [NEWS] * 5_000)
+        threads.append(threading.current_thread().name)
+
+    ticks = 0
+    writing = asyncio.create_task(store.act(write_many))
+    while not writing.done():
+        await asyncio.sleep(0.001)  # other work
+        ticks += 1
+
+    assert (threads, ticks > 10) == (["MainThread"], True)
 
 
 async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: Store) -> None:
-    def full(_: DirectConnection) -> None:
+    async def full(_: WritingConnection) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    with patch.object(DirectConnection, "commit", full):
+    with patch.object(WritingConnection, "commit", full):
         answers = await asyncio.gather(*(store.act(_write) for _ in range(3)), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [Unavailable] * 3

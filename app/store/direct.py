@@ -1,14 +1,19 @@
-"""The embedded store without threads between: statements run where they are awaited, and are over at once."""
+"""The embedded store without threads between: small statements run where they are awaited, and are over at once."""
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Dialect, Engine
 
 from app.store import engine
 
 T = TypeVar("T")
+BUSY_MILLISECONDS = 5_000
+# So many rows the event loop can spare the time for.
+MANY_ROWS = 20
 
 
 class DirectConnection:
@@ -19,12 +24,6 @@ class DirectConnection:
         raw: Any = conn.connection.dbapi_connection
         self.raw: sqlite3.Connection = raw
         self.dialect: Dialect = conn.dialect
-
-    def begin(self) -> None:
-        self.raw.execute("BEGIN IMMEDIATE")
-
-    def commit(self) -> None:
-        self.raw.execute("COMMIT")
 
     def roll_back(self) -> None:
         if self.raw.in_transaction:
@@ -39,6 +38,41 @@ class DirectConnection:
     async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
         run: Any = self.raw.executemany if isinstance(parameters, list) else self.raw.execute
         return run(statement, parameters)
+
+
+class WritingConnection(DirectConnection):
+    """One that writes: whatever may take its time is left to a thread, and the event loop goes on."""
+
+    def __init__(self, conn: Connection, thread: Executor) -> None:
+        super().__init__(conn)
+        self._thread = thread
+        self.raw.execute("PRAGMA busy_timeout = 0")
+
+    async def begin(self) -> None:
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            # Somebody else is writing: a command beside the server, or its upkeep.
+            await self._in_thread(self._begin_patiently)
+
+    async def commit(self) -> None:
+        """Flush to the disk, and now and then move the log of pages into the file."""
+        await self._in_thread(self.raw.execute, "COMMIT")
+
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Any:
+        if isinstance(parameters, list) and len(cast(list[Any], parameters)) > MANY_ROWS:
+            return await self._in_thread(self.raw.executemany, statement, parameters)
+        return await super().exec_driver_sql(statement, parameters)
+
+    def _begin_patiently(self) -> None:
+        self.raw.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        try:
+            self.raw.execute("BEGIN IMMEDIATE")
+        finally:
+            self.raw.execute("PRAGMA busy_timeout = 0")
+
+    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
 
 
 class DirectReader:

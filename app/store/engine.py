@@ -14,7 +14,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "busy_timeout = 5000",
-    # The log of pages goes into the file after every 1,000 of them, in the thread of the writer. One that a long view
+    # The log of pages goes into the file after every 1,000 of them, in the thread that commits. One that a long view
     # has let grow is cut to this many bytes afterwards.
     "journal_size_limit = 67108864",
 )
@@ -68,7 +68,9 @@ def open_writer(url: URL) -> AsyncEngine:
 def open_direct(url: URL) -> Engine:
     """One connection to the embedded store, whose user says by himself when a transaction begins and ends."""
     direct = url.set(drivername="sqlite+pysqlite")
-    engine = create_engine(direct, poolclass=StaticPool, isolation_level="AUTOCOMMIT")
+    # The loop and its helping thread use it in turns.
+    given = {"check_same_thread": False}
+    engine = create_engine(direct, poolclass=StaticPool, isolation_level="AUTOCOMMIT", connect_args=given)
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

@@ -1,7 +1,7 @@
-"""The one writer of the embedded store: a thread of its own, in which the actions that wait are carried out together.
+"""The one writer of the embedded store: the actions that wait are carried out together.
 
-They share one transaction, and so one flush to the disk. Each has a savepoint: what one of them does wrong undoes none
-of the others, and nobody has an answer before all of it is on the disk.
+They share one transaction, and so one flush to the disk, for which a thread waits. Each has a savepoint: what one of
+them does wrong undoes none of the others, and nobody has an answer before all of it is on the disk.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import URL, Engine
 
 from app.store import engine
-from app.store.direct import DirectConnection, finished
+from app.store.direct import WritingConnection
 from app.store.transaction import Clock, Transaction
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, url: URL, clock: Clock, turn: asyncio.Lock, on_news: Callable[[], None]) -> None:
         self._engine: Engine = engine.open_direct(url)
         self._thread = ThreadPoolExecutor(1, "writer")
-        self._conn: DirectConnection | None = None
+        self._conn: WritingConnection | None = None
         self._clock = clock
         self._turn = turn
         self._on_news = on_news
@@ -57,8 +57,8 @@ class Writer:
     async def close(self, patience_seconds: float) -> None:
         if self._under_way is not None:
             await asyncio.wait({self._under_way}, timeout=patience_seconds)
-        if self._conn is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._conn = None
+        self._engine.dispose()
         self._thread.shutdown(wait=False)
 
     async def _work_off(self) -> None:
@@ -71,9 +71,8 @@ class Writer:
             self._under_way = None
 
     async def _write(self, now: list[Waiting]) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            done = await loop.run_in_executor(self._thread, self._together, [one.work for one in now])
+            done = await self._together([one.work for one in now])
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             done = [Done(None, error, has_news=False)] * len(now)
         for one, result in zip(now, done, strict=True):
@@ -81,36 +80,32 @@ class Writer:
         if any(result.has_news for result in done):
             self._on_news()
 
-    def _together(self, works: list[Work]) -> list[Done]:
+    async def _together(self, works: list[Work]) -> list[Done]:
         conn = self._connected()
-        conn.begin()
+        await conn.begin()
         try:
-            done = [self._one(conn, work) for work in works]
-            conn.commit()
+            done = [await self._one(conn, work) for work in works]
+            await conn.commit()
         except BaseException:
             conn.roll_back()
             raise
         return done
 
-    def _one(self, conn: DirectConnection, work: Work) -> Done:
+    async def _one(self, conn: WritingConnection, work: Work) -> Done:
         tx = Transaction(conn, self._clock, self._clock())
         conn.raw.execute("SAVEPOINT action")
         try:
-            value, error = finished(work(tx)), None
+            value, error = await work(tx), None
         except Exception as raised:  # noqa: BLE001  # it is the answer to this action alone
             value, error = None, raised
             conn.raw.execute("ROLLBACK TO action")
         conn.raw.execute("RELEASE action")
         return Done(value, error, tx.has_news and error is None)
 
-    def _connected(self) -> DirectConnection:
+    def _connected(self) -> WritingConnection:
         if self._conn is None:
-            self._conn = DirectConnection(self._engine.connect())
+            self._conn = WritingConnection(self._engine.connect(), self._thread)
         return self._conn
-
-    def _disconnect(self) -> None:
-        self._conn = None
-        self._engine.dispose()
 
 
 def _tell(answer: "asyncio.Future[Any]", done: Done) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from sqlalchemy import event
 
-from app.store.direct import DirectConnection
+from app.store.direct import WritingConnection
 from tests.harness.gateway import Gateway
 
 
@@ -20,18 +20,18 @@ def statements(gateway: Gateway) -> Generator[list[str]]:
         if not statement.startswith("BEGIN") and "FROM event " not in statement.replace("\n", " "):
             sent.append(statement)
 
-    async def run_noted(conn: DirectConnection, statement: Any, parameters: Any = None) -> Any:
+    async def run_noted(conn: WritingConnection, statement: Any, parameters: Any = None) -> Any:
         note(None, None, str(statement))
         return await (run_text if isinstance(statement, str) else run)(conn, statement, parameters)
 
-    run, run_text = DirectConnection.execute, DirectConnection.exec_driver_sql
+    run, run_text = WritingConnection.execute, WritingConnection.exec_driver_sql
     engines = [gateway.services.store.reader.sync_engine, gateway.services.store.writer.sync_engine]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:
         with (
-            patch.object(DirectConnection, "execute", run_noted),
-            patch.object(DirectConnection, "exec_driver_sql", run_noted),
+            patch.object(WritingConnection, "execute", run_noted),
+            patch.object(WritingConnection, "exec_driver_sql", run_noted),
         ):
             yield sent
     finally:
