@@ -12,6 +12,7 @@ from tests.bench.compare import Options
 from tests.bench.compare import compare as comparing
 from tests.bench.equality import Different
 from tests.bench.growth import grow as growing
+from tests.bench.servers import WORKLOADS
 from tests.bench.start import compare as starting
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Measure the gateway against its peers.")
@@ -39,7 +40,10 @@ def compare(
     peers: Annotated[str, typer.Option(help="Peers, with commas, by a part of their names; all by default.")] = "",
 ) -> None:
     """Reads and writes, with the same questions put to other GraphQL servers and to a hand-written route."""
-    options = Options(rounds, seconds, [*filter(None, only.split(","))], [*filter(None, peers.split(","))])
+    asked = {*filter(None, only.split(","))}
+    if unknown := asked - {*WORKLOADS, "postgres"}:
+        raise typer.BadParameter(f"There is no workload {', '.join(sorted(unknown))}.")
+    options = Options(rounds, seconds, [*asked], [*filter(None, peers.split(","))])
     _run(comparing(options, typer.echo))
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,14 @@ def require_substance(workload: Workload, found: list[Any]) -> None:
 
 def require_same_log(who: str, file: Path, expected: Path) -> None:
     """What was written is the same, too."""
-    found, wanted = ([*sqlite3.connect(path).execute(LOG)] for path in (file, expected))
+    found, wanted = _log_of(file), _log_of(expected)
     if found != wanted:
         raise Different(f"{who} has written another log than ours:\n{found}\n{wanted}")
+
+
+def _log_of(file: Path) -> list[Any]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(LOG).fetchall()
 
 
 def _without_new_ids(told: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -45,17 +45,12 @@ class Loaded(NamedTuple):
 def loaded(world: World) -> Generator[Loaded]:
     """A PostgreSQL of our own on the servers' core."""
     # Not below another folder: the server runs as a user of its own, who must get there.
-    with TemporaryDirectory(prefix="gateway-postgres-") as name:
+    with TemporaryDirectory(prefix="gateway-postgres-") as name, ExitStack() as held:
         folder = Path(name)
         with pinned_to(SERVER_CORE):
-            started = postgres(folder)
-            databases = started.__enter__()
-        try:
-            url = databases.fresh()
-            into_postgres(url, world)
-            yield Loaded(url, int((folder / "postmaster.pid").read_text().split()[0]))
-        finally:
-            started.__exit__(None, None, None)
+            url = held.enter_context(postgres(folder)).fresh()
+        into_postgres(url, world)
+        yield Loaded(url, int((folder / "postmaster.pid").read_text().split()[0]))
 
 
 def known(database: Loaded, wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator[Peer]:

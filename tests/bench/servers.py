@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection
@@ -52,13 +52,10 @@ class Peer:
 @contextmanager
 def ours(folder: Path, database_url: str | None = None, also: tuple[int, ...] = ()) -> Generator[Running]:
     """The gateway as operators run it, on the folder's file or on another database, whose processes count as well."""
-    with pinned_to(SERVER_CORE):
-        started = serving(folder, database_url=database_url, poll_seconds=0.5)
-        server = started.__enter__()
-    try:
+    with ExitStack() as held:
+        with pinned_to(SERVER_CORE):
+            server = held.enter_context(serving(folder, database_url=database_url, poll_seconds=0.5))
         yield Running(server.port, (server.process.pid, *also))
-    finally:
-        started.__exit__(None, None, None)
 
 
 def in_python(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
