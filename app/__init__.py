@@ -26,7 +26,7 @@ How `offerImage` travels, file by file:
      8  store/writer.py      the commit, and then the hint: "look now" (PostgreSQL: store/database.py)
      9  events/feed.py       the tailer reads what is new and wakes the watchers
     10  api/watching.py      the consumer's `watchOffers` yields a MemberStatusChanged
-    11  api/streams.py       which is executed once for all who ask the same, and sent
+    11  api/streams.py       which is made once for all who ask the same, and sent
 
 A query has a shorter way: api/plan/planner.py turns it into a tree, store/plan/statement.py that into one statement
 which writes the answer itself. Payloads of mutations and watches are at hand, and api/plan/rendering.py writes them.
