@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, not_, select, text
 
 from app.api.plan.planner import Planned
 from app.model import Caller, MemberStatus
-from app.store import pages
+from app.store import pages, places
 from app.store.plan.lists import LISTS
 from app.store.plan.statement import statement
 from app.store.rights import IMAGE, MEMBER, Rights
@@ -125,7 +125,7 @@ def _caller(cast: Cast, name: str) -> Caller:
 
 async def _found(cast: Cast, ways: list[Way]) -> list[str]:
     async with cast.gateway.services.store.reader.connect() as conn:
-        return sorted(row.id for row in await conn.execute(pages.every(ways, pages.sort_key(IMAGE))))
+        return sorted(row.id for row in await conn.execute(places.every(ways, pages.sort_key(IMAGE))))
 
 
 async def _ids(cast: Cast, predicate: ColumnElement[bool]) -> list[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
-from app.store import pages
+from app.store import pages, places
 from app.store.pages import Page, PageRequest
 from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, Rights, any_viewer
@@ -45,11 +45,11 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
     """The viewer's image list."""
     ways = listed_ways(Rights(viewer), wanted)
-    return await pages.page_of_ways(conn, _seen_by(viewer), ways, IMAGE, request, _make)
+    return await places.page_of(conn, _seen_by(viewer), ways, IMAGE, request, _make)
 
 
 async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
-    return await pages.count_of_ways(conn, listed_ways(Rights(viewer), wanted), _KEY)
+    return await places.count_of(conn, listed_ways(Rights(viewer), wanted), _KEY)
 
 
 async def of_owners(

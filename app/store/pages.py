@@ -4,15 +4,11 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, Subquery, func, select, tuple_, union_all
+from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from app.store.ways import Driven, Way
 
 Seen = TypeVar("Seen")
 LARGEST_PAGE = 100
-Limit = Callable[[Any, Any], Any]
-Within = Callable[[Select[Any]], Select[Any]]
 
 
 class Position(NamedTuple):
@@ -56,7 +52,7 @@ def sort_key(table: FromClause) -> SortKey:
 
 def empty(request: PageRequest) -> Page[Any]:
     """The window of a parent that has no rows in it."""
-    return _page([], request)
+    return page([], request)
 
 
 async def page_of(
@@ -68,22 +64,7 @@ async def page_of(
 ) -> Page[Seen]:
     """One window of the statement's rows."""
     window = statement.where(*between(key, request)).order_by(*order(key, request)).limit(request.size + 1)
-    return _page([make(row) for row in await conn.execute(window)], request)
-
-
-async def page_of_ways(
-    conn: AsyncConnection,
-    statement: Select[Any],
-    ways: Sequence[Way],
-    table: FromClause,
-    request: PageRequest,
-    make: Callable[[Sequence[Any]], Seen],
-) -> Page[Seen]:
-    """One window of the table's rows that are found by the ways."""
-    key = sort_key(table)
-    found = first_of(ways, key, request, request.size + 1)
-    window = statement.select_from(Driven(found, table, key.id == found.c.id)).order_by(*order(key, request))
-    return _page([make(row) for row in await conn.execute(window)], request)
+    return page([make(row) for row in await conn.execute(window)], request)
 
 
 async def pages_by_parent(
@@ -101,7 +82,7 @@ async def pages_by_parent(
     rows_of: dict[str, list[Row[Any]]] = {}
     for row in await conn.execute(window):
         rows_of.setdefault(row.page_parent, []).append(row)
-    return {of: _page([make(row[:-2]) for row in rows], request) for of, rows in rows_of.items()}
+    return {of: page([make(row[:-2]) for row in rows], request) for of, rows in rows_of.items()}
 
 
 async def count_of(conn: AsyncConnection, statement: Select[Any]) -> int:
@@ -114,37 +95,6 @@ async def counts_by_parent(conn: AsyncConnection, statement: Select[Any], parent
     """How many rows each of many parents has, in one statement."""
     grouped = statement.with_only_columns(parent, func.count()).group_by(parent)
     return {row[0]: row[1] for row in await conn.execute(grouped)}
-
-
-async def count_of_ways(conn: AsyncConnection, ways: Sequence[Way], key: SortKey) -> int:
-    return await conn.scalar(select(func.count()).select_from(every(ways, key).subquery())) or 0
-
-
-def first_of(
-    ways: Sequence[Way],
-    key: SortKey,
-    request: PageRequest,
-    size: Any,
-    within: Within = lambda found: found,
-    limit: Limit = lambda found, size: found.limit(size),
-) -> Subquery:
-    """The places of the first rows of a window, by whichever ways they are found."""
-    found = every(ways, key, between(key, request), within)
-    place = SortKey(found.selected_columns.created_at, found.selected_columns.id)
-    return limit(found.order_by(*order(place, request)), size).subquery()
-
-
-def every(
-    ways: Sequence[Way],
-    key: SortKey,
-    bounds: Collection[ColumnElement[bool]] = (),
-    within: Within = lambda found: found,
-) -> Any:
-    """The places of all rows that are found by the ways. No row may be found by two of them."""
-    columns: list[Any] = [key.created_at.label("created_at"), key.id.label("id")]
-    statement: Any = select(*columns)
-    found = [within(statement.select_from(way.rows).where(*way.where, *bounds)) for way in ways]
-    return found[0] if len(found) == 1 else union_all(*found)
 
 
 def between(key: SortKey, request: PageRequest) -> Collection[ColumnElement[bool]]:
@@ -167,7 +117,7 @@ def order(key: SortKey, request: PageRequest) -> tuple[ColumnElement[Any], Colum
     return key.created_at.desc(), key.id.desc()
 
 
-def _page(rows: list[Seen], request: PageRequest) -> Page[Seen]:
+def page(rows: list[Seen], request: PageRequest) -> Page[Seen]:
     more = len(rows) > request.size
     rows = rows[: request.size]
     if request.first is None:

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 from typing import cast as cast_type
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column, select, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
-from app.store.pages import LARGEST_PAGE
+from app.store.places import BOUNDED, LAZILY, Limits
 
 Sql = ColumnElement[Any]
 TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
@@ -81,11 +81,11 @@ class Dialect(Protocol):
     """Where the engines differ."""
 
     compiler: Any
+    limits: Limits
 
     def quoted(self, column: Sql) -> Sql: ...
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
-    def limited(self, rows: Any, size: Any) -> Any: ...
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
     def id_of_newest(self, created_at: Sql, id: Sql) -> Sql: ...
     def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql: ...
@@ -97,6 +97,7 @@ class Dialect(Protocol):
 
 class Sqlite:
     compiler = _telling(sqlite.dialect(paramstyle="named"))
+    limits = LAZILY
 
     def quoted(self, column: Sql) -> Sql:
         return func.json_quote(column)
@@ -106,9 +107,6 @@ class Sqlite:
 
     def json(self, column: Sql) -> Sql:
         return column
-
-    def limited(self, rows: Any, size: Any) -> Any:
-        return rows.limit(size)
 
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         # The rows come as the page below sorts them.
@@ -135,6 +133,7 @@ class Sqlite:
 
 class Postgres:
     compiler = _telling(postgresql.psycopg.dialect())
+    limits = BOUNDED
 
     def quoted(self, column: Sql) -> Sql:
         return cast(func.to_json(cast(column, Text)), Text)
@@ -144,11 +143,6 @@ class Postgres:
 
     def json(self, column: Sql) -> Sql:
         return cast(column, Text)
-
-    def limited(self, rows: Any, size: Any) -> Any:
-        # The server plans for all sizes at once, and would reckon with a tenth of the table.
-        largest = rows.limit(literal_column(str(LARGEST_PAGE))).subquery()
-        return select(largest).limit(size)
 
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))

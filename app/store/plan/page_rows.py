@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import FromClause, func, select
 
-from app.store import pages
+from app.store import pages, places
 from app.store.pages import PageRequest, Position, sort_key
 from app.store.plan.dialects import Dialect, Sql
 from app.store.plan.scope import Rows, Scope
@@ -90,14 +90,14 @@ def _window(asked: Asked, items: list[Sql]) -> FromClause:
         [way] = rows.ways
         statement = statement.select_from(way.rows).where(*way.where, *pages.between(key, window))
     else:
-        statement = statement.select_from(rows.at(places(asked, window, size)))
+        statement = statement.select_from(rows.at(first_places(asked, window, size)))
     found = asked.outside.inside(statement.order_by(*pages.order(key, window)))
-    return (_dialect(asked).limited(found, size) if rows.is_sorted else found).subquery()
+    return (_dialect(asked).limits.window(found, size) if rows.is_sorted else found).subquery()
 
 
-def places(asked: Asked, window: PageRequest, size: Any) -> FromClause:
-    key, limit = sort_key(asked.rows.table), _dialect(asked).limited
-    return pages.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limit)
+def first_places(asked: Asked, window: PageRequest, size: Any) -> FromClause:
+    key, limits = sort_key(asked.rows.table), _dialect(asked).limits
+    return places.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limits)
 
 
 def _dialect(asked: Asked) -> Dialect:

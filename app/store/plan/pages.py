@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import func, select
 
-from app.store import pages
+from app.store import places
 from app.store.pages import Position, SortKey, sort_key
 from app.store.plan import objects, page_rows
 from app.store.plan.dialects import NULL, Sql, concatenated, marked, number, text, truth
@@ -64,7 +64,7 @@ def _cursor(place: SortKey | Position, scope: Scope) -> Sql:
 
 def _total(found: Found) -> Sql:
     rows, outside = found.asked.rows, found.asked.outside
-    every = pages.every(rows.ways, sort_key(rows.table), within=outside.inside).subquery()
+    every = places.every(rows.ways, sort_key(rows.table), within=outside.inside).subquery()
     return number(select(func.count()).select_from(every).scalar_subquery())
 
 
@@ -82,7 +82,7 @@ def _is_more(found: Found) -> Sql:
     """Whether a row is left in the window behind the page."""
     asked, window = found.asked, found.asked.window
     left = window._replace(after=found.end) if asked.is_forward else window._replace(before=found.start)
-    behind = page_rows.places(asked._replace(outside=asked.outside.among(found.row)), left, 1)
+    behind = page_rows.first_places(asked._replace(outside=asked.outside.among(found.row)), left, 1)
     return truth(select(func.count()).select_from(behind).scalar_subquery() > 0)
 
 
