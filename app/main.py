@@ -17,7 +17,8 @@ from app.store.database import Store
 from app.store.engine import parse_url
 from app.store.migrate import require_current
 from app.store.notify import Notifier
-from app.store.plan.reader import Reader, open_reader
+from app.store.plan.answer import Reader
+from app.store.plan.reader import open_reader
 from app.web.assets import asset_routes
 from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
@@ -90,4 +91,4 @@ async def _running(
     await upkeep.stop()
     await feed.stop()
     await store.close()
-    reader.close()
+    await reader.close()

@@ -52,7 +52,7 @@ async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Scene]:
             await world.owner.update(image, visibility="SHARED")
         scene = Scene(gateway, world, url.partition("///")[2])
         yield scene
-        scene.reader.close()
+        await scene.reader.close()
 
 
 @pytest.mark.parametrize("name", ["owner", "consumer", "operator"])

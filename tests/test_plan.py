@@ -72,10 +72,10 @@ async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all
 ) -> None:
     monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_LOOKS", 1)
     monkeypatch.setattr("app.store.plan.reader.LOOP_SECONDS", -1)
-    cast.reader.close()
+    await cast.reader.close()
 
     short, long, _ = await both_ways(cast, cast.viewers["owner"], MEMBERS)
-    cast.reader.close()
+    await cast.reader.close()
 
     assert short == long
 

@@ -42,7 +42,7 @@ async def cast(databases: Databases) -> AsyncGenerator[Cast]:
         await _fill(gateway, world)
         cast = Cast(gateway, _viewers(gateway, world), await _pool(world))
         yield cast
-        cast.reader.close()
+        await cast.reader.close()
 
 
 async def _fill(gateway: Gateway, world: World) -> None:

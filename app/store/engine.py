@@ -99,10 +99,15 @@ def _snapshots(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
+def postgres_arguments(url: URL) -> dict[str, Any]:
+    """What each connection is told, beside its address."""
     given = url.query.get("options")
     limits = [f"-c {name}={value}" for name, value in _SERVER_LIMITS.items()]
-    arguments = {**_CLIENT_LIMITS, "options": " ".join([*limits, *([given] if isinstance(given, str) else [])])}
+    return {**_CLIENT_LIMITS, "options": " ".join([*limits, *([given] if isinstance(given, str) else [])])}
+
+
+def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
+    arguments = postgres_arguments(url)
     try:
         return create_async_engine(
             url, pool_size=pool_size, max_overflow=0, pool_timeout=30, pool_pre_ping=True, connect_args=arguments

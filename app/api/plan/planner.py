@@ -22,8 +22,8 @@ from app.api.plan.values import Variables, keep
 from app.api.schema import GatewaySchema
 from app.errors import Problem, Refusal
 from app.model import Caller
+from app.store.plan.answer import Answer, Reader, Unreadable
 from app.store.plan.marks import WATCH_CURSOR
-from app.store.plan.reader import Answer, Reader, Unreadable
 from app.store.plan.statement import Statement, statement
 from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, parameters, shape

@@ -5,46 +5,21 @@ import sqlite3
 from collections.abc import Mapping
 from threading import Lock
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DataError, NotSupportedError, ProgrammingError
 
 from app.store.database import Store
-from app.store.plan.dialects import Dialect, Postgres, Sqlite
+from app.store.plan.answer import Answer, Reader, Unreadable
+from app.store.plan.dialects import Dialect, Sqlite
 from app.store.plan.marks import with_cursors
+from app.store.plan.pooled import PostgresReader
 from app.store.plan.statement import Statement
 
 # What the loop can spare for one statement, and how many of its steps SQLite takes between two looks at the clock.
 LOOP_SECONDS = 0.005
 STEPS_BETWEEN_LOOKS = 10_000
 CACHED_STATEMENTS = 256
-
-
-class Unreadable(Exception):
-    """The statement does not work, although the store does: it is too large, or not what the engine takes."""
-
-
-class Answer:
-    """The text of the answer, and the number of the newest event in the same view."""
-
-    __slots__ = ("seq", "text")
-
-    def __init__(self, text: bytes, seq: int) -> None:
-        self.text = text
-        self.seq = seq
-
-
-class Reader(Protocol):
-    dialect: Dialect
-
-    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
-        """The answer if it needs no wait; None when it does."""
-        ...
-
-    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer: ...
-
-    def close(self) -> None: ...
 
 
 def open_reader(store: Store) -> Reader:
@@ -79,7 +54,7 @@ class SqliteReader:
             return answer
         return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, values))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for connection in (self._quick, self._patient):
             if connection is not None:
                 connection.close()
@@ -99,34 +74,6 @@ class SqliteReader:
                 return _run(self._patient, sql, given)
             except sqlite3.Error as error:
                 raise Unreadable(str(error)) from error
-
-
-class PostgresReader:
-    """Each statement is a view of its own, so it needs no transaction round it."""
-
-    dialect: Dialect = Postgres()
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._engine = store.reader.execution_options(isolation_level="AUTOCOMMIT")
-
-    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
-        return None
-
-    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
-        return await self._store.unit(self._read(statement, values))
-
-    def close(self) -> None:
-        """The connections are the store's."""
-
-    async def _read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
-        async with self._engine.connect() as conn:
-            try:
-                found = await conn.exec_driver_sql(statement.sql, values)
-            except (ProgrammingError, DataError, NotSupportedError) as error:
-                raise Unreadable(str(error)) from error
-            row: Any = found.one()
-        return Answer(with_cursors(row[0].encode()), row[1])
 
 
 def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:

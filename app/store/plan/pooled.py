@@ -1,0 +1,91 @@
+"""Plans read from PostgreSQL on connections of their own, which keep their prepared statements.
+
+SQLAlchemy's pool ends each use with a ROLLBACK, at which the driver forgets what was prepared; then every read would
+be planned by the server anew, for longer than it takes to carry out.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import URL
+
+from app.errors import Unavailable
+from app.store import engine
+from app.store.database import Store
+from app.store.plan.answer import Answer, Unreadable
+from app.store.plan.dialects import Dialect, Postgres
+from app.store.plan.marks import with_cursors
+from app.store.plan.statement import Statement
+
+CONNECTIONS = 4
+# For a connection, and for the attempts to make one: the next read tries anew.
+PATIENCE_SECONDS = 4
+
+
+class PostgresReader:
+    """Each statement is a view of its own, so it needs no transaction round it."""
+
+    dialect: Dialect = Postgres()
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pool: Any = None
+
+    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+        return None
+
+    async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        return await self._store.unit(self._read(statement.sql, values))
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    async def _read(self, sql: str, values: Mapping[str, Any]) -> Answer:
+        import psycopg
+
+        try:
+            text, seq = await self._row(sql, values)
+        except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
+            raise Unreadable(str(error)) from error
+        except psycopg.OperationalError as error:
+            raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
+        return Answer(with_cursors(text.encode()), seq)
+
+    async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:
+        pool = await self._opened()
+        async with pool.connection() as conn:
+            try:
+                return await _fetched(conn, sql, values)
+            except Exception:
+                if not conn.broken:
+                    raise
+        # It died while it lay in the pool, which is found out only now; and reading twice harms nobody.
+        async with pool.connection() as conn:
+            return await _fetched(conn, sql, values)
+
+    async def _opened(self) -> Any:
+        if self._pool is None:
+            from psycopg_pool import AsyncConnectionPool
+
+            self._pool = AsyncConnectionPool(
+                _address(self._store.url),
+                kwargs={**engine.postgres_arguments(self._store.url), "autocommit": True},
+                min_size=0,
+                max_size=CONNECTIONS,
+                timeout=PATIENCE_SECONDS,
+                reconnect_timeout=PATIENCE_SECONDS,
+                open=False,
+            )
+            await self._pool.open()
+        return self._pool
+
+
+async def _fetched(conn: Any, sql: str, values: Mapping[str, Any]) -> Any:
+    return await (await conn.execute(sql, values, prepare=True)).fetchone()
+
+
+def _address(url: URL) -> str:
+    plain = url.set(drivername="postgresql").difference_update_query(["options"])
+    return plain.render_as_string(hide_password=False)
