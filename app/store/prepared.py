@@ -26,7 +26,7 @@ class Compiled(NamedTuple):
 
     sql: str
     values: Callable[[Given], Any]
-    results: tuple[Convert, ...]
+    row: Callable[[Any], tuple[Any, ...]]
 
 
 def slot(name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
@@ -52,10 +52,7 @@ class Prepared:
     async def rows(self, conn: Connection, **values: Any) -> list[tuple[Any, ...]]:
         compiled = self._compiled(conn.dialect)
         found = await conn.exec_driver_sql(compiled.sql, compiled.values(values))
-        return [
-            tuple(value if to is None else to(value) for to, value in zip(compiled.results, row, strict=True))
-            for row in found.fetchall()
-        ]
+        return [compiled.row(row) for row in found.fetchall()]
 
     def _compiled(self, dialect: Dialect) -> Compiled:
         found = self._for.get(dialect.name)
@@ -67,27 +64,40 @@ class Prepared:
 def _compile(statement: Any, dialect: Dialect) -> Compiled:
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     columns: Any = getattr(statement, "selected_columns", ())
-    results = tuple(_own(column.type, dialect).result_processor(dialect, None) for column in columns)
-    return Compiled(str(compiled), _values(compiled, dialect), results)
+    results = [_own(column.type, dialect).result_processor(dialect, None) for column in columns]
+    return Compiled(str(compiled), _values(compiled, dialect), _row(results))
+
+
+def _row(results: Sequence[Convert]) -> Callable[[Any], tuple[Any, ...]]:
+    converted = [(place, convert) for place, convert in enumerate(results) if convert is not None]
+    if not converted:
+        return tuple
+
+    def row(found: Any) -> tuple[Any, ...]:
+        values = list(found)
+        for place, convert in converted:
+            values[place] = convert(values[place])
+        return tuple(values)
+
+    return row
 
 
 def _values(compiled: Any, dialect: Dialect) -> Callable[[Given], Any]:
     """Puts the values where the driver looks for them: at their places, or by their names."""
     own: dict[str, Any] = {}
-    given: dict[str, Convert] = {}
+    converts: dict[str, Callable[[Any], Any]] = {}
     for name, value in compiled.params.items():
         bound = compiled.binds.get(name)
         convert = None if bound is None else _own(bound.type, dialect).bind_processor(dialect)
-        if (bound is not None and bound.required) or value is None:
-            given[name] = convert
-        else:
+        if value is not None:
             own[name] = value if convert is None else convert(value)
+        elif convert is not None:
+            converts[name] = convert
 
     def named(values: Given) -> dict[str, Any]:
-        found = dict(own)
-        for name, convert in given.items():
-            value = values[name]
-            found[name] = value if convert is None else convert(value)
+        found = {**own, **values}
+        for name, convert in converts.items():
+            found[name] = convert(found[name])
         return found
 
     if not dialect.positional:

@@ -64,6 +64,8 @@ class Writer:
     async def _work_off(self) -> None:
         try:
             while self._waiting:
+                # Those whose requests are being read just now come along.
+                await asyncio.sleep(0)
                 async with self._turn:
                     now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
                     await self._write(now)

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    VariableNode,
     get_argument_values,
     get_variable_values,
 )
@@ -27,11 +28,13 @@ from app.api.documents import Documents
 from app.api.plan.rendering import Root, Roots, definition_of
 from app.api.plan.taking import arguments_of
 from app.api.plan.unplanned import Failed, Unplanned
-from app.api.plan.values import keep
+from app.api.plan.values import Variables, keep
 
 # Of the root fields of queries those that ask the store in no one statement.
 QUERIES = {"offerEvents"}
 KEPT_VERDICTS = 64
+# The root field, and its arguments as GraphQL coerces them.
+Given = tuple[Root, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -59,6 +62,7 @@ class Resolved:
         self._operation = operation
         self._name = name
         self._roots = Roots(schema, document, operation)
+        self._plain = _plain(schema, operation)
         self._verdicts: dict[tuple[Any, ...], bool] = {}
         self._takers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
 
@@ -77,14 +81,31 @@ class Resolved:
             raise Unplanned("refused") from error
 
     def _call(self, variables: Mapping[str, Any]) -> "Call":
+        root, given = self._plainly_given(variables) or self._given(variables)
+        return Call(self, root, _resolver(root), self._taker(root)(given), variables)
+
+    def _plainly_given(self, variables: Mapping[str, Any]) -> Given | None:
+        """The arguments, where each is a variable with a plain value; None leaves them to GraphQL's own coercion."""
+        if self._plain is None:
+            return None
+        try:
+            values = self._plain.values(variables)
+        except Unplanned:
+            return None
+        root = self._roots.root(values)
+        given = {one.name.value: one.value for one in root.node.arguments or ()}
+        if not all(isinstance(value, VariableNode) for value in given.values()) or len(given) < len(root.field.args):
+            return None
+        return root, {name: values[cast(VariableNode, value).name.value] for name, value in given.items()}
+
+    def _given(self, variables: Mapping[str, Any]) -> Given:
         values: Any = get_variable_values(
             self._schema, self._operation.variable_definitions or (), dict(variables), max_errors=1
         )
         if isinstance(values, list):
             raise Unplanned("refused")
         root = self._roots.root(values.coerced)
-        arguments = self._taker(root)(get_argument_values(root.field, root.node, values))
-        return Call(self, root, _resolver(root), arguments, variables)
+        return root, get_argument_values(root.field, root.node, values)
 
     def _require_allowed(self, variables: Mapping[str, Any]) -> None:
         """Valid, and within the limits, which hang on numbers and on how long lists are."""
@@ -164,6 +185,13 @@ class Call:
 
     def _rendered(self, outcome: Any) -> bytes:
         return orjson.dumps({self.root.key: self.root.render(outcome)})
+
+
+def _plain(schema: GraphQLSchema, operation: OperationDefinitionNode) -> Variables | None:
+    try:
+        return Variables(schema, operation)
+    except Unplanned:
+        return None
 
 
 def _resolver(root: Root) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from graphql import (
     BooleanValueNode,
     EnumValueNode,
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
@@ -17,6 +18,7 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     ValueNode,
+    get_named_type,
 )
 
 from app.api.plan.unplanned import Unplanned
@@ -41,6 +43,8 @@ def check_of(type_: Any) -> Check:
         return _nullable(_list_of(check_of(cast(Any, type_).of_type)))
     if isinstance(type_, GraphQLEnumType):
         return _nullable(_one_of(frozenset(type_.values)))
+    if isinstance(type_, GraphQLInputObjectType):
+        return _nullable(_object_of(type_))
     if (check := _SCALARS.get(str(type_))) is None:
         raise Unplanned("input type")
     return _nullable(check)
@@ -66,6 +70,31 @@ def _list_of(check: Check) -> Check:
         return tuple(check(value) for value in cast(list[Any], values))
 
     return checked
+
+
+def _object_of(type_: GraphQLInputObjectType) -> Check:
+    """An input object with scalars in it, by the names of the schema."""
+    fields: dict[str, Any] = {**type_.fields}
+    checks = {name: check_of(field.type) for name, field in fields.items()}
+    for field in fields.values():
+        # Resolvers are given the values of enums and of defaults, which are not the words that stand for them.
+        if isinstance(get_named_type(field.type), GraphQLEnumType) or _has_default(field):
+            raise Unplanned("input type")
+    required = {name for name, field in fields.items() if isinstance(field.type, GraphQLNonNull)}
+
+    def checked(value: Any) -> Any:
+        if type(value) is not dict or not required <= cast(dict[str, Any], value).keys():
+            raise Unplanned("value")
+        try:
+            return {name: checks[name](one) for name, one in cast(dict[str, Any], value).items()}
+        except KeyError:
+            raise Unplanned("value") from None
+
+    return checked
+
+
+def _has_default(field: Any) -> bool:
+    return field.default_value is not None and type(field.default_value).__name__ != "UndefinedType"
 
 
 def _one_of(words: frozenset[str]) -> Check:
