@@ -149,6 +149,23 @@ def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
     return statement(parts, caller.is_operator, places, cast.reader.dialect).sql
 
 
+@pytest.mark.parametrize("databases", ["postgres"], indirect=True)
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_on_postgresql_each_way_ends_after_a_page(cast: Cast, window: str) -> None:
+    """What is joined from ways without an end is sorted whole; SQLite takes from each as much as it needs."""
+    for query in (*QUERIES["root", "images"], *QUERIES["tenant", "images"]):
+        steps = list(
+            _steps(await _explained(cast, _planned(cast, _filled(cast, query, window), cast.viewers["owner"])))
+        )
+        joined = [below for step in steps if step["Node Type"].endswith("Append") for below in step["Plans"]]
+
+        assert [step["Node Type"] for step in joined if not _ends(step)] == []
+
+
+def _ends(step: dict[str, Any]) -> bool:
+    return step["Node Type"] == "Limit" or (step["Node Type"] == "Subquery Scan" and _ends(step["Plans"][0]))
+
+
 async def _scans(cast: Cast, sql: str) -> set[str]:
     """Through what the engine would look at images or members from the first to the last."""
     async with cast.gateway.services.store.reader.connect() as conn:
@@ -157,10 +174,21 @@ async def _scans(cast: Cast, sql: str) -> set[str]:
             unbound = re.sub(r":\w+|\?", "NULL", sql)
             steps = [SCANNED.match(row[3]) async for row in await raw.execute(f"EXPLAIN QUERY PLAN {unbound}")]
             return {step[1] or WHOLE for step in steps if step is not None}
+    return {
+        step.get("Index Name", WHOLE)
+        for step in _steps(await _explained(cast, sql))
+        if step.get("Relation Name") in ("image", "member") and not step.keys() & {"Index Cond", "Recheck Cond"}
+    }
+
+
+async def _explained(cast: Cast, sql: str) -> dict[str, Any]:
+    """How PostgreSQL would go about it, whatever the values."""
+    async with cast.gateway.services.store.reader.connect() as conn:
+        raw: Any = (await conn.get_raw_connection()).driver_connection
         # The tables of the tests are so small that the server would rather read them whole.
         await conn.execute(text("SET LOCAL enable_seqscan = off"))
         [[[whole]]] = await (await raw.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {_numbered(sql)}")).fetchall()
-        return set(_unbounded(whole["Plan"]))
+        return whole["Plan"]
 
 
 def _numbered(sql: str) -> str:
@@ -169,8 +197,7 @@ def _numbered(sql: str) -> str:
     return re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", sql).replace("%%", "%")
 
 
-def _unbounded(step: dict[str, Any]) -> Iterator[str]:
-    if step.get("Relation Name") in ("image", "member") and not step.keys() & {"Index Cond", "Recheck Cond"}:
-        yield step.get("Index Name", WHOLE)
+def _steps(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield step
     for below in step.get("Plans", ()):
-        yield from _unbounded(below)
+        yield from _steps(below)
