@@ -10,12 +10,12 @@ _CURSOR = CURSOR.encode()
 
 
 def with_cursors(text: bytes) -> bytes:
-    """The text with the cursors of its lists in it."""
+    """The text with the cursors of its lists in it, as `api.paging` writes them: of a time that ends in Z, and an ID.
+
+    A time and a UUID come out as base64 without the signs that are not for URLs, and fill it to the end.
+    """
+    if _CURSOR not in text:
+        return text
     pieces = text.split(_CURSOR)
-    pieces[1::2] = [_cursor(place) for place in pieces[1::2]]
+    pieces[1::2] = [b2a_base64(place[:26] + b"+00:00 " + place[27:], newline=False) for place in pieces[1::2]]
     return b"".join(pieces)
-
-
-def _cursor(place: bytes) -> bytes:
-    """As `api.paging` writes it. A time and a UUID come out without the signs that are not for URLs, and full."""
-    return b2a_base64(place[:26] + b"+00:00 " + place[27:], newline=False)

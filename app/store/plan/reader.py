@@ -20,6 +20,8 @@ from app.store.plan.statement import Statement
 LOOP_SECONDS = 0.005
 STEPS_BETWEEN_LOOKS = 10_000
 CACHED_STATEMENTS = 256
+# Pages that the loop's connection keeps at hand, and the tables that a statement needs meanwhile, which are small.
+_AT_HAND = ("cache_size = -65536", "temp_store = MEMORY")
 
 
 def open_reader(store: Store) -> Reader:
@@ -62,26 +64,26 @@ class SqliteReader:
 
     def _quick_one(self) -> sqlite3.Connection:
         if self._quick is None:
-            self._quick = _connected(self._store.url, busy_milliseconds=0)
+            self._quick = _connected(self._store.url, "busy_timeout = 0", *_AT_HAND)
             self._quick.set_progress_handler(lambda: monotonic() > self._until, STEPS_BETWEEN_LOOKS)
         return self._quick
 
     def _run_patiently(self, sql: str, given: Mapping[str, Any]) -> Answer:
         with self._turn:
             if self._patient is None:
-                self._patient = _connected(self._store.url, busy_milliseconds=5_000)
+                self._patient = _connected(self._store.url, "busy_timeout = 5000")
             try:
                 return _run(self._patient, sql, given)
             except sqlite3.Error as error:
                 raise Unreadable(str(error)) from error
 
 
-def _connected(url: URL, busy_milliseconds: int) -> sqlite3.Connection:
+def _connected(url: URL, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         url.database or "", isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
     )
     connection.text_factory = bytes
-    for pragma in ("query_only = ON", f"busy_timeout = {busy_milliseconds}"):
+    for pragma in ("query_only = ON", *pragmas):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
