@@ -7,15 +7,18 @@ from binascii import b2a_base64
 
 CURSOR, WATCH_CURSOR = "\x02", "\x01"
 _CURSOR = CURSOR.encode()
+_LENGTH = 92
 
 
 def with_cursors(text: bytes) -> bytes:
     """The text with the cursors of its lists in it, as `api.paging` writes them: of a time that ends in Z, and an ID.
 
-    A time and a UUID come out as base64 without the signs that are not for URLs, and fill it to the end.
+    A time and a UUID fill their base64 to the end, and have none of the signs in it that are not for URLs. So all of
+    them are coded at once, and cut apart afterwards.
     """
     if _CURSOR not in text:
         return text
     pieces = text.split(_CURSOR)
-    pieces[1::2] = [b2a_base64(place[:26] + b"+00:00 " + place[27:], newline=False) for place in pieces[1::2]]
+    coded = b2a_base64(b"".join(pieces[1::2]).replace(b"Z", b"+00:00 "), newline=False)
+    pieces[1::2] = [coded[start : start + _LENGTH] for start in range(0, len(coded), _LENGTH)]
     return b"".join(pieces)
