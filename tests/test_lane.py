@@ -10,9 +10,11 @@ import pytest
 
 from app.errors import ErrorCode
 from app.web.endpoint import Endpoint
+from app.web.lane import Lane
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.patience import until
 from tests.harness.world import World, make_world
 
 POINT = "query($id: ID!) { image(id: $id) { id name } }"
@@ -175,3 +177,21 @@ async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcess, d
 
     assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
     assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
+
+
+async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
+    server: InProcess, dial: Dial
+) -> None:
+    world, token = await _world(server)
+    line, idle = await dial(), await dial()
+    whole = _request(token, POINT, id=world.image)
+    line.send(whole[:-5])
+    await until(lambda: any(isinstance(one, Lane) and one._held for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
+    for one in list(server.connections):
+        one.shutdown()
+    assert await idle.has_ended()
+    line.send(whole[-5:])
+    _, headers, told = await line.answer()
+
+    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
+    assert await line.has_ended()

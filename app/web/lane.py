@@ -1,10 +1,11 @@
 """The short lane of HTTP: plain GraphQL requests are answered where uvicorn has read them.
 
-It takes a request after uvicorn has let it in, and gives it back whole when it can't answer it: limits, pipelining,
-keep-alive and drain are uvicorn's own.
+A request is held until its body is there. What can't be answered here is let in whole, as if it had just come: limits,
+pipelining, keep-alive and drain are uvicorn's own.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -15,80 +16,98 @@ from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 logger: Any = structlog.get_logger("http")
 
 
-class Plain(NamedTuple):
+@dataclass(slots=True)
+class Held:
     """A request that may be answered here, each of its headers there once."""
 
-    cycle: RequestResponseCycle
     headers: Headers
+    keep_alive: bool
+    body: bytearray = field(default_factory=bytearray)
 
 
 class Lane(HttpToolsProtocol):
-    """uvicorn's protocol, which holds a plain request until its body is there."""
+    """uvicorn's protocol, which has a look at plain requests first."""
 
     quick: Quick
     max_body_bytes: int
     app: Any
-    _held: Plain | None = None
+    _held: Held | None = None
+    _asked: Asked | None = None
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        plain = self._plain(cycle) if app is self.app else None
-        if plain is None:
-            super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._held = plain
+    def on_headers_complete(self) -> None:
+        self._held = self._plain()
+        if self._held is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held is None:
+            super().on_body(body)
         else:
-            # It has waited behind another one, and its body is there.
-            self._answer(plain)
+            self._held.body += body
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
-        plain, self._held = self._held, None
-        if plain is not None and not plain.cycle.disconnected:
-            self._answer(plain)
+        held, self._held = self._held, None
+        if held is None:
+            super().on_message_complete()
+        else:
+            self._answer(held)
 
-    def _plain(self, cycle: RequestResponseCycle) -> Plain | None:
-        scope: Any = cycle.scope
-        if scope["method"] != "POST" or scope["path"] != "/graphql" or scope["query_string"]:
+    def shutdown(self) -> None:
+        if self._held is None:
+            super().shutdown()
+        else:
+            # The rest of it is on its way, and is answered before the line is closed.
+            self._held.keep_alive = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._held = None
+        super().connection_lost(exc)
+
+    def _plain(self) -> Held | None:
+        parser: Any = self.parser
+        if self.url != b"/graphql" or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
-        headers = dict(scope["headers"])
+        if parser.should_upgrade() or self.expect_100_continue or self._is_busy():
+            return None
+        headers = dict(self.headers)
         size = headers.get(b"content-length")
-        if size is None or len(headers) < len(scope["headers"]) or self.expect_100_continue:
-            return None
         # Above this mark uvicorn stops reading until somebody takes the body.
-        return Plain(cycle, headers) if int(size) <= min(self.max_body_bytes, HIGH_WATER_LIMIT) else None
+        if size is None or int(size) > min(self.max_body_bytes, HIGH_WATER_LIMIT) or len(headers) < len(self.headers):
+            return None
+        return Held(headers, parser.should_keep_alive())
 
-    def _answer(self, plain: Plain) -> None:
+    def _is_busy(self) -> bool:
+        """Whether another request goes first, or uvicorn may have to refuse this one."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return bool(cycle and not cycle.response_complete) or bool(self.pipeline) or self.limit_concurrency is not None
+
+    def _answer(self, held: Held) -> None:
         try:
-            asked, answer = self._answered_at_once(plain)
+            asked = self.quick.asked(held.headers, held.body)
+            answer = None if asked is None or self.flow.write_paused else self.quick.at_once(asked)
         except Exception as error:  # the endpoint meets it too, and says it as it should
             logger.warning("the short lane failed", exc_info=error)
             asked = answer = None
-        if answer is not None:
-            self._write(plain.cycle, answer)
+        if answer is None:
+            self._let_in(held, asked)
         else:
-            app = self.app if asked is None else self._later(plain.cycle, asked)
-            super()._start_asgi_task(plain.cycle, app)
+            self._write(answer, held.keep_alive)
+            self.on_response_complete()
 
-    def _answered_at_once(self, plain: Plain) -> tuple[Asked | None, Answer | None]:
-        asked = self.quick.asked(plain.headers, plain.cycle.body)
-        if asked is None or self.flow.write_paused:
-            return asked, None
-        return asked, self.quick.at_once(asked)
+    def _let_in(self, held: Held, asked: Asked | None) -> None:
+        """As uvicorn would have done when the headers were there, and then the body."""
+        self._asked = asked
+        super().on_headers_complete()
+        self._asked = None
+        self.cycle.keep_alive = held.keep_alive
+        super().on_body(bytes(held.body))
+        super().on_message_complete()
 
-    def _write(self, cycle: RequestResponseCycle, answer: Answer) -> None:
-        """As the cycle would, in one piece."""
-        cycle.response_started = cycle.response_complete = True
-        head = [STATUS_LINE[answer.status]]
-        for name, value in self.server_state.default_headers:
-            head += (name, b": ", value, b"\r\n")
-        head.append(answer.head if cycle.keep_alive else answer.head + b"connection: close\r\n")
-        self.transport.write(b"".join((*head, b"\r\n", answer.body)))
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, app if self._asked is None else self._later(cycle, self._asked))
 
     def _later(self, cycle: RequestResponseCycle, asked: Asked) -> Any:
-        """The same as an ASGI application, so that uvicorn looks after it."""
+        """An answer that is waited for, as an ASGI application, so that uvicorn looks after it."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             answer = await self.quick.later(asked)
@@ -99,9 +118,21 @@ class Lane(HttpToolsProtocol):
             if self.flow.write_paused and not cycle.disconnected:
                 await self.flow.drain()
             if not cycle.disconnected:
-                self._write(cycle, answer)
+                cycle.response_started = cycle.response_complete = True
+                self._write(answer, cycle.keep_alive)
+                cycle.on_response()
 
         return app
+
+    def _write(self, answer: Answer, keep_alive: bool) -> None:
+        """As uvicorn's cycle would, in one piece."""
+        head = [STATUS_LINE[answer.status]]
+        for name, value in self.server_state.default_headers:
+            head += (name, b": ", value, b"\r\n")
+        head.append(answer.head if keep_alive else answer.head + b"connection: close\r\n")
+        self.transport.write(b"".join((*head, b"\r\n", answer.body)))
+        if not keep_alive:
+            self.transport.close()
 
 
 def lane(quick: Quick, max_body_bytes: int) -> Any:

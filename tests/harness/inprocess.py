@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import uvicorn
 import websockets
@@ -31,7 +32,8 @@ PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 class InProcess:
     """The server, as its clients reach it and as a test looks inside."""
 
-    def __init__(self, app: Starlette, settings: Settings, port: int) -> None:
+    def __init__(self, app: Starlette, settings: Settings, port: int, connections: set[Any]) -> None:
+        self.connections = connections
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
         self.port = port
@@ -108,7 +110,7 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
         serving = asyncio.create_task(server.serve([listener]))
         try:
             await until(lambda: server.started)
-            yield InProcess(app, settings, listener.getsockname()[1])
+            yield InProcess(app, settings, listener.getsockname()[1], server.server_state.connections)
         finally:
             server.should_exit = True
             await serving
