@@ -37,11 +37,15 @@ class Server:
         self.database = folder / "gateway.db"
         self._log = folder / "server.log"
         self._secret = SharedSecret(settings_for(f"sqlite+aiosqlite:///{self.database}"))
-        self.renew_client()
+        self.client = self._fresh_client()
 
     def renew_client(self) -> None:
         """A client without a connection of its own yet."""
-        self.client = httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
+        self.client.close()
+        self.client = self._fresh_client()
+
+    def _fresh_client(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
 
     @property
     def log(self) -> str:
