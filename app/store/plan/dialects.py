@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
 from app.store.places import BOUNDED, LAZILY, Limits
+from app.store.plan.written import Written
 
 Sql = ColumnElement[Any]
 TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
@@ -27,16 +28,27 @@ def text(value: str) -> Sql:
 
 def concatenated(*pieces: Sql) -> Sql:
     """One text after another. Those of our own that touch become one, since each seam costs at every row."""
+    return reduce(lambda left, right: left.concat(right), _merged(pieces))
+
+
+def written(*pieces: Sql) -> Sql:
+    """The same of pieces of which none is NULL."""
+    return Written(*_merged(pieces))
+
+
+def _merged(pieces: Iterable[Sql]) -> list[Sql]:
     whole: list[Sql] = []
     for piece in (part for one in pieces for part in _unfolded(one)):
         if whole and _is_ours(whole[-1]) and _is_ours(piece):
             whole[-1] = text(str(whole[-1])[1:-1] + str(piece)[1:-1])
         else:
             whole.append(piece)
-    return reduce(lambda left, right: left.concat(right), whole)
+    return whole
 
 
 def _unfolded(piece: Sql) -> Iterable[Sql]:
+    if isinstance(piece, Written):
+        return cast_type(Iterable[Sql], piece.clauses)
     is_concatenation = getattr(piece, "operator", None) is concat_op
     return cast_type(Iterable[Sql], piece.get_children()) if is_concatenation else (piece,)
 

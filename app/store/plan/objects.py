@@ -7,7 +7,7 @@ from sqlalchemy import case, func, select
 
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages
-from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth
+from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth, written
 from app.store.plan.scope import Scope
 from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
 from app.store.rights import VIEWER
@@ -50,7 +50,7 @@ def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
     pieces: list[Sql] = []
     for index, (key, value) in enumerate(fields):
         pieces += [text(f'{"," if index else "{"}"{key}":'), value]
-    return concatenated(*pieces, text("}" if pieces else "{}"))
+    return written(*pieces, text("}" if pieces else "{}"))
 
 
 def _value(kind: str, part: Part, scope: Scope) -> Sql:
