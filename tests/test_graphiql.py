@@ -76,6 +76,8 @@ async def offer_to(page: Page, consumer_id: str) -> None:
     """Put another consumer into the variables of the example."""
     await turn_to(page, "Offer")
     await type_into(page, ".graphiql-editor-tool", {"input": {"imageId": "@last", "tenantIds": [consumer_id]}})
+    # Until it has been pasted, the example's own consumer would get the offer.
+    await expect(page.locator(".graphiql-editor-tool .view-lines:visible").first).to_contain_text(consumer_id)
 
 
 async def type_into(page: Page, place: str, value: object) -> None:
