@@ -210,6 +210,7 @@ def play(databases: Databases) -> None:
         machine.hear_some(1, 2)
         machine.answer(0, 0, "2", "reject")
         machine.answer(0, 0, "2", "accept")
+        machine.all_have_read_the_log()
         machine.reconnect(0, 1)
         machine.hear_some(0, 3)
         for act in ("reject", "accept") * 3:
