@@ -195,3 +195,19 @@ async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_c
 
     assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
     assert await line.has_ended()
+
+
+async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
+        line.send(_request(token, ACCEPT, id=world.image))
+        status, headers, told = await line.answer()
+
+    [error] = told["errors"]
+    assert (status, error["extensions"]["code"]) == (
+        "HTTP/1.1 500 Internal Server Error",
+        ErrorCode.INTERNAL_SERVER_ERROR,
+    )
+    assert error["extensions"]["requestId"] == headers["x-request-id"]
+    assert "a secret" not in str(told)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import orjson
 import structlog
-from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -30,28 +30,10 @@ from app.web.crowd import Crowd
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
 from app.web.quick import WAS_LEFT
+from app.web.refusal import refusal
 from app.web.websocket import Connection, Socket, TransportHandler
 
 logger: Any = structlog.get_logger("http")
-
-
-class LimitedRequest(StarletteRequestAdapter):
-    """Reads the body only as far as the settings allow."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
-        self.incoming = request
-
-    async def get_body(self) -> bytes:
-        if (read := getattr(self.incoming.state, "body", None)) is not None:
-            return read
-        limit, body = self.incoming.app.state.max_body_bytes, bytearray()
-        async for chunk in self.incoming.stream():
-            body += chunk
-            if len(body) > limit:
-                raise HTTPException(413, f"The body is larger than {limit} bytes.")
-        self.incoming.state.body = bytes(body)
-        return self.incoming.state.body
 
 
 class Endpoint(GraphQL[Any, None]):
@@ -59,7 +41,7 @@ class Endpoint(GraphQL[Any, None]):
 
     graphql_transport_ws_handler_class = TransportHandler
     websocket_adapter_class = Socket
-    request_adapter_class = LimitedRequest
+    request_adapter_class = parameters.LimitedRequest
 
     def __init__(
         self,
@@ -108,21 +90,21 @@ class Endpoint(GraphQL[Any, None]):
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
             return await self._planned(request) or await self.run(request)
         except Unauthenticated as error:
-            return _refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+            return refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
         except HTTPException as error:
             code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
-            return _refusal(request, error.status_code, code, error.reason)
+            return refusal(request, error.status_code, code, error.reason)
         except ClientDisconnect:
-            return _refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
+            return refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, request.state.request_id)
-            return _refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+            return refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
 
     async def _planned(self, request: Request) -> Response | None:
         """The answer of an operation that needs no execution; None leaves it to be carried out field by field."""
         if getattr(request.state, WAS_LEFT, False):
             return None
-        asked = await self.parse_http_body(LimitedRequest(request))
+        asked = await self.parse_http_body(parameters.LimitedRequest(request))
         token = bearer(request.headers.get("authorization"))
         caller = None if token is None else self.identities.caller(token)
         acting = request.state.request_id if request.method == "POST" else None
@@ -143,13 +125,13 @@ class Endpoint(GraphQL[Any, None]):
         except TokenExpired:
             raise
         except Unauthenticated as error:
-            refusal = _refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
-            return events.Events(events.of_answer(bytes(refusal.body)))
+            refused = refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+            return events.Events(events.of_answer(bytes(refused.body)))
 
     async def _events(self, request: Request) -> events.Events:
         """The same operations as events; a watch among them, which plain HTTP can't answer."""
         request.state.media_type = parameters.PLAIN_JSON
-        asked = await self.parse_http_body(LimitedRequest(request))
+        asked = await self.parse_http_body(parameters.LimitedRequest(request))
         streams = cast(GatewaySchema, self.schema).streams
         query, variables = asked.query or "", dict(asked.variables or {})
         try:
@@ -184,7 +166,7 @@ class Endpoint(GraphQL[Any, None]):
         return True
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        asked = cast(LimitedRequest, request).incoming.state
+        asked = cast(parameters.LimitedRequest, request).incoming.state
         if not hasattr(asked, "parameters"):
             asked.parameters = await self._parsed(request)
         return asked.parameters
@@ -251,16 +233,3 @@ _REFUSED_OPERATIONS = {
     OperationType.MUTATION: "Send mutations by POST.",
     OperationType.SUBSCRIPTION: f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}.",
 }
-
-
-def _refusal(request: Request, status: int, code: ErrorCode, message: str) -> Response:
-    """An error of the request itself, in the form of GraphQL's errors."""
-    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
-    error = {"message": message, "extensions": {"code": code, "requestId": request.state.request_id}}
-    media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
-    headers = {"content-type": f"{media_type}; charset=utf-8"}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status == 405:
-        headers["Allow"] = "GET, POST"
-    return Response(orjson.dumps({"errors": [error]}), status, headers=headers)

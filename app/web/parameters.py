@@ -4,12 +4,31 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import mimeparse
-from cross_web import HTTPException
+from cross_web import HTTPException, StarletteRequestAdapter
 from starlette.requests import Request
 from strawberry.http import GraphQLRequestData
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
+
+
+class LimitedRequest(StarletteRequestAdapter):
+    """Reads the body only as far as the settings allow."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.incoming = request
+
+    async def get_body(self) -> bytes:
+        if (read := getattr(self.incoming.state, "body", None)) is not None:
+            return read
+        limit, body = self.incoming.app.state.max_body_bytes, bytearray()
+        async for chunk in self.incoming.stream():
+            body += chunk
+            if len(body) > limit:
+                raise HTTPException(413, f"The body is larger than {limit} bytes.")
+        self.incoming.state.body = bytes(body)
+        return self.incoming.state.body
 
 
 def require_method(request: Request) -> None:

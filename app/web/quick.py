@@ -15,9 +15,9 @@ from cross_web import HTTPException
 from app.api import faults
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
-from app.errors import Unauthenticated
+from app.errors import ErrorCode, Unauthenticated
 from app.model import Caller
-from app.web import events, parameters
+from app.web import events, parameters, refusal
 from app.web.identity import IdentityProvider, bearer
 
 Headers = Mapping[bytes, bytes]
@@ -69,8 +69,12 @@ class Quick:
         except Failed as failed:
             response = faults.response(failed.result, id)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
-            return Answer(status, _head(asked.media_type, id, body), body)
-        return None if data is None else _answer(data, asked.media_type, id)
+        except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
+            faults.log_fault(error, id)
+            status, body = 500, refusal.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
+        else:
+            return None if data is None else _answer(data, asked.media_type, id)
+        return Answer(status, _head(asked.media_type, id, body), body)
 
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))

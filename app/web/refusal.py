@@ -1,0 +1,29 @@
+"""Errors of a request itself, in the form of GraphQL's errors."""
+
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import ErrorCode
+from app.web import parameters
+
+logger: Any = structlog.get_logger("http")
+
+
+def body(code: ErrorCode, message: str, request_id: str) -> bytes:
+    error = {"message": message, "extensions": {"code": code, "requestId": request_id}}
+    return orjson.dumps({"errors": [error]})
+
+
+def refusal(request: Request, status: int, code: ErrorCode, message: str) -> Response:
+    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
+    media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
+    headers = {"content-type": f"{media_type}; charset=utf-8"}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 405:
+        headers["Allow"] = "GET, POST"
+    return Response(body(code, message, request.state.request_id), status, headers=headers)
