@@ -28,21 +28,15 @@ from app.web.identity import IdentityProvider, SharedSecret
 from app.web.metrics import metrics, registry
 from app.web.quick import Quick
 
+# For those who operate it; none of them wants a token.
+OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
+
 
 def create_app(
     settings: Settings, identities: IdentityProvider | None = None, demo: Mapping[str, str] | None = None
 ) -> Starlette:
     """The gateway as an ASGI application. The store must be migrated. `demo` has a story for each tenant of a demo."""
-    hint = Hint()
-    url = parse_url(settings.database_url)
-    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
-
-    def on_news() -> None:
-        hint.give()
-        if notifier is not None:
-            notifier.give()
-
-    store = Store(url, on_news)
+    store, hint, notifier = _store_with_news(settings.database_url)
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
@@ -60,9 +54,7 @@ def create_app(
             Route("/", front(ide, settings.introspection)),
             *asset_routes(schema.as_str() if settings.introspection else None),
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
-            Route("/livez", livez),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
+            *OPERATIONS,
         ],
         lifespan=lambda _: _running(store, reader, feed, upkeep, notifier),
     )
@@ -73,6 +65,19 @@ def create_app(
     app.state.quick = Quick(planner, identities)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
+
+
+def _store_with_news(database_url: str) -> tuple[Store, Hint, Notifier | None]:
+    """The store, and how its news is hinted at: in this process, and to other ones on PostgreSQL."""
+    hint, url = Hint(), parse_url(database_url)
+    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
+
+    def on_news() -> None:
+        hint.give()
+        if notifier is not None:
+            notifier.give()
+
+    return Store(url, on_news), hint, notifier
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from app.api.context import Context
 from app.api.plan.rendering import Roots
 from app.api.plan.unplanned import Unplanned
-from app.api.streams import _Operation
+from app.api.watch_operation import WatchOperation
 from tests.harness import operations
 from tests.harness.at_hand import Case, Surroundings, cases
 from tests.harness.gateway import Gateway, Tenant
@@ -27,7 +27,7 @@ AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: wa
 @given(case=cases(WATCHES))
 async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> None:
     around: Any = Surroundings()
-    operation = _Operation(CORE, parse(case.query.text), case.query.variables, "Q")
+    operation = WatchOperation(CORE, parse(case.query.text), case.query.variables, "Q")
 
     executed = await operation.execute(case.value, around)
     operation.root = roots_of(case.query.text).root(coerced(case.query).coerced)
@@ -38,13 +38,13 @@ async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> N
 @pytest.fixture
 def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The items that GraphQL is given to execute."""
-    begin, begun = _Operation._begin, list[Any]()
+    begin, begun = WatchOperation._begin, list[Any]()
 
-    def counted(self: _Operation, item: Any, context: Any) -> Any:
+    def counted(self: WatchOperation, item: Any, context: Any) -> Any:
         begun.append(item)
         return begin(self, item, context)
 
-    monkeypatch.setattr(_Operation, "_begin", counted)
+    monkeypatch.setattr(WatchOperation, "_begin", counted)
     return begun
 
 

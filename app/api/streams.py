@@ -6,50 +6,29 @@ forgotten soon, since it also holds what was true and visible when it was made.
 """
 
 import asyncio
-import json
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from functools import lru_cache
-from inspect import isawaitable
-from typing import Any, cast
-from uuid import uuid4
+from typing import Any
 
-import graphql
-import orjson
 from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    Executor,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
-    VariableNode,
 )
-from strawberry.types.execution import PreExecutionError
 
-from app.api import faults
 from app.api.context import Context
 from app.api.documents import CACHED, Documents
-from app.api.plan.rendering import Root, Roots
+from app.api.plan.rendering import Roots
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
-from app.errors import ErrorCode, Unavailable
+from app.api.watch_operation import Payload, WatchOperation, has_failed, position_variables, refused
+from app.errors import Unavailable
 
 REMEMBERED = 1_024
 FRESH_SECONDS = 1.0
 SENT_IN_A_ROW = 100
-Payload = bytes | asyncio.Task[bytes]
-
-
-class Refused(Exception):
-    """The subscription can't start, or its source has ended with an error; what is published of it."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 class Streams:
@@ -73,16 +52,16 @@ class Streams:
     def is_resumed(self, query: str, name: str | None, variables: Mapping[str, Any] | None) -> bool:
         """Whether the watch goes on from a cursor."""
         given = variables or {}
-        return any(given.get(variable) for variable in _position_variables(self._documents.parsed(query), name))
+        return any(given.get(variable) for variable in position_variables(self._documents.parsed(query), name))
 
     async def run(
         self, query: str, variables: Mapping[str, Any] | None, name: str | None, context: Context
     ) -> AsyncGenerator[bytes, None]:
         """The JSON of the payload of each `next`. Raises Refused, and Unavailable when coming again may help."""
-        operation = _Operation(self._schema, self._documents.parsed(query), dict(variables or {}), name)
+        operation = WatchOperation(self._schema, self._documents.parsed(query), dict(variables or {}), name)
         errors = self._documents.errors(self._schema, operation.document, name, operation.variables)
         if errors:
-            raise _refused(errors, context, before=True)
+            raise refused(errors, context, before=True)
         async with aclosing(await operation.source(context)) as items:
             with suppress(Unplanned):
                 operation.root = self._roots(query, name).root(operation.coerced)
@@ -100,12 +79,12 @@ class Streams:
                     await asyncio.sleep(0)
 
     def _shared(
-        self, group: tuple[Any, ...], operation: "_Operation", item: WatchItem, context: Context, began: float
+        self, group: tuple[Any, ...], operation: WatchOperation, item: WatchItem, context: Context, began: float
     ) -> Payload:
         """The payload of an item for all who ask the same at about the same time, and not from before this watch."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
         made, payload = self._payloads.get(key, (0.0, None))
-        if payload is None or made < max(began, now - FRESH_SECONDS) or _has_failed(payload):
+        if payload is None or made < max(began, now - FRESH_SECONDS) or has_failed(payload):
             payload = operation.execute_apart(item, context)
             self._payloads[key] = now, payload
             self._payloads.move_to_end(key)
@@ -121,110 +100,6 @@ class Streams:
             self._payloads.popitem(last=False)
 
 
-class _Operation:
-    """One subscription with its variables."""
-
-    def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], name: str | None
-    ) -> None:
-        self._schema = schema
-        self.document = document
-        self.variables = variables
-        self._name = name
-        self.coerced: Mapping[str, Any] = {}
-        self.root: Root | None = None
-
-    def key(self) -> str:
-        """The variables in one spelling, without the one that tells where the watch begins."""
-        of_position = _position_variables(self.document, self._name)
-        asked = {name: value for name, value in self.variables.items() if name not in of_position}
-        return json.dumps(asked, sort_keys=True)
-
-    async def source(self, context: Context) -> AsyncGenerator[WatchItem, None]:
-        open_source: Callable[[Any], Any] = cast(Any, graphql).create_source_event_stream
-        executor = self._executor(context)
-        self.coerced = executor.variable_values.coerced
-        opened = open_source(executor)
-        opened = await opened if isawaitable(opened) else opened
-        if isinstance(opened, ExecutionResult):
-            raise _refused(opened.errors or [], context, before=False)
-        return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
-
-    def _rendered(self, item: WatchItem) -> bytes | None:
-        """The payload of an item, if all that is asked of it is at hand."""
-        if self.root is None:
-            return None
-        with suppress(Exception):  # what can't be rendered is told in the words of GraphQL
-            data = {self.root.key: self.root.render(item)}
-            return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
-
-    async def execute(self, item: WatchItem, context: Context) -> bytes:
-        """The payload of one item. What its fields could not find out for want of the store is not told as null."""
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
-        result = self._begin(item, context)
-        if isawaitable(result):
-            result = await result
-            await context.renew()
-        return _payload(cast(ExecutionResult, result), item, context)
-
-    def execute_apart(self, item: WatchItem, context: Context) -> Payload:
-        """The same in surroundings of its own: at once when it reads nothing, else by a task that nobody cuts short.
-
-        Not by the watcher who happens to be first, since that one may go away meanwhile.
-        """
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
-        apart = Context(context.services, context.caller, uuid4().hex)
-        result = self._begin(item, apart)
-        if not isawaitable(result):
-            return _payload(cast(ExecutionResult, result), item, apart)
-        task = asyncio.create_task(_finished(cast(Awaitable[ExecutionResult], result), item, apart))
-        task.add_done_callback(_has_failed)
-        return task
-
-    def _begin(self, item: WatchItem, context: Context) -> Any:
-        execute: Callable[[Any], Any] = cast(Any, graphql).execute_subscription_event
-        return execute(self._executor(context).build_per_event_executor(item))
-
-    def _executor(self, context: Context) -> Any:
-        executors: Any = Executor
-        built = executors.build(
-            self._schema,
-            self.document,
-            context_value=context,
-            raw_variable_values=self.variables,
-            operation_name=self._name,
-        )
-        if isinstance(built, list):
-            raise _refused(cast(list[GraphQLError], built), context, before=False)
-        return built
-
-
-async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context: Context) -> bytes:
-    try:
-        return _payload(await result, item, context)
-    finally:
-        await context.close()
-
-
-def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
-    errors = faults.published(cast(Any, result), context.request_id)
-    if any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in errors):
-        raise Unavailable("The store can't be reached just now.")
-    payload: dict[str, Any] = {"data": result.data, "extensions": {"cursor": item.cursor}}
-    if errors:
-        payload["errors"] = faults.formatted(errors)
-    return orjson.dumps(payload)
-
-
-def _has_failed(payload: Payload) -> bool:
-    """Whether a task has ended without a payload. What it raised is looked at, so that it is not missed."""
-    if isinstance(payload, bytes):
-        return False
-    return payload.done() and (payload.cancelled() or payload.exception() is not None)
-
-
 async def _next(items: AsyncGenerator[WatchItem, None], context: Context) -> WatchItem | None:
     """The next item; an error of the source is published as one of the whole operation."""
     try:
@@ -233,28 +108,4 @@ async def _next(items: AsyncGenerator[WatchItem, None], context: Context) -> Wat
         raise
     except Exception as error:  # whatever ended the source, `published` logs what is a fault
         wrapped = GraphQLError(str(error), original_error=error)
-        raise _refused([wrapped], context, before=False) from error
-
-
-def _refused(errors: list[GraphQLError], context: Context, before: bool) -> Refused:
-    result: Any = PreExecutionError(data=None, errors=errors) if before else ExecutionResult(None, errors)
-    published = faults.published(result, context.request_id)
-    if any((error.extensions or {}).get("code") in _COME_AGAIN for error in published):
-        raise Unavailable("The watch can't be served just now.")
-    return Refused(published)
-
-
-_COME_AGAIN = (ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR)
-
-
-def _position_variables(document: DocumentNode, name: str | None) -> set[str]:
-    """Variables that stand as `after` at a root field of the operation that runs."""
-    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
-    run = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-    fields = [field for field in run.selection_set.selections if isinstance(field, FieldNode)] if run else []
-    arguments = [argument for field in fields for argument in field.arguments or ()]
-    return {
-        argument.value.name.value
-        for argument in arguments
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
-    }
+        raise refused([wrapped], context, before=False) from error

@@ -17,7 +17,7 @@ MANY_ROWS = 20
 
 
 class DirectConnection:
-    """SQLAlchemy's connection in the form that actions await. Nothing in it ever waits."""
+    """SQLAlchemy's connection in the form that queries await. Nothing in it ever waits."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
@@ -52,7 +52,7 @@ class WritingConnection(DirectConnection):
         try:
             self.raw.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
-            # Somebody else is writing: a command beside the server, or its upkeep.
+            # Somebody else is writing, a command beside the server: its own upkeep takes turns with this.
             await self._in_thread(self._begin_patiently)
 
     async def commit(self) -> None:

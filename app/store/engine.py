@@ -59,7 +59,7 @@ def open_follower(url: URL) -> AsyncEngine:
 
 
 def open_writer(url: URL) -> AsyncEngine:
-    """Transactions that write. On SQLite one connection is all, so writers queue here and not at the file's lock."""
+    """Transactions that write. On SQLite it is for what is no action of a client: upkeep, commands, migrations."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
     return _postgres(url)

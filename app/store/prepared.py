@@ -12,7 +12,7 @@ Convert = Callable[[Any], Any] | None
 
 
 class Connection(Protocol):
-    """What statements run on: SQLAlchemy's connection, or the one of the embedded store's writer."""
+    """What statements run on: SQLAlchemy's connection, or one that reaches the embedded store directly."""
 
     @property
     def dialect(self) -> Dialect: ...

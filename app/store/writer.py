@@ -64,8 +64,7 @@ class Writer:
     async def _work_off(self) -> None:
         try:
             while self._waiting:
-                # Those whose requests are being read just now come along.
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # those whose requests are being read just now come along
                 async with self._turn:
                     now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
                     await self._write(now)
@@ -88,7 +87,7 @@ class Writer:
         try:
             done = [await self._one(conn, work) for work in works]
             await conn.commit()
-        except BaseException:
+        except BaseException:  # also one that is cut short must not leave its transaction open
             conn.roll_back()
             raise
         return done

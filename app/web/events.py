@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import faults
 from app.api.context import Context
-from app.api.streams import Refused, Streams
+from app.api.streams import Streams
+from app.api.watch_operation import Refused
 from app.errors import Unavailable
 
 HEARTBEAT_SECONDS = 15.0

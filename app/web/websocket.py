@@ -27,17 +27,16 @@ from app.api.context import Context
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.api.streams import Refused, Streams
+from app.api.streams import Streams
+from app.api.watch_operation import Refused
 from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
 from app.web.crowd import Crowd
 from app.web.identity import from_connection_params
+from app.web.messages import fault_of
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
-_NEEDS_ID = {"subscribe", "complete"}
-MAX_ID = 255
-_KNOWN = {"connection_init", "ping", "pong"} | _NEEDS_ID
 
 
 @dataclass
@@ -74,7 +73,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def handle_message(self, message: Any) -> None:
         """Refuse what breaks the protocol; the rest is Strawberry's."""
-        if (fault := _protocol_fault(message)) is not None:
+        if (fault := fault_of(message)) is not None:
             await self.handle_invalid_message(fault)
         else:
             await super().handle_message(message)
@@ -235,28 +234,3 @@ def _is_request_error(result: ExecutionResult) -> bool:
 
 def _is_our_fault(errors: Iterable[GraphQLError]) -> bool:
     return any((error.extensions or {}).get("code") in _OUR_FAULTS for error in errors)
-
-
-def _protocol_fault(message: Any) -> str | None:
-    """What is wrong with the form of a client's message; None when it is well formed."""
-    if not isinstance(message, dict):
-        return "A message must be an object"
-    fields = cast(dict[str, Any], message)
-    kind, payload = fields.get("type"), fields.get("payload")
-    if not isinstance(kind, str) or kind not in _KNOWN:
-        return "Unknown message type"
-    if kind in _NEEDS_ID and not (isinstance(fields.get("id"), str) and 1 <= len(fields["id"]) <= MAX_ID):
-        return f"A message of this type needs an id, a string of 1 to {MAX_ID} characters"
-    if payload is not None and not isinstance(payload, dict):
-        return "The payload must be an object"
-    return _subscribe_fault(cast(dict[str, Any], payload or {})) if kind == "subscribe" else None
-
-
-def _subscribe_fault(payload: dict[str, Any]) -> str | None:
-    if not isinstance(payload.get("query"), str):
-        return "The query must be a string"
-    if not isinstance(payload.get("variables"), (dict, type(None))):
-        return "The variables must be an object"
-    if not isinstance(payload.get("operationName"), (str, type(None))):
-        return "The operationName must be a string"
-    return None

@@ -87,4 +87,4 @@ def _wait_until_listening(port: int, started: subprocess.Popen[bytes], folder: P
         except OSError:
             if started.poll() is not None or time.monotonic() > until:
                 raise AssertionError(f"It did not start:\n{(folder / 'server.log').read_text()}") from None
-            time.sleep(0.01)
+            time.sleep(0.01)  # it is still starting

@@ -62,14 +62,14 @@ async def _started(who: str, folder: Path, workload: Workload, seconds: float) -
     start = servers.ours if who == OURS else servers.in_python("tests.bench.bare")
     with start(folder) as running:
         to_livez, to_list = _first_answers(running, workload, begun)
-        await asyncio.sleep(SETTLED_SECONDS)
+        await asyncio.sleep(SETTLED_SECONDS)  # what the start left to do is over by then
         idle = _weight(running)
         heaviest = idle
         load = asyncio.create_task(
             Load(running.port, lambda number: workload.source(number, lambda ask: ask)).run(seconds)
         )
         while not load.done():
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # between two looks at how much it weighs
             heaviest = max(heaviest, _weight(running))
         await load
         return Start(to_livez, to_list, idle, heaviest)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from graphql import (
     Executor,
@@ -59,7 +59,7 @@ def values(type_: Any) -> st.SearchStrategy[Any]:
 
 def _present(type_: Any) -> st.SearchStrategy[Any]:
     if isinstance(type_, GraphQLEnumType):
-        return st.sampled_from(list(type_.wrapped_cls))  # type: ignore[attr-defined]
+        return st.sampled_from(list(cast(Any, type_).wrapped_cls))
     if is_leaf_type(type_):
         return LEAVES[type_.name]
     if isinstance(type_, GraphQLList):

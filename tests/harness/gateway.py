@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.api import faults
 from app.api.context import Context, Services
 from app.api.schema import GatewaySchema, build_schema
-from app.api.streams import Refused
+from app.api.watch_operation import Refused
 from app.main import create_app
 from app.model import Caller, Role
 from app.settings import Settings

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from graphql import get_named_type
 
@@ -13,15 +13,16 @@ from tests.harness.queries import CORE
 Do = Callable[[Tenant, str, dict[str, Any]], Awaitable[bytes]]
 _ID_OR_TIME = re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 LONG = "x" * 300
+MUTATIONS: dict[str, Any] = cast(Any, CORE.type_map["Mutation"]).fields
 
 
 def _document(name: str) -> str:
-    field = CORE.type_map["Mutation"].fields[name]  # type: ignore[attr-defined]
+    field = MUTATIONS[name]
     of = field.args["input"].type
     return f"mutation Q($input: {of}) {{ {name}(input: $input) {everything(get_named_type(field.type).name)} }}"
 
 
-DOCUMENTS = {name: _document(name) for name in CORE.type_map["Mutation"].fields}  # type: ignore[attr-defined]
+DOCUMENTS = {name: _document(name) for name in MUTATIONS}
 
 
 class Story:

@@ -9,16 +9,18 @@ from functools import lru_cache
 from typing import Any
 
 import structlog
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import GraphQLError, OperationType
 
 from app.api.context import Context, Services
-from app.api.documents import CACHED, Documents
+from app.api.documents import CACHED
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
+from app.api.plan.kept import keep
+from app.api.plan.operation import Operation
 from app.api.plan.resolved import QUERIES, Call, Resolved
-from app.api.plan.selections import Selections, operation_of, root_names, switches
+from app.api.plan.selections import Selections, root_names, switches
 from app.api.plan.unplanned import Unplanned
-from app.api.plan.values import Variables, keep
+from app.api.plan.values import Variables
 from app.api.schema import GatewaySchema
 from app.errors import Problem, Refusal
 from app.model import Caller
@@ -29,49 +31,32 @@ from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, parameters, shape
 
 logger: Any = structlog.get_logger("plan")
-KEPT_STATEMENTS, KEPT_VERDICTS = 8, 64
+KEPT_STATEMENTS = 8
 _MARK = WATCH_CURSOR.encode()
 
 
 class Planned:
     """One operation of one document: its trees and its statements, as they are needed."""
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        documents: Documents,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        name: str | None,
-    ) -> None:
-        self._schema = schema
-        self._documents = documents
-        self._document = document
+    def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._name = name
-        self.variables = Variables(schema, operation)
-        self._switches = switches(document)
+        self.variables = Variables(operation.schema, operation.definition)
+        self._switches = switches(operation.document)
         self._trees: dict[tuple[Any, ...], tuple[Parts, list[PlaceOf]]] = {}
         self._statements: dict[tuple[Any, ...], Statement] = {}
-        self._verdicts: dict[tuple[Any, ...], bool] = {}
 
     def require_allowed(self, values: Mapping[str, Any]) -> None:
-        """Valid, and within the limits, which hang on the sizes of the pages alone."""
-        sizes = tuple(values.get(size) for size in self.variables.sizes)
-        verdict = self._verdicts.get(sizes)
-        if verdict is None:
-            verdict = not self._documents.errors(self._schema, self._document, self._name, values)
-            keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
-        if not verdict:
-            raise Unplanned("refused")
+        """The limits hang on the sizes of the pages."""
+        self._operation.require_allowed(tuple(values.get(size) for size in self.variables.sizes), values)
 
     def tree(self, values: Mapping[str, Any]) -> tuple[Parts, list[PlaceOf]]:
         """What is asked for, as `@skip` and `@include` leave it, and how its places are filled."""
         chosen = self._chosen(values)
         found = self._trees.get(chosen)
         if found is None:
-            builder = Builder(self._schema, Selections(self._schema, self._document, values))
-            found = builder.root(self._operation), builder.places
+            schema, document = self._operation.schema, self._operation.document
+            builder = Builder(schema, Selections(schema, document, values))
+            found = builder.root(self._operation.definition), builder.places
             keep(self._trees, chosen, found, KEPT_STATEMENTS)
         return found
 
@@ -93,8 +78,7 @@ class Planner:
     """Plans the queries of one schema, and answers them from one store."""
 
     def __init__(self, gateway_schema: GatewaySchema, services: Services, reader: Reader) -> None:
-        # Strawberry keeps the plain GraphQL schema, which plans are made of, in this field alone.
-        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]
+        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]  # only here is the plain schema of GraphQL
         documents = gateway_schema.documents
         self._services = services
         self._reader = reader
@@ -105,7 +89,7 @@ class Planner:
         @lru_cache(maxsize=CACHED)
         def planned(text: str, name: str | None) -> Planned | Resolved | str:
             try:
-                return _plan(schema, documents, text, name)
+                return _plan(Operation(schema, documents, text, name))
             except Unplanned as reason:
                 return str(reason)
 
@@ -199,11 +183,10 @@ class Planner:
         return found.text.replace(_MARK, cursor.encode())
 
 
-def _plan(schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> Planned | Resolved:
-    document = documents.parsed(text)
-    operation = operation_of(document, name)
-    if operation.operation is OperationType.SUBSCRIPTION:
+def _plan(operation: Operation) -> Planned | Resolved:
+    kind = operation.definition.operation
+    if kind is OperationType.SUBSCRIPTION:
         raise Unplanned("subscription")
-    if operation.operation is OperationType.MUTATION or root_names(document, operation) <= QUERIES:
-        return Resolved(schema, documents, document, operation, name)
-    return Planned(schema, documents, document, operation, name)
+    if kind is OperationType.MUTATION or root_names(operation.document, operation.definition) <= QUERIES:
+        return Resolved(operation)
+    return Planned(operation)

@@ -24,10 +24,10 @@ from graphql import (
 
 from app.api.images import Image
 from app.api.members import Member
+from app.api.plan.kept import keep
 from app.api.plan.leaves import Render, leaf
 from app.api.plan.selections import Selections, switches
 from app.api.plan.unplanned import Unplanned
-from app.api.plan.values import keep
 
 KEPT_ROOTS = 8
 

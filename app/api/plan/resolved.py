@@ -11,11 +11,8 @@ from typing import Any, cast
 
 import orjson
 from graphql import (
-    DocumentNode,
     Executor,
     GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     VariableNode,
     get_argument_values,
@@ -24,15 +21,14 @@ from graphql import (
 from strawberry.types.execution import PreExecutionError
 
 from app.api.context import Context
-from app.api.documents import Documents
+from app.api.plan.operation import Operation
 from app.api.plan.rendering import Root, Roots, definition_of
 from app.api.plan.taking import arguments_of
 from app.api.plan.unplanned import Failed, Unplanned
-from app.api.plan.values import Variables, keep
+from app.api.plan.values import Variables
 
 # Of the root fields of queries those that ask the store in no one statement.
 QUERIES = {"offerEvents"}
-KEPT_VERDICTS = 64
 # The root field, and its arguments as GraphQL coerces them.
 Given = tuple[Root, Mapping[str, Any]]
 
@@ -48,32 +44,20 @@ class Info:
 class Resolved:
     """One such operation of one document."""
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        documents: Documents,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        name: str | None,
-    ) -> None:
-        self._schema = schema
-        self._documents = documents
-        self._document = document
+    def __init__(self, operation: Operation) -> None:
         self._operation = operation
-        self._name = name
-        self._roots = Roots(schema, document, operation)
-        self._plain = _plain(schema, operation)
-        self._verdicts: dict[tuple[Any, ...], bool] = {}
+        self._roots = Roots(operation.schema, operation.document, operation.definition)
+        self._plain = _plain(operation)
         self._takers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
 
     @property
     def is_mutation(self) -> bool:
-        return self._operation.operation is OperationType.MUTATION
+        return self._operation.definition.operation is OperationType.MUTATION
 
     def call(self, variables: Mapping[str, Any]) -> "Call":
         """The call that these variables ask for. Raises Unplanned, and nothing else."""
         try:
-            self._require_allowed(variables)
+            self._operation.require_allowed((*map(_size, variables.values()), tuple(variables)), variables)
             return self._call(variables)
         except Unplanned:
             raise
@@ -99,23 +83,14 @@ class Resolved:
         return root, {name: values[cast(VariableNode, value).name.value] for name, value in given.items()}
 
     def _given(self, variables: Mapping[str, Any]) -> Given:
+        operation = self._operation
         values: Any = get_variable_values(
-            self._schema, self._operation.variable_definitions or (), dict(variables), max_errors=1
+            operation.schema, operation.definition.variable_definitions or (), dict(variables), max_errors=1
         )
         if isinstance(values, list):
             raise Unplanned("refused")
         root = self._roots.root(values.coerced)
         return root, get_argument_values(root.field, root.node, values)
-
-    def _require_allowed(self, variables: Mapping[str, Any]) -> None:
-        """Valid, and within the limits, which hang on numbers and on how long lists are."""
-        sizes = tuple(map(_size, variables.values())), tuple(variables)
-        verdict = self._verdicts.get(sizes)
-        if verdict is None:
-            verdict = not self._documents.errors(self._schema, self._document, self._name, variables)
-            keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
-        if not verdict:
-            raise Unplanned("refused")
 
     def _taker(self, root: Root) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         name = root.node.name.value
@@ -136,11 +111,11 @@ class Resolved:
             return outcome
 
         executor: Any = cast(Any, Executor).build(
-            self._schema,
-            self._document,
+            self._operation.schema,
+            self._operation.document,
             context_value=context,
             raw_variable_values=dict(variables),
-            operation_name=self._name,
+            operation_name=self._operation.name,
             middleware=[known],
         )
         result = executor.execute_operation()
@@ -187,9 +162,9 @@ class Call:
         return orjson.dumps({self.root.key: self.root.render(outcome)})
 
 
-def _plain(schema: GraphQLSchema, operation: OperationDefinitionNode) -> Variables | None:
+def _plain(operation: Operation) -> Variables | None:
     try:
-        return Variables(schema, operation)
+        return Variables(operation.schema, operation.definition)
     except Unplanned:
         return None
 

@@ -168,10 +168,3 @@ class Variables:
     @staticmethod
     def _require_nullable(check: Check) -> None:
         check(None)
-
-
-def keep(kept: dict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any, at_most: int) -> None:
-    """Keep the newest: a document that comes in ever other shapes must not fill the memory."""
-    kept[key] = value
-    if len(kept) > at_most:
-        del kept[next(iter(kept))]

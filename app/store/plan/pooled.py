@@ -58,10 +58,10 @@ class PostgresReader:
         async with pool.connection() as conn:
             try:
                 return await _fetched(conn, sql, values)
-            except Exception:
+            except Exception:  # a connection that died in the pool is found out only now; all else is raised
                 if not conn.broken:
                     raise
-        # It died while it lay in the pool, which is found out only now; and reading twice harms nobody.
+        # Reading twice harms nobody.
         async with pool.connection() as conn:
             return await _fetched(conn, sql, values)
 

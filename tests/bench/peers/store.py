@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from sqlalchemy import URL, and_, event, exists, func, or_, union
@@ -144,7 +144,7 @@ def _owns(me: str) -> Any:
 
 
 def _has_row(me: str) -> Any:
-    row: Any = Member.__table__.alias()  # type: ignore[attr-defined]
+    row: Any = cast(Any, Member).__table__.alias()
     return exists().where(row.c.image_id == Image.id, row.c.tenant_id == me)
 
 

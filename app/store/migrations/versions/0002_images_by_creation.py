@@ -1,6 +1,7 @@
 """Operators' list of images, and the lists of all, find their pages by an index.
 
-Made in one transaction with the rest, so PostgreSQL lets nobody write images meanwhile: it could not be CONCURRENTLY.
+Made in one transaction with the rest, so PostgreSQL lets nobody write images or members meanwhile: they could not be
+CONCURRENTLY.
 """
 
 from alembic import op
