@@ -1,13 +1,10 @@
 """Mutations on the short way: each is carried out once, and says what the long way says, whatever comes of it."""
 
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx2
 import orjson
 import pytest
-from websockets.asyncio.client import connect
 
 from app.api import faults, mutations
 from app.api.context import Context
@@ -19,13 +16,9 @@ from app.sharing import service
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
-from tests.harness.mutations_told import DOCUMENTS, Story, play
-from tests.harness.sockets import Peer
+from tests.harness.mutations_told import ACCEPT, DOCUMENTS, ENDED, Story, counted, play
 from tests.harness.story import steps_after
 from tests.harness.world import World, make_world
-
-ACCEPT = "mutation Q($input: AcceptOfferInput!) { done: acceptOffer(input: $input) { member { id status } } }"
 
 
 class Ways:
@@ -135,14 +128,11 @@ async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
     assert (short[0]["done"]["member"], len(short[1])) == (None, 1)
 
 
-ENDED = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
-
-
 @pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
 async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
 ) -> None:
-    calls = _counted(monkeypatch, ended)
+    calls = counted(monkeypatch, ended)
     world = await make_world(ways.gateway, "pending")
     before = len(await steps_after(ways.gateway.services.store, 0))
 
@@ -153,72 +143,6 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
 
     assert calls == [world.image, world.image]
     assert len(await steps_after(ways.gateway.services.store, 0)) == before + 1
-
-
-def _counted(monkeypatch: pytest.MonkeyPatch, ended: Exception | None) -> list[str]:
-    """The images whose offers are answered. The one of the other member of a world comes first."""
-    act, calls = service.answer_offer, list[str]()
-
-    async def counted(store: Any, caller: Any, image_id: str, *args: Any) -> Any:
-        calls.append(image_id)
-        outcome = await act(store, caller, image_id, *args)
-        if ended is not None and len(calls) > 1:
-            raise ended
-        return outcome
-
-    monkeypatch.setattr(service, "answer_offer", counted)
-    return calls
-
-
-@pytest.fixture
-async def served(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as server:
-        yield server
-
-
-@pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
-@pytest.mark.parametrize("transport", ["http", "websocket"])
-async def test_clients_are_told_of_what_was_carried_out_once(
-    served: InProcess, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
-) -> None:
-    calls = _counted(monkeypatch, ended)
-    owner, consumer = served.gateway.tenant("9"), served.gateway.tenant("1")
-    image = await owner.register()
-    await owner.offer(image, "1")
-    calls.append("")
-    ask = _over_http if transport == "http" else _over_websocket
-
-    answer = await ask(served, ACCEPT, {"input": {"imageId": image}})
-
-    assert calls == ["", image]
-    assert served.planner.answered == 1
-    if ended is None:
-        assert answer["data"]["done"]["member"]["status"] == "ACCEPTED"
-    else:
-        code = "UNAVAILABLE" if isinstance(ended, Unavailable) else "INTERNAL_SERVER_ERROR"
-        assert (answer["data"], answer["errors"][0]["extensions"]["code"]) == (None, code)
-        assert "after the fact" not in str(answer)
-    assert consumer.id == "1"
-
-
-async def _over_http(served: InProcess, query: str, variables: Any) -> Any:
-    async with httpx2.AsyncClient(trust_env=False) as client:
-        headers = {"authorization": f"Bearer {served.token}"}
-        url = served.url.replace("ws", "http", 1)
-        answer = await client.post(url, json={"query": query, "variables": variables}, headers=headers)
-    for error in answer.json().get("errors", ()):
-        assert error["extensions"]["requestId"] == answer.headers["x-request-id"]
-    return answer.json()
-
-
-async def _over_websocket(served: InProcess, query: str, variables: Any) -> Any:
-    async with connect(served.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-        peer = Peer(connection)
-        await peer.init(served.token)
-        await peer.hear()
-        heard = await peer.run(query, **variables)
-    assert [message["type"] for message in heard] == ["next", "complete"]
-    return heard[0]["payload"]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +160,7 @@ async def _over_websocket(served: InProcess, query: str, variables: Any) -> Any:
 async def test_what_is_not_right_is_found_out_before_anything_is_done(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
 ) -> None:
-    calls = _counted(monkeypatch, None)
+    calls = counted(monkeypatch, None)
     given = {"input": {"imageId": "5"}} if variables is None else variables
 
     assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None

@@ -1,6 +1,5 @@
 """Privacy: no answer, count, event, ID or statement tells whether a tenant ID exists, or what others do."""
 
-import asyncio
 import base64
 import json
 import re
@@ -10,12 +9,10 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from tests.harness import operations
-from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of, running, settings_for
+from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of
 from tests.harness.statements import statements
 from tests.harness.world import fresh_id, make_world
 
@@ -231,43 +228,6 @@ async def test_failed_probes_are_kept_for_operators_and_readable_by_nobody(
 
     logged = capsys.readouterr().out
     assert all(fact in logged for fact in ("refused", "NOT_FOUND", world.stranger.id, world.image))
-
-
-async def test_no_one_waits_for_the_lock_of_an_image_that_it_may_not_see(
-    postgres_databases: PostgresDatabases,
-) -> None:
-    url = postgres_databases.fresh()
-    async with running(settings_for(url)) as gateway:
-        world = await make_world(gateway, "none")
-        with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
-            elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
-            waiting = asyncio.create_task(world.owner.update(world.image, name="new"))
-            for mutation, input in _mutations_of(world.image).items():
-                assert code_of(await world.stranger.do(mutation, **input)) == "NOT_FOUND"
-            assert not waiting.done()
-        assert code_of(await waiting) == "ok"
-
-
-def _mutations_of(image: str) -> dict[str, dict[str, Any]]:
-    return {
-        "updateImage": {"id": image, "name": "x"},
-        "deleteImage": {"id": image},
-        "offerImage": {"imageId": image, "tenantIds": ["5"]},
-        "acceptOffer": {"imageId": image},
-        "revokeMember": {"imageId": image, "tenantId": "5"},
-    }
-
-
-async def test_what_is_unseen_is_not_locked_by_the_one_who_asks(postgres_databases: PostgresDatabases) -> None:
-    url = postgres_databases.fresh()
-    async with running(settings_for(url)) as gateway:
-        world = await make_world(gateway, "none")
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as elsewhere:
-            version = "SELECT xmin::text, xmax::text FROM image"
-            before = elsewhere.execute(version).fetchall()
-            for mutation, input in _mutations_of(world.image).items():
-                await world.stranger.do(mutation, **input)
-            assert elsewhere.execute(version).fetchall() == before
 
 
 async def test_two_bookmarks_do_not_tell_whether_anything_happened_between_them(

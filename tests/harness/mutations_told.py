@@ -4,8 +4,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import pytest
 from graphql import get_named_type
 
+from app.errors import Unavailable
+from app.sharing import service
 from tests.harness.at_hand import everything
 from tests.harness.gateway import IMAGE, Gateway, Tenant
 from tests.harness.queries import CORE
@@ -85,3 +88,23 @@ async def _offers(step: Any, id_: str, owner: Tenant, consumer: Tenant, stranger
     await step(owner, "offerImage", imageId=id_, tenantIds=[])
     await step(consumer, "offerImage", imageId=id_, tenantIds=["5"])
     await step(stranger, "offerImage", imageId=id_, tenantIds=["5"])
+
+
+ACCEPT = "mutation Q($input: AcceptOfferInput!) { done: acceptOffer(input: $input) { member { id status } } }"
+# What may come after an answer to an offer has been carried out.
+ENDED = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, ended: Exception | None) -> list[str]:
+    """The images whose offers are answered. The one of the other member of a world comes first."""
+    act, calls = service.answer_offer, list[str]()
+
+    async def answer(store: Any, caller: Any, image_id: str, *args: Any) -> Any:
+        calls.append(image_id)
+        outcome = await act(store, caller, image_id, *args)
+        if ended is not None and len(calls) > 1:
+            raise ended
+        return outcome
+
+    monkeypatch.setattr(service, "answer_offer", answer)
+    return calls

@@ -1,0 +1,66 @@
+"""Mutations on the short way, as clients of each transport are told of them."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+
+from app.errors import Unavailable
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.mutations_told import ACCEPT, ENDED, counted
+from tests.harness.sockets import Peer
+
+
+@pytest.fixture
+async def served(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        yield server
+
+
+@pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
+@pytest.mark.parametrize("transport", ["http", "websocket"])
+async def test_clients_are_told_of_what_was_carried_out_once(
+    served: InProcess, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
+) -> None:
+    calls = counted(monkeypatch, ended)
+    owner, consumer = served.gateway.tenant("9"), served.gateway.tenant("1")
+    image = await owner.register()
+    await owner.offer(image, "1")
+    calls.append("")
+    ask = _over_http if transport == "http" else _over_websocket
+
+    answer = await ask(served, ACCEPT, {"input": {"imageId": image}})
+
+    assert calls == ["", image]
+    assert served.planner.answered == 1
+    if ended is None:
+        assert answer["data"]["done"]["member"]["status"] == "ACCEPTED"
+    else:
+        code = "UNAVAILABLE" if isinstance(ended, Unavailable) else "INTERNAL_SERVER_ERROR"
+        assert (answer["data"], answer["errors"][0]["extensions"]["code"]) == (None, code)
+        assert "after the fact" not in str(answer)
+    assert consumer.id == "1"
+
+
+async def _over_http(served: InProcess, query: str, variables: Any) -> Any:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        headers = {"authorization": f"Bearer {served.token}"}
+        url = served.url.replace("ws", "http", 1)
+        answer = await client.post(url, json={"query": query, "variables": variables}, headers=headers)
+    for error in answer.json().get("errors", ()):
+        assert error["extensions"]["requestId"] == answer.headers["x-request-id"]
+    return answer.json()
+
+
+async def _over_websocket(served: InProcess, query: str, variables: Any) -> Any:
+    async with connect(served.url, subprotocols=[PROTOCOL], proxy=None) as connection:
+        peer = Peer(connection)
+        await peer.init(served.token)
+        await peer.hear()
+        heard = await peer.run(query, **variables)
+    assert [message["type"] for message in heard] == ["next", "complete"]
+    return heard[0]["payload"]

@@ -1,0 +1,47 @@
+"""Privacy of waiting: nobody waits for, or locks, an image that it may not see."""
+
+import asyncio
+from typing import Any
+
+import psycopg
+
+from tests.harness.databases import PostgresDatabases
+from tests.harness.gateway import code_of, running, settings_for
+from tests.harness.world import make_world
+
+
+async def test_no_one_waits_for_the_lock_of_an_image_that_it_may_not_see(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    url = postgres_databases.fresh()
+    async with running(settings_for(url)) as gateway:
+        world = await make_world(gateway, "none")
+        with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
+            elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
+            waiting = asyncio.create_task(world.owner.update(world.image, name="new"))
+            for mutation, input in _mutations_of(world.image).items():
+                assert code_of(await world.stranger.do(mutation, **input)) == "NOT_FOUND"
+            assert not waiting.done()
+        assert code_of(await waiting) == "ok"
+
+
+def _mutations_of(image: str) -> dict[str, dict[str, Any]]:
+    return {
+        "updateImage": {"id": image, "name": "x"},
+        "deleteImage": {"id": image},
+        "offerImage": {"imageId": image, "tenantIds": ["5"]},
+        "acceptOffer": {"imageId": image},
+        "revokeMember": {"imageId": image, "tenantId": "5"},
+    }
+
+
+async def test_what_is_unseen_is_not_locked_by_the_one_who_asks(postgres_databases: PostgresDatabases) -> None:
+    url = postgres_databases.fresh()
+    async with running(settings_for(url)) as gateway:
+        world = await make_world(gateway, "none")
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as elsewhere:
+            version = "SELECT xmin::text, xmax::text FROM image"
+            before = elsewhere.execute(version).fetchall()
+            for mutation, input in _mutations_of(world.image).items():
+                await world.stranger.do(mutation, **input)
+            assert elsewhere.execute(version).fetchall() == before
