@@ -55,36 +55,24 @@ async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Scene]:
         await scene.reader.close()
 
 
-@pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
-async def test_a_list_takes_no_more_steps_when_others_share_more(scene: Scene, name: str) -> None:
+WAYS = [
+    *(("plan", "LISTS", name) for name in ("owner", "consumer", "operator")),
+    *(("plan", "COUNTED", name) for name in ("owner", "consumer")),
+    *(("long way", "LISTS", name) for name in ("owner", "consumer", "operator")),
+]
+
+
+@pytest.mark.parametrize(("way", "lists", "name"), WAYS)
+async def test_a_list_and_its_count_take_no_more_steps_when_others_share_more(
+    scene: Scene, way: str, lists: str, name: str
+) -> None:
+    steps, queries = {"plan": _steps_of_plan, "long way": _steps_of_long_way}[way], {"LISTS": LISTS, "COUNTED": COUNTED}
     viewer = scene.world.caller(name)
-    before = {list_: await _steps_of_plan(scene, query, viewer) for list_, query in LISTS.items()}
+    before = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
 
     _grow(scene.path)
 
-    after = {list_: await _steps_of_plan(scene, query, viewer) for list_, query in LISTS.items()}
-    assert dearer(before, after) == {}
-
-
-@pytest.mark.parametrize("name", ["owner", "consumer"])
-async def test_a_count_takes_no_more_steps_when_others_share_more(scene: Scene, name: str) -> None:
-    viewer = scene.world.caller(name)
-    before = {list_: await _steps_of_plan(scene, query, viewer) for list_, query in COUNTED.items()}
-
-    _grow(scene.path)
-
-    after = {list_: await _steps_of_plan(scene, query, viewer) for list_, query in COUNTED.items()}
-    assert dearer(before, after) == {}
-
-
-@pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
-async def test_a_list_that_is_read_the_long_way_takes_no_more_steps_either(scene: Scene, name: str) -> None:
-    viewer = scene.world.caller(name)
-    before = {list_: await _steps_of_long_way(scene, query, viewer) for list_, query in LISTS.items()}
-
-    _grow(scene.path)
-
-    after = {list_: await _steps_of_long_way(scene, query, viewer) for list_, query in LISTS.items()}
+    after = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
     assert dearer(before, after) == {}
 
 

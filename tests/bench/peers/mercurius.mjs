@@ -3,21 +3,14 @@ import { readFileSync } from 'node:fs';
 import Fastify from 'fastify';
 import mercurius from 'mercurius';
 import { caller } from './identity.mjs';
+import { Mutation, Query, owner, tenant } from './resolvers.mjs';
 import * as store from './store.mjs';
 
 const schema = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8');
 const resolvers = {
-  Query: {
-    image: (_, { id }, { me }) => store.image(me, id),
-    images: (_, { first }, { me }) => store.images(me, first),
-    offers: (_, { first }, { me }) => store.offers(me, first),
-  },
-  Mutation: {
-    offerImage: (_, { input }, { me }) => store.offer(me, input.imageId, input.tenantIds),
-    acceptOffer: (_, { input }, { me }) => store.accept(me, input.imageId),
-  },
-  Image: { owner: (image) => (image.ownerId === null ? null : { id: image.ownerId }) },
-  Member: { tenant: (member) => ({ id: member.tenantId }) },
+  Query, Mutation,
+  Image: { owner },
+  Member: { tenant },
 };
 const loaders = {
   Image: {

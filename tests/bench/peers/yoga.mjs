@@ -4,25 +4,18 @@ import { createServer } from 'node:http';
 import DataLoader from 'dataloader';
 import { createSchema, createYoga } from 'graphql-yoga';
 import { caller } from './identity.mjs';
+import { Mutation, Query, owner, tenant } from './resolvers.mjs';
 import * as store from './store.mjs';
 
 const typeDefs = readFileSync(new URL('schema.graphql', import.meta.url), 'utf8');
 const resolvers = {
-  Query: {
-    image: (_, { id }, { me }) => store.image(me, id),
-    images: (_, { first }, { me }) => store.images(me, first),
-    offers: (_, { first }, { me }) => store.offers(me, first),
-  },
-  Mutation: {
-    offerImage: (_, { input }, { me }) => store.offer(me, input.imageId, input.tenantIds),
-    acceptOffer: (_, { input }, { me }) => store.accept(me, input.imageId),
-  },
+  Query, Mutation,
   Image: {
-    owner: (image) => (image.ownerId === null ? null : { id: image.ownerId }),
+    owner,
     members: (image, { first }, { members }) => members.load({ id: image.id, first }),
   },
   Member: {
-    tenant: (member) => ({ id: member.tenantId }),
+    tenant,
     image: (member, _, { image }) => image.load(member.imageId),
   },
 };
