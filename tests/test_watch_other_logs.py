@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.events.upkeep import Upkeep
 from app.model import ChangeKind, ImageStatus, ImageVisibility, MemberStatus, News
 from app.store import log
+from tests.harness.checker import mark_in
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
 from tests.harness.patience import until
@@ -103,6 +104,47 @@ async def test_a_standby_that_lacked_the_last_events_and_has_written_others_sinc
     assert kinds([told]) == ["EPOCH_CHANGED"]
 
 
+CHANGES = ["MemberStatusChanged"] * 2
+
+
+@pytest.mark.parametrize(
+    ("begun", "manner"),
+    [
+        (["MemberState", "WatchSynced"], {"initial": "SNAPSHOT"}),
+        (["WatchBookmark"], {"initial": "CHANGES"}),
+        (["EPOCH_CHANGED", "MemberState", "WatchSynced"], {"after": "a cursor of the old log"}),
+    ],
+)
+async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_one_of_the_new(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, begun: list[str], manner: dict[str, str]
+) -> None:
+    world = await make_world(gateway, "pending")
+    feed = gateway.services.feed
+    if "after" in manner:
+        assert world.consumer.caller is not None
+        manner = {"after": feed.seal.close_between(await head_of(gateway), world.consumer.caller)}
+
+    async with world.consumer.watching(**manner) as items:
+        with monkeypatch.context() as patched:
+            patched.setattr(feed, "_read_on", asleep)
+            await asyncio.sleep(0.3)  # a read that was under way has ended
+            async with gateway.services.store.writing() as tx:
+                await log.rotate_epoch(tx)
+            first = asyncio.ensure_future(anext(items))
+            await asyncio.wait({first}, timeout=0.3)
+        told = [await first, *[await anext(items) for _ in begun[1:]]]
+        await back_and_forth(world, 1)
+        told += [await anext(items) for _ in CHANGES]
+
+    assert kinds(told) == [*begun, *CHANGES]
+    assert {mark_in(feed.seal, item["cursor"]).epoch for item in told} == {feed.seal.epoch}
+
+
+async def asleep() -> bool:
+    await asyncio.sleep(0.05)  # instead of a read, so that the loop is not kept busy
+    return False
+
+
 def _answered(world: World) -> News:
     return News(
         image_id=world.image,
@@ -134,10 +176,6 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
     world = await make_world(awake, "pending")
     feed = sleepy.services.feed
     await until(lambda: feed._ring.top > 0)
-
-    async def asleep() -> bool:
-        await asyncio.sleep(0.05)  # instead of a read, so that the loop is not kept busy
-        return False
 
     async with sleepy.tenant(world.consumer.id).watching() as items:
         await anext(items)

@@ -12,6 +12,7 @@ from app.api.context import Context
 from app.api.scalars import Cursor
 from app.api.watch_items import WatchBookmark, WatchItem, WatchReset, WatchSynced
 from app.errors import BadUserInput, CursorExpired
+from app.events.cursor import Seal
 from app.events.feed import Gap
 from app.model import Change
 from app.store import log
@@ -72,17 +73,17 @@ class Watching:
         """The items. A cursor that will not do is told before the first one."""
         gap = None
         if self._manner.after is not None:
+            self._seal, head = await self._feed.present()
             mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
-            head = await self._feed.head()
             gap = self._feed.gap(mark, head, self._viewer)
             self._position = mark.seq
-            self._require_reset_allowed(gap, head)
+            self._require_reset_allowed(gap, self._seal, head)
         return self._items(gap)
 
     async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         if self._manner.after is None and self._manner.initial is WatchInitial.CHANGES:
-            self._seal = self._feed.seal
-            self._position = (await self._feed.head()).seq
+            self._seal, head = await self._feed.present()
+            self._position = head.seq
             yield self._bookmark()
         elif self._manner.after is None:
             async for item in self._snapshot(None):
@@ -99,7 +100,7 @@ class Watching:
                     yield item
             if gap is None:
                 return
-            self._require_reset_allowed(gap, await self._feed.head())
+            self._require_reset_allowed(gap, *await self._feed.present())
 
     async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
         """What is new from the position on; a gap is the last of it."""
@@ -126,8 +127,8 @@ class Watching:
 
     async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         """The present state, read in one view of the store with the position that it stands for."""
-        self._seal = self._feed.seal  # the log that this position is one of, whatever comes in its place
-        head, states = await self._read_states()
+        # The seal of the log that this position is one of, whatever comes in its place.
+        self._seal, (head, states) = await self._feed.with_seal(self._read_states, lambda view: view[0])
         self._position = head.seq
         if gap is not None:
             yield WatchReset(cursor=self._cursor(in_snapshot=True), reason=gap)
@@ -150,10 +151,10 @@ class Watching:
             )
         return head, states
 
-    def _require_reset_allowed(self, gap: Gap | None, head: LogHead) -> None:
+    def _require_reset_allowed(self, gap: Gap | None, seal: Seal, head: LogHead) -> None:
         if gap in (None, Gap.SNAPSHOT_INCOMPLETE) or self._manner.on_gap is GapPolicy.RESET:
             return
-        oldest = self._feed.seal.close_between(head.floor, self._viewer, self._watch.fingerprint)
+        oldest = seal.close_between(head.floor, self._viewer, self._watch.fingerprint)
         raise CursorExpired(f"The watch can't go on from this cursor: {gap}. {_ADVICE}", oldestCursor=oldest)
 
     def _bookmark(self) -> WatchBookmark:

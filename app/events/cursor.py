@@ -46,6 +46,7 @@ class Seal:
     """Makes and opens the cursors of one log."""
 
     def __init__(self, head: LogHead) -> None:
+        self.epoch = head.epoch
         self._epoch = bytes.fromhex(head.epoch)
         self._cipher = AESSIV(head.key)
 

@@ -4,9 +4,9 @@ A watcher has no queue. One that is slow is further behind, and reads what the r
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -19,6 +19,7 @@ from app.store.database import Store
 from app.store.snapshot import read_following, read_once
 
 logger: Any = structlog.get_logger("feed")
+View = TypeVar("View")
 PAGE = 1_000
 UNHEALTHY_AFTER_SECONDS = 2.0
 LAST_READ_SECONDS = 5
@@ -53,7 +54,7 @@ class Feed:
         self._tailer: asyncio.Task[None] | None = None
         self._closing = False
         self._last_read = 0.0
-        self._epoch = ""
+        self._begun_anew = asyncio.Event()
         self.seal: Seal
 
     async def start(self) -> None:
@@ -81,6 +82,26 @@ class Feed:
 
     async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
+
+    async def present(self) -> tuple[Seal, log.LogHead]:
+        """The head of the log, and the seal of that very log."""
+        return await self.with_seal(self.head, lambda head: head)
+
+    async def with_seal(
+        self, look: Callable[[], Awaitable[View]], head_of: Callable[[View], log.LogHead]
+    ) -> tuple[Seal, View]:
+        """What a look at the store finds, and the seal of the log that stood there.
+
+        That may be a log which this worker has yet to notice. Its looks wait for that, or they would say a number of
+        one log under the seal of another.
+        """
+        while True:
+            seal, begun_anew = self.seal, self._begun_anew
+            view = await look()
+            if self._closing or (seal is self.seal and seal.epoch == head_of(view).epoch):
+                return seal, view
+            self._hint.give()
+            await _wait(begun_anew, self._poll_seconds)
 
     def gap(self, mark: Mark, head: log.LogHead, viewer: Caller) -> Gap | None:
         """Why a watch can't go on from a cursor, as the log stands. One that only this worker lags behind can."""
@@ -130,7 +151,7 @@ class Feed:
         if changes is not None:
             return None, changes, changes[-1].seq
         head, changes = await read_once(self._store, log.read_concerning, viewer, position, PAGE)
-        if head.epoch != self._epoch:
+        if head.epoch != self.seal.epoch:
             return Gap.EPOCH_CHANGED, [], position
         if head.floor > position:
             return Gap.EXPIRED, [], position
@@ -152,7 +173,7 @@ class Feed:
             return False
         self._last_read = _now()
         if self._is_another(head, changes):
-            logger.error("another log", expected=(self._epoch, self._ring.top), found=(head.epoch, head.seq))
+            logger.error("another log", expected=(self.seal.epoch, self._ring.top), found=(head.epoch, head.seq))
             self._begin_at(head)
             return False
         new = [change for change in changes if change.seq > self._ring.top]
@@ -168,13 +189,14 @@ class Feed:
         """Whether this is not the log that was read so far: a backup, or a standby that lacked the end of it."""
         newest = self._ring.newest
         replaced = newest is not None and bool(changes) and changes[0].seq == newest.seq and changes[0] != newest
-        return replaced or head.epoch != self._epoch or head.seq < self._ring.top
+        return replaced or head.epoch != self.seal.epoch or head.seq < self._ring.top
 
     def _begin_at(self, head: log.LogHead) -> None:
         # A new seal, which tells those who read on that theirs is of another log, even one of the same name.
-        self._epoch = head.epoch
         self.seal = Seal(head)
         self._ring.restart(head.seq)
+        self._begun_anew.set()
+        self._begun_anew = asyncio.Event()
 
 
 def _now() -> float:

@@ -43,6 +43,7 @@ class Watcher:
     connections: int = 0
     trouble: BaseException | None = None
     _task: "asyncio.Task[None] | None" = None
+    _restarting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._listen())
@@ -54,8 +55,9 @@ class Watcher:
 
     async def restart(self) -> None:
         """The program ends in the middle of anything, and another one goes on from what it had stored."""
-        await self.stop()
-        self.start()
+        async with self._restarting:  # or two that come at once would leave two programs, which store one's cursors
+            await self.stop()
+            self.start()
 
     def load(self) -> str | None:
         return self.heard[-1].item["cursor"] if self.heard else None
