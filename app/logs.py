@@ -1,11 +1,23 @@
-"""Logs with fields, to standard error: JSON for machines, or text for people."""
+"""Logs with fields, to standard error: JSON for machines, or text for people.
 
+No line holds a token, a variable or a piece of a document, whatever the level.
+"""
+
+import asyncio
 import logging
+import re
 import sys
+from types import TracebackType
+from typing import Any
 
 import structlog
 
 from app.settings import Settings
+from app.tracebacks import written
+
+# Those whose lines are written here. What the libraries say at DEBUG may quote whole messages of clients.
+OURS = ("faults", "feed", "hint", "http", "operations", "plan", "refusals", "store", "upkeep", "workers")
+_NOISY = ("aiosqlite", "alembic", "uvicorn.access")
 
 
 def configure(settings: Settings) -> None:
@@ -27,15 +39,43 @@ def configure(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(settings)))
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    for noisy in ("aiosqlite", "alembic", "uvicorn.access"):
+    handler.addFilter(_is_no_address)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def log_loose_faults(loop: asyncio.AbstractEventLoop) -> None:
+    """Faults that nobody waits for: asyncio would write the exception out, with its message."""
+
+    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Behind these signs stand the arguments of a callback.
+        what = re.split(r"[(<\n]", context["message"])[0].strip()
+        logging.getLogger("asyncio").error(what, exc_info=context.get("exception"))
+
+    loop.set_exception_handler(handle)
 
 
 def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    exceptions = structlog.processors.ExceptionRenderer(_formatted)
     if settings.log_format == "text":
-        # The plain form of tracebacks: the handsome one prints local variables, and with them secrets.
         plain = structlog.dev.plain_traceback
-        return [remove, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [
+            remove,
+            exceptions,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
+        ]
+    return [remove, exceptions, structlog.processors.JSONRenderer()]
+
+
+def _formatted(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return written(exc_info[1])
+
+
+def _is_no_address(record: logging.LogRecord) -> bool:
+    """uvicorn tells of each WebSocket with its whole address, where some clients put their token."""
+    return not (record.name == "uvicorn.error" and "WebSocket %s" in str(record.msg))

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
 from app.api.context import Services
+from app.api.described import Descriptions
 from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.events.feed import Feed
@@ -26,6 +27,7 @@ from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
 from app.web.metrics import metrics, registry
+from app.web.operations import Operations
 from app.web.quick import Quick
 
 # For those who operate it; none of them wants a token.
@@ -45,7 +47,8 @@ def create_app(
     reader = open_reader(store)
     planner = Planner(schema, services, reader)
     identities = identities or SharedSecret(settings)
-    endpoint = Endpoint(schema, services, planner, identities, ide)
+    operations = Operations(Descriptions(schema), settings)
+    endpoint = Endpoint(schema, services, planner, identities, operations, ide)
 
     app = Starlette(
         routes=[
@@ -62,7 +65,7 @@ def create_app(
     app.state.upkeep = upkeep
     app.state.planner = planner
     app.state.metrics = registry(planner)
-    app.state.quick = Quick(planner, identities)
+    app.state.quick = Quick(planner, identities, operations)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

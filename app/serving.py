@@ -76,6 +76,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            logs.log_loose_faults(asyncio.get_running_loop())
             _leave_what_stays_alone()
             self._on_started()
 

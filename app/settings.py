@@ -138,6 +138,14 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = Field(
         default="text", description="Form of the log lines on standard error: `text` for people, `json` for machines."
     )
+    operation_log: Literal["off", "errors", "slow", "all"] = Field(
+        default="slow",
+        description="Operations that get a line in the log: none (`off`), those with a top-level error (`errors`), "
+        "these and the slow ones (`slow`), or `all`, with the start of each watch.",
+    )
+    slow_operation_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Time in seconds from which an operation counts as slow."
+    )
 
     @field_validator("auth_secret")
     @classmethod

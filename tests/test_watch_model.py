@@ -114,7 +114,7 @@ class Watching(RuleBasedStateMachine):
                 await log.rotate_epoch(tx)
             head = await self.workers[0].services.feed.head()
             async with asyncio.timeout(20):
-                while {worker.services.feed._epoch for worker in self.workers} != {head.epoch}:
+                while {worker.services.feed.seal.epoch for worker in self.workers} != {head.epoch}:
                     await asyncio.sleep(0.005)
             self.truth.epoch = head.epoch
 

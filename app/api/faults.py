@@ -1,4 +1,4 @@
-"""Top-level errors: what of an error is told, under which code. Faults are logged whole and shown to nobody."""
+"""Top-level errors: what of an error is told, under which code. Faults are logged and shown to nobody."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +9,7 @@ from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 
+from app.api.notes import note_error
 from app.errors import ErrorCode, Problem, Refusal
 
 logger: Any = structlog.get_logger("faults")
@@ -34,12 +35,13 @@ def response(result: ExecutionResult, request_id: str) -> dict[str, Any]:
 
 def _published(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
     code = _code(error, before_execution)
+    note_error(code)
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
-        log_fault(error.original_error or error, request_id, error.path)
+        log_fault(error.original_error or error, request_id)
     else:
-        # GraphQL's own messages quote what the caller sent, and that is nobody else's to read.
+        # GraphQL's own messages quote what the caller sent, and that is nobody else's to read; so may a path.
         ours = error.message if isinstance(_cause(error), (Problem, Refusal)) else None
-        logger.info("problem", request_id=request_id, code=str(code), path=error.path, message=ours)
+        logger.debug("problem", request_id=request_id, code=str(code), message=ours)
     return GraphQLError(
         _message(error, code),
         nodes=error.nodes,
@@ -61,9 +63,9 @@ def _message(error: GraphQLError, code: ErrorCode) -> str:
     return NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
 
 
-def log_fault(error: Exception, request_id: str, path: list[str | int] | None = None) -> None:
-    """Write down a fault whole, under the ID that its client was given."""
-    logger.error("fault", request_id=request_id, path=path, exc_info=error)
+def log_fault(error: Exception, request_id: str) -> None:
+    """Write down a fault and where it was raised, under the ID that its client was given."""
+    logger.error("fault", request_id=request_id, exc_info=error)
 
 
 def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:

@@ -7,6 +7,7 @@ import structlog
 
 from app.api.context import Info
 from app.api.members import Member
+from app.api.notes import note_refusal
 from app.errors import Refusal, UserErrorCode
 from app.sharing.outcome import Outcome
 
@@ -32,6 +33,7 @@ class UserError:
 def user_errors(info: Info, outcome: Outcome, image_id: str | None) -> list[UserError]:
     """The refusals of an outcome. Who was refused what is logged, for operators only (P22)."""
     for refusal in outcome.refusals:
+        note_refusal(refusal.code)
         _log(info, refusal, image_id)
     return [_user_error(outcome, refusal) for refusal in outcome.refusals]
 

@@ -25,12 +25,15 @@ from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.errors import ErrorCode, TokenExpired, Unauthenticated
+from app.model import Caller
 from app.web import events, parameters
 from app.web.crowd import Crowd
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
+from app.web.operations import EVENTS, HTTP, Operations
 from app.web.quick import WAS_LEFT
 from app.web.refusal import refusal
+from app.web.running import Running
 from app.web.websocket import Connection, Socket, TransportHandler
 
 logger: Any = structlog.get_logger("http")
@@ -49,6 +52,7 @@ class Endpoint(GraphQL[Any, None]):
         services: Services,
         planner: Planner,
         identities: IdentityProvider,
+        operations: Operations,
         ide: Ide | None = None,
     ) -> None:
         settings = services.settings
@@ -62,6 +66,7 @@ class Endpoint(GraphQL[Any, None]):
         self.services = services
         self.planner = planner
         self.identities = identities
+        self.operations = operations
         self.ide = ide
         self.connections = Crowd(settings.max_connections_per_tenant)
         self.watches = Crowd(settings.max_watches_per_tenant)
@@ -75,11 +80,16 @@ class Endpoint(GraphQL[Any, None]):
             await page(scope, receive, send)
             return
         request.state.request_id = uuid4().hex
-        response = await self._answer(request)
-        response.headers["X-Request-ID"] = request.state.request_id
-        response.headers["Cache-Control"] = "no-store"
-        # The page for browsers and the answers for programs share this address.
-        response.headers["Vary"] = "Accept"
+        with self.operations.running(HTTP, request.state.request_id) as running:
+            request.state.running = running
+            response = await self._answer(request)
+            response.headers["X-Request-ID"] = request.state.request_id
+            response.headers["Cache-Control"] = "no-store"
+            # The page for browsers and the answers for programs share this address.
+            response.headers["Vary"] = "Accept"
+            if isinstance(response, events.Events):
+                await response(scope, receive, send)
+                return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response | events.Events:
@@ -105,8 +115,7 @@ class Endpoint(GraphQL[Any, None]):
         if getattr(request.state, WAS_LEFT, False):
             return None
         asked = await self.parse_http_body(parameters.LimitedRequest(request))
-        token = bearer(request.headers.get("authorization"))
-        caller = None if token is None else self.identities.caller(token)
+        caller = self._caller(request)
         acting = request.state.request_id if request.method == "POST" else None
         try:
             data = await self.planner.answer(asked.query or "", asked.operation_name, asked.variables, caller, acting)
@@ -147,7 +156,10 @@ class Endpoint(GraphQL[Any, None]):
         tenant_id = "" if context.is_anonymous else context.caller.tenant_id
         if not self.watches.enter(tenant_id):
             raise HTTPException(429, f"Your tenant has {self.watches.limit} watches here, the most that one may have.")
-        watch = events.of_watch(streams, query, variables, asked.operation_name, context)
+        running: Running = request.state.running
+        running.transport = EVENTS
+        self.operations.watch_begins(running)
+        watch = events.of_watch(streams, query, variables, asked.operation_name, context, running)
         leeway = timedelta(seconds=self.services.settings.auth_leeway_seconds)
         until = None if context.is_anonymous else context.caller.expires_at + leeway
         return events.Events(watch, until, lambda: self.watches.leave(tenant_id))
@@ -155,9 +167,12 @@ class Endpoint(GraphQL[Any, None]):
     async def get_context(self, request: Any, response: Any) -> Any:
         if isinstance(request, WebSocket):
             return Connection()
+        return Context(self.services, self._caller(request), request.state.request_id)
+
+    def _caller(self, request: Request) -> Caller | None:
         token = bearer(request.headers.get("authorization"))
-        caller = None if token is None else self.identities.caller(token)
-        return Context(self.services, caller, request.state.request_id)
+        caller = request.state.running.caller = None if token is None else self.identities.caller(token)
+        return caller
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         return False
@@ -168,7 +183,8 @@ class Endpoint(GraphQL[Any, None]):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         asked = cast(parameters.LimitedRequest, request).incoming.state
         if not hasattr(asked, "parameters"):
-            asked.parameters = await self._parsed(request)
+            data = asked.parameters = await self._parsed(request)
+            asked.running.asks(data.query, data.operation_name, data.variables)
         return asked.parameters
 
     async def _parsed(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:

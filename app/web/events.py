@@ -18,6 +18,7 @@ from app.api.context import Context
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
+from app.web.running import Running
 
 HEARTBEAT_SECONDS = 15.0
 MEDIA_TYPE = "text/event-stream"
@@ -79,12 +80,13 @@ class Events:
 
 
 async def of_watch(
-    streams: Streams, query: str, variables: dict[str, Any], name: str | None, context: Context
+    streams: Streams, query: str, variables: dict[str, Any], name: str | None, context: Context, running: Running
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription."""
     try:
         async with aclosing(streams.run(query, variables, name, context)) as payloads:
             async for payload in payloads:
+                running.items += 1
                 yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])
     except Refused as refused:
         yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))

@@ -7,18 +7,21 @@ is wrong with it.
 from collections.abc import Mapping
 from functools import lru_cache
 from random import getrandbits
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import orjson
 from cross_web import HTTPException
 
 from app.api import faults
+from app.api.notes import note_error
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Unauthenticated
 from app.model import Caller
 from app.web import events, parameters, refusal
 from app.web.identity import IdentityProvider, bearer
+from app.web.operations import HTTP, Operations
 
 Headers = Mapping[bytes, bytes]
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
@@ -46,9 +49,10 @@ class Asked(NamedTuple):
 class Quick:
     """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
 
-    def __init__(self, planner: Planner, identities: IdentityProvider) -> None:
+    def __init__(self, planner: Planner, identities: IdentityProvider, operations: Operations) -> None:
         self._planner = planner
         self._identities = identities
+        self._operations = operations
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         try:
@@ -58,12 +62,26 @@ class Quick:
 
     def at_once(self, asked: Asked) -> Answer | None:
         """The answer of what is read without a wait."""
+        began = perf_counter()
         data = self._planner.at_once(asked.text, asked.name, asked.variables, asked.caller)
-        return None if data is None else _answer(data, asked.media_type, request_id())
+        if data is None:
+            return None
+        id = request_id()
+        self._operations.at_once(asked.text, asked.name, asked.variables, asked.caller, id, began)
+        return _answer(data, asked.media_type, id)
 
     async def later(self, asked: Asked) -> Answer | None:
         """The answer of what the store or the disk is waited for."""
         id = request_id()
+        with self._operations.running(HTTP, id) as running:
+            running.asks(asked.text, asked.name, asked.variables)
+            running.caller = asked.caller
+            answer = await self._later(asked, id)
+            if answer is None:
+                running.goes_elsewhere()
+        return answer
+
+    async def _later(self, asked: Asked, id: str) -> Answer | None:
         try:
             data = await self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
         except Failed as failed:
@@ -71,6 +89,7 @@ class Quick:
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, id)
+            note_error(ErrorCode.INTERNAL_SERVER_ERROR)
             status, body = 500, refusal.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
         else:
             return None if data is None else _answer(data, asked.media_type, id)

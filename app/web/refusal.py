@@ -7,6 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.notes import note_error
 from app.errors import ErrorCode
 from app.web import parameters
 
@@ -19,6 +20,7 @@ def body(code: ErrorCode, message: str, request_id: str) -> bytes:
 
 
 def refusal(request: Request, status: int, code: ErrorCode, message: str) -> Response:
+    note_error(code)
     logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
     media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
     headers = {"content-type": f"{media_type}; charset=utf-8"}

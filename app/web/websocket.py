@@ -24,6 +24,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from app.api import faults
 from app.api.context import Context
+from app.api.notes import note_error
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
@@ -34,6 +35,8 @@ from app.model import Caller
 from app.web.crowd import Crowd
 from app.web.identity import from_connection_params
 from app.web.messages import fault_of
+from app.web.operations import WEBSOCKET
+from app.web.running import Running
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
@@ -111,8 +114,14 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def run_operation(self, operation: Operation[Any, None]) -> None:
         view = cast(Any, self.view)
         context = Context(view.services, self.context.caller, uuid4().hex)
+        with view.operations.running(WEBSOCKET, context.request_id) as running:
+            running.asks(operation.query, operation.operation_name, operation.variables)
+            running.caller = self.context.caller
+            await self._run(operation, context, running)
+
+    async def _run(self, operation: Operation[Any, None], context: Context, running: Running) -> None:
         try:
-            await self._answer(operation, context)
+            await self._answer(operation, context, running)
         except Refused as refused:
             await operation.send_initial_errors(refused.errors)
         except GraphQLError as error:
@@ -120,18 +129,21 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             refused = PreExecutionError(data=None, errors=[error])
             await operation.send_initial_errors(faults.published(refused, context.request_id))
         except Unavailable:
+            if not running.codes:
+                note_error(ErrorCode.UNAVAILABLE)
             # `complete` or `error` would end a watch for ever; after this close the client resumes.
             await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, context.request_id)
+            note_error(ErrorCode.INTERNAL_SERVER_ERROR)
             await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
         finally:
             await context.close()
 
-    async def _answer(self, operation: Operation[Any, None], context: Context) -> None:
+    async def _answer(self, operation: Operation[Any, None], context: Context, running: Running) -> None:
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
-            await self._watch_if_there_is_room(streams, operation, context)
+            await self._watch_if_there_is_room(streams, operation, context, running)
             return
         planner: Planner = cast(Any, self.view).planner
         name, variables, acting = operation.operation_name, operation.variables, context.request_id
@@ -161,7 +173,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _watch_if_there_is_room(
-        self, streams: Streams, operation: Operation[Any, None], context: Context
+        self, streams: Streams, operation: Operation[Any, None], context: Context, running: Running
     ) -> None:
         watches: Crowd = cast(Any, self.view).watches
         tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
@@ -172,12 +184,15 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
                 await self.websocket.close(TRY_AGAIN_LATER, too_many)
                 return
             raise Refused([_too_many(too_many)])
+        cast(Any, self.view).operations.watch_begins(running)
         try:
-            await self._watch(streams, operation, context)
+            await self._watch(streams, operation, context, running)
         finally:
             watches.leave(tenant_id)
 
-    async def _watch(self, streams: Streams, operation: Operation[Any, None], context: Context) -> None:
+    async def _watch(
+        self, streams: Streams, operation: Operation[Any, None], context: Context, running: Running
+    ) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
         payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
         head = _head(operation)
@@ -185,6 +200,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         async with aclosing(payloads):
             async for payload in payloads:
                 if not operation.completed:
+                    running.items += 1
                     await socket.send_text(f"{head}{payload.decode()}}}")
                 del payload  # a watch waits for long, and need not hold what it sent last
         # The feed has ended, and so will the process: the client comes back to another one.
@@ -222,6 +238,7 @@ def _head(operation: Operation[Any, None]) -> str:
 
 
 def _too_many(message: str) -> GraphQLError:
+    note_error(ErrorCode.RATE_LIMITED)
     return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED, "requestId": uuid4().hex})
 
 

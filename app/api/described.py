@@ -1,0 +1,56 @@
+"""What an operation is called outside: its kind, the hash of its document, and its static cost."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from graphql import GraphQLError, OperationDefinitionNode
+
+from app.api.documents import CACHED
+from app.api.measure import Measure
+from app.api.plan.selections import operation_of
+from app.api.plan.unplanned import Unplanned
+from app.api.schema import GatewaySchema
+
+UNKNOWN = "unknown"
+
+
+class Description(NamedTuple):
+    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex."""
+
+    kind: str
+    document: str
+
+
+class Descriptions:
+    """Of the operations that were asked lately."""
+
+    def __init__(self, schema: GatewaySchema) -> None:
+        self._schema = schema
+        self.of = lru_cache(maxsize=CACHED)(self._describe)
+
+    def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
+        """The static cost, as the limits count it; None where there is no such operation to measure."""
+        if (operation := self._operation(text, name)) is None:
+            return None
+        schema = self._schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
+        document = self._schema.documents.parsed(text)
+        try:
+            return Measure(schema, document, operation, variables or {}).size().cost
+        except RecursionError:
+            return None
+
+    @staticmethod
+    def hash(text: str) -> str:
+        return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+    def _describe(self, text: str, name: str | None) -> Description:
+        operation = self._operation(text, name)
+        return Description(UNKNOWN if operation is None else operation.operation.value, self.hash(text))
+
+    def _operation(self, text: str, name: str | None) -> OperationDefinitionNode | None:
+        try:
+            return operation_of(self._schema.documents.parsed(text), name)
+        except (GraphQLError, Unplanned):
+            return None

@@ -1,0 +1,111 @@
+"""What becomes of each operation: counted, timed and, where the settings ask for it, written into the log.
+
+A line names the operation, its document by a hash, its tenant and its codes; never a variable, a token, or a piece of
+the document.
+"""
+
+from collections import Counter, defaultdict
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from app.api.described import UNKNOWN, Description, Descriptions
+from app.errors import ErrorCode
+from app.model import Caller
+from app.settings import Settings
+from app.web.running import Running
+from app.web.timings import Timings
+
+logger: Any = structlog.get_logger("operations")
+LONGEST_NAME = 100
+HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
+_FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
+_NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX}
+
+
+class Operations:
+    """The figures of all operations of this process, and the lines about some."""
+
+    def __init__(self, descriptions: Descriptions, settings: Settings) -> None:
+        self._descriptions = descriptions
+        self._told = settings.operation_log
+        always, slow = self._told == "all", self._told in ("slow", "all")
+        self._told_from = 0.0 if always else settings.slow_operation_seconds if slow else inf
+        self.timings: defaultdict[tuple[str, str], Timings] = defaultdict(Timings)
+        self._at_once = self.timings["query", "ok"]
+        self.errors: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.watches: set[Running] = set()
+        self._items_of_ended = 0
+
+    @property
+    def items(self) -> int:
+        """How many items were sent to watches."""
+        return self._items_of_ended + sum(watch.items for watch in self.watches)
+
+    def at_once(self, text: str, name: str | None, variables: Any, caller: Caller, id: str, began: float) -> None:
+        """A query has been answered; it is in the way of every small one, so it does little."""
+        seconds = perf_counter() - began
+        self._at_once.add(seconds)
+        if seconds >= self._told_from:
+            running = Running(HTTP, id, self._over)
+            running.asks(text, name, variables)
+            running.caller = caller
+            self._tell("operation", running, self._descriptions.of(text, name), seconds)
+
+    def running(self, transport: str, request_id: str) -> Running:
+        return Running(transport, request_id, self._over)
+
+    def watch_begins(self, running: Running) -> None:
+        self.watches.add(running)
+        if self._told == "all":
+            self._tell("watch started", running, self._described(running), None)
+
+    def _over(self, running: Running, seconds: float) -> None:
+        if running in self.watches:
+            self.watches.remove(running)
+            self._items_of_ended += running.items
+        described = self._described(running)
+        self.timings[described.kind, _result(running)].add(seconds)
+        self.errors.update(running.codes)
+        self.refusals.update(running.refusals)
+        if running.text is not None and self._is_told(running, described, seconds):
+            self._tell("operation", running, described, seconds)
+
+    def _is_told(self, running: Running, described: Description, seconds: float) -> bool:
+        if self._told in ("all", "off"):
+            return self._told == "all"
+        # A watch lasts as long as its client likes.
+        is_slow = seconds >= self._told_from and described.kind != "subscription"
+        return is_slow or bool(running.codes)
+
+    def _described(self, running: Running) -> Description:
+        if running.text is None or not _NOT_PARSED.isdisjoint(running.codes):
+            return Description(UNKNOWN, "")
+        return self._descriptions.of(running.text, running.name)
+
+    def _tell(self, event: str, running: Running, described: Description, seconds: float | None) -> None:
+        text, caller = running.text or "", running.caller
+        line: dict[str, Any] = {
+            "operation": None if running.name is None else running.name[:LONGEST_NAME],
+            "kind": described.kind,
+            "document": described.document or self._descriptions.hash(text),
+            "tenant": None if caller is None else caller.tenant_id,
+            "transport": running.transport,
+            "request_id": running.request_id,
+        }
+        if described.kind != UNKNOWN:
+            line["cost"] = self._descriptions.cost(text, running.name, running.variables)
+        if seconds is not None:
+            line |= {"duration_ms": round(seconds * 1_000, 3), "codes": running.codes, "refusals": running.refusals}
+            if described.kind == "subscription":
+                line["items"] = running.items
+        logger.info(event, **line)
+
+
+def _result(running: Running) -> str:
+    if running.codes:
+        return "error" if _FAULTS.isdisjoint(running.codes) else "fault"
+    return "refused" if running.refusals else "ok"
