@@ -10,6 +10,7 @@
     Problem                 told as a top-level GraphQL error
     ├── Unauthenticated     no token, or one that does not count
     │   └── TokenExpired    a fresh token would help
+    │       └── KeyAwaited  its key is not known, but the next look at the key set may find it
     ├── CursorInvalid       the cursor was not made here, or not for this watch
     ├── CursorExpired       the cursor is of a past that the log no longer holds
     └── Unavailable         the store can't be reached; trying again later may help
@@ -106,6 +107,10 @@ class Unauthenticated(Problem):
 
 
 class TokenExpired(Unauthenticated):
+    pass
+
+
+class KeyAwaited(TokenExpired):
     pass
 
 

@@ -16,8 +16,8 @@ from app.settings import Settings
 from app.tracebacks import written
 
 # Those whose lines are written here. What the libraries say at DEBUG may quote whole messages of clients.
-OURS = ("faults", "feed", "hint", "http", "operations", "plan", "refusals", "store", "upkeep", "workers")
-_NOISY = ("aiosqlite", "alembic", "uvicorn.access")
+OURS = ("faults", "feed", "hint", "http", "keys", "operations", "plan", "refusals", "store", "upkeep", "workers")
+_NOISY = ("aiosqlite", "alembic", "httpx2", "uvicorn.access")
 
 
 def configure(settings: Settings) -> None:

@@ -29,6 +29,7 @@ from app.web.identity import IdentityProvider, SharedSecret
 from app.web.metrics import metrics, registry
 from app.web.operations import Operations
 from app.web.quick import Quick
+from app.web.tokens import Tokens
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
@@ -46,7 +47,7 @@ def create_app(
     ide = Ide(demo is not None) if settings.ide else None
     reader = open_reader(store)
     planner = Planner(schema, services, reader)
-    identities = identities or SharedSecret(settings)
+    identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings)
     endpoint = Endpoint(schema, services, planner, identities, operations, ide)
 
@@ -59,12 +60,13 @@ def create_app(
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             *OPERATIONS,
         ],
-        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier),
+        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities),
     )
     app.state.services = services
     app.state.upkeep = upkeep
     app.state.planner = planner
     app.state.metrics = registry(planner)
+    app.state.identities = identities
     app.state.quick = Quick(planner, identities, operations)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
@@ -85,11 +87,17 @@ def _store_with_news(database_url: str) -> tuple[Store, Hint, Notifier | None]:
 
 @asynccontextmanager
 async def _running(
-    store: Store, reader: Reader, feed: Feed, upkeep: Upkeep, notifier: Notifier | None
+    store: Store,
+    reader: Reader,
+    feed: Feed,
+    upkeep: Upkeep,
+    notifier: Notifier | None,
+    identities: IdentityProvider,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
     await require_current(store)
     await feed.start()
+    identities.start()
     upkeep.start()
     if notifier is not None:
         notifier.start()
@@ -97,6 +105,7 @@ async def _running(
     if notifier is not None:
         await notifier.stop()
     await upkeep.stop()
+    await identities.stop()
     await feed.stop()
     await store.close()
     await reader.close()

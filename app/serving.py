@@ -25,6 +25,7 @@ from app.web import sockets
 from app.web.identity import SharedSecret
 from app.web.lane import lane
 from app.web.sockets import FreeingProtocol
+from app.web.tokens import Tokens
 from app.workers import Workers
 
 MAX_FRAME_BYTES = 65_536
@@ -33,7 +34,7 @@ SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    SharedSecret(settings)
+    Tokens(settings)
     sqlite = sqlite_file(settings)
     if sqlite and settings.workers > 1:
         raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")

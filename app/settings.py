@@ -1,15 +1,13 @@
 """Every knob, read once from the environment (`IMAGE_GATEWAY_...`) and then passed on."""
 
 import os
-import random
-import re
-import uuid
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import setting_values
 from app.errors import SetupError
 
 PREFIX = "IMAGE_GATEWAY_"
@@ -34,7 +32,31 @@ class Settings(BaseSettings):
     auth_secret: SecretStr | None = Field(
         default=None,
         description="Shared secret (HS256) that signs the bearer tokens, at least 32 bytes. "
-        "Required, except with `serve --demo`.",
+        "This or a key set is required, except with `serve --demo`.",
+    )
+    auth_previous_secret: SecretStr | None = Field(
+        default=None,
+        description="The shared secret before this one: it signs nothing, and what it has signed still counts.",
+    )
+    auth_jwks_url: str | None = Field(
+        default=None,
+        description="Where the identity provider publishes its keys (JWKS): `https`, or `http` on the loopback. "
+        "Beside a shared secret, tokens of both count.",
+    )
+    auth_jwks_algorithms: str = Field(
+        default="RS256 ES256 EdDSA",
+        description="Signature algorithms that the keys of the key set may be used with: words among `RS256` `RS384` "
+        "`RS512` `PS256` `PS384` `PS512` `ES256` `ES384` `ES512` `EdDSA`.",
+    )
+    auth_jwks_refresh_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=300,
+        description="Time in seconds between two looks at the key set, and so until a withdrawn key stops counting. "
+        "A key that is missing is looked for within 3 seconds.",
+    )
+    auth_jwks_keep: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+        default=timedelta(days=1),
+        description="How long the known keys stay good while the key set can't be had: an ISO 8601 duration, or "
+        "seconds.",
     )
     auth_issuer: str = Field(default="image-gateway", description="Value that the `iss` claim of a token must have.")
     auth_audience: str = Field(
@@ -147,23 +169,27 @@ class Settings(BaseSettings):
         default=1.0, description="Time in seconds from which an operation counts as slow."
     )
 
-    @field_validator("auth_secret")
+    @field_validator("auth_secret", "auth_previous_secret")
     @classmethod
     def _secret_is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value().encode()) < 32:
             raise ValueError("must have at least 32 bytes; make one with: openssl rand -hex 32")
         return secret
 
+    @field_validator("auth_jwks_url")
+    @classmethod
+    def _keys_come_over_a_safe_line(cls, url: str | None) -> str | None:
+        return None if url is None else setting_values.safe_url_of_keys(url)
+
+    @field_validator("auth_jwks_algorithms")
+    @classmethod
+    def _algorithms_are_known(cls, words: str) -> str:
+        return setting_values.asymmetric_algorithms(words)
+
     @field_validator("tenant_id_pattern")
     @classmethod
     def _pattern_is_apart_from_uuids(cls, pattern: str) -> str:
-        try:
-            compiled = re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from error
-        if any(compiled.fullmatch(sample) for sample in _uuid_samples()):
-            raise ValueError("could match the form of a UUID, so a tenant ID could pass for an image ID")
-        return pattern
+        return setting_values.apart_from_uuids(pattern)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -176,14 +202,6 @@ class Settings(BaseSettings):
             return cls(**{name: value for name, value in overrides.items() if value is not None})
         except ValidationError as error:
             raise SetupError(_first_sentence(error)) from error
-
-
-def _uuid_samples() -> list[str]:
-    """UUIDs of every version and of every digit, the same ones each time: a pattern for UUIDs matches one of them."""
-    digits, dice = "0123456789abcdef", random.Random(4122)
-    uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
-    thrown = [str(uuid.UUID(int=dice.getrandbits(128), version=version)) for version in range(1, 6) for _ in range(50)]
-    return [form for sample in uniform + thrown for form in (sample, sample.upper())]
 
 
 def _first_sentence(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.model import Role
-from app.web.identity import SharedSecret
+from app.web.tokens import Tokens
 from tests.harness.commands import Serving, printed, refusal, run, started
 from tests.harness.databases import PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import SECRET, settings_for
@@ -53,7 +53,7 @@ def test_schema_prints_what_the_schema_file_holds(tmp_path: Path) -> None:
 def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path: Path) -> None:
     token = printed(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
 
-    caller = SharedSecret(settings_for("sqlite://")).caller(token)
+    caller = Tokens(settings_for("sqlite://")).caller(token)
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="image-gateway", issuer="image-gateway")
     assert (caller.tenant_id, caller.roles) == ("1001", {Role.ADMIN})
     assert claims["exp"] - claims["iat"] == 3600

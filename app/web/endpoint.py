@@ -1,6 +1,7 @@
 """GraphQL over HTTP, as the specification has it: /graphql for GET and POST, and the door to the WebSocket."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import ErrorCode, TokenExpired, Unauthenticated
+from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
 from app.web import events, parameters
 from app.web.crowd import Crowd
@@ -101,6 +102,8 @@ class Endpoint(GraphQL[Any, None]):
             return await self._planned(request) or await self.run(request)
         except Unauthenticated as error:
             return refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+        except Unavailable as error:
+            return refusal(request, 503, ErrorCode.UNAVAILABLE, str(error))
         except HTTPException as error:
             code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
             return refusal(request, error.status_code, code, error.reason)
@@ -115,7 +118,7 @@ class Endpoint(GraphQL[Any, None]):
         if getattr(request.state, WAS_LEFT, False):
             return None
         asked = await self.parse_http_body(parameters.LimitedRequest(request))
-        caller = self._caller(request)
+        caller = await self._caller(request)
         acting = request.state.request_id if request.method == "POST" else None
         try:
             data = await self.planner.answer(asked.query or "", asked.operation_name, asked.variables, caller, acting)
@@ -160,18 +163,18 @@ class Endpoint(GraphQL[Any, None]):
         running.transport = EVENTS
         self.operations.watch_begins(running)
         watch = events.of_watch(streams, query, variables, asked.operation_name, context, running)
-        leeway = timedelta(seconds=self.services.settings.auth_leeway_seconds)
-        until = None if context.is_anonymous else context.caller.expires_at + leeway
-        return events.Events(watch, until, lambda: self.watches.leave(tenant_id))
+        token = bearer(request.headers.get("authorization"))
+        lease = None if token is None else partial(self.identities.lease, token)
+        return events.Events(watch, lease, lambda: self.watches.leave(tenant_id))
 
     async def get_context(self, request: Any, response: Any) -> Any:
         if isinstance(request, WebSocket):
             return Connection()
-        return Context(self.services, self._caller(request), request.state.request_id)
+        return Context(self.services, await self._caller(request), request.state.request_id)
 
-    def _caller(self, request: Request) -> Caller | None:
+    async def _caller(self, request: Request) -> Caller | None:
         token = bearer(request.headers.get("authorization"))
-        caller = request.state.running.caller = None if token is None else self.identities.caller(token)
+        caller = request.state.running.caller = None if token is None else await self.identities.identify(token)
         return caller
 
     def should_render_graphql_ide(self, request: Any) -> bool:

@@ -7,7 +7,6 @@ is cut without `complete`, after which clients come again.
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -18,6 +17,7 @@ from app.api.context import Context
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
+from app.web.identity import Lease
 from app.web.running import Running
 
 HEARTBEAT_SECONDS = 15.0
@@ -36,11 +36,11 @@ class Events:
     def __init__(
         self,
         chunks: AsyncGenerator[bytes, None],
-        until: datetime | None = None,
+        lease: Callable[[Callable[[], object]], Lease] | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._chunks = chunks
-        self._until = until
+        self._lease = lease
         self._on_end = on_end
         self.headers: dict[str, str] = {}
 
@@ -48,12 +48,15 @@ class Events:
         written = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
         gone = asyncio.create_task(_until_gone(receive))
+        lease = None if self._lease is None else self._lease(gone.cancel)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async with aclosing(self._chunks):
                 await self._write(gone, send)
         finally:
             gone.cancel()
+            if lease is not None:
+                lease.cancel()
             self._on_end()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -61,9 +64,9 @@ class Events:
         chunk: asyncio.Task[bytes | None] = asyncio.ensure_future(anext(self._chunks, None))
         try:
             while not gone.done():
-                await asyncio.wait({chunk, gone}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({chunk, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 body = chunk.result() if chunk.done() else b":\n\n"
-                if body is None or gone.done() or self._pause() <= 0:
+                if body is None or gone.done():
                     return
                 await send({"type": "http.response.body", "body": body, "more_body": True})
                 if chunk.done():
@@ -71,12 +74,6 @@ class Events:
         finally:
             chunk.cancel()
             await asyncio.gather(chunk, return_exceptions=True)
-
-    def _pause(self) -> float:
-        """How long to wait for the next event, before a sign of life or the end of the token."""
-        if self._until is None:
-            return HEARTBEAT_SECONDS
-        return min(HEARTBEAT_SECONDS, (self._until - datetime.now(UTC)).total_seconds())
 
 
 async def of_watch(

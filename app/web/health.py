@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.api.context import Services
+from app.web.identity import IdentityProvider
 
 
 async def livez(request: Request) -> JSONResponse:
@@ -14,6 +15,9 @@ async def livez(request: Request) -> JSONResponse:
 async def readyz(request: Request) -> JSONResponse:
     """The store answers, and its log is followed. The feed knows; asking the store would let anyone load it."""
     services: Services = request.app.state.services
-    if services.feed.is_healthy:
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "unavailable", "reason": "the store can't be reached"}, 503)
+    identities: IdentityProvider = request.app.state.identities
+    if not services.feed.is_healthy:
+        return JSONResponse({"status": "unavailable", "reason": "the store can't be reached"}, 503)
+    if not identities.is_ready:
+        return JSONResponse({"status": "unavailable", "reason": "there are no keys to verify tokens with"}, 503)
+    return JSONResponse({"status": "ok"})

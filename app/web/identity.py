@@ -1,52 +1,86 @@
-"""Who is calling: a bearer token becomes a Caller."""
+"""Who is calling: what the gateway asks of an identity provider, and where a request carries its token."""
 
-from collections.abc import Mapping
+import asyncio
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from time import time
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import jwt
+from pydantic import SecretStr
 
-from app.errors import BadUserInput, SetupError, TokenExpired, Unauthenticated
+from app.errors import SetupError, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
+from app.web.keys import Key
 
 ALGORITHM = "HS256"
-MAX_TOKEN = 8_192
-CACHED_TOKENS = 10_000
-END_OF_TIME = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
+
+
+class Lease:
+    """How long a caller who was let in may stay: `end` is called when the token's time is up, or cut short."""
+
+    __slots__ = ("_end", "_forget", "_timer")
+
+    def __init__(self, seconds: float, end: Callable[[], object], forget: Callable[["Lease"], None]) -> None:
+        self._end = end
+        self._forget = forget
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, seconds), end)
+
+    def cut(self, seconds: float) -> None:
+        """Let it end that soon."""
+        self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+
+    def cancel(self) -> None:
+        """The caller has left by itself."""
+        self._timer.cancel()
+        self._forget(self)
 
 
 class IdentityProvider(Protocol):
-    """The one thing that the gateway asks of an identity provider."""
+    """What the gateway asks of an identity provider."""
 
     def caller(self, token: str) -> Caller:
-        """Whose token this is. Raises TokenExpired when a fresh one would help, and Unauthenticated otherwise."""
+        """Whose token this is, at once. Raises KeyAwaited when `identify` has to be asked, TokenExpired when a fresh
+        one would help, and Unauthenticated otherwise."""
         ...
+
+    async def identify(self, token: str) -> Caller:
+        """The same, after the wait for a new key if need be. Raises Unavailable when it can't be told just now."""
+        ...
+
+    def lease(self, token: str, end: Callable[[], object]) -> Lease:
+        """Have `end` called when the token stops counting."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can tell who is calling."""
+        ...
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class SharedSecret:
-    """Tokens that are signed with the secret of the settings. Verified ones are remembered until they expire."""
+    """The secret of the settings, which signs and verifies, and the one before it, which still verifies."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.auth_secret is None:
             raise SetupError(
-                "There is no secret to check tokens with. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random bytes, "
+                "There is no secret to sign tokens with. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random bytes, "
                 "for example from: openssl rand -hex 32"
             )
         self._settings = settings
         self._secret = settings.auth_secret.get_secret_value()
-        self._verified = lru_cache(maxsize=CACHED_TOKENS)(self._verify)
-
-    def caller(self, token: str) -> Caller:
-        if len(token) > MAX_TOKEN:
-            raise Unauthenticated("The token is too long.")
-        caller, until = self._verified(token)
-        if until <= time():
-            raise TokenExpired("The token has expired. Get a fresh one.")
-        return caller
+        self.keys = tuple(_key(secret) for secret in (settings.auth_secret, settings.auth_previous_secret) if secret)
+        if len(set(self.keys)) < len(self.keys):
+            raise SetupError(
+                "IMAGE_GATEWAY_AUTH_PREVIOUS_SECRET is the same as IMAGE_GATEWAY_AUTH_SECRET. Take it away."
+            )
 
     def mint(self, tenant_id: str, roles: frozenset[Role], ttl: timedelta, subject: str) -> str:
         """A token for development and for the demo."""
@@ -62,46 +96,15 @@ class SharedSecret:
         }
         return jwt.encode(claims, self._secret, ALGORITHM)
 
-    def _verify(self, token: str) -> tuple[Caller, float]:
-        """Whose it is, and until when it counts, in seconds of Unix time."""
-        settings = self._settings
-        try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                audience=settings.auth_audience,
-                issuer=settings.auth_issuer,
-                leeway=settings.auth_leeway_seconds,
-                options={"require": ["exp", "aud", "iss"]},
-            )
-        except jwt.ExpiredSignatureError:
-            raise TokenExpired("The token has expired. Get a fresh one.") from None
-        except (jwt.InvalidTokenError, OverflowError) as error:
-            raise Unauthenticated(f"The token does not count: {error}.") from None
-        caller = self._caller(claims)
-        return caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds
 
-    def _caller(self, claims: Mapping[str, Any]) -> Caller:
-        settings = self._settings
-        tenant_id = claims.get(settings.auth_tenant_claim)
-        try:
-            formats.tenant_id(tenant_id if isinstance(tenant_id, str) else "", settings.tenant_id_pattern)
-        except BadUserInput:
-            raise Unauthenticated(f"The token has no tenant ID in {settings.auth_tenant_claim!r}.") from None
-        roles = _roles(claims.get(settings.auth_roles_claim))
-        if not roles:
-            raise Unauthenticated(f"The token has no known role in {settings.auth_roles_claim!r}.")
-        subject = claims.get(settings.auth_subject_claim)
-        expires_at = datetime.fromtimestamp(min(int(claims["exp"]), END_OF_TIME), UTC)
-        return Caller(str(tenant_id), roles, expires_at, None if subject is None else str(subject))
-
-
-def _roles(claim: Any) -> frozenset[Role]:
-    words: Any = claim.split() if isinstance(claim, str) else claim
-    if not isinstance(words, list):
-        return frozenset()
-    return frozenset(role for role in Role if role in cast(list[Any], words))
+def _key(secret: SecretStr) -> Key:
+    material = secret.get_secret_value().encode()
+    jwk = jwt.PyJWK({"kty": "oct", "k": urlsafe_b64encode(material).decode()}, ALGORITHM)
+    try:
+        jwk.Algorithm.prepare_key(jwk.key)
+    except jwt.InvalidKeyError:
+        raise SetupError("IMAGE_GATEWAY_AUTH_SECRET must be random bytes, not a key of another kind.") from None
+    return Key(None, ALGORITHM, material, jwk)
 
 
 def bearer(header: object) -> str | None:

@@ -12,6 +12,7 @@ from app.errors import ErrorCode
 from app.web import parameters
 
 logger: Any = structlog.get_logger("http")
+RETRY_AFTER_SECONDS = 3
 
 
 def body(code: ErrorCode, message: str, request_id: str) -> bytes:
@@ -26,6 +27,8 @@ def refusal(request: Request, status: int, code: ErrorCode, message: str) -> Res
     headers = {"content-type": f"{media_type}; charset=utf-8"}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == 405:
         headers["Allow"] = "GET, POST"
     return Response(body(code, message, request.state.request_id), status, headers=headers)

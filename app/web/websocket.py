@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -33,7 +32,7 @@ from app.api.watch_operation import Refused
 from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
 from app.web.crowd import Crowd
-from app.web.identity import from_connection_params
+from app.web.identity import Lease, from_connection_params
 from app.web.messages import fault_of
 from app.web.operations import WEBSOCKET
 from app.web.running import Running
@@ -71,7 +70,7 @@ class Socket(ASGIWebSocketAdapter):
 class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's protocol handler, stricter with messages and exact with close codes."""
 
-    _expiry: asyncio.TimerHandle | None = None
+    _lease: Lease | None = None
     _closing: asyncio.Task[None] | None = None
 
     async def handle_message(self, message: Any) -> None:
@@ -84,23 +83,26 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def handle_connection_init(self, message: Any) -> None:
         """Find out who is calling; a socket whose token does not count is closed with the code that fits."""
         view, payload = cast(Any, self.view), cast(dict[str, Any], message.get("payload") or {})
+        if (timeout := cast(Any, self).connection_init_timeout_task) is not None and not self.connection_timed_out:
+            timeout.cancel()  # it has come in time, though the key that verifies it may take a moment
         try:
             token = from_connection_params(payload)
-            caller = None if token is None else view.identities.caller(token)
+            caller = None if token is None else await view.identities.identify(token)
         except TokenExpired as error:
             await self.websocket.close(TOKEN_EXPIRED, str(error))
             return
         except Unauthenticated as error:
             await self.websocket.close(TOKEN_INVALID, str(error))
             return
+        except Unavailable as error:
+            await self.websocket.close(TRY_AGAIN_LATER, str(error))
+            return
         if self.context.caller is None and caller is not None:
             if not view.connections.enter(caller.tenant_id):
                 await self.websocket.close(TRY_AGAIN_LATER, "Your tenant has too many connections")
                 return
             self.context.caller = caller
-            leeway = timedelta(seconds=view.services.settings.auth_leeway_seconds)
-            left = (caller.expires_at + leeway - datetime.now(UTC)).total_seconds()
-            self._expiry = asyncio.get_running_loop().call_later(max(0.0, left), self._expire)
+            self._lease = view.identities.lease(token, self._expire)
         await super().handle_connection_init({"type": "connection_init", "payload": payload})
 
     async def handle_subscribe(self, message: Any) -> None:
@@ -207,8 +209,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 
     async def shutdown(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
+        if self._lease is not None:
+            self._lease.cancel()
         await super().shutdown()
         if self.context.caller is not None:
             cast(Any, self.view).connections.leave(self.context.caller.tenant_id)
@@ -228,7 +230,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         return True
 
     def _expire(self) -> None:
-        reason = "The token has expired. Connect again with a fresh one."
+        reason = "The token has expired, or its key was withdrawn. Connect again with a fresh one."
         self._closing = asyncio.create_task(self.websocket.close(TOKEN_EXPIRED, reason))
 
 

@@ -144,8 +144,8 @@ def serving(
 def _environment(**settings: Any) -> dict[str, str]:
     """The environment of this process with none but these settings in it."""
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
-    given = {**settings, "auth_secret": SECRET}
-    return {**environment, **{f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}}
+    given = {"auth_secret": SECRET, **settings}
+    return environment | {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
 
 
 def _announced_url(process: subprocess.Popen[str], stdout: IO[str], folder: Path) -> str:

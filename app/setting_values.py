@@ -1,0 +1,60 @@
+"""What the value of a setting must be like, where its type alone does not say it. Each raises ValueError."""
+
+import random
+import re
+import uuid
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+ASYMMETRIC = frozenset(
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+)  # fmt: skip
+
+
+def safe_url_of_keys(url: str) -> str:
+    """Whoever can change the keys on their way can be anyone, so the way is encrypted or inside this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from error
+    if not host or parts.fragment or parts.username is not None or not url.isascii() or not url.isprintable():
+        raise ValueError("must be a plain URL, without a name and a password")
+    if parts.scheme not in ("http", "https") or (parts.scheme == "http" and not _is_loopback(host)):
+        raise ValueError("must be https; http is for the loopback only")
+    return url
+
+
+def asymmetric_algorithms(words: str) -> str:
+    """What is published can verify, and must not be able to sign."""
+    if unknown := sorted(set(words.split()) - ASYMMETRIC):
+        raise ValueError(f"can't have {', '.join(unknown)}; known are {', '.join(sorted(ASYMMETRIC))}")
+    if not words.split():
+        raise ValueError("must name an algorithm")
+    return words
+
+
+def apart_from_uuids(pattern: str) -> str:
+    """A regular expression that matches no UUID."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if any(compiled.fullmatch(sample) for sample in _uuid_samples()):
+        raise ValueError("could match the form of a UUID, so a tenant ID could pass for an image ID")
+    return pattern
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _uuid_samples() -> list[str]:
+    """UUIDs of every version and of every digit, the same ones each time: a pattern for UUIDs matches one of them."""
+    digits, dice = "0123456789abcdef", random.Random(4122)
+    uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
+    thrown = [str(uuid.UUID(int=dice.getrandbits(128), version=version)) for version in range(1, 6) for _ in range(50)]
+    return [form for sample in uniform + thrown for form in (sample, sample.upper())]

@@ -1,0 +1,79 @@
+"""An identity provider: keys of every kind, how it publishes them, and the tokens that it signs."""
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+ISSUER = AUDIENCE = "image-gateway"
+_CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
+
+
+def claims_of(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[str, Any]:
+    """What a token says that counts, but for the changes."""
+    now = int(time.time())
+    claims: dict[str, Any] = {"tenant_id": tenant_id, "roles": ["admin"], "sub": "me", "iss": ISSUER, "aud": AUDIENCE}
+    claims = {**claims, "iat": now, "exp": now + 600, **changes}
+    claims.pop(without, None)
+    return claims
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key of the provider, which only it has, and the ID that it goes by."""
+
+    private: Any
+    algorithm: str
+    id: str | None
+
+    def token(self, claims: object = None, **header: Any) -> str:
+        """A token, signed by it. A header of None is left out."""
+        named = {"alg": self.algorithm, "typ": "JWT", "kid": self.id, **header}
+        return self.signed({k: v for k, v in named.items() if v is not None}, claims_of() if claims is None else claims)
+
+    def signed(self, header: object, claims: object) -> str:
+        """Whatever is given, under a signature that is right."""
+        said = f"{part(header)}.{part(claims)}"
+        return f"{said}.{part(jwt.get_algorithm_by_name(self.algorithm).sign(said.encode(), self.private))}"
+
+    def published(self, **changes: Any) -> dict[str, Any]:
+        """The member of a key set that tells of it. A change to None leaves a field out."""
+        of_kind = jwt.get_algorithm_by_name(self.algorithm)
+        public: Any = of_kind.to_jwk(self.private.public_key(), as_dict=True)
+        member = {**public, "use": "sig", "alg": self.algorithm, "kid": self.id, **changes}
+        return {name: value for name, value in member.items() if value is not None}
+
+    def public_text(self, encoding: Encoding = Encoding.PEM) -> bytes:
+        """The public key in another form, which a careless verifier may take for a shared secret."""
+        return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+
+
+def shared(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
+    """A secret that the gateway knows too."""
+    return SigningKey(secret.encode() if isinstance(secret, str) else secret, algorithm, None)
+
+
+@cache
+def signing_key(id: str | None = "first", algorithm: str = "RS256", bits: int = 2_048) -> SigningKey:
+    """The same key whenever it is asked for by the same name."""
+    if algorithm == "EdDSA":
+        return SigningKey(ed25519.Ed25519PrivateKey.generate(), algorithm, id)
+    if algorithm in _CURVES:
+        return SigningKey(ec.generate_private_key(_CURVES[algorithm]()), algorithm, id)
+    return SigningKey(rsa.generate_private_key(65_537, bits), algorithm, id)
+
+
+def ed448_key() -> SigningKey:
+    return SigningKey(ed448.Ed448PrivateKey.generate(), "EdDSA", "448")
+
+
+def part(value: object) -> str:
+    """A segment of a token."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,0 +1,94 @@
+"""A key server on a socket of this machine, which can rotate its keys, die, hang, and lie."""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.harness.issuer import SigningKey
+
+Behaviour = Callable[[BaseHTTPRequestHandler], None]
+
+
+class KeyServer:
+    """Publishes keys, counts who asks for them, and behaves as it is told to."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.fetches: list[float] = []
+        self.behaviour: Behaviour | None = None
+        self.waking = threading.Event()
+        self._members: list[dict[str, Any]] = []
+        self._tls = tls
+        self._server: ThreadingHTTPServer | None = None
+        self._port = 0
+        self.revive()
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self._port}/keys" if self._tls else f"http://127.0.0.1:{self._port}/keys"
+
+    def publish(self, *keys: SigningKey | dict[str, Any]) -> None:
+        """From now on these are its keys."""
+        self._members = [key if isinstance(key, dict) else key.published() for key in keys]
+
+    def die(self) -> None:
+        """Refuse connections until it is revived."""
+        if self._server is not None:
+            self.waking.set()
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def revive(self) -> None:
+        self.waking.clear()
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+        self._server.daemon_threads = True
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        reply(request, json.dumps({"keys": self._members}).encode())
+
+    def hang(self, request: BaseHTTPRequestHandler) -> None:
+        """Take the request and say nothing, until the server is woken."""
+        self.waking.wait()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                server.fetches.append(time.monotonic())
+                self.close_connection = True
+                (server.behaviour or server.answer)(self)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing on standard error."""
+
+        return Handler
+
+
+def reply(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    request.send_response(status)
+    for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
+        request.send_header(name.replace("_", "-"), value)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@contextmanager
+def key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = None) -> Generator[KeyServer]:
+    server = KeyServer(tls)
+    server.publish(*keys)
+    try:
+        yield server
+    finally:
+        server.die()
