@@ -113,7 +113,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http=lane(app.state.quick, settings.max_body_bytes),
+        http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds),
         ws=sockets.protocol(settings.stall_seconds),
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,

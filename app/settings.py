@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1_000)] = Field(
         default=1_000_000, description="Largest HTTP request body in bytes; a larger one is answered with 413."
     )
+    request_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30,
+        description="Time in seconds that a client has to send a whole request; a slower one is answered with 408 and "
+        "cut off.",
+    )
     max_tokens: Annotated[int, Field(ge=200)] = Field(
         default=3_000, description="Words and signs that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
     )

@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from app.web.guard import Guarded
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 
 logger: Any = structlog.get_logger("http")
@@ -25,11 +26,10 @@ class Held:
     body: bytearray = field(default_factory=bytearray)
 
 
-class Lane(HttpToolsProtocol):
+class Lane(Guarded):
     """uvicorn's protocol, which has a look at plain requests first."""
 
     quick: Quick
-    max_body_bytes: int
     app: Any
     _held: Held | None = None
     _asked: Asked | None = None
@@ -50,6 +50,7 @@ class Lane(HttpToolsProtocol):
         if held is None:
             super().on_message_complete()
         else:
+            self.is_whole = True
             self._answer(held)
 
     def shutdown(self) -> None:
@@ -135,6 +136,7 @@ class Lane(HttpToolsProtocol):
             self.transport.close()
 
 
-def lane(quick: Quick, max_body_bytes: int) -> Any:
+def lane(quick: Quick, max_body_bytes: int, request_seconds: float) -> Any:
     """The protocol as uvicorn takes it: a class."""
-    return type("Protocol", (Lane,), {"quick": quick, "max_body_bytes": max_body_bytes})
+    settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
+    return type("Protocol", (Lane,), settings)

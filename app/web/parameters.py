@@ -23,10 +23,13 @@ class LimitedRequest(StarletteRequestAdapter):
         if (read := getattr(self.incoming.state, "body", None)) is not None:
             return read
         limit, body = self.incoming.app.state.max_body_bytes, bytearray()
+        too_large = HTTPException(413, f"The body is larger than {limit} bytes.")
+        if int(self.incoming.headers.get("content-length", 0)) > limit:
+            raise too_large
         async for chunk in self.incoming.stream():
             body += chunk
             if len(body) > limit:
-                raise HTTPException(413, f"The body is larger than {limit} bytes.")
+                raise too_large
         self.incoming.state.body = bytes(body)
         return self.incoming.state.body
 

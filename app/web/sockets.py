@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Any, ClassVar
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from app.web.frames import Strict
 
 SEND_BUFFER_BYTES = 65_536
 LAST_FLUSH_SECONDS = 3.0
@@ -38,7 +38,7 @@ class Inbox:
         return self._messages.pop(0)
 
 
-class FreeingProtocol(WebSocketsSansIOProtocol):
+class FreeingProtocol(Strict):
     """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
 
     Closing would first flush, which such a peer never lets happen; the client sees 1006 and comes back with its

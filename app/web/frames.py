@@ -1,0 +1,60 @@
+"""WebSocket peers that break the protocol below GraphQL: each is told with a code, and none fills the memory."""
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+from websockets.protocol import State
+
+MAX_FRAGMENTS = 100
+
+
+class Strict(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which leaves some of them without an answer, and answers others without end."""
+
+    conn: Any  # its type comes from a library that says too little of it
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self._refuse_handshake()
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self._fail(CloseCode.MESSAGE_TOO_BIG, f"A message may have {MAX_FRAGMENTS} frames")
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self._fail(CloseCode.INVALID_DATA, "The text is not UTF-8")
+        else:
+            super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        if self.writable.is_set() or self.conn.state is not State.OPEN:
+            super().handle_ping()
+        else:
+            # It has not read the answers to its pings before this one.
+            self.conn.data_to_send()
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self.frames = []
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
+
+    def _refuse_handshake(self) -> None:
+        """uvicorn forgets to send what the library has to say, and to close."""
+        told: list[bytes] = self.conn.data_to_send()
+        bare = STATUS_LINE[400] + b"content-length: 0\r\nconnection: close\r\n\r\n"
+        self.transport.write(b"".join(told) or bare)
+        self.transport.close()
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""Clients that send requests too slowly, without end or out of turn: uvicorn waits, and keeps what they send."""
+
+import asyncio
+from collections.abc import Sized
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.errors import ErrorCode
+from app.web import parameters, refusal
+from app.web.quick import request_id
+
+logger: Any = structlog.get_logger("http")
+# What a request may weigh before its headers are complete, and beyond its body.
+MAX_HEAD_BYTES = 131_072
+MAX_PIPELINED = 1_000
+LAST_SECONDS = 2.0
+
+
+class Guarded(HttpToolsProtocol):
+    """uvicorn's protocol with an end to its patience. A request that comes in one piece meets none of it."""
+
+    request_seconds: ClassVar[float]
+    max_body_bytes: ClassVar[int]
+    is_whole = True
+    _is_deaf = False
+    _received = 0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.flow = Turns(transport, self.pipeline)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        self.is_whole = False
+        super().data_received(data)
+        if not self.is_whole:
+            self._wait_for_the_rest(len(data))
+        elif self._late is not None:
+            self._has_come()
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise OverflowError("too many requests are sent before the first is answered")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.is_whole = True
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._has_come()
+        if self.pipeline or (self.cycle and not self.cycle.response_complete):
+            # The answer that is under way would be written between the frames, and nobody told it when the client goes.
+            self.transport.close()
+        else:
+            super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, msg)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_come()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(self.request_seconds, self._cut)
+
+    def _wait_for_the_rest(self, came: int) -> None:
+        self._received += came
+        if self._is_deaf or self.transport.is_closing():
+            return
+        if self._late is None:
+            self._wait()
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._received > MAX_HEAD_BYTES + (2 * self.max_body_bytes if cycle and cycle.more_body else 0):
+            told = f"What comes beside the body is larger than {MAX_HEAD_BYTES} bytes."
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+
+    def _has_come(self) -> None:
+        self._received = 0
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _cut(self) -> None:
+        self._late = None
+        if self.flow.read_paused or self._answers_another():
+            self._wait()
+        elif self._received:
+            told = f"The request has not come whole within {self.request_seconds:g} seconds."
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, ErrorCode.TIMEOUT, told)
+        else:
+            self.transport.close()
+
+    def _answers_another(self) -> bool:
+        """Whether an earlier request is under way, which has come whole."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return bool(cycle and not cycle.response_complete and not cycle.more_body)
+
+    def _refuse(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
+        """Say what is wrong with the request that is coming in, unless it would be said in the midst of an answer."""
+        if self.transport.is_closing() or self.pipeline or not self._has_the_word():
+            self.transport.close()
+            return
+        self._tell(status, code, message)
+        # A line that is closed while more comes in is reset, and the client may never see what it was told.
+        self._is_deaf = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._has_come()
+        self._late = self.loop.call_later(LAST_SECONDS, self.transport.abort)
+
+    def _has_the_word(self) -> bool:
+        cycle: Any = self.cycle
+        if cycle is None:
+            return True
+        return not cycle.more_body if cycle.response_complete else cycle.more_body and not cycle.response_started
+
+    def _tell(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
+        id = request_id()
+        logger.info("refused", request_id=id, status=int(status), code=str(code), message=message)
+        body = refusal.body(code, message, id)
+        head = (
+            f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+        )
+        default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), body)))
+
+
+class Turns(FlowControl):
+    """Reads on only when nobody waits for the turn: uvicorn does after each answer, and the line of waiters grows."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()

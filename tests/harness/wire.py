@@ -1,0 +1,160 @@
+"""A TCP line on which a test sends bytes as they stand, and what the server makes of them."""
+
+import asyncio
+import base64
+import json
+import struct
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+PATIENCE_SECONDS = 20
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+_KEY = base64.b64encode(b"sixteen octets !").decode()
+
+
+class Answer(NamedTuple):
+    """One HTTP answer, as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Line:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, *pieces: bytes) -> None:
+        """Each piece in a packet of its own. A server that has hung up may not take them all."""
+        with suppress(ConnectionError):
+            for piece in pieces:
+                self.writer.write(piece)
+                await self.writer.drain()
+
+    async def heard(self) -> bytes:
+        """All that the server sends until it hangs up. Raises TimeoutError when it never does."""
+        pieces: list[bytes] = []
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with suppress(ConnectionError):
+                while piece := await self.reader.read(65_536):
+                    pieces.append(piece)
+        return b"".join(pieces)
+
+    async def answer(self) -> Answer:
+        """The next HTTP answer, while the line stays open."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            status, headers = _head(head)
+            return Answer(status, headers, await self.reader.readexactly(int(headers.get("content-length", 0))))
+
+    async def upgraded(self) -> None:
+        """Make a WebSocket of it."""
+        await self.send(upgrade())
+        assert (await self.answer()).status == 101
+
+    async def close_code(self) -> int | None:
+        """The code of the close frame of the server, 1005 for one without a code, None when it hangs up without."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    opcode, payload = await self.frame()
+                    if opcode == CLOSE:
+                        return struct.unpack_from("!H", payload)[0] if payload else 1005
+        return None
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame of the server: its opcode and payload."""
+        first, size = await self.reader.readexactly(2)
+        if size > 125:
+            wide = await self.reader.readexactly(2 if size == 126 else 8)
+            size = int.from_bytes(wide, "big")
+        return first & 15, await self.reader.readexactly(size)
+
+
+@asynccontextmanager
+async def line(port: int) -> AsyncGenerator[Line]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Line(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+def request(method: str = "GET", path: str = "/livez", *headers: str, body: bytes = b"", version: str = "1.1") -> bytes:
+    lines = [f"{method} {path} HTTP/{version}", "host: here", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def operation(query: str, *headers: str) -> bytes:
+    """A plain POST of an operation."""
+    body = json.dumps({"query": query}).encode()
+    plain = ("content-type: application/json", f"content-length: {len(body)}")
+    return request("POST", "/graphql", *plain, *headers, body=body)
+
+
+def upgrade(*headers: str, method: str = "GET", path: str = "/graphql") -> bytes:
+    asked = ("connection: Upgrade", "upgrade: websocket", f"sec-websocket-key: {_KEY}", "sec-websocket-version: 13")
+    return request(method, path, *asked, "sec-websocket-protocol: graphql-transport-ws", *headers)
+
+
+def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True, reserved: int = 0) -> bytes:
+    """A WebSocket frame as a client sends it, its mask of zeros."""
+    first, size, mask = final << 7 | reserved << 4 | opcode, len(payload), masked << 7
+    if size < 126:
+        head = struct.pack("!BB", first, mask | size)
+    elif size < 65_536:
+        head = struct.pack("!BBH", first, mask | 126, size)
+    else:
+        head = struct.pack("!BBQ", first, mask | 127, size)
+    return head + (b"\0\0\0\0" if masked else b"") + payload
+
+
+def answers(heard: bytes) -> list[Answer]:
+    """All of what a server sent as HTTP answers. Raises ValueError when it is none."""
+    found: list[Answer] = []
+    while heard:
+        head, end, heard = heard.partition(b"\r\n\r\n")
+        if not end:
+            raise ValueError(f"half an answer: {head[:200]!r}")
+        status, headers = _head(head)
+        if status == 101:
+            return [*found, Answer(status, headers, heard)]
+        chunked = headers.get("transfer-encoding") == "chunked"
+        body, heard = _chunks(heard) if chunked else _cut(heard, int(headers.get("content-length", 0)))
+        found.append(Answer(status, headers, body))
+    return found
+
+
+def _head(head: bytes) -> tuple[int, dict[str, str]]:
+    first, *lines = head.decode("latin-1").strip().split("\r\n")
+    version, status, *_ = first.split(" ")
+    if version != "HTTP/1.1":
+        raise ValueError(f"no answer: {first!r}")
+    return int(status), {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+
+
+def _cut(heard: bytes, size: int) -> tuple[bytes, bytes]:
+    if len(heard) < size:
+        raise ValueError("a body is shorter than was announced")
+    return heard[:size], heard[size:]
+
+
+def _chunks(heard: bytes) -> tuple[bytes, bytes]:
+    body = b""
+    while True:
+        size, _, heard = heard.partition(b"\r\n")
+        chunk, heard = _cut(heard, int(size, 16) + 2)
+        if len(chunk) == 2:
+            return body, heard
+        body += chunk[:-2]
+
+
+def pieces_of(data: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """The data cut where the sizes say, the rest as one piece."""
+    pieces: list[bytes] = []
+    for size in sizes:
+        pieces.append(data[:size])
+        data = data[size:]
+    return [piece for piece in (*pieces, data) if piece]
