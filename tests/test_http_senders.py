@@ -75,7 +75,7 @@ async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way
     async with line(hasty.port) as client:
         await client.send(operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {token}"))
         await _first_event(client)
-        await client.send(b"GET /half a re")
+        await client.send(b"GET /half")
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await client.heard()
