@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -211,3 +212,35 @@ async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(se
     )
     assert error["extensions"]["requestId"] == headers["x-request-id"]
     assert "a secret" not in str(told)
+
+
+async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    told: list[Any] = []
+    for _ in range(2):
+        line.send(_request(token, "{ offers { totalCount } }"))
+        told.append((await line.answer())[2]["data"]["offers"]["totalCount"])
+        await world.consumer.accept(world.image)
+
+    assert told == [1, 0]
+
+
+async def test_a_request_that_comes_again_needs_a_token_that_still_counts(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    line.send(_request(token, POINT, id=world.image))
+    assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+    with patch("app.web.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
+        line.send(_request(token, POINT, id=world.image))
+        assert (await line.answer())[0] == "HTTP/1.1 401 Unauthorized"
+
+
+async def test_the_same_words_of_another_tenant_are_another_request(server: InProcess, dial: Dial) -> None:
+    world, _ = await _world(server)
+    line, told = await dial(), list[Any]()
+    for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
+        line.send(_request(server.token_of(tenant_id), POINT, id=world.image))
+        told.append((await line.answer())[2]["data"]["image"] is not None)
+
+    assert told == [True, True, False]

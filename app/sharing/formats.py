@@ -16,6 +16,8 @@ BYTE_COUNT_LIMIT = 2**53 - 1
 INT_LIMIT = 2**31 - 1
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What JSON has escaped; a tenant ID has none of it, so that it stands in an answer as it is.
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 
 def is_uuid(text: str) -> bool:
@@ -30,8 +32,8 @@ def id_or_none(text: str | None) -> str | None:
 
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
-    if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _CONTROL.search(text):
-        raise BadUserInput(f"A tenant ID has the form {pattern}; nothing is trimmed.", path)
+    if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _ESCAPED.search(text):
+        raise BadUserInput(f"A tenant ID has the form {pattern}, without quotes; nothing is trimmed.", path)
     return text
 
 

@@ -15,7 +15,8 @@ from cross_web import HTTPException
 
 from app.api import faults
 from app.api.notes import note_error
-from app.api.plan.planner import Planner
+from app.api.plan.kept import keep
+from app.api.plan.planner import Planner, Ready
 from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Unauthenticated
 from app.model import Caller
@@ -26,6 +27,9 @@ from app.web.operations import HTTP, Operations
 Headers = Mapping[bytes, bytes]
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
 WAS_LEFT = "was_left"
+# The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
+KEPT_REQUESTS, KEPT_BYTES = 1_024, 2_048
+_READ_HEADERS = (b"authorization", b"accept", b"content-type")
 
 
 class Answer(NamedTuple):
@@ -44,6 +48,8 @@ class Asked(NamedTuple):
     variables: dict[str, Any] | None
     caller: Caller
     media_type: str
+    token: str
+    ready: Ready | None
 
 
 class Quick:
@@ -53,17 +59,25 @@ class Quick:
         self._planner = planner
         self._identities = identities
         self._operations = operations
+        self._kept: dict[tuple[Any, ...], Asked] = {}
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
+        key = *map(headers.get, _READ_HEADERS), bytes(body)
         try:
-            return self._asked(headers, body)
+            if (kept := self._kept.get(key)) is not None:
+                self._identities.caller(kept.token)
+                return kept
+            asked = self._asked(headers, body)
         except (Unauthenticated, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
+        if asked is not None and asked.ready is not None and len(body) <= KEPT_BYTES:
+            keep(self._kept, key, asked, KEPT_REQUESTS)
+        return asked
 
     def at_once(self, asked: Asked) -> Answer | None:
         """The answer of what is read without a wait."""
         began = perf_counter()
-        data = self._planner.at_once(asked.text, asked.name, asked.variables, asked.caller)
+        data = None if asked.ready is None else self._planner.at_once(asked.ready, asked.caller)
         if data is None:
             return None
         id = request_id()
@@ -103,7 +117,8 @@ class Quick:
             parameters.require_json((content_type or b"").decode())
         wanted = parameters.request_data(orjson.loads(body))
         caller = self._identities.caller(token)
-        return Asked(wanted.query or "", wanted.operation_name, wanted.variables, caller, media_type)
+        asked = wanted.query or "", wanted.operation_name, wanted.variables, caller
+        return Asked(*asked, media_type, token, self._planner.ready(*asked))
 
 
 def request_id() -> str:

@@ -6,7 +6,7 @@ What can't be planned, or is not plainly right, is left to GraphQL's own executi
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from graphql import GraphQLError, OperationType
@@ -33,6 +33,13 @@ from app.store.plan.windows import Place, parameters, shape
 logger: Any = structlog.get_logger("plan")
 KEPT_STATEMENTS = 8
 _MARK = WATCH_CURSOR.encode()
+
+
+class Ready(NamedTuple):
+    """The statement of a query, and the values that go into it."""
+
+    statement: Statement
+    values: Mapping[str, Any]
 
 
 class Planned:
@@ -125,14 +132,19 @@ class Planner:
         self.answered += 1
         return found if isinstance(found, bytes) else await self._called(found, caller, acting or "")
 
-    def at_once(self, text: str, name: str | None, variables: Mapping[str, Any] | None, caller: Caller) -> bytes | None:
-        """The same of a query that the store answers without a wait; None leaves it to `answer`."""
+    def ready(self, text: str, name: str | None, variables: Mapping[str, Any] | None, caller: Caller) -> Ready | None:
+        """A query all of whose values are known, as often as it is asked; None leaves it to `answer`."""
         try:
             planned = self._planned(text, name)
-            if not isinstance(planned, Planned):
-                return None
-            found = self._reader.read_at_once(*self._asked(planned, variables or {}, caller))
-        except (Unplanned, Unreadable, Problem, Refusal, GraphQLError):
+            return self._ready(planned, variables or {}, caller) if isinstance(planned, Planned) else None
+        except (Unplanned, Problem, Refusal, GraphQLError):
+            return None
+
+    def at_once(self, ready: Ready, caller: Caller) -> bytes | None:
+        """The answer that the store gives without a wait; None when it can't."""
+        try:
+            found = self._reader.read_at_once(ready.statement, ready.values)
+        except Unreadable:
             return None
         if found is None:
             return None
@@ -161,20 +173,17 @@ class Planner:
             await context.close()
 
     async def _read(self, planned: Planned, variables: Mapping[str, Any], caller: Caller) -> bytes:
-        return self._text(await self._reader.read(*self._asked(planned, variables, caller)), caller)
+        ready = self._ready(planned, variables, caller)
+        return self._text(await self._reader.read(ready.statement, ready.values), caller)
 
-    def _asked(
-        self, planned: Planned, variables: Mapping[str, Any], caller: Caller
-    ) -> tuple[Statement, Mapping[str, Any]]:
-        """The statement, and the values that go into it."""
+    def _ready(self, planned: Planned, variables: Mapping[str, Any], caller: Caller) -> Ready:
         values = planned.variables.values(variables)
         planned.require_allowed(values)
         parts, fillers = planned.tree(values)
         places = tuple(filler.filled(self._pattern, caller.tenant_id, values) for filler in fillers)
         asked = planned.statement(values, parts, caller.is_operator, places, self._reader)
-        given = parameters(places, self._reader.dialect)
-        given["viewer"] = caller.tenant_id
-        return asked, given
+        given = {**parameters(places, self._reader.dialect), "viewer": caller.tenant_id}
+        return Ready(asked, given)
 
     def _text(self, found: Answer, caller: Caller) -> bytes:
         if _MARK not in found.text:

@@ -12,7 +12,7 @@ class Unreadable(Exception):
 
 
 class Answer(NamedTuple):
-    """The text of the answer, and the number of the newest event in the same view."""
+    """The text of the answer, and the number of the newest event in the same view if it was asked for, else 0."""
 
     text: bytes
     seq: int

@@ -7,17 +7,20 @@ from typing import Any, Protocol
 from typing import cast as cast_type
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, case, cast, func, literal_column, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Integer, Text, bindparam, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
+from app.store.pages import Position
 from app.store.places import BOUNDED, LAZILY, Limits
 from app.store.plan.written import Written
 
 Sql = ColumnElement[Any]
+Place = tuple[Sql, ...]
 TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
 NULL = literal_column("'null'", Text)
+ZERO = literal_column("0", Integer)
 
 
 def text(value: str) -> Sql:
@@ -89,8 +92,12 @@ def _telling(dialect: Any) -> Any:
     return dialect
 
 
+def _position(created_at: Sql, id: Sql) -> Position:
+    return Position(cast_type(Any, created_at), cast_type(Any, id))
+
+
 class Dialect(Protocol):
-    """Where the engines differ."""
+    """Where the engines differ. `newest` and `oldest` find where the ends of some rows stand, which `place` reads."""
 
     compiler: Any
     limits: Limits
@@ -99,8 +106,9 @@ class Dialect(Protocol):
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
-    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql: ...
-    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql: ...
+    def newest(self, created_at: Sql, id: Sql) -> Place: ...
+    def oldest(self, created_at: Sql, id: Sql) -> Place: ...
+    def place(self, columns: Place) -> Position: ...
     def one_id(self, name: str) -> Sql: ...
     def ids(self, name: str) -> Any: ...
     def moment_given(self, moment: datetime) -> Any: ...
@@ -124,11 +132,15 @@ class Sqlite:
         # The rows come as the page below sorts them.
         return func.group_concat(item, text(","))
 
-    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql:
-        return func.substr(func.max(self.time(created_at).concat(id)), 1 + TIME_LENGTH)
+    def newest(self, created_at: Sql, id: Sql) -> Place:
+        return (func.max(self.time(created_at).concat(id)),)
 
-    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql:
-        return func.substr(func.min(self.time(created_at).concat(id)), 1 + TIME_LENGTH)
+    def oldest(self, created_at: Sql, id: Sql) -> Place:
+        return (func.min(self.time(created_at).concat(id)),)
+
+    def place(self, columns: Place) -> Position:
+        [both] = columns
+        return _position(func.substr(both, 1, TIME_LENGTH), func.substr(both, 1 + TIME_LENGTH))
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)
@@ -159,11 +171,16 @@ class Postgres:
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))
 
-    def id_of_newest(self, created_at: Sql, id: Sql) -> Sql:
-        return func.array_agg(aggregate_order_by(id, created_at.desc(), id.desc()), type_=ARRAY(Text))[1]
+    def newest(self, created_at: Sql, id: Sql) -> Place:
+        order = created_at.desc(), id.desc()
+        return func.max(created_at), func.array_agg(aggregate_order_by(id, *order), type_=ARRAY(Text))[1]
 
-    def id_of_oldest(self, created_at: Sql, id: Sql) -> Sql:
-        return func.array_agg(aggregate_order_by(id, created_at.asc(), id.asc()), type_=ARRAY(Text))[1]
+    def oldest(self, created_at: Sql, id: Sql) -> Place:
+        order = created_at.asc(), id.asc()
+        return func.min(created_at), func.array_agg(aggregate_order_by(id, *order), type_=ARRAY(Text))[1]
+
+    def place(self, columns: Place) -> Position:
+        return _position(*columns)
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)

@@ -93,7 +93,8 @@ def _of_tenant(scope: Scope, tenant: Any) -> Scope:
     return Scope(scope.of, tenant=tenant, seen=scope.seen)
 
 
-TENANT: dict[str, Callable[[Scope], Sql]] = {"id": lambda scope: scope.of.dialect.quoted(scope.tenant)}
+# The form of tenant IDs leaves nothing in them that JSON would have escaped.
+TENANT: dict[str, Callable[[Scope], Sql]] = {"id": lambda scope: plain(scope.tenant)}
 ONES: dict[tuple[str, str], Callable[[Parts, Scope], Sql]] = {
     ("root", "viewer"): lambda parts, scope: shown("tenant", parts, _of_tenant(scope, VIEWER)),
     ("image", "owner"): _owner,

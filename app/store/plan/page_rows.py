@@ -1,9 +1,9 @@
 """The rows of a page, and the one row that they make: all items in one text, and the places of the ends."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import FromClause, func, select
+from sqlalchemy import FromClause, select
 
 from app.store import pages, places
 from app.store.pages import PageRequest, Position, sort_key
@@ -36,16 +36,17 @@ class Found(NamedTuple):
 
     @property
     def start(self) -> Position:
-        columns: Any = self.row.c
-        return Position(columns.start_at, columns.start_id)
+        return self._place("start")
 
     @property
     def end(self) -> Position:
-        columns: Any = self.row.c
-        return Position(columns.end_at, columns.end_id)
+        return self._place("end")
 
     def items(self, of: One) -> Sql:
         return self.row.c[_name(self.asked.items.index(of))]
+
+    def _place(self, end: str) -> Position:
+        return _dialect(self.asked).place(tuple(column for column in self.row.c if column.name.startswith(end)))
 
 
 def facts(parts: Parts, items: list[One]) -> set[str]:
@@ -67,11 +68,13 @@ def _items(rows: FromClause, asked: Asked) -> Iterator[Any]:
 
 def _ends(rows: Any, asked: Asked) -> Iterator[Any]:
     if "start_cursor" in asked.facts or ("has_previous_page" in asked.facts and not asked.is_forward):
-        yield func.max(rows.created_at).label("start_at")
-        yield _dialect(asked).id_of_newest(rows.created_at, rows.id).label("start_id")
+        yield from _named("start", _dialect(asked).newest(rows.created_at, rows.id))
     if "end_cursor" in asked.facts or ("has_next_page" in asked.facts and asked.is_forward):
-        yield func.min(rows.created_at).label("end_at")
-        yield _dialect(asked).id_of_oldest(rows.created_at, rows.id).label("end_id")
+        yield from _named("end", _dialect(asked).oldest(rows.created_at, rows.id))
+
+
+def _named(end: str, columns: Iterable[Sql]) -> Iterator[Any]:
+    return (column.label(f"{end}_{number}") for number, column in enumerate(columns))
 
 
 def _newest_first(asked: Asked, items: list[Sql]) -> FromClause:

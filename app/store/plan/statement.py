@@ -1,4 +1,7 @@
-"""A plan as one statement: the whole answer is one text, and beside it stands where the log is in the same view."""
+"""A plan as one statement: the whole answer is one text.
+
+Beside it stands where the log is in the same view, if a watch is to start there.
+"""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -7,9 +10,9 @@ from sqlalchemy import select
 
 from app.model import EventHead
 from app.store.plan import objects
-from app.store.plan.dialects import Dialect
+from app.store.plan.dialects import ZERO, Dialect, Sql
 from app.store.plan.scope import Scope, Surroundings
-from app.store.plan.tree import Parts
+from app.store.plan.tree import ById, Leaf, One, Page, Parts
 from app.store.plan.windows import Place
 from app.store.rights import any_viewer
 
@@ -25,5 +28,20 @@ class Statement:
 
 def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
     whole = objects.shown("root", parts, Scope(Surroundings(any_viewer(is_operator), dialect, places)))
-    asked = select(whole, select(_LOG.c.seq).scalar_subquery())
+    asked = select(whole, _seq() if _asks_where_the_log_is(parts) else ZERO)
     return Statement(str(asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})))
+
+
+def _seq() -> Sql:
+    return select(_LOG.c.seq).scalar_subquery()
+
+
+def _asks_where_the_log_is(parts: Parts) -> bool:
+    for part in parts:
+        if isinstance(part, Leaf) and part.column == "watch_cursor":
+            return True
+        inner = [part.parts] if isinstance(part, (One, Page)) else []
+        inner += [found for _, found in part.of_kind] if isinstance(part, ById) else []
+        if any(map(_asks_where_the_log_is, inner)):
+            return True
+    return False
