@@ -105,23 +105,24 @@ class Guarded(HttpToolsProtocol):
         return bool(cycle and not cycle.response_complete and not cycle.more_body)
 
     def _refuse(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
-        """Say what is wrong with the request that is coming in, unless it would be said in the midst of an answer."""
-        if self.transport.is_closing() or self.pipeline or not self._has_the_word():
+        """Say what is wrong with the request that is coming in, and end the line."""
+        cycle: Any = self.cycle
+        in_an_answer = cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body)
+        if self.transport.is_closing() or self.pipeline or in_an_answer:
+            # In the midst of another answer nothing can be said.
             self.transport.close()
             return
-        self._tell(status, code, message)
-        # A line that is closed while more comes in is reset, and the client may never see what it was told.
+        if not (cycle and cycle.response_complete and cycle.more_body):
+            self._tell(status, code, message)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """A line that is closed while more comes in is reset, and the client may never see what it was told."""
         self._is_deaf = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._has_come()
         self._late = self.loop.call_later(LAST_SECONDS, self.transport.abort)
-
-    def _has_the_word(self) -> bool:
-        cycle: Any = self.cycle
-        if cycle is None:
-            return True
-        return not cycle.more_body if cycle.response_complete else cycle.more_body and not cycle.response_started
 
     def _tell(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
         id = request_id()
