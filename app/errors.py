@@ -13,6 +13,7 @@
     │       └── KeyAwaited  its key is not known, but the next look at the key set may find it
     ├── CursorInvalid       the cursor was not made here, or not for this watch
     ├── CursorExpired       the cursor is of a past that the log no longer holds
+    ├── RateLimited         the caller has spent what it may spend for now
     └── Unavailable         the store can't be reached; trying again later may help
 
     SetupError              the operator has to change something; ends the command with one sentence
@@ -97,7 +98,7 @@ class Problem(Exception):
 
     code: ClassVar[ErrorCode]
 
-    def __init__(self, message: str, **extensions: str) -> None:
+    def __init__(self, message: str, **extensions: str | int) -> None:
         super().__init__(message)
         self.extensions = extensions
 
@@ -120,6 +121,10 @@ class CursorInvalid(Problem):
 
 class CursorExpired(Problem):
     code = ErrorCode.CURSOR_EXPIRED
+
+
+class RateLimited(Problem):
+    code = ErrorCode.RATE_LIMITED
 
 
 class Unavailable(Problem):

@@ -9,6 +9,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.api.context import Services
 from app.api.described import Descriptions
 from app.api.plan.planner import Planner
+from app.api.price import Prices
 from app.api.schema import build_schema
 from app.events.feed import Feed
 from app.events.hint import Hint
@@ -21,6 +22,7 @@ from app.store.notify import Notifier
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.web.assets import asset_routes
+from app.web.budget import open_budgets
 from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
 from app.web.health import livez, readyz
@@ -49,7 +51,8 @@ def create_app(
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings)
-    endpoint = Endpoint(schema, services, planner, identities, operations, ide)
+    budgets = open_budgets(settings, Prices(schema))
+    endpoint = Endpoint(schema, services, planner, identities, operations, ide, budgets)
 
     app = Starlette(
         routes=[
@@ -65,9 +68,10 @@ def create_app(
     app.state.services = services
     app.state.upkeep = upkeep
     app.state.planner = planner
+    app.state.budgets = budgets
     app.state.metrics = registry(planner)
     app.state.identities = identities
-    app.state.quick = Quick(planner, identities, operations)
+    app.state.quick = Quick(planner, identities, operations, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

@@ -130,6 +130,20 @@ class Settings(BaseSettings):
         description="Watches that one tenant may have under way on one server process; more are RATE_LIMITED, "
         "and those that come back with a cursor are closed with 1013.",
     )
+    rate_per_tenant: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Cost that a tenant may spend a second, on average; 0 for no limit."
+    )
+    burst_per_tenant: Annotated[int, Field(ge=1)] = Field(
+        default=100_000,
+        description="Cost that a tenant may spend at once after a pause; an operation that costs more takes all of it.",
+    )
+    rate_per_address: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="The same for a client address, for those without a token or with a bad one; 0 for no limit.",
+    )
+    burst_per_address: Annotated[int, Field(ge=1)] = Field(
+        default=2_000, description="Cost that may be spent at once from a client address, without a good token."
+    )
     connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10, description="Time in seconds that a WebSocket client has to send `connection_init`."
     )

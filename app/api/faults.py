@@ -52,7 +52,7 @@ def _published(error: GraphQLError, before_execution: bool, request_id: str) -> 
     )
 
 
-def _details(error: GraphQLError) -> dict[str, str]:
+def _details(error: GraphQLError) -> dict[str, str | int]:
     cause = _cause(error)
     return cause.extensions if isinstance(cause, Problem) else {}
 

@@ -34,12 +34,13 @@ UNKNOWN = object()
 
 
 class Size(NamedTuple):
-    """What a part of an operation amounts to, fragments unfolded."""
+    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write."""
 
     depth: int = 0
     aliases: int = 0
     fields: int = 0
     cost: int = 0
+    writes: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -47,6 +48,7 @@ class Size(NamedTuple):
             self.aliases + other.aliases,
             self.fields + other.fields,
             self.cost + other.cost,
+            self.writes + other.writes,
         )
 
 
@@ -102,11 +104,13 @@ class Measure:
         # Of a type that has no such field validation will tell; meanwhile it counts as a plain one.
         definition = getattr(parent, "fields", {}).get(field.name.value)
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
+        times = self._times(field, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
             below.fields + 1,
-            1 + self._times(field, definition) * below.cost,
+            1 + times * below.cost,
+            times if parent is self._schema.mutation_type else 0,
         )
 
     def _fragment(self, name: str) -> Size:

@@ -25,9 +25,10 @@ from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
+from app.errors import ErrorCode, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
-from app.web import events, parameters
+from app.web import budget, charging, events, parameters
+from app.web.budget import Budgets
 from app.web.crowd import Crowd
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
@@ -55,6 +56,7 @@ class Endpoint(GraphQL[Any, None]):
         identities: IdentityProvider,
         operations: Operations,
         ide: Ide | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         settings = services.settings
         super().__init__(
@@ -69,6 +71,7 @@ class Endpoint(GraphQL[Any, None]):
         self.identities = identities
         self.operations = operations
         self.ide = ide
+        self.budgets = budgets
         self.connections = Crowd(settings.max_connections_per_tenant)
         self.watches = Crowd(settings.max_watches_per_tenant)
 
@@ -88,6 +91,8 @@ class Endpoint(GraphQL[Any, None]):
             response.headers["Cache-Control"] = "no-store"
             # The page for browsers and the answers for programs share this address.
             response.headers["Vary"] = "Accept"
+            if (charge := charging.charge_of(request)) is not None:
+                response.headers.update(charge.headers())
             if isinstance(response, events.Events):
                 await response(scope, receive, send)
                 return
@@ -99,9 +104,12 @@ class Endpoint(GraphQL[Any, None]):
             if events.are_wanted(request.headers.get("accept")):
                 return await self._events_unless_refused(request)
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
+            await self._charged(request)
             return await self._planned(request) or await self.run(request)
         except Unauthenticated as error:
-            return refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+            return charging.refuse_token(self.budgets, request, error)
+        except RateLimited as error:
+            return charging.refuse(request, error)
         except Unavailable as error:
             return refusal(request, 503, ErrorCode.UNAVAILABLE, str(error))
         except HTTPException as error:
@@ -112,6 +120,11 @@ class Endpoint(GraphQL[Any, None]):
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, request.state.request_id)
             return refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+
+    async def _charged(self, request: Request) -> None:
+        if self.budgets is not None and not charging.is_charged(request):
+            asked = await self.parse_http_body(parameters.LimitedRequest(request))
+            charging.charge_request(self.budgets, request, await self._caller(request), asked)
 
     async def _planned(self, request: Request) -> Response | None:
         """The answer of an operation that needs no execution; None leaves it to be carried out field by field."""
@@ -128,7 +141,7 @@ class Endpoint(GraphQL[Any, None]):
         if data is None:
             return None
         headers = {"content-type": f"{request.state.media_type}; charset=utf-8"}
-        return Response(b'{"data":' + data + b"}", headers=headers)
+        return Response(budget.data_with_cost(data, charging.charge_of(request)), headers=headers)
 
     async def _events_unless_refused(self, request: Request) -> events.Events:
         """Clients of events come again after any status, so a token that will never do is told as the last event."""
@@ -137,13 +150,14 @@ class Endpoint(GraphQL[Any, None]):
         except TokenExpired:
             raise
         except Unauthenticated as error:
-            refused = refusal(request, 401, ErrorCode.UNAUTHENTICATED, str(error))
+            refused = charging.refuse_token(self.budgets, request, error)
             return events.Events(events.of_answer(bytes(refused.body)))
 
     async def _events(self, request: Request) -> events.Events:
         """The same operations as events; a watch among them, which plain HTTP can't answer."""
         request.state.media_type = parameters.PLAIN_JSON
         asked = await self.parse_http_body(parameters.LimitedRequest(request))
+        await self._charged(request)
         streams = cast(GatewaySchema, self.schema).streams
         query, variables = asked.query or "", dict(asked.variables or {})
         try:
@@ -228,7 +242,8 @@ class Endpoint(GraphQL[Any, None]):
             raise HTTPException(400, _REFUSED_OPERATIONS[error.operation_type]) from None
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        return cast(GraphQLHTTPResponse, faults.response(result, request.state.request_id))
+        told = faults.response(result, request.state.request_id)
+        return cast(GraphQLHTTPResponse, budget.with_cost(told, charging.charge_of(request)))
 
     async def get_sub_response(self, request: Any) -> Response:
         response = await super().get_sub_response(request)

@@ -11,6 +11,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from app.web.charging import CHARGE
 from app.web.guard import Guarded
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 
@@ -113,7 +114,7 @@ class Lane(Guarded):
         async def app(scope: Any, receive: Any, send: Any) -> None:
             answer = await self.quick.later(asked)
             if answer is None:
-                scope["state"][WAS_LEFT] = True
+                scope["state"].update({WAS_LEFT: True, CHARGE: asked.charge})
                 await self.app(scope, receive, send)
                 return
             if self.flow.write_paused and not cycle.disconnected:

@@ -22,7 +22,7 @@ logger: Any = structlog.get_logger("operations")
 LONGEST_NAME = 100
 HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
 _FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
-_NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX}
+_NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX, ErrorCode.RATE_LIMITED}
 
 
 class Operations:

@@ -20,7 +20,8 @@ from app.api.plan.planner import Planner, Ready
 from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Unauthenticated
 from app.model import Caller
-from app.web import events, parameters, refusal
+from app.web import budget, events, parameters, refusal
+from app.web.budget import Budgets, Charge
 from app.web.identity import IdentityProvider, bearer
 from app.web.operations import HTTP, Operations
 
@@ -50,23 +51,27 @@ class Asked(NamedTuple):
     media_type: str
     token: str
     ready: Ready | None
+    charge: Charge | None = None
 
 
 class Quick:
     """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
 
-    def __init__(self, planner: Planner, identities: IdentityProvider, operations: Operations) -> None:
+    def __init__(
+        self, planner: Planner, identities: IdentityProvider, operations: Operations, budgets: Budgets | None = None
+    ) -> None:
         self._planner = planner
         self._identities = identities
         self._operations = operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
+        self._tenants = None if budgets is None else budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         key = *map(headers.get, _READ_HEADERS), bytes(body)
         try:
             if (kept := self._kept.get(key)) is not None:
                 self._identities.caller(kept.token)
-                return kept
+                return self._charged_again(kept)
             asked = self._asked(headers, body)
         except (Unauthenticated, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
@@ -74,18 +79,27 @@ class Quick:
             keep(self._kept, key, asked, KEPT_REQUESTS)
         return asked
 
+    def _charged_again(self, asked: Asked) -> Asked:
+        if self._tenants is None or asked.charge is None:
+            return asked
+        return Asked(*asked[:-1], self._tenants.charge_flat(asked.caller.tenant_id, asked.charge.cost))
+
     def at_once(self, asked: Asked) -> Answer | None:
         """The answer of what is read without a wait."""
+        if asked.charge is not None and asked.charge.retry_after:
+            return self._refused(asked, asked.charge)
         began = perf_counter()
         data = None if asked.ready is None else self._planner.at_once(asked.ready, asked.caller)
         if data is None:
             return None
         id = request_id()
         self._operations.at_once(asked.text, asked.name, asked.variables, asked.caller, id, began)
-        return _answer(data, asked.media_type, id)
+        return _answer(data, asked.media_type, id, asked.charge)
 
     async def later(self, asked: Asked) -> Answer | None:
         """The answer of what the store or the disk is waited for."""
+        if asked.charge is not None and asked.charge.retry_after:
+            return self._refused(asked, asked.charge)
         id = request_id()
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
@@ -95,19 +109,29 @@ class Quick:
                 running.goes_elsewhere()
         return answer
 
+    def _refused(self, asked: Asked, charge: Charge) -> Answer:
+        id, problem = request_id(), charge.refusal()
+        with self._operations.running(HTTP, id) as running:
+            running.asks(asked.text, asked.name, asked.variables)
+            running.caller = asked.caller
+            note_error(problem.code)
+        body = refusal.body(problem.code, str(problem), id, problem.extensions)
+        retry = f"retry-after: {charge.retry_after}\r\n".encode()
+        return Answer(429, _head(asked.media_type, id, body, charge) + retry, body)
+
     async def _later(self, asked: Asked, id: str) -> Answer | None:
         try:
             data = await self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
         except Failed as failed:
-            response = faults.response(failed.result, id)
+            response = budget.with_cost(faults.response(failed.result, id), asked.charge)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, id)
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
             status, body = 500, refusal.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
         else:
-            return None if data is None else _answer(data, asked.media_type, id)
-        return Answer(status, _head(asked.media_type, id, body), body)
+            return None if data is None else _answer(data, asked.media_type, id, asked.charge)
+        return Answer(status, _head(asked.media_type, id, body, asked.charge), body)
 
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))
@@ -118,7 +142,9 @@ class Quick:
         wanted = parameters.request_data(orjson.loads(body))
         caller = self._identities.caller(token)
         asked = wanted.query or "", wanted.operation_name, wanted.variables, caller
-        return Asked(*asked, media_type, token, self._planner.ready(*asked))
+        charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
+        is_refused = charge is not None and charge.retry_after
+        return Asked(*asked, media_type, token, None if is_refused else self._planner.ready(*asked), charge)
 
 
 def request_id() -> str:
@@ -136,15 +162,18 @@ def _token(authorization: bytes | None) -> str | None:
     return None if authorization is None else bearer(authorization.decode())
 
 
-def _answer(data: bytes, media_type: str, id: str) -> Answer:
-    body = b'{"data":%b}' % data
-    return Answer(200, _head(media_type, id, body), body)
+def _answer(data: bytes, media_type: str, id: str, charge: Charge | None) -> Answer:
+    body = budget.data_with_cost(data, charge)
+    return Answer(200, _head(media_type, id, body, charge), body)
 
 
-def _head(media_type: str, id: str, body: bytes) -> bytes:
+def _head(media_type: str, id: str, body: bytes, charge: Charge | None) -> bytes:
     """The headers of every answer of the endpoint."""
     # The page for browsers and the answers for programs share this address, hence `vary`.
-    return (
+    head = (
         f"content-type: {media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
         "cache-control: no-store\r\nvary: Accept\r\n"
-    ).encode()
+    )
+    if charge is not None:
+        head += f"ratelimit-policy: {charge.budget.policy}\r\nratelimit: {charge.head()}\r\n"
+    return head.encode()

@@ -29,8 +29,10 @@ from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
-from app.errors import ErrorCode, TokenExpired, Unauthenticated, Unavailable
+from app.errors import ErrorCode, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
+from app.web import budget, charging
+from app.web.budget import Charge
 from app.web.crowd import Crowd
 from app.web.identity import Lease, from_connection_params
 from app.web.messages import fault_of
@@ -88,11 +90,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         try:
             token = from_connection_params(payload)
             caller = None if token is None else await view.identities.identify(token)
-        except TokenExpired as error:
-            await self.websocket.close(TOKEN_EXPIRED, str(error))
-            return
         except Unauthenticated as error:
-            await self.websocket.close(TOKEN_INVALID, str(error))
+            await self._refuse_token(error)
             return
         except Unavailable as error:
             await self.websocket.close(TRY_AGAIN_LATER, str(error))
@@ -104,6 +103,15 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             self.context.caller = caller
             self._lease = view.identities.lease(token, self._expire)
         await super().handle_connection_init({"type": "connection_init", "payload": payload})
+
+    async def _refuse_token(self, error: Unauthenticated) -> None:
+        try:
+            charging.charge_bad_token(cast(Any, self.view).budgets, self._address)
+        except RateLimited as problem:
+            await self.websocket.close(TRY_AGAIN_LATER, str(problem))
+        else:
+            code = TOKEN_EXPIRED if isinstance(error, TokenExpired) else TOKEN_INVALID
+            await self.websocket.close(code, str(error))
 
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection
@@ -126,6 +134,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._answer(operation, context, running)
         except Refused as refused:
             await operation.send_initial_errors(refused.errors)
+        except RateLimited as problem:
+            await self._rate_limited(operation, problem, context.request_id)
         except GraphQLError as error:
             # The cache of parsed documents raises a syntax error, which the parser would have returned.
             refused = PreExecutionError(data=None, errors=[error])
@@ -142,7 +152,17 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         finally:
             await context.close()
 
+    async def _rate_limited(self, operation: Operation[Any, None], problem: RateLimited, request_id: str) -> None:
+        """Tell it, and let the socket live; but an error would end for ever a watch that goes on from a cursor."""
+        note_error(problem.code)
+        if charging.may_be_resumed(operation):
+            await self.websocket.close(TRY_AGAIN_LATER, str(problem))
+        else:
+            await operation.send_initial_errors([charging.as_error(problem, request_id)])
+
     async def _answer(self, operation: Operation[Any, None], context: Context, running: Running) -> None:
+        caller = self.context.caller
+        charge = await charging.charge_operation(cast(Any, self.view).budgets, caller, self._address, operation)
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
             await self._watch_if_there_is_room(streams, operation, context, running)
@@ -150,13 +170,13 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         planner: Planner = cast(Any, self.view).planner
         name, variables, acting = operation.operation_name, operation.variables, context.request_id
         try:
-            data = await planner.answer(operation.query, name, variables, self.context.caller, acting)
+            data = await planner.answer(operation.query, name, variables, caller, acting)
         except Failed as failed:
-            if await self._send(operation, failed.result, context):
+            if await self._send(operation, failed.result, context, charge):
                 await operation.send_operation_message({"id": operation.id, "type": "complete"})
             return
         if data is not None:
-            await self._send_planned(operation, data)
+            await self._send_planned(operation, data, charge)
             return
         results = await self.schema.stream(
             operation.query,
@@ -165,13 +185,14 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             operation_name=operation.operation_name,
         )
         async with aclosing(results):
-            done = [await self._send(operation, cast(ExecutionResult, result), context) async for result in results]
+            done = [await self._send(operation, cast(Any, result), context, charge) async for result in results]
         if all(done):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
-    async def _send_planned(self, operation: Operation[Any, None], data: bytes) -> None:
+    async def _send_planned(self, operation: Operation[Any, None], data: bytes, charge: Charge | None) -> None:
         if not operation.completed:
-            await cast(Socket, self.websocket).send_text(f'{_head(operation)}{{"data":{data.decode()}}}}}')
+            payload = budget.data_with_cost(data, charge)
+            await cast(Socket, self.websocket).send_text(f"{_head(operation)}{payload.decode()}}}")
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _watch_if_there_is_room(
@@ -215,7 +236,9 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if self.context.caller is not None:
             cast(Any, self.view).connections.leave(self.context.caller.tenant_id)
 
-    async def _send(self, operation: Operation[Any, None], result: ExecutionResult, context: Context) -> bool:
+    async def _send(
+        self, operation: Operation[Any, None], result: ExecutionResult, context: Context, charge: Charge | None
+    ) -> bool:
         """Send the result of a query or mutation; False when it could not be carried out."""
         errors = faults.published(result, context.request_id)
         # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
@@ -226,8 +249,13 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if _is_request_error(result):
             await operation.send_initial_errors(errors)
             return False
-        await operation.send_next(ExecutionResult(result.data, errors or None, result.extensions))
+        extensions = budget.with_cost({}, charge).get("extensions", result.extensions)
+        await operation.send_next(ExecutionResult(result.data, errors or None, extensions))
         return True
+
+    @property
+    def _address(self) -> str:
+        return charging.address_of(cast(Socket, self.websocket).ws)
 
     def _expire(self) -> None:
         reason = "The token has expired, or its key was withdrawn. Connect again with a fresh one."

@@ -20,6 +20,7 @@ from app.main import create_app
 from app.model import Role
 from app.serving import uvicorn_config
 from app.settings import Settings
+from app.web.budget import Budgets
 from app.web.identity import SharedSecret
 from app.web.sockets import free_stalled_peers
 from tests.harness.gateway import Gateway
@@ -36,6 +37,7 @@ class InProcess:
         self.connections = connections
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
+        self.budgets: Budgets | None = app.state.budgets
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
         self.gateway = Gateway(self.services, build_schema(settings))

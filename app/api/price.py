@@ -1,0 +1,117 @@
+"""What an operation costs its caller's budget, known before any of it is carried out."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+from graphql import (
+    GraphQLError,
+    GraphQLSchema,
+    ListTypeNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    OperationType,
+    TypeNode,
+    is_enum_type,
+    is_scalar_type,
+)
+
+from app.api.documents import CACHED, Documents
+from app.api.measure import Measure
+from app.api.paging import MAX_PAGE
+from app.api.plan.kept import keep
+from app.api.plan.selections import operation_of
+from app.api.plan.unplanned import Unplanned
+from app.api.schema import GatewaySchema
+
+# In units of one field each: beside its fields, for each object that a mutation may write; for a watch that begins or
+# goes on; and for what is refused before it is carried out, since even that has been parsed and validated.
+WRITE, WATCH, REFUSED = 10, 100, 100
+KEPT_PRICES = 64
+
+
+class Price(NamedTuple):
+    """The cost, and whether it is that of a watch."""
+
+    cost: int
+    is_watch: bool = False
+
+
+class Prices:
+    """The prices of the operations of one schema. A text that does not parse, or does not validate, has one too."""
+
+    def __init__(self, gateway_schema: GatewaySchema) -> None:
+        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain schema of GraphQL
+        documents = gateway_schema.documents
+
+        @lru_cache(maxsize=CACHED)
+        def priced(text: str, name: str | None) -> Priced | None:
+            try:
+                return Priced(schema, documents, text, name)
+            except (GraphQLError, Unplanned):
+                return None
+
+        self._priced = priced
+
+    def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
+        priced = self._priced(text, name)
+        return _REFUSED if priced is None else priced.price(variables or {})
+
+
+class Priced:
+    """One operation of one document, whose price hangs on the sizes of some of its variables."""
+
+    def __init__(self, schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> None:
+        self._schema, self._documents, self._name = schema, documents, name
+        self._document = documents.parsed(text)
+        self._operation = operation_of(self._document, name)
+        definitions = self._operation.variable_definitions or ()
+        self._sizing = tuple(one.variable.name.value for one in definitions if _may_size(schema, one.type))
+        self._prices: dict[tuple[Any, ...], Price] = {}
+
+    def price(self, variables: Mapping[str, Any]) -> Price:
+        sizing = self._sizing
+        sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
+        found = self._prices.get(sizes)
+        if found is None:
+            found = self._worked_out(variables)
+            keep(self._prices, sizes, found, KEPT_PRICES)
+        return found
+
+    def _worked_out(self, variables: Mapping[str, Any]) -> Price:
+        if self._documents.errors(self._schema, self._document, self._name, variables):
+            return _REFUSED
+        size = Measure(self._schema, self._document, self._operation, variables).size()
+        is_watch = self._operation.operation is OperationType.SUBSCRIPTION
+        return Price(size.cost + WRITE * size.writes + WATCH * is_watch, is_watch)
+
+
+_REFUSED = Price(REFUSED)
+_ABSENT = object()
+
+
+def _may_size(schema: GraphQLSchema, type_: TypeNode) -> bool:
+    """Whether the value of a variable of this type may say how many objects there are: a number, a list, an input."""
+    if isinstance(type_, NonNullTypeNode):
+        type_ = type_.type
+    if isinstance(type_, ListTypeNode):
+        return True
+    name = cast(NamedTypeNode, type_).name.value
+    named = schema.get_type(name)
+    return name == "Int" or not (is_scalar_type(named) or is_enum_type(named))
+
+
+def _size(value: Any) -> Any:
+    """What a price may see of a value. Sizes that cost the same are the same, so that there are not too many."""
+    if type(value) is int:
+        return max(1, min(value, MAX_PAGE))
+    if isinstance(value, list):
+        return (_length(cast(list[Any], value)),)
+    if isinstance(value, dict):
+        fields = cast(dict[str, Any], value).items()
+        return tuple([(name, _length(cast(list[Any], one))) for name, one in fields if isinstance(one, list)])
+    return value if value is None or value is _ABSENT else "another"
+
+
+def _length(values: list[Any]) -> int:
+    return max(1, min(len(values), MAX_PAGE))

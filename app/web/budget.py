@@ -1,0 +1,175 @@
+"""What callers may spend: a tenant on its own account, one without a token, or with a bad one, on its address's."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from app.api.price import REFUSED, Prices
+from app.errors import RateLimited
+from app.model import Caller
+from app.settings import Settings
+from app.web.bucket import Bucket, Buckets, Clock
+
+# A bad token costs less than a bad document, which has been parsed.
+BAD_TOKEN = 20
+# A watch is lent what it lacks, and begins when that has been earned, since an error would end it for ever.
+LENT_SECONDS = 10
+
+
+class Charge:
+    """What one operation was charged, or why not: `retry_after` seconds, 0 when it may go on."""
+
+    __slots__ = ("budget", "cost", "left", "retry_after")
+
+    def __init__(self, budget: "Budget", cost: int, left: float, retry_after: int = 0) -> None:
+        self.budget = budget
+        self.cost = cost
+        self.left = left
+        self.retry_after = retry_after
+
+    def told(self) -> bytes:
+        """The JSON of `extensions.cost`, in the words of other GraphQL servers."""
+        left = self.left
+        return self.budget.told % (self.cost, left if left > 0 else 0)
+
+    def head(self) -> str:
+        """The header `RateLimit`: how much is left, for so many seconds (draft-ietf-httpapi-ratelimit-headers-11)."""
+        budget, left = self.budget, self.left
+        reset = self.retry_after or ceil((budget.brim - left) / budget.rate)
+        return f'"{budget.name}";r={int(left) if left > 0 else 0};t={reset}'
+
+    def headers(self) -> dict[str, str]:
+        return {"RateLimit-Policy": self.budget.policy, "RateLimit": self.head()}
+
+    @property
+    def delay(self) -> float:
+        """Seconds after which what was lent has been earned."""
+        return max(0.0, -self.left / self.budget.rate)
+
+    def refusal(self) -> RateLimited:
+        left = max(0, int(self.left))
+        return RateLimited(
+            f"This costs {self.cost}, and of the {self.budget.whose} budget {left} is left. "
+            f"Try again in {self.retry_after} s, or ask for less.",
+            retryAfter=self.retry_after,
+        )
+
+
+class Budget:
+    """The accounts of one kind of callers."""
+
+    def __init__(self, name: str, whose: str, rate: int, brim: int, prices: Prices, clock: Clock) -> None:
+        self.name = name
+        self.whose = whose
+        self.rate = rate
+        self.brim = brim
+        self.buckets = Buckets(rate, brim, clock)
+        self.policy = f'"{name}";q={brim};w={max(1, ceil(brim / rate))}'
+        level = b'"throttleStatus":{"maximumAvailable":%d,"currentlyAvailable":%%d,"restoreRate":%d}' % (brim, rate)
+        self.told = b'{"requestedQueryCost":%d,' + level + b"}"
+        # Whose spending the other workers have not heard of; None where there are none.
+        self.unsettled: dict[str, Bucket] | None = None
+        self.refused = 0
+        self._prices = prices
+        self._most_lent = LENT_SECONDS * rate
+
+    def charge(
+        self, who: str, text: str, name: str | None, variables: Mapping[str, Any] | None, lends: bool = False
+    ) -> Charge:
+        """Take what the operation costs, if it is there. Who has nothing is refused before the text is read."""
+        bucket = self.buckets.of(who)
+        if bucket.level < 1 and not (lends and bucket.level > -self._most_lent):
+            return self._refused(bucket, 1)
+        price = self._prices.of(text, name, variables)
+        cost = price.cost if price.cost < self.brim else self.brim
+        if bucket.level >= cost or (lends and price.is_watch and bucket.level - cost >= -self._most_lent):
+            return self._taken(who, bucket, cost)
+        if bucket.level < 1:
+            # It was read on credit, and was no watch.
+            self._taken(who, bucket, min(REFUSED, self.brim))
+        return self._refused(bucket, cost)
+
+    def charge_flat(self, who: str, cost: int) -> Charge:
+        bucket, cost = self.buckets.of(who), min(cost, self.brim)
+        return self._taken(who, bucket, cost) if bucket.level >= cost else self._refused(bucket, cost)
+
+    def _taken(self, who: str, bucket: Bucket, cost: int) -> Charge:
+        bucket.level -= cost
+        if self.unsettled is not None:
+            bucket.unsettled += cost
+            self.unsettled[who] = bucket
+        return Charge(self, cost, bucket.level)
+
+    def _refused(self, bucket: Bucket, cost: int) -> Charge:
+        self.refused += 1
+        return Charge(self, cost, bucket.level, max(1, ceil((cost - bucket.level) / self.rate)))
+
+
+class Budgets:
+    """Those of the tenants and those of the addresses; either may be without a limit."""
+
+    def __init__(self, settings: Settings, prices: Prices, clock: Clock = monotonic) -> None:
+        of_tenant = settings.rate_per_tenant, settings.burst_per_tenant
+        of_address = settings.rate_per_address, settings.burst_per_address
+        self.tenants = Budget("tenant", "tenant's", *of_tenant, prices, clock) if of_tenant[0] else None
+        self.addresses = Budget("address", "address's", *of_address, prices, clock) if of_address[0] else None
+
+    def charge(
+        self,
+        caller: Caller | None,
+        address: str,
+        text: str,
+        name: str | None,
+        variables: Mapping[str, Any] | None,
+        lends: bool = False,
+    ) -> Charge | None:
+        """Charge the one who asks: never the address of one whose tenant is known, for others may be behind it."""
+        if caller is not None:
+            return self.tenants and self.tenants.charge(caller.tenant_id, text, name, variables, lends)
+        return self.addresses and self.addresses.charge(network(address), text, name, variables, lends)
+
+    def charge_bad_token(self, address: str) -> Charge | None:
+        return self.addresses and self.addresses.charge_flat(network(address), BAD_TOKEN)
+
+    @property
+    def kinds(self) -> list[Budget]:
+        return [budget for budget in (self.tenants, self.addresses) if budget is not None]
+
+
+def open_budgets(settings: Settings, prices: Prices, clock: Clock = monotonic) -> Budgets | None:
+    """None when nobody has a limit."""
+    budgets = Budgets(settings, prices, clock)
+    return budgets if budgets.kinds else None
+
+
+def data_with_cost(data: bytes, charge: Charge | None) -> bytes:
+    """The JSON of an answer whose `data` is JSON already."""
+    if charge is None:
+        return b'{"data":%b}' % data
+    return b'{"data":%b,"extensions":{"cost":%b}}' % (data, charge.told())
+
+
+def with_cost(response: dict[str, Any], charge: Charge | None) -> dict[str, Any]:
+    """An answer that also tells what it was charged."""
+    if charge is not None:
+        response["extensions"] = {"cost": orjson.loads(charge.told())}
+    return response
+
+
+@lru_cache(maxsize=1_024)
+def network(address: str) -> str:
+    """What one client has for itself: an IPv4 address, or 64 bits of an IPv6 one."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> 64 << 64))
