@@ -66,6 +66,7 @@ def create_app(
         lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities),
     )
     app.state.services = services
+    app.state.leaving = False
     app.state.upkeep = upkeep
     app.state.planner = planner
     app.state.budgets = budgets

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -59,7 +59,12 @@ def work(settings: Settings, listener: socket.socket, with_demo: bool) -> None:
 
 def _run(settings: Settings, listener: socket.socket, with_demo: bool, on_started: Callable[[], None]) -> None:
     app = create_app(settings, demo=demo.TENANTS if with_demo else None)
-    server = Server(uvicorn_config(app, settings), on_started, app.state.services.feed.end_watches)
+
+    async def give_notice() -> None:
+        app.state.leaving = True
+        await asyncio.sleep(settings.drain_notice_seconds)
+
+    server = Server(uvicorn_config(app, settings), on_started, give_notice, app.state.services.feed.end_watches)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 
@@ -68,10 +73,15 @@ class Server(uvicorn.Server):
     """uvicorn, which tells when it serves, and for which a signal is a good end and not a death."""
 
     def __init__(
-        self, config: uvicorn.Config, on_started: Callable[[], None], on_ending: Callable[[], None] = lambda: None
+        self,
+        config: uvicorn.Config,
+        on_started: Callable[[], None],
+        give_notice: Callable[[], Awaitable[None]],
+        on_ending: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._give_notice = give_notice
         self._on_ending = on_ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -83,6 +93,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send the WebSockets away a few at a time, so that they do not all knock at the next server at once."""
+        await self._give_notice()
         for server in self.servers:
             server.close()
         open_sockets = [one for one in self.server_state.connections if isinstance(one, FreeingProtocol)]

@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
         default=10, description="Time in seconds that requests under way have to finish after SIGTERM."
     )
+    drain_notice_seconds: Annotated[int, Field(ge=0, le=30)] = Field(
+        default=0,
+        description="Time in seconds after SIGTERM in which `/readyz` says no and all else goes on, so that a balancer "
+        "sends elsewhere before the drain begins.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: `debug`, `info`, `warning` or `error`."
     )

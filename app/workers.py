@@ -62,7 +62,8 @@ class Workers:
             process.terminate()
 
     def _wait_for_the_last(self) -> None:
-        deadline = time.monotonic() + self._settings.drain_seconds + LAST_SECONDS
+        patience = self._settings.drain_notice_seconds + self._settings.drain_seconds + LAST_SECONDS
+        deadline = time.monotonic() + patience
         for process in self._processes:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():

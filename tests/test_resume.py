@@ -1,32 +1,24 @@
 """Clients as front ends use them: whatever happens to server, token or database, each goes on and misses nothing."""
 
 import asyncio
-import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread, Timer
 from time import sleep
-from typing import Any
 
 import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.kernel import free_port
-from tests.harness.node import FOLDER, Run
+from tests.harness.node import Run
 from tests.harness.outages import away
+from tests.harness.resuming import PATIENCE_SECONDS, TOKEN_SECONDS, UNTIL, next_item, rest, short_tokens, watcher
 from tests.harness.server import Server, serving
 from tests.harness.sockets import connected
 
 pytestmark = pytest.mark.slow
 
-UNTIL = "999999"
-PATIENCE_SECONDS = 120
-TOKEN_SECONDS = 3
 CLIENTS = ["graphql-ws", "graphql-sse", "urql", "apollo", "python"]
 
 
@@ -59,63 +51,6 @@ def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
     restartable.end(signal.SIGKILL)
 
 
-@contextmanager
-def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
-    """A client in a process of its own, which prints what it hears."""
-    told = {
-        "client": client,
-        "url": url or server.ws_url,
-        "module": f"{server.base}/resumable.js",
-        "tokens": str(tokens),
-        "until": UNTIL,
-        "cursor": str(tokens.with_name("cursor")),
-    }
-    here = Path(__file__).parent
-    command = [sys.executable, "-m", "tests.harness.watcher"] if client == "python" else ["node", "resume.mjs"]
-    cwd = here.parent if client == "python" else FOLDER
-    environment = {**os.environ, "PYTHONPATH": str(here.parent)}
-    with subprocess.Popen(
-        [*command, json.dumps(told)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        too_late = Timer(PATIENCE_SECONDS, process.kill)
-        too_late.start()
-        try:
-            yield process
-        finally:
-            too_late.cancel()
-            process.kill()
-
-
-@contextmanager
-def short_tokens(server: Server, path: Path) -> Generator[None]:
-    """An identity provider whose tokens expire in mid-stream: whoever comes gets a fresh one."""
-    ended = Event()
-
-    def renew() -> None:
-        while not ended.is_set():
-            fresh = path.with_suffix(".fresh")
-            fresh.write_text(server.token("1", ttl=TOKEN_SECONDS))
-            fresh.replace(path)
-            ended.wait(0.5)
-
-    renewing = Thread(target=renew)
-    renewing.start()
-    while not path.exists():
-        sleep(0.01)
-    try:
-        yield
-    finally:
-        ended.set()
-        renewing.join()
-
-
-def _next(process: subprocess.Popen[str]) -> Any:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the client has ended"
-    return json.loads(line)
-
-
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_client_goes_on_by_itself_and_misses_nothing(
     node: Run, restartable: Restartable, tmp_path: Path, client: str
@@ -128,7 +63,7 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
         restartable.server.do("offerImage", owner, imageId=image, tenantIds=list(consumers))
 
     with short_tokens(restartable.server, tokens), watcher(client, restartable.server, tokens) as process:
-        assert _next(process)["__typename"] == "WatchBookmark"
+        assert next_item(process)["__typename"] == "WatchBookmark"
         sleep(TOKEN_SECONDS + 0.5)
         offer("10", "11")
         restartable.end(signal.SIGTERM)
@@ -141,17 +76,10 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
             pass
         _until_served(restartable, owner, image, "40")
         offer("50", UNTIL)
-        heard = [item for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
+        heard = [item for item in rest(process) if item["__typename"] == "MemberStatusChanged"]
 
     assert [item["tenant"]["id"] for item in heard] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
     assert len({item["cursor"] for item in heard}) == len(heard)
-
-
-def _rest(process: subprocess.Popen[str]) -> list[Any]:
-    assert process.stdout is not None
-    lines = [json.loads(line) for line in process.stdout]
-    assert process.wait(PATIENCE_SECONDS) == 0, lines[-3:]
-    return lines
 
 
 def _until_served(restartable: Restartable, owner: str, image: str, consumer: str) -> None:
@@ -174,7 +102,7 @@ def test_a_token_that_will_never_do_ends_a_client_for_good(
     tokens.write_text("nonsense")
 
     with watcher(client, server, tokens) as process:
-        assert "over" in _next(process)
+        assert "over" in next_item(process)
         assert process.wait(PATIENCE_SECONDS) == 3
 
 
@@ -195,14 +123,14 @@ def test_a_python_watch_goes_on_in_a_new_process_behind_its_stored_cursor(server
     tokens.write_text(owner := server.token("88"))
     image = server.register(owner)
     with watcher("python", server, tokens) as process:
-        _next(process)
+        next_item(process)
         server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
-        assert [_next(process)["tenant"]["id"] for _ in range(2)] == ["10", "11"]
+        assert [next_item(process)["tenant"]["id"] for _ in range(2)] == ["10", "11"]
         process.kill()
     server.do("offerImage", owner, imageId=image, tenantIds=["12", UNTIL])
 
     with watcher("python", server, tokens) as process:
-        heard = [item["tenant"]["id"] for item in _rest(process) if "tenant" in item]
+        heard = [item["tenant"]["id"] for item in rest(process) if "tenant" in item]
 
     # What was printed may not have been stored yet: the last one may come again, and none is left out.
     assert heard[-2:] == ["12", UNTIL]

@@ -16,8 +16,9 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.kernel import open_sockets
 from tests.harness.node import Run
 from tests.harness.patience import until
+from tests.harness.resuming import UNTIL, watcher
 from tests.harness.server import Server, serving
-from tests.test_resume import CLIENTS, UNTIL, watcher
+from tests.test_resume import CLIENTS
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,12 @@ async def readyz(request: Request) -> JSONResponse:
     """The store answers, and its log is followed. The feed knows; asking the store would let anyone load it."""
     services: Services = request.app.state.services
     identities: IdentityProvider = request.app.state.identities
-    if not services.feed.is_healthy:
-        return JSONResponse({"status": "unavailable", "reason": "the store can't be reached"}, 503)
-    if not identities.is_ready:
-        return JSONResponse({"status": "unavailable", "reason": "there are no keys to verify tokens with"}, 503)
-    return JSONResponse({"status": "ok"})
+    reasons = {
+        "the server is about to end": request.app.state.leaving,
+        "the store can't be reached": not services.feed.is_healthy,
+        "there are no keys to verify tokens with": not identities.is_ready,
+    }
+    reason = next((reason for reason, holds in reasons.items() if holds), None)
+    if reason is None:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "unavailable", "reason": reason}, 503)

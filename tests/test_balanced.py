@@ -1,0 +1,148 @@
+"""The balancer of the compose file, with its own configuration, before two workers on one PostgreSQL."""
+
+import asyncio
+import json
+from collections.abc import Generator
+from contextlib import AsyncExitStack, ExitStack
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from app.errors import ErrorCode
+from tests.harness.balancer import WORKERS, balanced, reason_to_skip
+from tests.harness.databases import PostgresDatabases
+from tests.harness.fleet import Fleet, fleet
+from tests.harness.kernel import free_port
+from tests.harness.node import Run
+from tests.harness.patience import until
+from tests.harness.resuming import UNTIL, next_item, rest, watcher
+from tests.harness.server import code_told
+from tests.harness.sockets import connected, dialled
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason_to_skip()), reason=str(reason_to_skip()))]
+
+
+@pytest.fixture(scope="module")
+def both(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Fleet]:
+    with fleet(tmp_path_factory.mktemp("fleet"), postgres_databases.fresh()) as found:
+        yield found
+
+
+def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet, tmp_path: Path) -> None:
+    balancer = both.balancer
+    tokens = tmp_path / "token"
+    tokens.write_text(owner := balancer.token("1"))
+    image = balancer.register(owner)
+    offered: list[str] = []
+
+    def offer(consumer: str) -> None:
+        balancer.do("offerImage", owner, imageId=image, tenantIds=[consumer])
+        balancer.do("revokeMember", owner, imageId=image, tenantId=consumer)
+        offered.append(consumer)
+
+    with ExitStack() as held:
+        clients = [
+            held.enter_context(watcher(client, balancer, tokens, balancer.ws_url))
+            for client in ("graphql-ws", "graphql-ws", "graphql-sse", "python")
+        ]
+        for client in clients:
+            assert next_item(client)["__typename"] == "WatchBookmark"
+        numbers = count(10)
+        for name in WORKERS:
+            ending = Thread(target=both.end, args=[name])
+            ending.start()
+            while ending.is_alive():
+                offer(str(next(numbers)))
+            both.start(name)
+            balancer.until_these_serve(*WORKERS)
+        offer(UNTIL)
+        heard = [[item for item in rest(client) if item["__typename"] == "MemberStatusChanged"] for client in clients]
+
+    for items in heard:
+        assert [item["tenant"]["id"] for item in items if item["kind"] == "OFFERED"] == offered
+        assert len({item["cursor"] for item in items}) == len(items)
+    assert len(offered) > 20
+
+
+async def test_the_sockets_of_a_worker_that_ends_get_its_close_code_and_the_others_stay(both: Fleet) -> None:
+    async with AsyncExitStack() as held:
+        peers = [await held.enter_async_context(connected(both.balancer, both.balancer.token("2"))) for _ in range(6)]
+        assert await asyncio.to_thread(both.end, "gateway-a") == 0
+        alive = [peer for peer in peers if peer.connection.close_code is None]
+        gone = [peer.connection.close_code for peer in peers if peer not in alive]
+        await asyncio.to_thread(both.start, "gateway-a")
+        await asyncio.to_thread(both.balancer.until_these_serve, *WORKERS)
+
+        assert gone == [1012] * 3
+        assert [await peer.is_alive() for peer in alive] == [True] * 3
+
+
+@pytest.mark.parametrize(("token", "said", "code"), [("nonsense", None, 4401), (None, "no json", 4400)])
+async def test_refusals_reach_the_client_with_their_close_code(
+    both: Fleet, token: str | None, said: str | None, code: int
+) -> None:
+    async with dialled(both.balancer) as peer:
+        await (peer.init(token) if said is None else peer.send(said))
+        assert await peer.close_code() == code
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1"])
+def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
+    assert both.balancer.client.get(path).status_code == 404
+
+
+def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> None:
+    seen: list[dict[str, list[str]]] = []
+
+    class Worker(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path != "/readyz":
+                seen.append({name.lower(): self.headers.get_all(name) or [] for name in self.headers})
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Worker) as server:
+        Thread(target=server.serve_forever).start()
+        with balanced(tmp_path, [server.server_port, free_port()]) as balancer:
+            balancer.until_these_serve("gateway-a")
+            lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "Forwarded": "for=6.6.6.6"}
+            balancer.client.get("/", headers=[*lies.items(), ("X-Forwarded-For", "7.7.7.7")])
+        server.shutdown()
+
+    (headers,) = seen
+    assert headers["x-forwarded-for"] == ["127.0.0.1"]
+    assert headers["x-forwarded-proto"] == ["http"]
+    assert "forwarded" not in headers
+
+
+def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_path: Path) -> None:
+    with balanced(tmp_path, [free_port(), free_port()]) as balancer:
+        balancer.until_these_serve()
+        answer = balancer.post("{ viewer { id } }")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["content-type"] == "application/graphql-response+json"
+    assert code_told(answer) == ErrorCode.UNAVAILABLE
+
+
+async def test_the_log_of_the_balancer_is_json_without_the_variables_of_a_query(both: Fleet) -> None:
+    both.balancer.get('query($id: ID = "\\"") { image(id: $id) { id } }')
+    raw = HTTPConnection("127.0.0.1", both.balancer.port)
+    raw.request("GET", '/"quoted\\"')  # A well-kept client would write %22.
+    raw.getresponse().read()
+    raw.close()
+
+    def paths() -> set[str]:
+        lines = both.balancer.log.splitlines()
+        return {json.loads(line)["path"] for line in lines if line.startswith("{")}
+
+    await until(lambda: {"/graphql", "/#22quoted\\#22"} <= paths())
+    assert not any("?" in path for path in paths())

@@ -1,0 +1,28 @@
+"""A server that is told to end says so first, where a balancer has to hear it."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.harness.patience import until
+from tests.harness.server import code_told, serving
+from tests.harness.sockets import connected
+
+pytestmark = pytest.mark.slow
+
+
+async def test_a_server_that_is_to_end_is_not_ready_but_serves_until_its_notice_is_over(tmp_path: Path) -> None:
+    with serving(tmp_path, drain_notice_seconds=1) as server:
+        assert server.client.get("/readyz").status_code == 200
+        async with connected(server, server.token("1")) as peer:
+            server.process.send_signal(signal.SIGTERM)
+            await until(lambda: server.client.get("/readyz").status_code == 503)
+            server.renew_client()
+            assert server.client.get("/readyz").json()["reason"] == "the server is about to end"
+            assert server.client.get("/livez").status_code == 200
+            assert code_told(server.post("{ viewer { id } }")) == "UNAUTHENTICATED"
+            assert await peer.is_alive()
+            assert await peer.close_code() == 1012
+        assert await asyncio.to_thread(server.process.wait, 20) == 0
