@@ -16,7 +16,20 @@ from app.settings import Settings
 from app.tracebacks import written
 
 # Those whose lines are written here. What the libraries say at DEBUG may quote whole messages of clients.
-OURS = ("faults", "feed", "hint", "http", "keys", "operations", "plan", "refusals", "store", "upkeep", "workers")
+OURS = (
+    "faults",
+    "feed",
+    "hint",
+    "http",
+    "keys",
+    "metrics",
+    "operations",
+    "plan",
+    "refusals",
+    "store",
+    "upkeep",
+    "workers",
+)
 _NOISY = ("aiosqlite", "alembic", "httpx2", "uvicorn.access")
 
 

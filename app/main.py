@@ -21,16 +21,20 @@ from app.store.migrate import require_current
 from app.store.notify import Notifier
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
+from app.store.vitals import Vitals
 from app.web.assets import asset_routes
 from app.web.budget import open_budgets
+from app.web.colleagues import Colleagues, Desk
 from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
+from app.web.figures import Sources
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
-from app.web.metrics import metrics, registry
+from app.web.metrics import Metrics, metrics
 from app.web.operations import Operations
 from app.web.quick import Quick
+from app.web.sockets import Stalled
 from app.web.tokens import Tokens
 
 # For those who operate it; none of them wants a token.
@@ -38,9 +42,15 @@ OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics"
 
 
 def create_app(
-    settings: Settings, identities: IdentityProvider | None = None, demo: Mapping[str, str] | None = None
+    settings: Settings,
+    identities: IdentityProvider | None = None,
+    demo: Mapping[str, str] | None = None,
+    desk: Desk | None = None,
 ) -> Starlette:
-    """The gateway as an ASGI application. The store must be migrated. `demo` has a story for each tenant of a demo."""
+    """The gateway as an ASGI application. The store must be migrated.
+
+    `demo` has a story for each tenant of a demo, and `desk` is the place of this process among several.
+    """
     store, hint, notifier = _store_with_news(settings.database_url)
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
@@ -53,6 +63,9 @@ def create_app(
     operations = Operations(Descriptions(schema), settings)
     budgets = open_budgets(settings, Prices(schema))
     endpoint = Endpoint(schema, services, planner, identities, operations, ide, budgets)
+    stalled = Stalled()
+    sources = Sources(services, planner, reader, operations, endpoint.connections, stalled, Vitals())
+    told = Metrics(sources, desk or Desk())
 
     app = Starlette(
         routes=[
@@ -63,14 +76,15 @@ def create_app(
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             *OPERATIONS,
         ],
-        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities),
+        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities, told.colleagues),
     )
     app.state.services = services
     app.state.leaving = False
     app.state.upkeep = upkeep
     app.state.planner = planner
     app.state.budgets = budgets
-    app.state.metrics = registry(planner)
+    app.state.metrics = told
+    app.state.stalled = stalled
     app.state.identities = identities
     app.state.quick = Quick(planner, identities, operations, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
@@ -98,6 +112,7 @@ async def _running(
     upkeep: Upkeep,
     notifier: Notifier | None,
     identities: IdentityProvider,
+    colleagues: Colleagues,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
     await require_current(store)
@@ -106,7 +121,9 @@ async def _running(
     upkeep.start()
     if notifier is not None:
         notifier.start()
+    await colleagues.start()
     yield
+    await colleagues.stop()
     if notifier is not None:
         await notifier.stop()
     await upkeep.stop()

@@ -22,6 +22,7 @@ from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
 from app.web import sockets
+from app.web.colleagues import Desk
 from app.web.identity import SharedSecret
 from app.web.lane import lane
 from app.web.sockets import FreeingProtocol
@@ -51,14 +52,20 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
             _run(settings, listener, with_demo, lambda: _announce(settings, listener, with_demo, say))
 
 
-def work(settings: Settings, listener: socket.socket, with_demo: bool) -> None:
+def work(settings: Settings, listener: socket.socket, desk: Desk, with_demo: bool) -> None:
     """One of several server processes."""
     logs.configure(settings)
-    _run(settings, listener, with_demo, lambda: None)
+    _run(settings, listener, with_demo, lambda: None, desk)
 
 
-def _run(settings: Settings, listener: socket.socket, with_demo: bool, on_started: Callable[[], None]) -> None:
-    app = create_app(settings, demo=demo.TENANTS if with_demo else None)
+def _run(
+    settings: Settings,
+    listener: socket.socket,
+    with_demo: bool,
+    on_started: Callable[[], None],
+    desk: Desk | None = None,
+) -> None:
+    app = create_app(settings, demo=demo.TENANTS if with_demo else None, desk=desk)
 
     async def give_notice() -> None:
         app.state.leaving = True
@@ -125,7 +132,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds),
-        ws=sockets.protocol(settings.stall_seconds),
+        ws=sockets.protocol(settings.stall_seconds, app.state.stalled),
         ws_max_size=MAX_FRAME_BYTES,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.drain_seconds,

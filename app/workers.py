@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 
 from app.settings import Settings
+from app.web.colleagues import Desk, open_desks
 
 logger: Any = structlog.get_logger("workers")
 LAST_SECONDS = 4
 PAUSE_SECONDS = 1.0
-Work = Callable[[Settings, socket.socket], None]
+Work = Callable[[Settings, socket.socket, Desk], None]
 
 
 class Workers:
@@ -30,13 +31,15 @@ class Workers:
         self._listener = listener
         self._work = work
         self._processes: list[SpawnProcess] = []
+        self._desks: list[Desk] = []
         self._ending = False
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        self._processes = [self._start() for _ in range(self._settings.workers)]
+        self._desks = open_desks(self._settings.workers)
+        self._processes = [self._start(desk) for desk in self._desks]
         while not self._ending:
             wait([process.sentinel for process in self._processes], timeout=PAUSE_SECONDS)
             self._replace_the_dead()
@@ -48,10 +51,10 @@ class Workers:
                 logger.error("a worker died", pid=process.pid, status=process.exitcode)
                 # One that can't start must not keep the machine busy.
                 time.sleep(PAUSE_SECONDS)
-                self._processes[place] = self._start()
+                self._processes[place] = self._start(self._desks[place])
 
-    def _start(self) -> SpawnProcess:
-        arguments = (self._work, self._settings, self._listener)
+    def _start(self, desk: Desk) -> SpawnProcess:
+        arguments = (self._work, self._settings, self._listener, desk)
         process = multiprocessing.get_context("spawn").Process(target=_run, args=arguments)
         process.start()
         return process
@@ -71,10 +74,10 @@ class Workers:
                 process.kill()
 
 
-def _run(work: Work, settings: Settings, listener: socket.socket) -> None:
+def _run(work: Work, settings: Settings, listener: socket.socket, desk: Desk) -> None:
     """In the worker: serve, and end with the process that started it, however that one ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(settings, listener)
+    work(settings, listener, desk)
 
 
 def _end_with_parent() -> None:

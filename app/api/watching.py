@@ -131,6 +131,7 @@ class Watching:
         self._seal, (head, states) = await self._feed.with_seal(self._read_states, lambda view: view[0])
         self._position = head.seq
         if gap is not None:
+            self._feed.figures.resets[gap] += 1
             yield WatchReset(cursor=self._cursor(in_snapshot=True), reason=gap)
         for state in states:
             yield self._watch.show_state(self._cursor(in_snapshot=True), state)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from app.events.cursor import Mark, Seal
+from app.events.figures import Figures
 from app.events.hint import Hint
 from app.events.ring import Ring
 from app.model import Caller, Change
@@ -55,6 +56,7 @@ class Feed:
         self._closing = False
         self._last_read = 0.0
         self._begun_anew = asyncio.Event()
+        self.figures = Figures()
         self.seal: Seal
 
     async def start(self) -> None:
@@ -76,9 +78,14 @@ class Feed:
             await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
 
     @property
+    def seconds_since_read(self) -> float:
+        """How old the newest look at the log is that succeeded."""
+        return _now() - self._last_read
+
+    @property
     def is_healthy(self) -> bool:
         """Whether the log could be read a moment ago, and so the store."""
-        return _now() - self._last_read < max(UNHEALTHY_AFTER_SECONDS, 4 * self._poll_seconds)
+        return self.seconds_since_read < max(UNHEALTHY_AFTER_SECONDS, 4 * self._poll_seconds)
 
     async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
@@ -124,22 +131,23 @@ class Feed:
         far it has read. A gap is the last item.
         """
         due = _now() + silence
-        while not self._closing:
-            bell, top = self._ring.bell(viewer), self._ring.top
-            gap, changes, reached = await self._next(viewer, position, top, seal)
-            if gap is not None:
-                yield Item(position, gap=gap)
-                return
-            for change in changes:
-                if concerns(change):
-                    yield Item(change.seq, change)
+        with self.figures.watch(position) as place:
+            while not self._closing:
+                bell, top = self._ring.bell(viewer), self._ring.top
+                gap, changes, reached = await self._next(viewer, position, top, seal)
+                if gap is not None:
+                    yield Item(position, gap=gap)
+                    return
+                for change in changes:
+                    if concerns(change):
+                        yield Item(change.seq, change)
+                        due = _now() + silence
+                place.position = position = max(position, reached)
+                if _now() >= due:
+                    yield Item(position)
                     due = _now() + silence
-            position = max(position, reached)
-            if _now() >= due:
-                yield Item(position)
-                due = _now() + silence
-            elif reached >= top:
-                await _wait(bell, due - _now())
+                elif reached >= top:
+                    await _wait(bell, due - _now())
 
     async def _next(self, viewer: Caller, position: int, top: int, seal: Seal) -> tuple[Gap | None, list[Change], int]:
         """Some of the changes behind the position, and how far they reach; from the ring where it goes back so far."""
@@ -161,7 +169,8 @@ class Feed:
     async def _tail(self) -> None:
         while not self._closing:
             if not await self._read_on():
-                await self._hint.wait(self._poll_seconds)
+                was_hinted = await self._hint.wait(self._poll_seconds)
+                self.figures.looks["hint" if was_hinted else "poll"] += 1
 
     async def _read_on(self) -> bool:
         """Whether there may be more to read at once."""
@@ -172,6 +181,7 @@ class Feed:
             logger.error("the log can't be read", exc_info=error)
             return False
         self._last_read = _now()
+        self.figures.head, self.figures.floor = head.seq, head.floor
         if self._is_another(head, changes):
             logger.error("another log", expected=(self.seal.epoch, self._ring.top), found=(head.epoch, head.seq))
             self._begin_at(head)
@@ -181,8 +191,10 @@ class Feed:
         if first != self._ring.top + 1:
             # Retention may have passed a worker that slept; otherwise a number is missing, which can't be.
             logger.error("hole in the log", expected=self._ring.top + 1, found=first, floor=head.floor)
+            self.figures.holes += first - 1 > head.floor
             self._ring.restart(first - 1)
         self._ring.append(new)
+        self.figures.read = self._ring.top
         return bool(new)
 
     def _is_another(self, head: log.LogHead, changes: Sequence[Change]) -> bool:
@@ -195,6 +207,8 @@ class Feed:
         # A new seal, which tells those who read on that theirs is of another log, even one of the same name.
         self.seal = Seal(head)
         self._ring.restart(head.seq)
+        self.figures.head = self.figures.read = head.seq
+        self.figures.floor = head.floor
         self._begun_anew.set()
         self._begun_anew = asyncio.Event()
 

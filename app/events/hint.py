@@ -12,12 +12,17 @@ class Hint:
     def give(self) -> None:
         self._given.set()
 
-    async def wait(self, at_most: float) -> None:
-        """Return at the next hint, or when the time is up; a hint given since the last wait counts."""
+    async def wait(self, at_most: float) -> bool:
+        """Return at the next hint, or when the time is up; a hint given since the last wait counts.
+
+        Whether there was one.
+        """
         try:
             async with asyncio.timeout(at_most):
                 await self._given.wait()
         except TimeoutError:
-            return
+            return False
+        else:
+            return True
         finally:
             self._given.clear()

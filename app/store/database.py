@@ -63,6 +63,23 @@ class Store:
         if tx.has_news:
             self._on_news()
 
+    @property
+    def units_under_way(self) -> int:
+        return len(self._units)
+
+    @property
+    def waiting_writers(self) -> int:
+        """Actions that wait for the embedded store's one writer."""
+        return 0 if self._quick is None else self._quick.queue
+
+    def connections(self) -> dict[str, tuple[int, int]]:
+        """Of each pool, how many connections are in use and how many there may be."""
+        opened = {"reader": self.reader, "writer": self.writer}
+        if not isinstance(self.follower, DirectReader):
+            opened["follower"] = self.follower
+        pools: dict[str, Any] = {name: one.pool for name, one in opened.items()}
+        return {name: (pool.checkedout(), pool.size()) for name, pool in pools.items()}
+
     def _now(self) -> datetime:
         return self.clock()
 

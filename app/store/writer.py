@@ -54,6 +54,11 @@ class Writer:
             self._under_way = asyncio.create_task(self._work_off())
         return await answer
 
+    @property
+    def queue(self) -> int:
+        """Actions that wait for their turn."""
+        return len(self._waiting)
+
     async def close(self, patience_seconds: float) -> None:
         if self._under_way is not None:
             await asyncio.wait({self._under_way}, timeout=patience_seconds)

@@ -10,6 +10,11 @@ class Crowd:
         self.limit = limit
         self._present: Counter[str] = Counter()
 
+    @property
+    def size(self) -> int:
+        """All of them, whoever's they are."""
+        return self._present.total()
+
     def enter(self, tenant_id: str) -> bool:
         """Whether there is room for one more; whoever was let in leaves in the end."""
         if self._present[tenant_id] >= self.limit:

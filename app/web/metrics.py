@@ -1,44 +1,85 @@
-"""Figures for Prometheus, of this process. They name no tenant."""
+"""Figures for Prometheus, of all server processes of this machine. They name no tenant."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.plan.planner import Planner
+from app.store import vitals
+from app.web.colleagues import Colleagues, Desk, Told
+from app.web.figures import PREFIX, Figures, Sources
+
+logger: Any = structlog.get_logger("metrics")
+# The store is asked no more often than this, however often somebody looks, and nobody waits long for it.
+ASKED_EVERY_SECONDS, PATIENCE_SECONDS = 10.0, 2.0
 
 
-class Plans(Collector):
-    """Which operations take the short way, and why the others do not."""
-
-    def __init__(self, planner: Planner) -> None:
-        self._planner = planner
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        yield CounterMetricFamily(
-            "image_gateway_planned_operations",
-            "Operations that were answered by a plan, without an execution field by field.",
-            self._planner.answered,
-        )
-        left = CounterMetricFamily(
-            "image_gateway_unplanned_operations",
-            "Operations that GraphQL's own execution carried out, by the reason why no plan could.",
-            labels=["reason"],
-        )
-        for reason, number in sorted(self._planner.left.items()):
-            left.add_metric([reason], number)
-        yield left
-
-
-def registry(planner: Planner) -> CollectorRegistry:
-    """All figures of one gateway."""
+def registry(sources: Sources) -> CollectorRegistry:
+    """All figures of one process."""
     found = CollectorRegistry()
-    found.register(Plans(planner))
+    found.register(Figures(sources))
+    ProcessCollector(registry=found)
+    GCCollector(registry=found)
     return found
 
 
+class Metrics:
+    """What is told at a scrape."""
+
+    def __init__(self, sources: Sources, desk: Desk) -> None:
+        self.colleagues = Colleagues(desk, registry(sources), self._look)
+        self._sources = sources
+        self._asked: asyncio.Task[None] | None = None
+        self._asked_at = float("-inf")
+
+    async def text(self) -> bytes:
+        return generate_latest(_Everyone(await self.colleagues.everyone()))
+
+    async def _look(self) -> None:
+        """Ask the store how it is, if that is long ago."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at >= ASKED_EVERY_SECONDS and (self._asked is None or self._asked.done()):
+            self._asked_at, self._asked = now, asyncio.create_task(self._ask())
+        if self._asked is not None:
+            await asyncio.wait({self._asked}, timeout=PATIENCE_SECONDS)
+
+    async def _ask(self) -> None:
+        try:
+            self._sources.vitals = await vitals.read(self._sources.services.store)
+        except Exception as error:  # noqa: BLE001  # the other figures are told all the same, and the old ones of these are not
+            self._sources.vitals = vitals.Vitals()
+            logger.warning("the store does not say how it is", reason=type(error).__name__)
+
+
+@dataclass
+class _Everyone(Collector):
+    """The families of all processes, each sample with the place of the process that it is of."""
+
+    told: dict[int, Told | None]
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            f"{PREFIX}worker_up", "Whether a server process has told its figures.", labels=["worker"]
+        )
+        families: dict[str, Metric] = {}
+        for place, told in sorted(self.told.items()):
+            up.add_metric([str(place)], told is not None)
+            for name, documentation, type_, samples in told or ():
+                family = families.setdefault(name, Metric(name, documentation, type_))
+                for sample, labels, value in samples:
+                    family.add_sample(sample, {**labels, "worker": str(place)}, value)
+        yield up
+        yield from families.values()
+
+
 async def metrics(request: Request) -> Response:
-    return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST)
+    told: Metrics = request.app.state.metrics
+    return Response(await told.text(), media_type=CONTENT_TYPE_LATEST)

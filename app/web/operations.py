@@ -69,8 +69,9 @@ class Operations:
             self._items_of_ended += running.items
         described = self._described(running)
         self.timings[described.kind, _result(running)].add(seconds)
-        self.errors.update(running.codes)
-        self.refusals.update(running.refusals)
+        if running.codes or running.refusals:
+            self.errors.update(running.codes)
+            self.refusals.update(running.refusals)
         if running.text is not None and self._is_told(running, described, seconds):
             self._tell("operation", running, described, seconds)
 

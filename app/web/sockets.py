@@ -38,6 +38,13 @@ class Inbox:
         return self._messages.pop(0)
 
 
+class Stalled:
+    """How many lines were cut because their peers took no byte."""
+
+    def __init__(self) -> None:
+        self.cut = 0
+
+
 class FreeingProtocol(Strict):
     """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
 
@@ -46,6 +53,7 @@ class FreeingProtocol(Strict):
     """
 
     stall_seconds: ClassVar[float] = 30.0
+    stalled: ClassVar[Stalled]
     _cut: asyncio.TimerHandle | None = None
     _taken_at_ping = 0
 
@@ -78,7 +86,7 @@ class FreeingProtocol(Strict):
             self._taken_at_ping = taken
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
-            self.transport.abort()
+            self._free()
 
     def shutdown(self) -> None:
         if not self.transport.is_closing():
@@ -96,10 +104,14 @@ class FreeingProtocol(Strict):
             if (taken := self._taken()) > taken_before:
                 self._cut_unless_it_takes_bytes(taken)
             else:
-                self.transport.abort()
+                self._free()
 
         self._keep()
         self._cut = self.loop.call_later(self.stall_seconds, look)
+
+    def _free(self) -> None:
+        self.stalled.cut += 1
+        self.transport.abort()
 
     def _taken(self) -> int:
         """Bytes that the peer's machine has acknowledged; 0 where the kernel does not count them."""
@@ -119,9 +131,9 @@ class FreeingProtocol(Strict):
             self._cut = None
 
 
-def protocol(stall_seconds: float) -> Any:
+def protocol(stall_seconds: float, stalled: Stalled) -> Any:
     """The protocol as uvicorn takes it: a class."""
-    return type("Protocol", (FreeingProtocol,), {"stall_seconds": stall_seconds})
+    return type("Protocol", (FreeingProtocol,), {"stall_seconds": stall_seconds, "stalled": stalled})
 
 
 def free_stalled_peers(listener: socket.socket, stall_seconds: float) -> None:

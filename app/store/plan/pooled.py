@@ -37,6 +37,10 @@ class PostgresReader:
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         return await self._store.unit(self._read(statement.sql, values))
 
+    def connections(self) -> dict[str, tuple[int, int]]:
+        known: dict[str, int] = {} if self._pool is None else self._pool.get_stats()
+        return {"plans": (known.get("pool_size", 0) - known.get("pool_available", 0), CONNECTIONS)}
+
     async def close(self) -> None:
         if self._pool is not None:
             pool, self._pool = self._pool, None

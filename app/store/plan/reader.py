@@ -56,6 +56,9 @@ class SqliteReader:
             return answer
         return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, values))
 
+    def connections(self) -> dict[str, tuple[int, int]]:
+        return {}
+
     async def close(self) -> None:
         for connection in (self._quick, self._patient):
             if connection is not None:

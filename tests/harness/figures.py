@@ -1,0 +1,32 @@
+"""What Prometheus would read."""
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+PREFIX = "image_gateway_"
+
+
+class Figures:
+    """One scrape."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        families = list(text_string_to_metric_families(text))
+        self.samples = [sample for family in families for sample in family.samples]
+        self.help = {family.name: family.documentation for family in families}
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum over all samples of the name that have these labels."""
+        named = [sample for sample in self.samples if sample.name == PREFIX + name]
+        return sum(sample.value for sample in named if labels.items() <= sample.labels.items())
+
+    def has(self, name: str) -> bool:
+        return any(sample.name == PREFIX + name for sample in self.samples)
+
+
+async def scraped(port: int) -> Figures:
+    """Of a server on this machine."""
+    async with httpx2.AsyncClient(timeout=30) as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/metrics")
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    return Figures(answer.text)

@@ -1,0 +1,63 @@
+"""Several workers on one machine: whichever of them is asked, Prometheus is told of all."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Generator
+
+import httpx2
+import pytest
+
+from tests.harness.commands import Serving, started
+from tests.harness.databases import PostgresDatabases
+from tests.harness.figures import scraped
+from tests.harness.patience import LOOK_AGAIN_SECONDS
+
+pytestmark = pytest.mark.slow
+OPERATIONS = "operation_duration_seconds_count"
+
+
+@pytest.fixture
+def workers(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+    folder, url = tmp_path_factory.mktemp("workers"), postgres_databases.fresh()
+    with started(folder, "--port", "0", "--workers", "2", "--database", url) as serving:
+        yield serving
+
+
+async def all_up(workers: Serving) -> None:
+    async with asyncio.timeout(60):
+        while (await scraped(int(workers.port))).total("worker_up") < 2:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)  # a worker says nowhere else that it has come
+
+
+async def test_a_scrape_tells_of_every_worker_also_of_one_that_was_started_again(workers: Serving) -> None:
+    await all_up(workers)
+    # Each request on a connection of its own, so that both workers get some.
+    for _ in range(40):
+        assert httpx2.post(workers.url, json={"query": "{ __typename }"}).status_code == 200
+    figures = await scraped(int(workers.port))
+
+    shares = [figures.total(OPERATIONS, worker=str(place)) for place in range(2)]
+    assert sum(shares) == 40
+    assert all(shares), shares
+    again = [await scraped(int(workers.port)) for _ in range(4)]
+    assert {one.total(OPERATIONS) for one in again} == {40}
+
+    pids = [int(pid) for pid in _children(workers.process.pid)]
+    os.kill(pids[0], signal.SIGKILL)
+    await all_up(workers)
+    after = await scraped(int(workers.port))
+    assert sorted(after.total(OPERATIONS, worker=str(place)) for place in range(2)) in ([0, share] for share in shares)
+
+
+def _children(pid: int) -> list[str]:
+    """The workers, without the helper that multiprocessing starts beside them."""
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        found = children.read().split()
+    return [child for child in found if re.search("spawn_main", _command(child))]
+
+
+def _command(pid: str) -> str:
+    with open(f"/proc/{pid}/cmdline") as line:
+        return line.read().replace("\0", " ")
