@@ -13,6 +13,7 @@ The rooms, and what each of them answers:
     events/      the committed log, followed by watchers
     model.py     the nouns             errors.py  the refusals          settings.py  the knobs
     client.py    a watch from Python   cli.py, serving.py, workers.py   the command and its processes
+    care/        the commands of those who operate it: doctor, backup, a tenant that leaves
 
 How `offerImage` travels, file by file:
 

@@ -1,9 +1,8 @@
-"""The command line: image-gateway serve | token | schema | migrate."""
+"""The command line: image-gateway serve | token | schema | migrate | doctor | ..."""
 
 import asyncio
 import os
 import secrets
-import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ import typer
 
 from app import logs
 from app.api.schema import build_schema
-from app.errors import BadUserInput, SetupError
+from app.care.doctor import doctor
+from app.command import Database, told_in_one_sentence
 from app.model import Role
 from app.serving import serve as serve_until_stopped
 from app.serving import sqlite_file
@@ -36,10 +36,6 @@ app = typer.Typer(
     help="Share images between cloud tenants by a handshake, over GraphQL. Settings come from IMAGE_GATEWAY_... "
     "variables; the README lists them.",
 )
-Database = Annotated[
-    str | None,
-    typer.Option(help="SQLAlchemy URL of the store.", metavar="URL", show_default="sqlite+aiosqlite:///gateway.db"),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -70,7 +66,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated on the way."""
-    with _told_in_one_sentence(), _demo_surroundings(demo) as surroundings:
+    with told_in_one_sentence(), _demo_surroundings(demo) as surroundings:
         given = {"host": host, "port": port, "database_url": database, "workers": workers}
         settings = Settings.load(**{**surroundings, **{k: v for k, v in given.items() if v is not None}})
         logs.configure(settings)
@@ -86,7 +82,7 @@ def token(
     ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1, max=A_YEAR)] = 3600,
 ) -> None:
     """Print a token for development, and nothing else. It is signed with IMAGE_GATEWAY_AUTH_SECRET."""
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         secret = SharedSecret(Settings.load())
         typer.echo(secret.mint(tenant, frozenset(role or [Role.ADMIN]), timedelta(seconds=ttl), "image-gateway-token"))
 
@@ -107,7 +103,7 @@ def migrate(database: Database = None) -> None:
         finally:
             await store.close()
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings)
@@ -130,7 +126,7 @@ def rotate_epoch(database: Database = None) -> None:
         finally:
             await store.close()
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings)
@@ -138,14 +134,7 @@ def rotate_epoch(database: Database = None) -> None:
         typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
 
 
-@contextmanager
-def _told_in_one_sentence() -> Generator[None]:
-    """What the operator has to mend ends the command with one sentence and status 1."""
-    try:
-        yield
-    except (SetupError, BadUserInput) as error:
-        typer.echo(f"image-gateway: {error}", err=True)
-        sys.exit(1)
+app.command()(doctor)
 
 
 @contextmanager
