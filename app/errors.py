@@ -14,6 +14,9 @@
     ├── CursorInvalid       the cursor was not made here, or not for this watch
     ├── CursorExpired       the cursor is of a past that the log no longer holds
     ├── RateLimited         the caller has spent what it may spend for now
+    ├── DocumentNotFound    no document is known by the hash that was sent for it
+    ├── DocumentRefused     only documents of the manifest are carried out
+    ├── BadDocumentId       what should name a document does not, or names another one
     └── Unavailable         the store can't be reached; trying again later may help
 
     SetupError              the operator has to change something; ends the command with one sentence
@@ -125,6 +128,18 @@ class CursorExpired(Problem):
 
 class RateLimited(Problem):
     code = ErrorCode.RATE_LIMITED
+
+
+class DocumentNotFound(Problem):
+    code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
+
+
+class DocumentRefused(Problem):
+    code = ErrorCode.FORBIDDEN
+
+
+class BadDocumentId(Problem):
+    code = ErrorCode.BAD_REQUEST
 
 
 class Unavailable(Problem):

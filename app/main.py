@@ -31,8 +31,10 @@ from app.web.figures import Sources
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
+from app.web.manifest import trusted_documents
 from app.web.metrics import Metrics, metrics
 from app.web.operations import Operations
+from app.web.persisted import Persisted
 from app.web.quick import Quick
 from app.web.sockets import Stalled
 from app.web.tokens import Tokens
@@ -61,8 +63,10 @@ def create_app(
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings)
+    trusted = trusted_documents(settings, schema)
+    persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
     budgets = open_budgets(settings, Prices(schema))
-    endpoint = Endpoint(schema, services, planner, identities, operations, ide, budgets)
+    endpoint = Endpoint(schema, services, planner, identities, operations, persisted, ide, budgets)
     stalled = Stalled()
     sources = Sources(services, planner, reader, operations, endpoint.connections, stalled, Vitals())
     told = Metrics(sources, desk or Desk())
@@ -86,7 +90,7 @@ def create_app(
     app.state.metrics = told
     app.state.stalled = stalled
     app.state.identities = identities
-    app.state.quick = Quick(planner, identities, operations, budgets)
+    app.state.quick = Quick(planner, identities, operations, persisted, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
 from app import demo, logs
+from app.api.schema import build_schema
 from app.errors import SetupError
 from app.main import create_app
 from app.settings import Settings
@@ -25,6 +26,7 @@ from app.web import sockets
 from app.web.colleagues import Desk
 from app.web.identity import SharedSecret
 from app.web.lane import lane
+from app.web.manifest import trusted_documents
 from app.web.sockets import FreeingProtocol
 from app.web.tokens import Tokens
 from app.workers import Workers
@@ -36,6 +38,7 @@ SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
     Tokens(settings)
+    trusted_documents(settings, build_schema(settings))
     sqlite = sqlite_file(settings)
     if sqlite and settings.workers > 1:
         raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")

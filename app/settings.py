@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -82,6 +83,23 @@ class Settings(BaseSettings):
         default=True,
         description="Whether the API explains itself: introspection, `/schema.graphql`, and hints at misspelt names. "
         "GraphiQL has no docs without it. The schema is no secret either way.",
+    )
+    documents_path: Path | None = Field(
+        default=None,
+        description="Manifest of trusted documents: a JSON file, or a folder of which every `.json` file is read.",
+    )
+    documents_mode: Literal["optional", "only"] = Field(
+        default="optional",
+        description="Whether documents beside those of the manifest are carried out: `optional`, or else `only`.",
+    )
+    documents_max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=0,
+        description="Time in seconds that a browser may show the answer of a persisted query asked by GET again "
+        "without asking; 0 has it ask each time whether the answer has changed.",
+    )
+    automatic_documents_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=8_000_000,
+        description="Memory in bytes for documents that clients persist by themselves; 0 switches that off.",
     )
     member_quota: Annotated[int, Field(ge=-1)] = Field(
         default=128,

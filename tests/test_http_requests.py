@@ -9,6 +9,7 @@ from tests.harness.server import Server, code_told
 from tests.harness.world import fresh_id
 
 JSON, RESPONSE_JSON = "application/json", "application/graphql-response+json"
+METHODS = "GET, HEAD, OPTIONS, POST"
 REFUSED_DOCUMENTS = {
     "GRAPHQL_PARSE_FAILED": "{ viewer {",
     "GRAPHQL_VALIDATION_FAILED": "{ nobodyHasThisField }",
@@ -41,7 +42,7 @@ def test_a_mutation_by_get_is_refused_and_changes_nothing(server: Server) -> Non
     image_id = server.register(token)
     document = f'mutation {{ deleteImage(input: {{id: "{image_id}"}}) {{ deletedImageId }} }}'
     refused = server.get(document, token)
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
     assert server.data("{ images { totalCount } }", token) == {"images": {"totalCount": 1}}
 
 
@@ -86,10 +87,23 @@ def test_a_refusal_inside_the_data_leaves_the_status_at_200(server: Server, acce
     assert answer.json()["data"] == {"__typename": "Query", "image": None}
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE"])
 def test_other_methods_are_told_which_ones_there_are(server: Server, method: str) -> None:
     refused = server.client.request(method, "/graphql")
-    assert (refused.status_code, refused.headers["allow"], code_told(refused)) == (405, "GET, POST", "BAD_REQUEST")
+    assert (refused.status_code, refused.headers["allow"], code_told(refused)) == (405, METHODS, "BAD_REQUEST")
+
+
+def test_options_tells_which_methods_there_are(server: Server) -> None:
+    told = server.client.options("/graphql")
+    assert (told.status_code, told.headers["allow"], told.content) == (204, METHODS, b"")
+
+
+def test_head_is_get_without_a_body_and_no_stream_of_events(server: Server) -> None:
+    query = {"query": "{ __typename }"}
+    looked = server.client.head("/graphql", params=query)
+    length = str(len(server.client.get("/graphql", params=query).content))
+    assert (looked.status_code, looked.headers["content-length"], looked.content) == (200, length, b"")
+    assert server.client.head("/graphql", params=query, headers={"accept": "text/event-stream"}).status_code == 406
 
 
 @pytest.mark.parametrize(("accept", "status"), [("text/html", 406), ("nonsense", 400)])

@@ -44,6 +44,26 @@ class Documents:
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         return wanted is not None and wanted.operation is OperationType.SUBSCRIPTION
 
+    def fault(self, schema: GraphQLSchema, text: str) -> str | None:
+        """What keeps a document from being carried out whatever its variables; None when nothing does."""
+        try:
+            document = self.parsed(text)
+        except GraphQLError as error:
+            return error.message
+        operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+        for operation in operations:
+            name = operation.name and operation.name.value
+            if errors := self.errors(schema, document, name, {}):
+                return errors[0].message
+        return None if operations else "It has no operation."
+
+    def has_subscription(self, text: str) -> bool:
+        """Whether any operation of a document is a subscription. Raises GraphQLError for one that does not parse."""
+        return any(
+            isinstance(part, OperationDefinitionNode) and part.operation is OperationType.SUBSCRIPTION
+            for part in self.parsed(text).definitions
+        )
+
     def errors(
         self, schema: GraphQLSchema, document: DocumentNode, name: str | None, variables: Mapping[str, Any]
     ) -> list[GraphQLError]:

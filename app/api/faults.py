@@ -24,6 +24,12 @@ def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
     return [_published(error, before_execution, request_id) for error in result.errors or ()]
 
 
+def of_problem(problem: Problem, request_id: str) -> list[GraphQLError]:
+    """The same of what was wrong before there was anything to carry out."""
+    error = GraphQLError(str(problem), original_error=problem)
+    return published(PreExecutionError(data=None, errors=[error]), request_id)
+
+
 def response(result: ExecutionResult, request_id: str) -> dict[str, Any]:
     """What an operation came to, as GraphQL over HTTP sends it."""
     errors = published(result, request_id)

@@ -33,6 +33,10 @@ class GatewaySchema(strawberry.Schema):
     streams: Streams
     documents: Documents
 
+    def fault_of(self, text: str) -> str | None:
+        """What keeps a document from being carried out whatever its variables; None when nothing does."""
+        return self.documents.fault(self._schema, text)
+
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 

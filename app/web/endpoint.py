@@ -9,7 +9,7 @@ import orjson
 import structlog
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -18,25 +18,26 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult
-from strawberry.types.graphql import OperationType
 
 from app.api import faults
 from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import ErrorCode, RateLimited, TokenExpired, Unauthenticated, Unavailable
+from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.model import Caller
-from app.web import budget, charging, events, parameters
+from app.web import budget, caching, charging, events, parameters
 from app.web.budget import Budgets
+from app.web.connection import Connection, Socket
 from app.web.crowd import Crowd
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
 from app.web.operations import EVENTS, HTTP, Operations
+from app.web.persisted import Persisted
 from app.web.quick import WAS_LEFT
-from app.web.refusal import refusal
+from app.web.refusal import refusal, refused
 from app.web.running import Running
-from app.web.websocket import Connection, Socket, TransportHandler
+from app.web.websocket import TransportHandler
 
 logger: Any = structlog.get_logger("http")
 
@@ -55,6 +56,7 @@ class Endpoint(GraphQL[Any, None]):
         planner: Planner,
         identities: IdentityProvider,
         operations: Operations,
+        persisted: Persisted,
         ide: Ide | None = None,
         budgets: Budgets | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class Endpoint(GraphQL[Any, None]):
         self.planner = planner
         self.identities = identities
         self.operations = operations
+        self.persisted = persisted
         self.ide = ide
         self.budgets = budgets
         self.connections = Crowd(settings.max_connections_per_tenant)
@@ -84,13 +87,11 @@ class Endpoint(GraphQL[Any, None]):
             await page(scope, receive, send)
             return
         request.state.request_id = uuid4().hex
+        max_age = self.services.settings.documents_max_age_seconds
         with self.operations.running(HTTP, request.state.request_id) as running:
             request.state.running = running
-            response = await self._answer(request)
+            response = caching.conditioned(request, await self._answer(request), max_age)
             response.headers["X-Request-ID"] = request.state.request_id
-            response.headers["Cache-Control"] = "no-store"
-            # The page for browsers and the answers for programs share this address.
-            response.headers["Vary"] = "Accept"
             if (charge := charging.charge_of(request)) is not None:
                 response.headers.update(charge.headers())
             if isinstance(response, events.Events):
@@ -101,7 +102,9 @@ class Endpoint(GraphQL[Any, None]):
     async def _answer(self, request: Request) -> Response | events.Events:
         try:
             parameters.require_method(request)
-            if events.are_wanted(request.headers.get("accept")):
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers={"Allow": parameters.METHODS})
+            if request.method != "HEAD" and events.are_wanted(request.headers.get("accept")):
                 return await self._events_unless_refused(request)
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
             await self._charged(request)
@@ -110,16 +113,8 @@ class Endpoint(GraphQL[Any, None]):
             return charging.refuse_token(self.budgets, request, error)
         except RateLimited as error:
             return charging.refuse(request, error)
-        except Unavailable as error:
-            return refusal(request, 503, ErrorCode.UNAVAILABLE, str(error))
-        except HTTPException as error:
-            code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
-            return refusal(request, error.status_code, code, error.reason)
-        except ClientDisconnect:
-            return refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
-        except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
-            faults.log_fault(error, request.state.request_id)
-            return refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+        except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the client is told what it may know
+            return refused(request, error)
 
     async def _charged(self, request: Request) -> None:
         if self.budgets is not None and not charging.is_charged(request):
@@ -140,18 +135,21 @@ class Endpoint(GraphQL[Any, None]):
             return self.create_response(answer, await self.get_sub_response(request))
         if data is None:
             return None
+        caching.note(request, data)
         headers = {"content-type": f"{request.state.media_type}; charset=utf-8"}
         return Response(budget.data_with_cost(data, charging.charge_of(request)), headers=headers)
 
     async def _events_unless_refused(self, request: Request) -> events.Events:
-        """Clients of events come again after any status, so a token that will never do is told as the last event."""
+        """Clients of events come again after any status, so what will never do, as a bad token, is the last event."""
         try:
             return await self._events(request)
-        except TokenExpired:
+        except (TokenExpired, RateLimited, Unavailable):
             raise
         except Unauthenticated as error:
-            refused = charging.refuse_token(self.budgets, request, error)
-            return events.Events(events.of_answer(bytes(refused.body)))
+            last = charging.refuse_token(self.budgets, request, error)
+        except Problem as error:
+            last = refusal(request, 200, error.code, str(error))
+        return events.Events(events.of_answer(bytes(last.body)))
 
     async def _events(self, request: Request) -> events.Events:
         """The same operations as events; a watch among them, which plain HTTP can't answer."""
@@ -200,17 +198,20 @@ class Endpoint(GraphQL[Any, None]):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         asked = cast(parameters.LimitedRequest, request).incoming.state
         if not hasattr(asked, "parameters"):
-            data = asked.parameters = await self._parsed(request)
+            incoming = cast(parameters.LimitedRequest, request).incoming
+            data = asked.parameters = await self._parsed(request, incoming)
             asked.running.asks(data.query, data.operation_name, data.variables)
         return asked.parameters
 
-    async def _parsed(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        if request.method == "GET":
-            data = self.parse_query_params(request.query_params)
-        else:
+    async def _parsed(self, request: AsyncHTTPRequestAdapter, incoming: Request) -> parameters.Asked:
+        if request.method == "POST":
             parameters.require_json(request.content_type)
             data = self.parse_json(await request.get_body())
-        return parameters.request_data(data)
+        else:
+            data = self.parse_query_params(request.query_params)
+        asked, caller = parameters.request_data(data), await self._caller(incoming)
+        asked.query = self.persisted.text(asked.query, asked.hash, None if caller is None else caller.tenant_id)
+        return asked
 
     async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -233,16 +234,18 @@ class Endpoint(GraphQL[Any, None]):
                 variable_values=request_data.variables,
                 context_value=context,
                 operation_name=request_data.operation_name,
-                allowed_operation_types=_OPERATIONS[request.method],
+                allowed_operation_types=parameters.operations_by(request.method),
                 operation_extensions=request_data.extensions,
             )
         except CannotGetOperationTypeError:
             raise HTTPException(400, faults.NO_OPERATION) from None
         except InvalidOperationTypeError as error:
-            raise HTTPException(400, _REFUSED_OPERATIONS[error.operation_type]) from None
+            raise parameters.refused_operation(error.operation_type) from None
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         told = faults.response(result, request.state.request_id)
+        if "errors" not in told:
+            caching.note(request, told.get("data"))
         return cast(GraphQLHTTPResponse, budget.with_cost(told, charging.charge_of(request)))
 
     async def get_sub_response(self, request: Any) -> Response:
@@ -260,10 +263,3 @@ class Endpoint(GraphQL[Any, None]):
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
-
-
-_OPERATIONS = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
-_REFUSED_OPERATIONS = {
-    OperationType.MUTATION: "Send mutations by POST.",
-    OperationType.SUBSCRIPTION: f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}.",
-}

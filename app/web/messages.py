@@ -23,8 +23,12 @@ def fault_of(message: Any) -> str | None:
 
 
 def _subscribe_fault(payload: dict[str, Any]) -> str | None:
-    if not isinstance(payload.get("query"), str):
+    if not isinstance(payload.get("query"), (str, type(None))):
         return "The query must be a string"
+    if not isinstance(payload.get("extensions"), (dict, type(None))):
+        return "The extensions must be an object"
+    if payload.get("query") is None and not (payload.get("documentId") or payload.get("extensions")):
+        return "The query must be a string, or be named by a documentId"
     if not isinstance(payload.get("variables"), (dict, type(None))):
         return "The variables must be an object"
     if not isinstance(payload.get("operationName"), (str, type(None))):

@@ -1,15 +1,28 @@
 """What a GraphQL request over HTTP must look like: its method, media types and parameters."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 import mimeparse
 from cross_web import HTTPException, StarletteRequestAdapter
 from starlette.requests import Request
 from strawberry.http import GraphQLRequestData
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.graphql import OperationType
+
+from app.web import persisted
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
+METHODS = "GET, HEAD, OPTIONS, POST"
+
+
+@dataclass
+class Asked(GraphQLRequestData):
+    """The parameters of a request. The hash, if any, names its document, which may not have been sent with it."""
+
+    hash: str | None = None
 
 
 class LimitedRequest(StarletteRequestAdapter):
@@ -18,6 +31,11 @@ class LimitedRequest(StarletteRequestAdapter):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self.incoming = request
+
+    @property
+    def method(self) -> Any:
+        """HEAD is answered as GET, whose body the server then keeps to itself."""
+        return "GET" if self.incoming.method == "HEAD" else self.incoming.method
 
     async def get_body(self) -> bytes:
         if (read := getattr(self.incoming.state, "body", None)) is not None:
@@ -35,8 +53,19 @@ class LimitedRequest(StarletteRequestAdapter):
 
 
 def require_method(request: Request) -> None:
-    if request.method not in ("GET", "POST"):
+    if request.method not in METHODS.split(", "):
         raise HTTPException(405, "Send GraphQL by GET or POST.")
+
+
+def operations_by(method: str) -> set[OperationType]:
+    """What a method may carry out: a safe one changes nothing."""
+    return {OperationType.QUERY, OperationType.MUTATION} if method == "POST" else {OperationType.QUERY}
+
+
+def refused_operation(kind: OperationType) -> HTTPException:
+    if kind is OperationType.MUTATION:
+        return HTTPException(405, "Send mutations by POST.")
+    return HTTPException(400, f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}.")
 
 
 def require_json(content_type: str | None) -> None:
@@ -62,7 +91,7 @@ def status_of(response: Mapping[str, Any], media_type: str) -> int:
     return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
 
 
-def request_data(data: Any) -> GraphQLRequestData:
+def request_data(data: Any) -> Asked:
     """The parameters of a request, of the types that the specification gives them."""
     if isinstance(data, list):
         raise HTTPException(400, "Send one operation at a time; batches are not accepted.")
@@ -72,11 +101,11 @@ def request_data(data: Any) -> GraphQLRequestData:
     for name, wanted, word in _PARAMETERS:
         if (value := fields.get(name)) is not None and not isinstance(value, wanted):
             raise HTTPException(400, f"`{name}` must be {word} or null.")
-    if not fields.get("query"):
-        raise HTTPException(400, "There is no GraphQL document in `query`.")
-    return GraphQLRequestData(
-        fields["query"], fields.get("variables"), fields.get("operationName"), fields.get("extensions")
-    )
+    extensions = fields.get("extensions")
+    hash = persisted.hash_of(fields) if extensions or "documentId" in fields else None
+    if hash is None and not fields.get("query"):
+        raise HTTPException(400, "There is no GraphQL document in `query`, and none is named by `documentId`.")
+    return Asked(fields.get("query"), fields.get("variables"), fields.get("operationName"), extensions, hash=hash)
 
 
 _PARAMETERS = (

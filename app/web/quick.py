@@ -18,12 +18,13 @@ from app.api.notes import note_error
 from app.api.plan.kept import keep
 from app.api.plan.planner import Planner, Ready
 from app.api.plan.unplanned import Failed
-from app.errors import ErrorCode, Unauthenticated
+from app.errors import ErrorCode, Problem
 from app.model import Caller
 from app.web import budget, events, parameters, refusal
 from app.web.budget import Budgets, Charge
 from app.web.identity import IdentityProvider, bearer
 from app.web.operations import HTTP, Operations
+from app.web.persisted import Persisted
 
 Headers = Mapping[bytes, bytes]
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
@@ -58,12 +59,18 @@ class Quick:
     """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
 
     def __init__(
-        self, planner: Planner, identities: IdentityProvider, operations: Operations, budgets: Budgets | None = None
+        self,
+        planner: Planner,
+        identities: IdentityProvider,
+        operations: Operations,
+        persisted: Persisted,
+        budgets: Budgets | None = None,
     ) -> None:
         self._planner = planner
         self._identities = identities
         self._operations = operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
+        self._persisted = persisted
         self._tenants = None if budgets is None else budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
@@ -73,7 +80,7 @@ class Quick:
                 self._identities.caller(kept.token)
                 return self._charged_again(kept)
             asked = self._asked(headers, body)
-        except (Unauthenticated, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
+        except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
         if asked is not None and asked.ready is not None and len(body) <= KEPT_BYTES:
             keep(self._kept, key, asked, KEPT_REQUESTS)
@@ -140,8 +147,11 @@ class Quick:
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
         wanted = parameters.request_data(orjson.loads(body))
+        if wanted.hash and wanted.query:
+            return None  # what a client persists is not to be forgotten while such a request is kept
         caller = self._identities.caller(token)
-        asked = wanted.query or "", wanted.operation_name, wanted.variables, caller
+        text = self._persisted.text(wanted.query, wanted.hash, caller.tenant_id)
+        asked = text, wanted.operation_name, wanted.variables, caller
         charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
         is_refused = charge is not None and charge.retry_after
         return Asked(*asked, media_type, token, None if is_refused else self._planner.ready(*asked), charge)

@@ -6,11 +6,13 @@ from typing import Any
 
 import orjson
 import structlog
-from starlette.requests import Request
+from cross_web import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from app.api import faults
 from app.api.notes import note_error
-from app.errors import ErrorCode
+from app.errors import ErrorCode, Problem, Unavailable
 from app.web import parameters
 
 logger: Any = structlog.get_logger("http")
@@ -34,7 +36,24 @@ def refusal(
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == 405:
-        headers["Allow"] = "GET, POST"
+        headers["Allow"] = parameters.METHODS
     if status == 429:
         headers["Retry-After"] = str(details.get("retryAfter", 1))
     return Response(body(code, message, request.state.request_id, details), status, headers=headers)
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """What the client is told of what went wrong with its request as a whole. A fault is logged whole and masked."""
+    if isinstance(error, Problem):
+        return refusal(request, _status(request, error), error.code, str(error))
+    if isinstance(error, HTTPException):
+        code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
+        return refusal(request, error.status_code, code, error.reason)
+    if isinstance(error, ClientDisconnect):
+        return refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
+    faults.log_fault(error, request.state.request_id)
+    return refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+
+
+def _status(request: Request, problem: Problem) -> int:
+    return 503 if isinstance(problem, Unavailable) else parameters.status_of({}, request.state.media_type)

@@ -5,16 +5,13 @@ token would help, 1013 try again later. The rest are Strawberry's, as the protoc
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from contextlib import aclosing
 from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
-from starlette.websockets import WebSocketDisconnect, WebSocketState
-from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
@@ -29,10 +26,10 @@ from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
-from app.errors import ErrorCode, RateLimited, TokenExpired, Unauthenticated, Unavailable
-from app.model import Caller
+from app.errors import ErrorCode, Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.web import budget, charging
 from app.web.budget import Charge
+from app.web.connection import Socket
 from app.web.crowd import Crowd
 from app.web.identity import Lease, from_connection_params
 from app.web.messages import fault_of
@@ -41,32 +38,6 @@ from app.web.running import Running
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
-
-
-@dataclass
-class Connection:
-    """What is known of one socket: filled from `connection_init`."""
-
-    connection_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    caller: Caller | None = None
-
-
-class Socket(ASGIWebSocketAdapter):
-    """Sends text whatever the encoder makes, and takes nothing but JSON in text."""
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        await self.send_text(orjson.dumps(message).decode())
-
-    async def send_text(self, message: str) -> None:
-        # A message after the close has nobody to reach: the client has its close code already.
-        if self.ws.application_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect):
-                await self.ws.send({"type": "websocket.send", "text": message})
-
-    async def close(self, code: int, reason: str) -> None:
-        if self.ws.application_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect):
-                await self.ws.close(code=code, reason=reason[:100])
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -116,10 +87,23 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection
         if limit is None or len(self.operations) < limit or message["id"] in self.operations:
+            errors = self._put_document_into(message["payload"]) if self.connection_acknowledged else []
+        else:
+            errors = [_too_many(f"There are {limit} operations under way on this socket, the most that one may have.")]
+        if not errors:
             await super().handle_subscribe(message)
             return
-        problem = _too_many(f"There are {limit} operations under way on this socket, the most that one may have.")
-        await self.send_message({"id": message["id"], "type": "error", "payload": [problem.formatted]})
+        told: Any = {"id": message["id"], "type": "error", "payload": faults.formatted(errors)}
+        await self.send_message(told)
+
+    def _put_document_into(self, payload: dict[str, Any]) -> list[GraphQLError]:
+        """Where it is named by its hash; what is wrong with that."""
+        caller = self.context.caller
+        try:
+            cast(Any, self.view).persisted.put_into(payload, caller and caller.tenant_id)
+        except Problem as problem:
+            return faults.of_problem(problem, uuid4().hex)
+        return []
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
         view = cast(Any, self.view)

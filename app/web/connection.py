@@ -1,0 +1,38 @@
+"""One WebSocket: what is known of it, and how messages are read and written."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+
+from app.model import Caller
+
+
+@dataclass
+class Connection:
+    """What is known of one socket: filled from `connection_init`."""
+
+    connection_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    caller: Caller | None = None
+
+
+class Socket(ASGIWebSocketAdapter):
+    """Sends text whatever the encoder makes, and takes nothing but JSON in text."""
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        await self.send_text(orjson.dumps(message).decode())
+
+    async def send_text(self, message: str) -> None:
+        # A message after the close has nobody to reach: the client has its close code already.
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):
+                await self.ws.send({"type": "websocket.send", "text": message})
+
+    async def close(self, code: int, reason: str) -> None:
+        if self.ws.application_state is WebSocketState.CONNECTED:
+            with suppress(WebSocketDisconnect):
+                await self.ws.close(code=code, reason=reason[:100])

@@ -1,0 +1,119 @@
+"""Answers that browsers may keep: those of queries that are named by a hash and asked by GET, and no others."""
+
+import json
+from collections.abc import Generator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.harness import manifests
+from tests.harness.manifests import by_apollo, hash_of
+from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.world import fresh_id
+
+IMAGES = "query Images { images { totalCount } }"
+NODE = "query Node($id: ID!) { node(id: $id) { id } image(id: 1) { id } }"
+NOT_KEPT = "no-store"
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One whose answers may be shown again for a minute."""
+    folder = tmp_path_factory.mktemp("patient")
+    manifest = manifests.write(folder / "m.json", IMAGES, NODE)
+    with serving(folder, documents_path=manifest, documents_max_age_seconds=60) as server:
+        yield server
+
+
+def get(server: Server, token: str | None, method: str = "GET", **parameters: str) -> httpx2.Response:
+    headers = bearer(token) | {"if-none-match": parameters.pop("known", "")}
+    return server.client.request(method, "/graphql", params=parameters, headers=headers)
+
+
+def test_a_persisted_query_by_get_may_be_kept_by_its_caller_alone(patient: Server) -> None:
+    answer = get(patient, patient.token("1"), documentId=hash_of(IMAGES))
+
+    assert answer.headers["cache-control"] == "private, max-age=60, must-revalidate"
+    assert {"Accept", "Authorization"} <= set(answer.headers["vary"].split(", "))
+    assert answer.headers["x-request-id"]
+
+
+def test_an_answer_is_not_sent_again_until_it_changes(patient: Server) -> None:
+    token = patient.token(fresh_id())
+    first = get(patient, token, documentId=hash_of(IMAGES))
+    again = get(patient, token, documentId=hash_of(IMAGES), known=f'"other", {first.headers["etag"]}')
+    patient.register(token)
+    changed = get(patient, token, documentId=hash_of(IMAGES), known=first.headers["etag"])
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert [again.headers[name] for name in ("etag", "cache-control", "vary")] == [
+        first.headers[name] for name in ("etag", "cache-control", "vary")
+    ]
+    assert (changed.status_code, changed.json()["data"]["images"]["totalCount"]) == (200, 1)
+
+
+def test_the_answers_of_two_callers_are_told_apart(patient: Server) -> None:
+    mine, theirs = patient.token(fresh_id()), patient.token(fresh_id())
+    patient.register(mine)
+    known = get(patient, mine, documentId=hash_of(IMAGES)).headers["etag"]
+
+    assert get(patient, theirs, documentId=hash_of(IMAGES), known=known).status_code == 200
+
+
+def test_without_the_setting_a_browser_asks_each_time(server: Server) -> None:
+    token = server.token(fresh_id())
+    kept = {"query": IMAGES, "extensions": json.dumps(by_apollo(IMAGES))}
+
+    assert get(server, token, **kept).headers["cache-control"] == "private, max-age=0, must-revalidate"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"query": IMAGES},
+        {"documentId": "nothing"},
+        {"documentId": hash_of(NODE)},
+        {"documentId": hash_of(IMAGES), "operationName": "Nope"},
+    ],
+)
+def test_no_other_answer_by_get_is_kept(patient: Server, parameters: dict[str, str]) -> None:
+    for token in (patient.token(fresh_id()), None):
+        answer = get(patient, token, **parameters)
+        assert answer.headers["cache-control"] == NOT_KEPT
+        assert "etag" not in answer.headers
+
+
+def test_an_answer_with_errors_is_not_kept(patient: Server) -> None:
+    answer = get(patient, None, documentId=hash_of(NODE), variables='{"id": "x"}')
+    assert (code_told(answer), answer.status_code, "data" in answer.json()) == ("UNAUTHENTICATED", 200, True)
+    assert answer.headers["cache-control"] == NOT_KEPT
+
+
+def test_an_answer_by_post_is_not_kept(patient: Server) -> None:
+    for path in ("/graphql", "/graphql?long=way"):
+        asked: dict[str, Any] = {"documentId": hash_of(IMAGES)}
+        answer = patient.client.post(path, json=asked, headers=bearer(patient.token("1")))
+        assert answer.headers["cache-control"] == NOT_KEPT
+
+
+def test_head_tells_what_get_would_and_sends_no_body(patient: Server) -> None:
+    token = patient.token(fresh_id())
+    asked = get(patient, token, documentId=hash_of(IMAGES))
+    looked = get(patient, token, "HEAD", documentId=hash_of(IMAGES))
+
+    assert (looked.status_code, looked.content) == (200, b"")
+    assert {name: looked.headers[name] for name in ("etag", "content-length", "content-type")} == {
+        name: asked.headers[name] for name in ("etag", "content-length", "content-type")
+    }
+
+
+def test_a_mutation_by_head_or_get_is_refused_whatever_names_it(patient: Server) -> None:
+    token = patient.token(fresh_id())
+    document = 'mutation { deleteImage(input: {id: "1"}) { deletedImageId } }'
+    kept = {"query": document, "extensions": json.dumps(by_apollo(document))}
+    refused = get(patient, token, **kept)
+
+    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
+    assert get(patient, token, "HEAD", **kept).status_code == 405
+    assert refused.headers["cache-control"] == NOT_KEPT

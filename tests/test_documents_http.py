@@ -1,0 +1,167 @@
+"""Documents that are named by their hash, over HTTP: trusted ones, those that clients persist, and who learns what."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.harness import manifests
+from tests.harness.gateway import IMAGE
+from tests.harness.manifests import by_apollo, hash_of
+from tests.harness.operations import MUTATIONS
+from tests.harness.server import Server, bearer, code_told, serving, told
+from tests.harness.world import fresh_id
+
+VIEWER = "query Viewer { viewer { id } }"
+IMAGES = "query Images($first: Int) { images(first: $first) { totalCount } }"
+TWO = "query A { a: viewer { id } } query B { b: viewer { id } }"
+REGISTER = MUTATIONS["registerImage"]
+RESPONSE_JSON = "application/graphql-response+json"
+
+
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One that takes documents of its manifest, and others."""
+    with _serving(tmp_path_factory.mktemp("optional"), documents_mode="optional") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One that takes no others."""
+    with _serving(tmp_path_factory.mktemp("only"), documents_mode="only") as server:
+        yield server
+
+
+def _serving(folder: Path, **settings: Any) -> Any:
+    manifest = manifests.write(folder / "manifest.json", VIEWER, IMAGES, TWO, REGISTER)
+    return serving(folder, documents_path=manifest, **settings)
+
+
+@pytest.fixture(params=["optional", "only"])
+def either(request: pytest.FixtureRequest) -> Server:
+    return request.getfixturevalue("open_server" if request.param == "optional" else "strict")
+
+
+def ask(server: Server, token: str | None, method: str = "POST", **fields: Any) -> httpx2.Response:
+    """A request of these fields, by POST or by GET, where all but strings are written as JSON."""
+    if method == "POST":
+        return server.client.post("/graphql", json=fields, headers=bearer(token))
+    written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    return server.client.get("/graphql", params=written, headers=bearer(token))
+
+
+def named(document: str) -> list[dict[str, Any]]:
+    """The forms in which clients name a document."""
+    hash = hash_of(document)
+    return [{"documentId": f"sha256:{hash}"}, {"documentId": hash}, {"extensions": by_apollo(document)}]
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("form", [0, 1, 2])
+def test_a_trusted_document_is_carried_out_by_its_hash(either: Server, method: str, form: int) -> None:
+    tenant = fresh_id()
+    answer = ask(either, either.token(tenant), method, **named(VIEWER)[form])
+    assert (answer.status_code, answer.json()) == (200, {"data": {"viewer": {"id": tenant}}})
+
+
+def test_variables_and_operation_names_go_with_a_hash(either: Server) -> None:
+    token = either.token(fresh_id())
+    hash = hash_of(IMAGES)
+    refused = ask(either, token, documentId=hash, variables={"first": 101})
+    assert "100" in told(refused)["message"]
+    assert ask(either, token, documentId=hash_of(TWO), operationName="B").json()["data"].keys() == {"b"}
+
+
+def test_a_mutation_is_carried_out_by_its_hash_and_by_post_only(either: Server) -> None:
+    token = either.token(fresh_id())
+    refused = ask(either, token, "GET", documentId=hash_of(REGISTER), variables={"input": IMAGE})
+    made = ask(either, token, documentId=hash_of(REGISTER), variables={"input": IMAGE})
+
+    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
+    assert made.json()["data"]["registerImage"]["image"]["id"]
+    counted = ask(either, token, documentId=hash_of(IMAGES))
+    assert counted.json()["data"] == {"images": {"totalCount": 1}}
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("id", [hash_of("{ __typename }"), f"sha256:{hash_of('{ __typename }')}", "Viewer", "x-own:1"])
+def test_an_unknown_document_is_not_found_and_says_so(either: Server, method: str, id: str) -> None:
+    refused = ask(either, either.token(fresh_id()), method, documentId=id)
+    assert (refused.status_code, code_told(refused)) == (200, "PERSISTED_QUERY_NOT_FOUND")
+    assert "data" not in refused.json()
+    assert refused.headers["cache-control"] == "no-store"
+
+
+def test_the_status_of_a_document_that_is_not_found_is_that_of_the_media_type(either: Server) -> None:
+    headers = {"accept": RESPONSE_JSON, **bearer(either.token(fresh_id()))}
+    refused = either.client.post("/graphql", json={"documentId": "nothing"}, headers=headers)
+    assert (refused.status_code, refused.headers["content-type"]) == (400, f"{RESPONSE_JSON}; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"documentId": 1},
+        {"documentId": ["x"]},
+        {"documentId": ""},
+        {"documentId": None},
+        {"extensions": {"persistedQuery": "x"}},
+        {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": hash_of(VIEWER)}}},
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 1}}},
+        {"extensions": {"persistedQuery": {"version": 1}}},
+        {"documentId": hash_of(VIEWER), "extensions": by_apollo(IMAGES)},
+        {"query": VIEWER, "documentId": hash_of(IMAGES)},
+        {"query": VIEWER, "extensions": by_apollo(IMAGES)},
+    ],
+)
+def test_what_names_no_document_or_another_one_is_a_bad_request(either: Server, fields: dict[str, Any]) -> None:
+    assert code_told(ask(either, either.token(fresh_id()), **fields)) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("document", ["{ viewer { id } }", VIEWER + " ", "{ __schema { queryType { name } } }"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("with_hash", [True, False])
+def test_only_means_that_no_other_document_is_carried_out(
+    strict: Server, document: str, method: str, with_hash: bool
+) -> None:
+    extensions = {"extensions": by_apollo(document)} if with_hash else {}
+    for token in (strict.token(fresh_id()), None):
+        refused = ask(strict, token, method, query=document, **extensions)
+        assert (refused.status_code, code_told(refused)) == (200, "FORBIDDEN")
+        assert "manifest" in told(refused)["message"]
+        assert code_told(ask(strict, token, method, documentId=hash_of(document))) == "PERSISTED_QUERY_NOT_FOUND"
+
+
+def test_a_trusted_document_may_be_sent_whole(strict: Server) -> None:
+    assert ask(strict, strict.token("7"), query=VIEWER).json() == {"data": {"viewer": {"id": "7"}}}
+
+
+def test_other_documents_are_carried_out_beside_the_manifest(open_server: Server) -> None:
+    assert open_server.data("{ viewer { id } }", open_server.token("7")) == {"viewer": {"id": "7"}}
+
+
+def test_a_bad_token_is_told_before_anything_of_a_hash(either: Server) -> None:
+    for id in (hash_of(VIEWER), "nothing"):
+        refused = ask(either, "nonsense", documentId=id)
+        assert (refused.status_code, code_told(refused)) == (401, "UNAUTHENTICATED")
+
+
+def test_without_a_token_a_trusted_document_finds_nobody_calling(either: Server) -> None:
+    assert code_told(ask(either, None, documentId=hash_of(VIEWER))) == "UNAUTHENTICATED"
+
+
+def test_the_events_of_a_trusted_document_come_by_its_hash(either: Server) -> None:
+    headers = {"accept": "text/event-stream", **bearer(either.token("7"))}
+    answer = either.client.post("/graphql", json={"documentId": hash_of(VIEWER)}, headers=headers)
+    assert 'data: {"data":{"viewer":{"id":"7"}}}' in answer.text
+
+
+def test_an_unknown_hash_is_the_last_event_since_clients_of_events_would_come_again(either: Server) -> None:
+    headers = {"accept": "text/event-stream", **bearer(either.token("7"))}
+    answer = either.client.get("/graphql", params={"documentId": "nothing"}, headers=headers)
+    assert (answer.status_code, "PERSISTED_QUERY_NOT_FOUND" in answer.text) == (200, True)
+    assert answer.text.endswith("event: complete\ndata:\n\n")
