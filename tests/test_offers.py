@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from app.errors import BadUserInput
+from app.sharing import formats
 from tests.harness import operations
 from tests.harness.gateway import Gateway, code_of
 from tests.harness.world import fresh_id, make_world
@@ -52,6 +54,12 @@ async def test_a_tenant_id_has_the_form_of_the_setting_and_nothing_is_trimmed(
 
     assert [*answers, code_of(revoked)] == ["BAD_USER_INPUT"] * 3
     assert (await shared_gateway.services.feed.head()).seq == told
+
+
+@pytest.mark.parametrize("tenant_id", ['a"b', "a\\b", "a\nb", "a\x85b"])
+def test_a_tenant_id_holds_nothing_that_json_would_escape_whatever_the_setting_allows(tenant_id: str) -> None:
+    with pytest.raises(BadUserInput):
+        formats.tenant_id(tenant_id, "(?s:.+)")
 
 
 @pytest.mark.parametrize("tenant_ids", [[], [str(n) for n in range(1, 102)]])
