@@ -1,8 +1,7 @@
 """The short lane: plain requests are answered where uvicorn has read them, and no client can tell."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -13,6 +12,7 @@ from app.errors import ErrorCode
 from app.web.endpoint import Endpoint
 from app.web.lane import Lane
 from tests.harness.databases import Databases
+from tests.harness.dialled import Dial, dialling, request
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.patience import until
@@ -29,55 +29,10 @@ async def server(databases: Databases) -> AsyncGenerator[InProcess]:
         yield server
 
 
-class Line:
-    """A connection, and what is sent on it as it stands."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self.writer = writer
-
-    def send(self, *requests: bytes) -> None:
-        self.writer.write(b"".join(requests))
-
-    async def answer(self) -> tuple[str, dict[str, str], Any]:
-        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-        status, *lines = head.strip().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
-        return status, headers, json.loads(await self._reader.readexactly(int(headers["content-length"])))
-
-    async def has_ended(self) -> bool:
-        return await self._reader.read() == b""
-
-
-Dial = Callable[[], Awaitable[Line]]
-
-
 @pytest.fixture
 async def dial(server: InProcess) -> AsyncGenerator[Dial]:
-    opened: list[Line] = []
-
-    async def dial() -> Line:
-        opened.append(Line(*await asyncio.open_connection("127.0.0.1", server.port)))
-        return opened[-1]
-
-    yield dial
-    for line in opened:
-        line.writer.close()
-
-
-def _request(
-    token: str, query: str, path: str = "/graphql", version: str = "1.1", *more: str, **variables: Any
-) -> bytes:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    lines = [
-        f"POST {path} HTTP/{version}",
-        "host: here",
-        f"authorization: Bearer {token}",
-        "content-type: application/json",
-        f"content-length: {len(body)}",
-        *more,
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    async with dialling(server.port) as dial:
+        yield dial
 
 
 async def _world(server: InProcess) -> tuple[World, str]:
@@ -93,13 +48,13 @@ async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(se
         raise AssertionError("the endpoint was asked")
 
     with patch.object(Endpoint, "__call__", unreachable):
-        line.send(_request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=world.image))
         status, _, told = await line.answer()
         assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
-        line.send(_request(token, ACCEPT, id=world.image))
+        line.send(request(token, ACCEPT, id=world.image))
         assert (await line.answer())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
     for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
-        line.send(_request(token, query))
+        line.send(request(token, query))
         assert (await line.answer())[0] == "HTTP/1.1 200 OK"
 
 
@@ -112,7 +67,7 @@ async def test_no_client_can_tell_the_lane_from_the_endpoint(
     answers: list[Any] = []
     for path in ("/graphql", "/graphql?long=way"):
         line = await dial()
-        line.send(_request(token, POINT, path, version, *more, id=world.image))
+        line.send(request(token, POINT, path, version, *more, id=world.image))
         status, headers, told = await line.answer()
         assert len(headers["x-request-id"]) == 32
         for name in OF_ONE_ANSWER_ONLY:
@@ -128,10 +83,10 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: InProc
     world, token = await _world(server)
     line = await dial()
     line.send(
-        _request(token, ACCEPT, id=world.image),
-        _request(token, POINT, id=world.image),
-        _request(token, "{ __schema { queryType { name } } }"),
-        _request(token, "{ viewer { id } }"),
+        request(token, ACCEPT, id=world.image),
+        request(token, POINT, id=world.image),
+        request(token, "{ __schema { queryType { name } } }"),
+        request(token, "{ viewer { id } }"),
     )
     told = [(await line.answer())[2]["data"] for _ in range(4)]
 
@@ -141,7 +96,7 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: InProc
 async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcess, dial: Dial) -> None:
     world, token = await _world(server)
     line = await dial()
-    for byte in _request(token, POINT, id=world.image):
+    for byte in request(token, POINT, id=world.image):
         line.send(bytes([byte]))
         await line.writer.drain()
         await asyncio.sleep(0)  # so that it leaves alone
@@ -152,14 +107,14 @@ async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_no
     server: InProcess, dial: Dial
 ) -> None:
     world, token = await _world(server)
-    whole = _request(token, ACCEPT, id=world.image)
+    whole = request(token, ACCEPT, id=world.image)
     for part in (whole[:-5], whole):
         line = await dial()
         line.send(part)
         await line.writer.drain()
         line.writer.transport.abort()
     line = await dial()
-    line.send(_request(token, POINT, id=world.image))
+    line.send(request(token, POINT, id=world.image))
     assert (await line.answer())[2]["data"]["image"]["id"] == world.image
 
 
@@ -167,13 +122,13 @@ async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcess, di
     world, token = await _world(server)
     line = await dial()
     with patch.object(server.planner, "at_once", side_effect=RuntimeError("a fault")):
-        line.send(_request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=world.image))
         assert (await line.answer())[2]["data"]["image"]["id"] == world.image
 
 
 async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcess, dial: Dial) -> None:
     line = await dial()
-    line.send(_request("nonsense", POINT, id="x"))
+    line.send(request("nonsense", POINT, id="x"))
     status, headers, told = await line.answer()
 
     assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
@@ -185,7 +140,7 @@ async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_c
 ) -> None:
     world, token = await _world(server)
     line, idle = await dial(), await dial()
-    whole = _request(token, POINT, id=world.image)
+    whole = request(token, POINT, id=world.image)
     line.send(whole[:-5])
     await until(lambda: any(isinstance(one, Lane) and one._held for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
     for one in list(server.connections):
@@ -202,7 +157,7 @@ async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(se
     world, token = await _world(server)
     line = await dial()
     with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
-        line.send(_request(token, ACCEPT, id=world.image))
+        line.send(request(token, ACCEPT, id=world.image))
         status, headers, told = await line.answer()
 
     [error] = told["errors"]
@@ -219,7 +174,7 @@ async def test_a_request_that_comes_again_sees_what_has_changed_since(server: In
     line = await dial()
     told: list[Any] = []
     for _ in range(2):
-        line.send(_request(token, "{ offers { totalCount } }"))
+        line.send(request(token, "{ offers { totalCount } }"))
         told.append((await line.answer())[2]["data"]["offers"]["totalCount"])
         await world.consumer.accept(world.image)
 
@@ -229,18 +184,18 @@ async def test_a_request_that_comes_again_sees_what_has_changed_since(server: In
 async def test_a_request_that_comes_again_needs_a_token_that_still_counts(server: InProcess, dial: Dial) -> None:
     world, token = await _world(server)
     line = await dial()
-    line.send(_request(token, POINT, id=world.image))
+    line.send(request(token, POINT, id=world.image))
     assert (await line.answer())[0] == "HTTP/1.1 200 OK"
     with patch("app.web.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
-        line.send(_request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=world.image))
         assert (await line.answer())[0] == "HTTP/1.1 401 Unauthorized"
 
 
-async def test_the_same_words_of_another_tenant_are_another_request(server: InProcess, dial: Dial) -> None:
+async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcess, dial: Dial) -> None:
     world, _ = await _world(server)
     line, told = await dial(), list[Any]()
     for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
-        line.send(_request(server.token_of(tenant_id), POINT, id=world.image))
+        line.send(request(server.token_of(tenant_id), POINT, id=world.image))
         told.append((await line.answer())[2]["data"]["image"] is not None)
 
     assert told == [True, True, False]

@@ -26,6 +26,7 @@ class Guarded(HttpToolsProtocol):
     request_seconds: ClassVar[float]
     max_body_bytes: ClassVar[int]
     is_whole = True
+    _begins_here = False
     _is_deaf = False
     _received = 0
     _late: asyncio.TimerHandle | None = None
@@ -38,12 +39,16 @@ class Guarded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        self.is_whole = False
+        self._begins_here = False
         super().data_received(data)
         if not self.is_whole:
-            self._wait_for_the_rest(len(data))
-        elif self._late is not None:
-            self._has_come()
+            # Of a piece in which it begins, most may be requests before it.
+            self._wait_for_the_rest(1 if self._begins_here else len(data))
+
+    def on_message_begin(self) -> None:
+        self.is_whole = False
+        self._begins_here = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
@@ -51,8 +56,14 @@ class Guarded(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self.is_whole = True
+        self.is_there()
         super().on_message_complete()
+
+    def is_there(self) -> None:
+        """A request has come whole; another one may have begun behind it in the same piece."""
+        self.is_whole = True
+        if self._late is not None:
+            self._has_come()
 
     def handle_websocket_upgrade(self) -> None:
         self._has_come()

@@ -12,8 +12,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.web.charging import CHARGE
-from app.web.guard import Guarded
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
+from app.web.resting import Resting
 
 logger: Any = structlog.get_logger("http")
 
@@ -27,7 +27,7 @@ class Held:
     body: bytearray = field(default_factory=bytearray)
 
 
-class Lane(Guarded):
+class Lane(Resting):
     """uvicorn's protocol, which has a look at plain requests first."""
 
     quick: Quick
@@ -51,7 +51,7 @@ class Lane(Guarded):
         if held is None:
             super().on_message_complete()
         else:
-            self.is_whole = True
+            self.is_there()
             self._answer(held)
 
     def shutdown(self) -> None:
@@ -94,7 +94,7 @@ class Lane(Guarded):
             self._let_in(held, asked)
         else:
             self._write(answer, held.keep_alive)
-            self.on_response_complete()
+            self.rest()
 
     def _let_in(self, held: Held, asked: Asked | None) -> None:
         """As uvicorn would have done when the headers were there, and then the body."""

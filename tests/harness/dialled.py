@@ -1,0 +1,59 @@
+"""Connections of HTTP, on which is sent what stands there, byte for byte."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+
+class Line:
+    """A connection, and what is sent on it as it stands."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def send(self, *requests: bytes) -> None:
+        self.writer.write(b"".join(requests))
+
+    async def answer(self) -> tuple[str, dict[str, str], Any]:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        status, *lines = head.strip().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        return status, headers, json.loads(await self._reader.readexactly(int(headers["content-length"])))
+
+    async def has_ended(self) -> bool:
+        return await self._reader.read() == b""
+
+
+Dial = Callable[[], Awaitable[Line]]
+
+
+@asynccontextmanager
+async def dialling(port: int) -> AsyncGenerator[Dial]:
+    """Opens connections to this machine, and closes them at the end."""
+    opened: list[Line] = []
+
+    async def dial() -> Line:
+        opened.append(Line(*await asyncio.open_connection("127.0.0.1", port)))
+        return opened[-1]
+
+    yield dial
+    for line in opened:
+        line.writer.close()
+
+
+def request(
+    token: str, query: str, path: str = "/graphql", version: str = "1.1", *more: str, **variables: Any
+) -> bytes:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    lines = [
+        f"POST {path} HTTP/{version}",
+        "host: here",
+        f"authorization: Bearer {token}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
