@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from app.errors import ErrorCode
+from tests.harness import shown
 from tests.harness.balancer import WORKERS, balanced, reason_to_skip
 from tests.harness.databases import PostgresDatabases
 from tests.harness.fleet import Fleet, fleet
@@ -93,6 +94,13 @@ async def test_refusals_reach_the_client_with_their_close_code(
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1"])
 def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
     assert both.balancer.client.get(path).status_code == 404
+
+
+def test_every_figure_that_dashboard_and_alerts_ask_for_is_served(both: Fleet) -> None:
+    served = [both.balancer.figures(), *(worker.client.get("/metrics").text for worker in both.workers.values())]
+
+    assert len(shown.names_asked()) > 30
+    assert shown.names_asked() - set().union(*map(shown.names_served, served)) == set()
 
 
 def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> None:

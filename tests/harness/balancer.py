@@ -49,7 +49,7 @@ def balanced(folder: Path, ports: list[int]) -> Generator[Balancer]:
     path.write_text(_placed(CONFIGURATION.read_text(), places))
     with (
         (folder / "server.log").open("a") as log,
-        subprocess.Popen(["haproxy", "-db", "-f", path], stdout=log, stderr=log, text=True) as process,
+        subprocess.Popen(["haproxy", "-W", "-db", "-f", path], stdout=log, stderr=log, text=True) as process,
     ):
         balancer = Balancer(process, f"http://127.0.0.1:{public}/graphql", folder)
         balancer.inside = f"http://127.0.0.1:{inside}"
@@ -57,7 +57,7 @@ def balanced(folder: Path, ports: list[int]) -> Generator[Balancer]:
             yield balancer
         finally:
             balancer.client.close()
-            process.kill()
+            process.terminate()
 
 
 def reason_to_skip() -> str | None:

@@ -1,0 +1,40 @@
+"""What is asked of Prometheus: by the dashboard and by the alerts, as they stand in `docker/`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DOCKER = Path(__file__).parent.parent.parent / "docker"
+NAME = re.compile(r"\b(?:image_gateway|haproxy|process)_[a-z0-9_]+")
+
+
+def alerts() -> dict[str, str]:
+    """The expression of each alert."""
+    (group,) = yaml.safe_load((DOCKER / "prometheus" / "alerts.yaml").read_text())["groups"]
+    return {rule["alert"]: rule["expr"] for rule in group["rules"]}
+
+
+def panels() -> list[dict[str, Any]]:
+    """Those of the dashboard that ask something."""
+    dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "gateway.json").read_text())
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def questions() -> list[str]:
+    """All expressions, with an interval in place of Grafana's variable."""
+    shown = [target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]]
+    return [*shown, *alerts().values()]
+
+
+def names_asked() -> set[str]:
+    return {name for question in questions() for name in NAME.findall(question)}
+
+
+def names_served(scrape: str) -> set[str]:
+    """The names of the samples that there are, or would be if there were anything to count."""
+    families = re.findall(r"^# TYPE (\S+) (\S+)$", scrape, re.MULTILINE)
+    parts = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
+    return {name + part for name, type_ in families for part in parts.get(type_, ("",))}
