@@ -70,9 +70,10 @@ class SharedSecret:
 
     def __init__(self, settings: Settings) -> None:
         if settings.auth_secret is None:
+            others = "" if settings.auth_jwks_url is None else "; yours come from your identity provider"
             raise SetupError(
-                "There is no secret to sign tokens with. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random bytes, "
-                "for example from: openssl rand -hex 32"
+                f"There is no secret to sign tokens with{others}. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random "
+                "bytes, for example from: openssl rand -hex 32"
             )
         self._settings = settings
         self._secret = settings.auth_secret.get_secret_value()

@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.web.budget import Budgets
 from app.web.identity import SharedSecret
 from app.web.sockets import free_stalled_peers
+from app.web.tokens import Tokens
 from tests.harness.gateway import Gateway
 from tests.harness.patience import until
 
@@ -38,14 +39,18 @@ class InProcess:
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
         self.budgets: Budgets | None = app.state.budgets
+        self.tokens: Tokens = app.state.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
         self.gateway = Gateway(self.services, build_schema(settings))
-        self._secret = SharedSecret(settings)
-        self.token = self.token_of("1")
+        self._settings = settings
+
+    @property
+    def token(self) -> str:
+        return self.token_of("1")
 
     def token_of(self, tenant_id: str) -> str:
-        return self._secret.mint(tenant_id, frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
+        return SharedSecret(self._settings).mint(tenant_id, frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
 
     @asynccontextmanager
     async def silent_client(self) -> AsyncGenerator[None]:

@@ -3,22 +3,22 @@
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.harness.issuer import SigningKey
 
-Behaviour = Callable[[BaseHTTPRequestHandler], None]
+# What it does with a request, and an event that ends whatever goes on for long.
+Behaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 
 
 class KeyServer:
     """Publishes keys, counts who asks for them, and behaves as it is told to."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.fetches: list[float] = []
+        self.fetches: list[str] = []
         self.behaviour: Behaviour | None = None
         self.waking = threading.Event()
         self._members: list[dict[str, Any]] = []
@@ -52,12 +52,12 @@ class KeyServer:
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
+    def answer(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
         reply(request, json.dumps({"keys": self._members}).encode())
 
-    def hang(self, request: BaseHTTPRequestHandler) -> None:
+    def hang(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
         """Take the request and say nothing, until the server is woken."""
-        self.waking.wait()
+        waking.wait()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -66,9 +66,10 @@ class KeyServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                server.fetches.append(time.monotonic())
+                server.fetches.append(self.path)
                 self.close_connection = True
-                (server.behaviour or server.answer)(self)
+                with suppress(ConnectionError):  # who is lied to may hang up
+                    (server.behaviour or server.answer)(self, server.waking)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing on standard error."""

@@ -4,16 +4,21 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.harness.server import Server
-
 PROTOCOL = "graphql-transport-ws"
 PATIENCE_SECONDS = 20
+
+
+class Place(Protocol):
+    """Where a gateway is."""
+
+    @property
+    def ws_url(self) -> str: ...
 
 
 class Peer:
@@ -68,7 +73,7 @@ class Peer:
 
 
 @asynccontextmanager
-async def dialled(server: Server, protocols: Iterable[str] = (PROTOCOL,), **options: Any) -> AsyncGenerator[Peer]:
+async def dialled(server: Place, protocols: Iterable[str] = (PROTOCOL,), **options: Any) -> AsyncGenerator[Peer]:
     """A socket on which nothing has been said yet."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
     async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
@@ -76,7 +81,7 @@ async def dialled(server: Server, protocols: Iterable[str] = (PROTOCOL,), **opti
 
 
 @asynccontextmanager
-async def connected(server: Server, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
+async def connected(server: Place, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
     """A socket that the server has acknowledged."""
     async with dialled(server, **options) as peer:
         await peer.init(token)

@@ -1,0 +1,76 @@
+"""A gateway in this process that trusts a key server, with the times of its key set made short."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.web import key_server as fetching
+from app.web import key_set
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.key_server import KeyServer
+from tests.harness.operations import WATCH
+from tests.harness.patience import until
+
+GAP_SECONDS, FETCH_SECONDS = 0.2, 1.0
+VIEWER = "{ viewer { id } }"
+
+
+class Trusting:
+    """The gateway, as those see it who bring tokens."""
+
+    def __init__(self, server: InProcess, keys: KeyServer, client: httpx2.AsyncClient) -> None:
+        self.server = server
+        self.keys = keys
+        self.client = client
+        self.ws_url = server.url
+        self.tokens = server.tokens
+
+    async def ask(self, token: str | None, query: str = VIEWER, **headers: str) -> httpx2.Response:
+        """A plain query, as the short lane takes it."""
+        named = {} if token is None else {"authorization": f"Bearer {token}"}
+        return await self.client.post("/graphql", json={"query": query}, headers={**named, **headers})
+
+    async def status(self, token: str | None) -> int:
+        return (await self.ask(token)).status_code
+
+    async def turns(self, token: str, status: int) -> None:
+        """Return when the token is answered with this status."""
+        async with asyncio.timeout(60):
+            while await self.status(token) != status:
+                await asyncio.sleep(0.02)  # the gateway rings no bell
+
+    async def fetched_again(self) -> None:
+        """Return when the gateway has looked at the key server twice more, so that it has seen what is there now."""
+        before = len(self.keys.fetches)
+        await until(lambda: len(self.keys.fetches) >= before + 2)
+
+    @asynccontextmanager
+    async def events(self, token: str) -> AsyncGenerator[httpx2.Response]:
+        """A watch as events; its first one has come."""
+        headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        async with self.client.stream("POST", "/graphql", json={"query": WATCH}, headers=headers) as response:
+            yield response
+
+
+@pytest.fixture
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_set, "GAP_SECONDS", GAP_SECONDS)
+    monkeypatch.setattr(key_set, "RETRY_SECONDS", GAP_SECONDS)
+    monkeypatch.setattr(fetching, "FETCH_SECONDS", FETCH_SECONDS)
+
+
+@asynccontextmanager
+async def trusting(databases: SqliteDatabases, keys: KeyServer, **settings: Any) -> AsyncGenerator[Trusting]:
+    """A gateway whose tokens come from this key server alone."""
+    given: dict[str, Any] = {"auth_secret": None, "auth_jwks_url": keys.url, "auth_jwks_refresh_seconds": 1, **settings}
+    async with (
+        in_this_process(settings_for(databases.fresh(), **given)) as server,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client,
+    ):
+        yield Trusting(server, keys, client)
