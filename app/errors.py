@@ -17,7 +17,9 @@
     ├── DocumentNotFound    no document is known by the hash that was sent for it
     ├── DocumentRefused     only documents of the manifest are carried out
     ├── BadDocumentId       what should name a document does not, or names another one
+    ├── TimedOut            it takes longer than it may; the message says what has become of it
     └── Unavailable         the store can't be reached; trying again later may help
+        └── Overloaded      this process has taken on as much as it may; nothing was begun
 
     SetupError              the operator has to change something; ends the command with one sentence
 
@@ -142,8 +144,16 @@ class BadDocumentId(Problem):
     code = ErrorCode.BAD_REQUEST
 
 
+class TimedOut(Problem):
+    code = ErrorCode.TIMEOUT
+
+
 class Unavailable(Problem):
     code = ErrorCode.UNAVAILABLE
+
+
+class Overloaded(Unavailable):
+    pass
 
 
 class SetupError(Exception):

@@ -31,6 +31,7 @@ from app.web.figures import Sources
 from app.web.health import livez, readyz
 from app.web.ide import Ide, front
 from app.web.identity import IdentityProvider, SharedSecret
+from app.web.load import Load
 from app.web.manifest import trusted_documents
 from app.web.metrics import Metrics, metrics
 from app.web.operations import Operations
@@ -66,7 +67,8 @@ def create_app(
     trusted = trusted_documents(settings, schema)
     persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
     budgets = open_budgets(settings, Prices(schema))
-    endpoint = Endpoint(schema, services, planner, identities, operations, persisted, ide, budgets)
+    load = Load(settings, schema.documents)
+    endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, ide, budgets)
     stalled = Stalled()
     sources = Sources(services, planner, reader, operations, endpoint.connections, stalled, Vitals())
     told = Metrics(sources, desk or Desk())
@@ -87,10 +89,11 @@ def create_app(
     app.state.upkeep = upkeep
     app.state.planner = planner
     app.state.budgets = budgets
+    app.state.load = load
     app.state.metrics = told
     app.state.stalled = stalled
     app.state.identities = identities
-    app.state.quick = Quick(planner, identities, operations, persisted, budgets)
+    app.state.quick = Quick(planner, identities, operations, load, persisted, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
         description="Time in seconds that a client has to send a whole request; a slower one is answered with 408 and "
         "cut off.",
     )
+    max_document_characters: Annotated[int, Field(ge=1_000)] = Field(
+        default=65_536, description="Characters that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
+    )
     max_tokens: Annotated[int, Field(ge=200)] = Field(
         default=3_000, description="Words and signs that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
     )
@@ -135,6 +138,11 @@ class Settings(BaseSettings):
     max_cost: Annotated[int, Field(ge=1)] = Field(
         default=30_000,
         description="Cost that an operation may have: one for each field, times the sizes of the pages it stands in.",
+    )
+    max_operations: Annotated[int, Field(ge=1)] = Field(
+        default=1_000,
+        description="Operations that one server process may have under way, or waiting for the store, at once; watches "
+        "count only while they start. More are UNAVAILABLE at once: over HTTP 503 with `Retry-After`.",
     )
     max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Operations that may be under way at once on one WebSocket."
@@ -182,6 +190,26 @@ class Settings(BaseSettings):
     )
     event_retention_count: Annotated[int, Field(ge=0)] = Field(
         default=10_000, description="Newest changes that stay in the log however old they are."
+    )
+    parse_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1, description="Processor time in seconds that parsing a document may take; then it is TIMEOUT."
+    )
+    validation_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1, description="Processor time in seconds that validating a document may take; then it is TIMEOUT."
+    )
+    query_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="Time in seconds from when a query is taken on to its answer; then it is TIMEOUT, and nothing more "
+        "of it begins.",
+    )
+    mutation_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="The same of a mutation. A transaction that has begun by then is carried out all the same.",
+    )
+    watch_item_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="Time in seconds that a watch may take to start, or to find out what is asked of one item; then it "
+        "is cut (1013), and comes back with its cursor.",
     )
     stall_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30,

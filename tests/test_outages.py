@@ -28,7 +28,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 def test_a_request_is_told_that_the_store_is_unavailable_and_not_why(broken: Server) -> None:
     answer = broken.post(IMAGES, broken.token(fresh_id()))
-    assert (answer.status_code, code_told(answer)) == (200, "UNAVAILABLE")
+    assert (answer.status_code, code_told(answer)) == (503, "UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
     assert "image" not in told(answer)["message"]
 
 

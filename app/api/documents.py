@@ -12,13 +12,12 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    parse,
     specified_rules,
-    validate,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from app.api import timed
 from app.api.limits import Limits, too_complex
 from app.api.measure import Measure
 from app.errors import ErrorCode
@@ -32,6 +31,7 @@ class Documents:
     """The documents that were seen lately, by their text."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = Limits.of(settings)
         self.parsed = lru_cache(maxsize=CACHED)(self._parse)
@@ -40,9 +40,13 @@ class Documents:
 
     def subscription(self, text: str, name: str | None) -> bool:
         """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
+        return self.kind(text, name) is OperationType.SUBSCRIPTION
+
+    def kind(self, text: str, name: str | None) -> OperationType | None:
+        """Of the operation to run; None when there is none of this name. Raises GraphQLSyntaxError."""
         operations = (part for part in self.parsed(text).definitions if isinstance(part, OperationDefinitionNode))
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-        return wanted is not None and wanted.operation is OperationType.SUBSCRIPTION
+        return None if wanted is None else wanted.operation
 
     def fault(self, schema: GraphQLSchema, text: str) -> str | None:
         """What keeps a document from being carried out whatever its variables; None when nothing does."""
@@ -77,14 +81,15 @@ class Documents:
         return [refusal] if refusal else self._validated(schema, document)
 
     def _parse(self, text: str) -> DocumentNode:
+        if len(text) > self._settings.max_document_characters:
+            limit = self._settings.max_document_characters
+            raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
         try:
-            return parse(text, max_tokens=self._max_tokens)
+            return timed.parsed(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
             if "more than" in error.message and "tokens" in error.message:
                 raise too_complex(f"The document has more than {self._max_tokens} tokens.") from None
             raise
-        except RecursionError:
-            raise too_complex("The document is nested too deeply.") from None
 
     def _too_complex(
         self,
@@ -104,7 +109,7 @@ class Documents:
 
     def _validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
         rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)
-        return validate(schema, document, rules, hide_suggestions=not self._explains)
+        return timed.errors_of(schema, document, rules, not self._explains, self._settings.validation_seconds)
 
 
 class Prepare(SchemaExtension):

@@ -105,5 +105,10 @@ def _cause(error: GraphQLError) -> Exception | None:
     return cause
 
 
+def told(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The same in the form of an answer."""
+    return {"errors": formatted(of_problem(problem, request_id))}
+
+
 def formatted(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
     return [dict(error.formatted) for error in errors]

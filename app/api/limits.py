@@ -9,6 +9,8 @@ from app.api.measure import Size, repeats
 from app.errors import ErrorCode
 from app.settings import Settings
 
+SMALLER = "Ask for less at a time: fewer fields, smaller pages, or several requests."
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -56,5 +58,4 @@ class Limits:
 
 
 def too_complex(message: str) -> GraphQLError:
-    advice = "Ask for less at a time: fewer fields, smaller pages, or several requests."
-    return GraphQLError(f"{message} {advice}", extensions={"code": ErrorCode.QUERY_TOO_COMPLEX})
+    return GraphQLError(f"{message} {SMALLER}", extensions={"code": ErrorCode.QUERY_TOO_COMPLEX})

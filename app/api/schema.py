@@ -1,12 +1,14 @@
 """The schema, assembled from one file per noun."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from app import lifetime
 from app.api import enums
 from app.api.documents import Documents, Prepare
 from app.api.images import ImageQueries
@@ -41,6 +43,14 @@ class GatewaySchema(strawberry.Schema):
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 
 
+class Execution(StrawberryGraphQLCoreExecutionContext):
+    """GraphQL's execution, which asks before each field whether its operation may still go on."""
+
+    def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
+        lifetime.require()
+        return cast(Any, super()).build_resolve_info(*args, **kwargs)
+
+
 def build_schema(settings: Settings | None = None) -> GatewaySchema:
     """The schema, with the limits of the settings on what may be asked of it."""
     _ = enums
@@ -51,6 +61,7 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         subscription=Subscription,
         types=ITEMS,
         extensions=[lambda: Prepare(documents)],
+        execution_context_class=Execution,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)

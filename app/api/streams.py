@@ -7,7 +7,7 @@ forgotten soon, since it also holds what was true and visible when it was made.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import lru_cache
 from typing import Any
@@ -23,8 +23,10 @@ from app.api.plan.rendering import Roots
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
-from app.api.watch_operation import Payload, WatchOperation, has_failed, position_variables, refused
+from app.api.watch_operation import WatchOperation, position_variables, refused
+from app.api.watch_payload import Payload, has_failed, in_time
 from app.errors import Unavailable
+from app.lifetime import Lifetime
 
 REMEMBERED = 1_024
 FRESH_SECONDS = 1.0
@@ -55,24 +57,31 @@ class Streams:
         return any(given.get(variable) for variable in position_variables(self._documents.parsed(query), name))
 
     async def run(
-        self, query: str, variables: Mapping[str, Any] | None, name: str | None, context: Context
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None,
+        name: str | None,
+        context: Context,
+        admit: Callable[[], Lifetime] | None = None,
     ) -> AsyncGenerator[bytes, None]:
-        """The JSON of the payload of each `next`. Raises Refused, and Unavailable when coming again may help."""
+        """The JSON of the payload of each `next`; `admit` lets it start. Raises Refused, and Unavailable when coming
+        again may help."""
         operation = WatchOperation(self._schema, self._documents.parsed(query), dict(variables or {}), name)
         errors = self._documents.errors(self._schema, operation.document, name, operation.variables)
         if errors:
             raise refused(errors, context, before=True)
-        async with aclosing(await operation.source(context)) as items:
+        life = operation.lifetime(context) if admit is None else admit()
+        async with aclosing(await in_time(life, operation.source(context))) as items:
             with suppress(Unplanned):
                 operation.root = self._roots(query, name).root(operation.coerced)
             group = (query, name, operation.key(), context.caller.tenant_id, context.caller.roles)
             began, sent = asyncio.get_running_loop().time(), 0
             while (item := await _next(items, context)) is not None:
                 if not isinstance(item, (MemberStatusChanged, ImageChanged)):
-                    yield await operation.execute(item, context)
+                    yield await in_time(operation.lifetime(context), operation.execute(item, context))
                     continue
                 payload = self._shared(group, operation, item, context, began)
-                yield payload if isinstance(payload, bytes) else await asyncio.shield(payload)
+                yield payload if isinstance(payload, bytes) else await payload.joined()
                 sent += 1
                 if sent % SENT_IN_A_ROW == 0:
                     # A payload that others have made costs no wait, and who is far behind must not hold up the rest.

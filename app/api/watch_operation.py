@@ -1,6 +1,5 @@
 """One subscription with its variables: its source, and the payload of each item, rendered where that can be."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -26,9 +25,9 @@ from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
 from app.api.watch_items import WatchItem
+from app.api.watch_payload import InTheMaking, Payload
 from app.errors import ErrorCode, Unavailable
-
-Payload = bytes | asyncio.Task[bytes]
+from app.lifetime import Lifetime
 
 
 class Refused(Exception):
@@ -97,9 +96,12 @@ class WatchOperation:
         result = self._begin(item, apart)
         if not isawaitable(result):
             return _payload(cast(ExecutionResult, result), item, apart)
-        task = asyncio.create_task(_finished(cast(Awaitable[ExecutionResult], result), item, apart))
-        task.add_done_callback(has_failed)
-        return task
+        finished = _finished(cast(Awaitable[ExecutionResult], result), item, apart)
+        return InTheMaking(self.lifetime(context), finished)
+
+    def lifetime(self, context: Context) -> Lifetime:
+        """How long one item may take."""
+        return Lifetime("item of the watch", context.services.settings.watch_item_seconds)
 
     def _begin(self, item: WatchItem, context: Context) -> Any:
         execute: Callable[[Any], Any] = cast(Any, graphql).execute_subscription_event
@@ -128,19 +130,12 @@ async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
     errors = faults.published(cast(Any, result), context.request_id)
-    if any((error.extensions or {}).get("code") == ErrorCode.UNAVAILABLE for error in errors):
+    if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
         raise Unavailable("The store can't be reached just now.")
     payload: dict[str, Any] = {"data": result.data, "extensions": {"cursor": item.cursor}}
     if errors:
         payload["errors"] = faults.formatted(errors)
     return orjson.dumps(payload)
-
-
-def has_failed(payload: Payload) -> bool:
-    """Whether a task has ended without a payload. What it raised is looked at, so that it is not missed."""
-    if isinstance(payload, bytes):
-        return False
-    return payload.done() and (payload.cancelled() or payload.exception() is not None)
 
 
 def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refused:
@@ -151,7 +146,8 @@ def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refus
     return Refused(published)
 
 
-_COME_AGAIN = (ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR)
+_NOT_YET = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
+_COME_AGAIN = (*_NOT_YET, ErrorCode.INTERNAL_SERVER_ERROR)
 
 
 def position_variables(document: DocumentNode, name: str | None) -> set[str]:

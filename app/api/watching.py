@@ -11,15 +11,18 @@ import strawberry
 from app.api.context import Context
 from app.api.scalars import Cursor
 from app.api.watch_items import WatchBookmark, WatchItem, WatchReset, WatchSynced
+from app.api.watch_payload import in_time
 from app.errors import BadUserInput, CursorExpired
 from app.events.cursor import Seal
 from app.events.feed import Gap
+from app.lifetime import Lifetime
 from app.model import Change
 from app.store import log
 from app.store.log import LogHead
 from app.store.snapshot import Snapshot, ViewerQuery
 
 SNAPSHOT_LIMIT = 10_000
+Present = tuple[Seal, tuple[LogHead, Sequence[Any]]]
 
 
 @strawberry.enum(description="What a watch without a cursor begins with.")
@@ -71,26 +74,29 @@ class Watching:
 
     async def start(self) -> AsyncGenerator[WatchItem, None]:
         """The items. A cursor that will not do is told before the first one."""
-        gap = None
+        gap, present = None, None
         if self._manner.after is not None:
             self._seal, head = await self._feed.present()
             mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
             gap = self._feed.gap(mark, head, self._viewer)
             self._position = mark.seq
             self._require_reset_allowed(gap, self._seal, head)
-        return self._items(gap)
-
-    async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
-        if self._manner.after is None and self._manner.initial is WatchInitial.CHANGES:
+        elif self._manner.initial is WatchInitial.CHANGES:
             self._seal, head = await self._feed.present()
             self._position = head.seq
-            yield self._bookmark()
-        elif self._manner.after is None:
-            async for item in self._snapshot(None):
+        else:
+            present = await self._look()
+        return self._items(gap, present)
+
+    async def _items(self, gap: Gap | None, present: Present | None) -> AsyncGenerator[WatchItem, None]:
+        if present is not None:
+            async for item in self._snapshot(None, present):
                 yield item
+        elif self._manner.after is None:
+            yield self._bookmark()
         while True:
             if gap is not None:
-                async for item in self._snapshot(gap):
+                async for item in self._snapshot(gap, await in_time(self._lifetime(), self._look())):
                     yield item
             gap = None
             async for item in self._changes():
@@ -100,7 +106,7 @@ class Watching:
                     yield item
             if gap is None:
                 return
-            self._require_reset_allowed(gap, *await self._feed.present())
+            self._require_reset_allowed(gap, *await in_time(self._lifetime(), self._feed.present()))
 
     async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
         """What is new from the position on; a gap is the last of it."""
@@ -125,10 +131,8 @@ class Watching:
 
         return self._context.services.shown.item((seal, change.seq, viewer.tenant_id, viewer.is_operator, print_), make)
 
-    async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
-        """The present state, read in one view of the store with the position that it stands for."""
-        # The seal of the log that this position is one of, whatever comes in its place.
-        self._seal, (head, states) = await self._feed.with_seal(self._read_states, lambda view: view[0])
+    async def _snapshot(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
+        self._seal, (head, states) = present
         self._position = head.seq
         if gap is not None:
             self._feed.figures.resets[gap] += 1
@@ -137,6 +141,14 @@ class Watching:
             yield self._watch.show_state(self._cursor(in_snapshot=True), state)
             await self._context.renew()
         yield WatchSynced(cursor=self._cursor())
+
+    async def _look(self) -> Present:
+        """The present state, read in one view of the store with the position that it stands for, and the seal of the
+        log that this is a position of, whatever comes in its place."""
+        return await self._feed.with_seal(self._read_states, lambda view: view[0])
+
+    def _lifetime(self) -> Lifetime:
+        return Lifetime("item of the watch", self._context.services.settings.watch_item_seconds)
 
     async def _read_states(self) -> tuple[LogHead, Sequence[Any]]:
         snapshot = Snapshot(self._context.services.store)

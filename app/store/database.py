@@ -13,6 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app import lifetime
 from app.errors import Unavailable
 from app.store import engine
 from app.store.direct import DirectReader
@@ -52,6 +53,8 @@ class Store:
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.writing() as tx:
+            if (life := lifetime.current()) is not None:
+                life.write()
             return await action(tx)
 
     @asynccontextmanager
@@ -94,6 +97,8 @@ class Store:
         task = asyncio.create_task(_telling_outages(work))
         self._units.add(task)
         task.add_done_callback(self._forget)
+        if (life := lifetime.current()) is not None:
+            life.hold(task)
         return await asyncio.shield(task)
 
     async def close(self) -> None:

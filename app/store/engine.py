@@ -24,6 +24,8 @@ _SERVER_LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
+# For a connection of a pool; then the store counts as overrun.
+POOL_SECONDS = 5
 _CLIENT_LIMITS = {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000}
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -76,7 +78,7 @@ def open_direct(url: URL) -> Engine:
 
 
 def _sqlite(url: URL, begin: str, **pool: int) -> AsyncEngine:
-    engine = create_async_engine(url, **pool, pool_timeout=30)
+    engine = create_async_engine(url, **pool, pool_timeout=POOL_SECONDS)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", partial(_begin, begin=begin))
     return engine
@@ -110,7 +112,12 @@ def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
     arguments = postgres_arguments(url)
     try:
         return create_async_engine(
-            url, pool_size=pool_size, max_overflow=0, pool_timeout=30, pool_pre_ping=True, connect_args=arguments
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=True,
+            connect_args=arguments,
         )
     except ModuleNotFoundError as error:
         raise SetupError("PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]'.") from error

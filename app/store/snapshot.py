@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app import lifetime
 from app.model import Caller
 from app.store.database import Store
 from app.store.direct import DirectReader
@@ -42,7 +43,10 @@ class Snapshot:
 
     async def _read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._turn:
-            return await query(await self._connected(), *args, **kwargs)
+            lifetime.require()
+            conn = await self._connected()
+            lifetime.require()
+            return await query(conn, *args, **kwargs)
 
     async def _connected(self) -> AsyncConnection:
         if self._conn is None:

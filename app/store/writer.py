@@ -7,10 +7,14 @@ them does wrong undoes none of the others, and nobody has an answer before all o
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import URL, Engine
 
+from app import lifetime
+from app.errors import TimedOut
+from app.lifetime import Lifetime
 from app.store import engine
 from app.store.direct import WritingConnection
 from app.store.transaction import Clock, Transaction
@@ -22,6 +26,7 @@ AT_ONCE = 64
 
 class Waiting(NamedTuple):
     work: Work
+    life: Lifetime | None
     answer: "asyncio.Future[Any]"
 
 
@@ -49,9 +54,10 @@ class Writer:
     async def act(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """What the action gives, as soon as all that it wrote is on the disk."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(work, answer))
+        self._waiting.append(Waiting(work, lifetime.current(), answer))
         if self._under_way is None:
-            self._under_way = asyncio.create_task(self._work_off())
+            # In surroundings of its own: it works for all who wait, and not for the first of them.
+            self._under_way = asyncio.create_task(self._work_off(), context=Context())
         return await answer
 
     @property
@@ -78,7 +84,7 @@ class Writer:
 
     async def _write(self, now: list[Waiting]) -> None:
         try:
-            done = await self._together([one.work for one in now])
+            done = await self._together(now)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             done = [Done(None, error, has_news=False)] * len(now)
         for one, result in zip(now, done, strict=True):
@@ -86,22 +92,27 @@ class Writer:
         if any(result.has_news for result in done):
             self._on_news()
 
-    async def _together(self, works: list[Work]) -> list[Done]:
+    async def _together(self, now: list[Waiting]) -> list[Done]:
         conn = self._connected()
         await conn.begin()
         try:
-            done = [await self._one(conn, work) for work in works]
+            done = [await self._one(conn, one) for one in now]
             await conn.commit()
         except BaseException:  # also one that is cut short must not leave its transaction open
             conn.roll_back()
             raise
         return done
 
-    async def _one(self, conn: WritingConnection, work: Work) -> Done:
+    async def _one(self, conn: WritingConnection, one: Waiting) -> Done:
+        try:
+            if one.life is not None:
+                one.life.write()
+        except TimedOut as error:
+            return Done(None, error, has_news=False)
         tx = Transaction(conn, self._clock, self._clock())
         conn.raw.execute("SAVEPOINT action")
         try:
-            value, error = await work(tx), None
+            value, error = await one.work(tx), None
         except Exception as raised:  # noqa: BLE001  # it is the answer to this action alone
             value, error = None, raised
             conn.raw.execute("ROLLBACK TO action")

@@ -1,5 +1,6 @@
 """GraphQL over HTTP, as the specification has it: /graphql for GET and POST, and the door to the WebSocket."""
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -15,7 +16,6 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult
 
@@ -25,17 +25,21 @@ from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
+from app.lifetime import within
 from app.model import Caller
 from app.web import budget, caching, charging, events, parameters
 from app.web.budget import Budgets
 from app.web.connection import Connection, Socket
 from app.web.crowd import Crowd
+from app.web.execution import executed
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
+from app.web.load import Load
 from app.web.operations import EVENTS, HTTP, Operations
 from app.web.persisted import Persisted
+from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
-from app.web.refusal import refusal, refused
+from app.web.refusal import answer, refusal, refused
 from app.web.running import Running
 from app.web.websocket import TransportHandler
 
@@ -56,6 +60,7 @@ class Endpoint(GraphQL[Any, None]):
         planner: Planner,
         identities: IdentityProvider,
         operations: Operations,
+        load: Load,
         persisted: Persisted,
         ide: Ide | None = None,
         budgets: Budgets | None = None,
@@ -72,6 +77,7 @@ class Endpoint(GraphQL[Any, None]):
         self.planner = planner
         self.identities = identities
         self.operations = operations
+        self.load = load
         self.persisted = persisted
         self.ide = ide
         self.budgets = budgets
@@ -108,7 +114,7 @@ class Endpoint(GraphQL[Any, None]):
                 return await self._events_unless_refused(request)
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
             await self._charged(request)
-            return await self._planned(request) or await self.run(request)
+            return await self._while_there(request, self._planned)
         except Unauthenticated as error:
             return charging.refuse_token(self.budgets, request, error)
         except RateLimited as error:
@@ -116,25 +122,30 @@ class Endpoint(GraphQL[Any, None]):
         except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the client is told what it may know
             return refused(request, error)
 
+    async def _while_there(self, request: Request, work: Callable[[Request], Coroutine[Any, Any, Any]]) -> Any:
+        """What the work gives, if there is room for it, in the time that it may take, and while the client waits."""
+        asked = await self.parse_http_body(parameters.LimitedRequest(request))
+        life = self.load.admit(asked.query or "", asked.operation_name)
+        return await while_there(request.receive, within(life, work(request)))
+
     async def _charged(self, request: Request) -> None:
         if self.budgets is not None and not charging.is_charged(request):
             asked = await self.parse_http_body(parameters.LimitedRequest(request))
             charging.charge_request(self.budgets, request, await self._caller(request), asked)
 
-    async def _planned(self, request: Request) -> Response | None:
-        """The answer of an operation that needs no execution; None leaves it to be carried out field by field."""
+    async def _planned(self, request: Request) -> Response:
+        """The answer, by a plan if there is one; else the operation is carried out field by field."""
         if getattr(request.state, WAS_LEFT, False):
-            return None
+            return await self.run(request)
         asked = await self.parse_http_body(parameters.LimitedRequest(request))
         caller = await self._caller(request)
         acting = request.state.request_id if request.method == "POST" else None
         try:
             data = await self.planner.answer(asked.query or "", asked.operation_name, asked.variables, caller, acting)
         except Failed as failed:
-            answer = await self.process_result(request, failed.result)
-            return self.create_response(answer, await self.get_sub_response(request))
+            return answer(await self.process_result(request, failed.result), request.state.media_type)
         if data is None:
-            return None
+            return await self.run(request)
         caching.note(request, data)
         headers = {"content-type": f"{request.state.media_type}; charset=utf-8"}
         return Response(budget.data_with_cost(data, charging.charge_of(request)), headers=headers)
@@ -163,10 +174,11 @@ class Endpoint(GraphQL[Any, None]):
         except GraphQLError:
             is_watch = False
         if not is_watch:
-            answered = await self.run(request)
+            answered = await self._while_there(request, self.run)
             return events.Events(events.of_answer(bytes(answered.body)))
         if (last := request.headers.get("last-event-id")) and "after" in variables:
             variables["after"] = last
+        self.load.require_room()
         context: Context = await self.get_context(request, None)
         tenant_id = "" if context.is_anonymous else context.caller.tenant_id
         if not self.watches.enter(tenant_id):
@@ -174,7 +186,8 @@ class Endpoint(GraphQL[Any, None]):
         running: Running = request.state.running
         running.transport = EVENTS
         self.operations.watch_begins(running)
-        watch = events.of_watch(streams, query, variables, asked.operation_name, context, running)
+        admit = self.load.admit_watch
+        watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
         token = bearer(request.headers.get("authorization"))
         lease = None if token is None else partial(self.identities.lease, token)
         return events.Events(watch, lease, lambda: self.watches.leave(tenant_id))
@@ -228,19 +241,7 @@ class Endpoint(GraphQL[Any, None]):
         root_value: None,
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
-        try:
-            return await self.schema.execute(
-                request_data.query,
-                variable_values=request_data.variables,
-                context_value=context,
-                operation_name=request_data.operation_name,
-                allowed_operation_types=parameters.operations_by(request.method),
-                operation_extensions=request_data.extensions,
-            )
-        except CannotGetOperationTypeError:
-            raise HTTPException(400, faults.NO_OPERATION) from None
-        except InvalidOperationTypeError as error:
-            raise parameters.refused_operation(error.operation_type) from None
+        return await executed(self.schema, request, context, request_data)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         told = faults.response(result, request.state.request_id)
@@ -254,9 +255,7 @@ class Endpoint(GraphQL[Any, None]):
         return response
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
-        media_type: Any = sub_response.media_type
-        status, content_type = parameters.status_of(response_data, media_type), f"{media_type}; charset=utf-8"
-        return Response(orjson.dumps(response_data), status, headers={"content-type": content_type})
+        return answer(response_data, cast(Any, sub_response.media_type))
 
     def decode_json(self, data: str | bytes) -> object:
         return orjson.loads(data)

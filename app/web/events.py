@@ -17,7 +17,9 @@ from app.api.context import Context
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
+from app.lifetime import Lifetime
 from app.web.identity import Lease
+from app.web.presence import until_gone
 from app.web.running import Running
 
 HEARTBEAT_SECONDS = 15.0
@@ -47,7 +49,7 @@ class Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         written = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(until_gone(receive))
         lease = None if self._lease is None else self._lease(gone.cancel)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -77,11 +79,17 @@ class Events:
 
 
 async def of_watch(
-    streams: Streams, query: str, variables: dict[str, Any], name: str | None, context: Context, running: Running
+    streams: Streams,
+    query: str,
+    variables: dict[str, Any],
+    name: str | None,
+    context: Context,
+    running: Running,
+    admit: Callable[[], Lifetime],
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription."""
     try:
-        async with aclosing(streams.run(query, variables, name, context)) as payloads:
+        async with aclosing(streams.run(query, variables, name, context, admit)) as payloads:
             async for payload in payloads:
                 running.items += 1
                 yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])
@@ -106,8 +114,3 @@ COMPLETE = b"event: complete\ndata:\n\n"
 def _event(payload: bytes, cursor: str | None = None) -> bytes:
     place = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
     return b"event: next\n" + place + b"data: " + payload + b"\n\n"
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

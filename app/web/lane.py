@@ -11,6 +11,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from app.lifetime import Lifetime
 from app.web.charging import CHARGE
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 from app.web.resting import Resting
@@ -34,6 +35,7 @@ class Lane(Resting):
     app: Any
     _held: Held | None = None
     _asked: Asked | None = None
+    _life: Lifetime | None = None
 
     def on_headers_complete(self) -> None:
         self._held = self._plain()
@@ -63,6 +65,8 @@ class Lane(Resting):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._held = None
+        if self._life is not None:
+            self._life.end()
         super().connection_lost(exc)
 
     def _plain(self) -> Held | None:
@@ -112,7 +116,7 @@ class Lane(Resting):
         """An answer that is waited for, as an ASGI application, so that uvicorn looks after it."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            answer = await self.quick.later(asked)
+            answer = await self.quick.later(asked, self._begin)
             if answer is None:
                 scope["state"].update({WAS_LEFT: True, CHARGE: asked.charge})
                 await self.app(scope, receive, send)
@@ -125,6 +129,9 @@ class Lane(Resting):
                 cycle.on_response()
 
         return app
+
+    def _begin(self, life: Lifetime) -> None:
+        self._life = life
 
     def _write(self, answer: Answer, keep_alive: bool) -> None:
         """As uvicorn's cycle would, in one piece."""

@@ -11,6 +11,7 @@ from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
+from app.errors import ErrorCode
 from app.web import persisted
 
 RESPONSE_JSON = "application/graphql-response+json"
@@ -87,7 +88,14 @@ def negotiated(accept: str | None) -> str:
 
 
 def status_of(response: Mapping[str, Any], media_type: str) -> int:
-    """Refused before it was carried out, an operation is 400 in the media type that says so."""
+    """503 where trying again may help; refused before it was carried out, an operation is 400 in the media type that
+    says so."""
+    if response.get("data") is None:
+        codes = {error["extensions"]["code"] for error in response.get("errors", ())}
+        if ErrorCode.UNAVAILABLE in codes:
+            return 503
+        if media_type == RESPONSE_JSON and ErrorCode.TIMEOUT in codes:
+            return 504
     return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
 
 

@@ -4,7 +4,7 @@ Whatever is not plainly an operation in JSON, of a caller with a good token, is 
 is wrong with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import getrandbits
 from time import perf_counter
@@ -18,15 +18,18 @@ from app.api.notes import note_error
 from app.api.plan.kept import keep
 from app.api.plan.planner import Planner, Ready
 from app.api.plan.unplanned import Failed
-from app.errors import ErrorCode, Problem
+from app.errors import ErrorCode, Overloaded, Problem, TimedOut
+from app.lifetime import Lifetime, within
 from app.model import Caller
 from app.web import budget, events, parameters, refusal
 from app.web.budget import Budgets, Charge
 from app.web.identity import IdentityProvider, bearer
+from app.web.load import Load
 from app.web.operations import HTTP, Operations
 from app.web.persisted import Persisted
 
 Headers = Mapping[bytes, bytes]
+_RETRY_AFTER = {503: f"retry-after: {refusal.RETRY_AFTER_SECONDS}\r\n".encode()}
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
 WAS_LEFT = "was_left"
 # The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
@@ -63,10 +66,12 @@ class Quick:
         planner: Planner,
         identities: IdentityProvider,
         operations: Operations,
+        load: Load,
         persisted: Persisted,
         budgets: Budgets | None = None,
     ) -> None:
         self._planner = planner
+        self._load = load
         self._identities = identities
         self._operations = operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
@@ -103,15 +108,15 @@ class Quick:
         self._operations.at_once(asked.text, asked.name, asked.variables, asked.caller, id, began)
         return _answer(data, asked.media_type, id, asked.charge)
 
-    async def later(self, asked: Asked) -> Answer | None:
-        """The answer of what the store or the disk is waited for."""
+    async def later(self, asked: Asked, on_begin: Callable[[Lifetime], None]) -> Answer | None:
+        """The answer of what the store or the disk is waited for; `on_begin` is told how to end it before."""
         if asked.charge is not None and asked.charge.retry_after:
             return self._refused(asked, asked.charge)
         id = request_id()
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller
-            answer = await self._later(asked, id)
+            answer = await self._later(asked, id, on_begin)
             if answer is None:
                 running.goes_elsewhere()
         return answer
@@ -126,9 +131,14 @@ class Quick:
         retry = f"retry-after: {charge.retry_after}\r\n".encode()
         return Answer(429, _head(asked.media_type, id, body, charge) + retry, body)
 
-    async def _later(self, asked: Asked, id: str) -> Answer | None:
+    async def _later(self, asked: Asked, id: str, on_begin: Callable[[Lifetime], None]) -> Answer | None:
         try:
-            data = await self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
+            on_begin(life := self._load.admit(asked.text, asked.name))
+            answer = self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
+            data = await within(life, answer)
+        except (Overloaded, TimedOut) as problem:
+            response = faults.told(problem, id)
+            status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Failed as failed:
             response = budget.with_cost(faults.response(failed.result, id), asked.charge)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
@@ -138,7 +148,7 @@ class Quick:
             status, body = 500, refusal.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
         else:
             return None if data is None else _answer(data, asked.media_type, id, asked.charge)
-        return Answer(status, _head(asked.media_type, id, body, asked.charge), body)
+        return Answer(status, _head(asked.media_type, id, body, asked.charge) + _RETRY_AFTER.get(status, b""), body)
 
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))

@@ -1,4 +1,4 @@
-"""Errors of a request itself, in the form of GraphQL's errors."""
+"""Errors of a request itself, in the form of GraphQL's errors, and the status of every answer."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from app.api import faults
 from app.api.notes import note_error
-from app.errors import ErrorCode, Problem, Unavailable
+from app.errors import ErrorCode, Problem, TimedOut, Unavailable
 from app.web import parameters
+from app.web.presence import Gone
 
 logger: Any = structlog.get_logger("http")
-RETRY_AFTER_SECONDS = 3
+RETRY_AFTER_SECONDS = 1
 
 
 def body(code: ErrorCode, message: str, request_id: str, details: Mapping[str, Any] = MappingProxyType({})) -> bytes:
@@ -30,11 +31,9 @@ def refusal(
     note_error(code)
     logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
     media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
-    headers = {"content-type": f"{media_type}; charset=utf-8"}
+    headers = {"content-type": f"{media_type}; charset=utf-8", **retry_after(status)}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status == 405:
         headers["Allow"] = parameters.METHODS
     if status == 429:
@@ -49,6 +48,8 @@ def refused(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
         return refusal(request, error.status_code, code, error.reason)
+    if isinstance(error, Gone):
+        return Response(status_code=499)  # which nobody reads
     if isinstance(error, ClientDisconnect):
         return refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
     faults.log_fault(error, request.state.request_id)
@@ -56,4 +57,19 @@ def refused(request: Request, error: Exception) -> Response:
 
 
 def _status(request: Request, problem: Problem) -> int:
-    return 503 if isinstance(problem, Unavailable) else parameters.status_of({}, request.state.media_type)
+    if isinstance(problem, Unavailable):
+        return 503
+    in_answers = request.state.media_type == parameters.RESPONSE_JSON
+    return 504 if in_answers and isinstance(problem, TimedOut) else parameters.status_of({}, request.state.media_type)
+
+
+def answer(response: Mapping[str, Any], media_type: str) -> Response:
+    """What came of an operation, with the status that fits."""
+    status = parameters.status_of(response, media_type)
+    headers = {"content-type": f"{media_type}; charset=utf-8", **retry_after(status)}
+    return Response(orjson.dumps(response), status, headers=headers)
+
+
+def retry_after(status: int) -> dict[str, str]:
+    """When it is worth while to come again: the store, or this process, needs a moment."""
+    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}

@@ -5,7 +5,6 @@ token would help, 1013 try again later. The rest are Strawberry's, as the protoc
 """
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any, cast
 from uuid import uuid4
@@ -21,23 +20,32 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.notes import note_error
-from app.api.plan.planner import Planner
-from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
 from app.api.streams import Streams
 from app.api.watch_operation import Refused
-from app.errors import ErrorCode, Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
+from app.errors import (
+    ErrorCode,
+    Overloaded,
+    Problem,
+    RateLimited,
+    TimedOut,
+    TokenExpired,
+    Unauthenticated,
+    Unavailable,
+)
+from app.lifetime import within
 from app.web import budget, charging
 from app.web.budget import Charge
 from app.web.connection import Socket
 from app.web.crowd import Crowd
+from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.identity import Lease, from_connection_params
+from app.web.load import Load
 from app.web.messages import fault_of
 from app.web.operations import WEBSOCKET
 from app.web.running import Running
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
-_OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -124,6 +132,9 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             # The cache of parsed documents raises a syntax error, which the parser would have returned.
             refused = PreExecutionError(data=None, errors=[error])
             await operation.send_initial_errors(faults.published(refused, context.request_id))
+        except (Overloaded, TimedOut) as problem:
+            # Of this operation alone: closing would also end the watches beside it, and bring them all back at once.
+            await operation.send_initial_errors(faults.of_problem(problem, context.request_id))
         except Unavailable:
             if not running.codes:
                 note_error(ErrorCode.UNAVAILABLE)
@@ -151,26 +162,12 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
             await self._watch_if_there_is_room(streams, operation, context, running)
             return
-        planner: Planner = cast(Any, self.view).planner
-        name, variables, acting = operation.operation_name, operation.variables, context.request_id
-        try:
-            data = await planner.answer(operation.query, name, variables, caller, acting)
-        except Failed as failed:
-            if await self._send(operation, failed.result, context, charge):
-                await operation.send_operation_message({"id": operation.id, "type": "complete"})
-            return
-        if data is not None:
-            await self._send_planned(operation, data, charge)
-            return
-        results = await self.schema.stream(
-            operation.query,
-            variable_values=operation.variables,
-            context_value=context,
-            operation_name=operation.operation_name,
-        )
-        async with aclosing(results):
-            done = [await self._send(operation, cast(Any, result), context, charge) async for result in results]
-        if all(done):
+        life = cast(Load, cast(Any, self.view).load).admit(operation.query, operation.operation_name)
+        view = cast(Any, self.view)
+        done = await within(life, carried_out(view.planner, view.schema, operation, caller, context))
+        if isinstance(done, bytes):
+            await self._send_planned(operation, done, charge)
+        elif await self._send(operation, done, context, charge):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _send_planned(self, operation: Operation[Any, None], data: bytes, charge: Charge | None) -> None:
@@ -201,7 +198,13 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self, streams: Streams, operation: Operation[Any, None], context: Context, running: Running
     ) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
-        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context)
+        payloads = streams.run(
+            operation.query,
+            operation.variables,
+            operation.operation_name,
+            context,
+            cast(Load, cast(Any, self.view).load).admit_watch,
+        )
         head = _head(operation)
         socket = cast(Socket, self.websocket)
         async with aclosing(payloads):
@@ -227,10 +230,10 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         errors = faults.published(result, context.request_id)
         # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
         await context.renew()
-        if _is_request_error(result) and _is_our_fault(errors):
+        if is_request_error(result) and is_our_fault(errors):
             await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
             return False
-        if _is_request_error(result):
+        if is_request_error(result):
             await operation.send_initial_errors(errors)
             return False
         extensions = budget.with_cost({}, charge).get("extensions", result.extensions)
@@ -254,14 +257,3 @@ def _head(operation: Operation[Any, None]) -> str:
 def _too_many(message: str) -> GraphQLError:
     note_error(ErrorCode.RATE_LIMITED)
     return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED, "requestId": uuid4().hex})
-
-
-def _is_request_error(result: ExecutionResult) -> bool:
-    """Whether the operation as a whole failed, before its first result or by the end of its source."""
-    if isinstance(result, PreExecutionError):
-        return True
-    return result.data is None and any(error.path is None for error in result.errors or ())
-
-
-def _is_our_fault(errors: Iterable[GraphQLError]) -> bool:
-    return any((error.extensions or {}).get("code") in _OUR_FAULTS for error in errors)

@@ -26,6 +26,7 @@ from app.api.plan.rendering import Root, Roots, definition_of
 from app.api.plan.taking import arguments_of
 from app.api.plan.unplanned import Failed, Unplanned
 from app.api.plan.values import Variables
+from app.errors import TimedOut
 
 # Of the root fields of queries those that ask the store in no one statement.
 QUERIES = {"offerEvents"}
@@ -133,9 +134,11 @@ class Call:
     variables: Mapping[str, Any]
 
     async def data(self, context: Context) -> bytes:
-        """The JSON of `data`. Raises Unplanned, and nothing else."""
+        """The JSON of `data`. Raises Unplanned or TimedOut, and nothing else."""
         try:
             return self._rendered(await self._outcome(context))
+        except TimedOut:
+            raise
         except Exception as error:  # whatever it is, the long way finds it too, and says where
             raise Unplanned("refused") from error
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
+from app import lifetime
 from app.errors import Unavailable
 from app.store import engine
 from app.store.database import Store
@@ -87,6 +88,7 @@ class PostgresReader:
 
 
 async def _fetched(conn: Any, sql: str, values: Mapping[str, Any]) -> Any:
+    lifetime.require()
     return await (await conn.execute(sql, values, prepare=True)).fetchone()
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL
 
+from app import lifetime
+from app.lifetime import Lifetime
 from app.store.database import Store
 from app.store.plan.answer import Answer, Reader, Unreadable
 from app.store.plan.dialects import Dialect, Sqlite
@@ -37,7 +39,7 @@ class SqliteReader:
         self._store = store
         self._quick: sqlite3.Connection | None = None
         self._patient: sqlite3.Connection | None = None
-        self._turn = Lock()
+        self._thread: ThreadPoolExecutor | None = None
         self._until = 0.0
 
     def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
@@ -54,12 +56,15 @@ class SqliteReader:
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         if (answer := self.read_at_once(statement, values)) is not None:
             return answer
-        return await self._store.unit(asyncio.to_thread(self._run_patiently, statement.sql, values))
+        return await self._store.unit(self._in_thread(statement.sql, values))
 
     def connections(self) -> dict[str, tuple[int, int]]:
         return {}
 
     async def close(self) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+            self._thread = None
         for connection in (self._quick, self._patient):
             if connection is not None:
                 connection.close()
@@ -71,14 +76,26 @@ class SqliteReader:
             self._quick.set_progress_handler(lambda: monotonic() > self._until, STEPS_BETWEEN_LOOKS)
         return self._quick
 
-    def _run_patiently(self, sql: str, given: Mapping[str, Any]) -> Answer:
-        with self._turn:
-            if self._patient is None:
-                self._patient = _connected(self._store.url, "busy_timeout = 5000")
-            try:
-                return _run(self._patient, sql, given)
-            except sqlite3.Error as error:
-                raise Unreadable(str(error)) from error
+    async def _in_thread(self, sql: str, given: Mapping[str, Any]) -> Answer:
+        if self._thread is None:
+            # Of its own, so that those who wait here keep no other work of the process waiting.
+            self._thread = ThreadPoolExecutor(1, "reader")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._run_patiently, sql, given, lifetime.current())
+
+    def _run_patiently(self, sql: str, given: Mapping[str, Any], life: Lifetime | None) -> Answer:
+        """In the thread, one after the other. A read that nobody waits for any more gives up its place."""
+        if life is not None:
+            life.require()
+        if self._patient is None:
+            self._patient = _connected(self._store.url, "busy_timeout = 5000")
+        try:
+            self._patient.set_progress_handler(lambda: life is not None and life.is_over, STEPS_BETWEEN_LOOKS)
+            return _run(self._patient, sql, given)
+        except sqlite3.Error as error:
+            if life is not None and life.is_over:
+                raise life.timed_out() from error
+            raise Unreadable(str(error)) from error
 
 
 def _connected(url: URL, *pragmas: str) -> sqlite3.Connection:
