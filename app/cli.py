@@ -16,6 +16,7 @@ import typer
 from app import logs
 from app.api.schema import build_schema
 from app.care.doctor import doctor
+from app.care.leaving import remove_tenant
 from app.command import Database, told_in_one_sentence
 from app.model import Role
 from app.serving import serve as serve_until_stopped
@@ -135,6 +136,7 @@ def rotate_epoch(database: Database = None) -> None:
 
 
 app.command()(doctor)
+app.command()(remove_tenant)
 
 
 @contextmanager

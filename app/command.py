@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.errors import BadUserInput, SetupError
+from app.errors import BadUserInput, SetupError, Unavailable
 
 Database = Annotated[
     str | None,
@@ -20,6 +20,6 @@ def told_in_one_sentence() -> Generator[None]:
     """What the operator has to mend ends the command with one sentence and status 1."""
     try:
         yield
-    except (SetupError, BadUserInput) as error:
+    except (SetupError, BadUserInput, Unavailable) as error:
         typer.echo(f"image-gateway: {error}", err=True)
         sys.exit(1)

@@ -67,6 +67,8 @@ class Operations:
         if running in self.watches:
             self.watches.remove(running)
             self._items_of_ended += running.items
+        if running.text is None and not running.codes:
+            return  # a request that asks for no operation, such as OPTIONS
         described = self._described(running)
         self.timings[described.kind, _result(running)].add(seconds)
         if running.codes or running.refusals:
