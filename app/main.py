@@ -37,6 +37,7 @@ from app.web.metrics import Metrics, metrics
 from app.web.operations import Operations
 from app.web.persisted import Persisted
 from app.web.quick import Quick
+from app.web.settling import Settling
 from app.web.sockets import Stalled
 from app.web.tokens import Tokens
 
@@ -67,6 +68,7 @@ def create_app(
     trusted = trusted_documents(settings, schema)
     persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
     budgets = open_budgets(settings, Prices(schema))
+    settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
     endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, ide, budgets)
     stalled = Stalled()
@@ -82,7 +84,7 @@ def create_app(
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             *OPERATIONS,
         ],
-        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities, told.colleagues),
+        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities, settling, told.colleagues),
     )
     app.state.services = services
     app.state.leaving = False
@@ -119,6 +121,7 @@ async def _running(
     upkeep: Upkeep,
     notifier: Notifier | None,
     identities: IdentityProvider,
+    settling: Settling | None,
     colleagues: Colleagues,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
@@ -128,9 +131,13 @@ async def _running(
     upkeep.start()
     if notifier is not None:
         notifier.start()
+    if settling is not None:
+        settling.start()
     await colleagues.start()
     yield
     await colleagues.stop()
+    if settling is not None:
+        await settling.stop()
     if notifier is not None:
         await notifier.stop()
     await upkeep.stop()

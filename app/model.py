@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import JSON, BigInteger, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
+from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
 
 from app.columns import Timestamp, row_number, word_of
 
@@ -179,6 +179,15 @@ class RecordedOutcome(SQLModel, table=True):
     input_hash: str = Field(max_length=64)
     outcome: dict[str, Any] = Field(sa_type=JSON)
     recorded_at: datetime = Field(sa_type=Timestamp, index=True)
+
+
+class Budget(SQLModel, table=True):
+    """What a caller may still spend, as the workers on one PostgreSQL settle it. The embedded store has one worker."""
+
+    kind: str = Field(primary_key=True, max_length=16)
+    who: str = Field(primary_key=True, max_length=255)
+    level: float = Field(sa_type=Double)
+    settled_at: datetime = Field(sa_type=Timestamp)
 
 
 class SeenImage(NamedTuple):

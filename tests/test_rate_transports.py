@@ -28,6 +28,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcess]:
         for budget in _budgets(served).kinds:
             now = budget.buckets.clock()
             budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
+            budget.unsettled = None  # and what a test sets stays
         yield served
 
 

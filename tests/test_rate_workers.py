@@ -1,0 +1,49 @@
+"""Budgets as operators run them: two workers of one server, on one port and one PostgreSQL."""
+
+import asyncio
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.harness.databases import PostgresDatabases
+from tests.harness.patience import until
+from tests.harness.server import Server, bearer, code_told, serving
+
+pytestmark = pytest.mark.slow
+
+PAGE = {"query": "{ images(first: 100) { nodes { id } } }"}
+COST, BRIM, EARNED_MEANWHILE = 201, 2_000, 60
+
+
+@pytest.fixture(scope="module")
+def pair(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    folder: Path = tmp_path_factory.mktemp("pair")
+    url = postgres_databases.fresh()
+    with serving(folder, database_url=url, workers=2, rate_per_tenant=1, burst_per_tenant=BRIM) as server:
+        yield server
+
+
+def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server) -> None:
+    token = pair.token("1")
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: _asked_anew(pair, token), range(60)))
+    granted = sum(answer.status_code == 200 for answer in answers)
+    # Each of them had a full budget for the time of one interval; afterwards the debt is that of both.
+    assert BRIM // COST <= granted <= 2 * (BRIM // COST)
+    debt = granted * COST - BRIM
+
+    def told_of_the_debt() -> bool:
+        refused = [_asked_anew(pair, token) for _ in range(10)]
+        assert {(answer.status_code, code_told(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
+        return min(int(answer.headers["retry-after"]) for answer in refused) > debt - EARNED_MEANWHILE
+
+    asyncio.run(until(told_of_the_debt, 20))
+    assert _asked_anew(pair, pair.token("2")).status_code == 200
+
+
+def _asked_anew(server: Server, token: str) -> httpx2.Response:
+    """Over a connection of its own, which either worker may take."""
+    return httpx2.post(server.url, json=PAGE, headers=bearer(token), trust_env=False, verify=False, timeout=60)
