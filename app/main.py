@@ -35,6 +35,7 @@ from app.web.load import Load
 from app.web.manifest import trusted_documents
 from app.web.metrics import Metrics, metrics
 from app.web.operations import Operations
+from app.web.origins import Origins
 from app.web.persisted import Persisted
 from app.web.quick import Quick
 from app.web.settling import Settling
@@ -65,20 +66,21 @@ def create_app(
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings)
+    origins = Origins(settings.allowed_origins)
     trusted = trusted_documents(settings, schema)
     persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
     budgets = open_budgets(settings, Prices(schema))
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
-    endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, ide, budgets)
+    endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
     stalled = Stalled()
     sources = Sources(services, planner, reader, operations, endpoint.connections, stalled, Vitals())
     told = Metrics(sources, desk or Desk())
 
     app = Starlette(
         routes=[
-            Route("/graphql", endpoint),
-            WebSocketRoute("/graphql", endpoint),
+            Route("/graphql", origins.around(endpoint)),
+            WebSocketRoute("/graphql", origins.around(endpoint)),
             Route("/", front(ide, settings.introspection)),
             *asset_routes(schema.as_str() if settings.introspection else None),
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
@@ -95,7 +97,7 @@ def create_app(
     app.state.metrics = told
     app.state.stalled = stalled
     app.state.identities = identities
-    app.state.quick = Quick(planner, identities, operations, load, persisted, budgets)
+    app.state.quick = Quick(planner, identities, operations, load, persisted, origins, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 

@@ -32,6 +32,8 @@ from app.web.tokens import Tokens
 from app.workers import Workers
 
 MAX_FRAME_BYTES = 65_536
+# Of every answer, whoever writes it.
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 
@@ -133,7 +135,9 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
+        headers=list(HEADERS.items()),
         http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds),
         ws=sockets.protocol(settings.stall_seconds, app.state.stalled),
         ws_max_size=MAX_FRAME_BYTES,

@@ -3,7 +3,7 @@
 import random
 import re
 import uuid
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 ASYMMETRIC = frozenset(
@@ -58,3 +58,32 @@ def _uuid_samples() -> list[str]:
     uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
     thrown = [str(uuid.UUID(int=dice.getrandbits(128), version=version)) for version in range(1, 6) for _ in range(50)]
     return [form for sample in uniform + thrown for form in (sample, sample.upper())]
+
+
+def origins(listed: str) -> str:
+    """Origins as browsers send them, with commas between."""
+    for origin in _parts(listed):
+        if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORT.search(origin):
+            raise ValueError(
+                f"{origin!r} is not an origin such as https://console.example.org, in lower case, without a path, "
+                "a default port or a wildcard"
+            )
+    return listed
+
+
+def networks(listed: str) -> str:
+    """Addresses and networks, with commas between."""
+    for part in _parts(listed):
+        try:
+            ip_network(part)
+        except ValueError as error:
+            raise ValueError(f"{part!r} is no address or network: {error}") from error
+    return listed
+
+
+def _parts(listed: str) -> list[str]:
+    return [part.strip() for part in listed.split(",")]
+
+
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+_DEFAULT_PORT = re.compile(r"^http://.*:80$|^https://.*:443$")

@@ -84,6 +84,16 @@ class Settings(BaseSettings):
         description="Whether the API explains itself: introspection, `/schema.graphql`, and hints at misspelt names. "
         "GraphiQL has no docs without it. The schema is no secret either way.",
     )
+    allowed_origins: str | None = Field(
+        default=None,
+        description="Origins, separated by commas, whose pages may use the gateway, such as "
+        "`https://console.example.org`; pages of its own origin always may.",
+    )
+    trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses or networks, separated by commas, of the proxies whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed.",
+    )
     documents_path: Path | None = Field(
         default=None,
         description="Manifest of trusted documents: a JSON file, or a folder of which every `.json` file is read.",
@@ -255,6 +265,16 @@ class Settings(BaseSettings):
     @classmethod
     def _algorithms_are_known(cls, words: str) -> str:
         return setting_values.asymmetric_algorithms(words)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_are_as_browsers_send_them(cls, listed: str | None) -> str | None:
+        return None if listed is None else setting_values.origins(listed)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, listed: str | None) -> str | None:
+        return None if listed is None else setting_values.networks(listed)
 
     @field_validator("tenant_id_pattern")
     @classmethod

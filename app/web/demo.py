@@ -38,7 +38,7 @@ async def _file(request: Request) -> Response:
     path = _modules().get(request.path_params["name"])
     if path is None:
         raise HTTPException(404)
-    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": "no-cache"}
     return FileResponse(path, media_type=_MEDIA_TYPES[path.suffix], headers=headers)
 
 
@@ -49,7 +49,7 @@ def _modules() -> dict[str, Path]:
 def _tokens(tenants: Mapping[str, str], secret: SharedSecret) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         played = [{"tenantId": id, "story": story, "token": _token(secret, id)} for id, story in tenants.items()]
-        return JSONResponse(played, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+        return JSONResponse(played, headers={"Cache-Control": "no-store"})
 
     return answer
 

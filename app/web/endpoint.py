@@ -36,6 +36,7 @@ from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
 from app.web.load import Load
 from app.web.operations import EVENTS, HTTP, Operations
+from app.web.origins import Origins
 from app.web.persisted import Persisted
 from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
@@ -62,6 +63,7 @@ class Endpoint(GraphQL[Any, None]):
         operations: Operations,
         load: Load,
         persisted: Persisted,
+        origins: Origins,
         ide: Ide | None = None,
         budgets: Budgets | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class Endpoint(GraphQL[Any, None]):
             schema,
             graphql_ide=None,
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            allowed_origins=origins.listed,
             connection_init_wait_timeout=timedelta(seconds=settings.connection_init_seconds),
             max_subscriptions_per_connection=settings.max_operations_per_socket,
         )
@@ -79,6 +82,7 @@ class Endpoint(GraphQL[Any, None]):
         self.operations = operations
         self.load = load
         self.persisted = persisted
+        self.origins = origins
         self.ide = ide
         self.budgets = budgets
         self.connections = Crowd(settings.max_connections_per_tenant)
@@ -110,6 +114,7 @@ class Endpoint(GraphQL[Any, None]):
             parameters.require_method(request)
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": parameters.METHODS})
+            self.origins.require_own(request)
             if request.method != "HEAD" and events.are_wanted(request.headers.get("accept")):
                 return await self._events_unless_refused(request)
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
@@ -219,6 +224,7 @@ class Endpoint(GraphQL[Any, None]):
     async def _parsed(self, request: AsyncHTTPRequestAdapter, incoming: Request) -> parameters.Asked:
         if request.method == "POST":
             parameters.require_json(request.content_type)
+            parameters.require_plain(incoming.headers.get("content-encoding"))
             data = self.parse_json(await request.get_body())
         else:
             data = self.parse_query_params(request.query_params)

@@ -15,8 +15,7 @@ def page(html: str, policy: str) -> Response:
             "Content-Security-Policy": f"{_CLOSED}; {policy}",
             "Cache-Control": "no-cache",
             "Vary": "Accept",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
         },
     )
 

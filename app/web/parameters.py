@@ -75,6 +75,12 @@ def require_json(content_type: str | None) -> None:
         raise HTTPException(415, f"Send the body as {PLAIN_JSON}.")
 
 
+def require_plain(content_encoding: str | None) -> None:
+    """A small body may unfold to a large one, and there is no need to take any."""
+    if (content_encoding or "identity").strip().lower() != "identity":
+        raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
+
+
 def negotiated(accept: str | None) -> str:
     """The media type to answer in; JSON for clients that take anything."""
     try:

@@ -26,6 +26,7 @@ from app.web.budget import Budgets, Charge
 from app.web.identity import IdentityProvider, bearer
 from app.web.load import Load
 from app.web.operations import HTTP, Operations
+from app.web.origins import Origins
 from app.web.persisted import Persisted
 
 Headers = Mapping[bytes, bytes]
@@ -34,7 +35,7 @@ _RETRY_AFTER = {503: f"retry-after: {refusal.RETRY_AFTER_SECONDS}\r\n".encode()}
 WAS_LEFT = "was_left"
 # The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
 KEPT_REQUESTS, KEPT_BYTES = 1_024, 2_048
-_READ_HEADERS = (b"authorization", b"accept", b"content-type")
+_READ_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
 
 
 class Answer(NamedTuple):
@@ -55,6 +56,7 @@ class Asked(NamedTuple):
     media_type: str
     token: str
     ready: Ready | None
+    cors: bytes = b""
     charge: Charge | None = None
 
 
@@ -68,6 +70,7 @@ class Quick:
         operations: Operations,
         load: Load,
         persisted: Persisted,
+        origins: Origins,
         budgets: Budgets | None = None,
     ) -> None:
         self._planner = planner
@@ -76,6 +79,7 @@ class Quick:
         self._operations = operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
         self._persisted = persisted
+        self._origins = origins
         self._tenants = None if budgets is None else budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
@@ -106,7 +110,7 @@ class Quick:
             return None
         id = request_id()
         self._operations.at_once(asked.text, asked.name, asked.variables, asked.caller, id, began)
-        return _answer(data, asked.media_type, id, asked.charge)
+        return _answer(data, asked, id)
 
     async def later(self, asked: Asked, on_begin: Callable[[Lifetime], None]) -> Answer | None:
         """The answer of what the store or the disk is waited for; `on_begin` is told how to end it before."""
@@ -129,7 +133,7 @@ class Quick:
             note_error(problem.code)
         body = refusal.body(problem.code, str(problem), id, problem.extensions)
         retry = f"retry-after: {charge.retry_after}\r\n".encode()
-        return Answer(429, _head(asked.media_type, id, body, charge) + retry, body)
+        return Answer(429, _head(asked, id, body) + retry, body)
 
     async def _later(self, asked: Asked, id: str, on_begin: Callable[[Lifetime], None]) -> Answer | None:
         try:
@@ -147,12 +151,12 @@ class Quick:
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
             status, body = 500, refusal.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
         else:
-            return None if data is None else _answer(data, asked.media_type, id, asked.charge)
-        return Answer(status, _head(asked.media_type, id, body, asked.charge) + _RETRY_AFTER.get(status, b""), body)
+            return None if data is None else _answer(data, asked, id)
+        return Answer(status, _head(asked, id, body) + _RETRY_AFTER.get(status, b""), body)
 
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))
-        if media_type is None or token is None:
+        if media_type is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
@@ -164,7 +168,8 @@ class Quick:
         asked = text, wanted.operation_name, wanted.variables, caller
         charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
         is_refused = charge is not None and charge.retry_after
-        return Asked(*asked, media_type, token, None if is_refused else self._planner.ready(*asked), charge)
+        ready = None if is_refused else self._planner.ready(*asked)
+        return Asked(*asked, media_type, token, ready, self._origins.lines(headers), charge)
 
 
 def request_id() -> str:
@@ -182,18 +187,18 @@ def _token(authorization: bytes | None) -> str | None:
     return None if authorization is None else bearer(authorization.decode())
 
 
-def _answer(data: bytes, media_type: str, id: str, charge: Charge | None) -> Answer:
-    body = budget.data_with_cost(data, charge)
-    return Answer(200, _head(media_type, id, body, charge), body)
+def _answer(data: bytes, asked: Asked, id: str) -> Answer:
+    body = budget.data_with_cost(data, asked.charge)
+    return Answer(200, _head(asked, id, body), body)
 
 
-def _head(media_type: str, id: str, body: bytes, charge: Charge | None) -> bytes:
+def _head(asked: Asked, id: str, body: bytes) -> bytes:
     """The headers of every answer of the endpoint."""
     # The page for browsers and the answers for programs share this address, hence `vary`.
     head = (
-        f"content-type: {media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
+        f"content-type: {asked.media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
         "cache-control: no-store\r\nvary: Accept\r\n"
     )
-    if charge is not None:
+    if (charge := asked.charge) is not None:
         head += f"ratelimit-policy: {charge.budget.policy}\r\nratelimit: {charge.head()}\r\n"
-    return head.encode()
+    return head.encode() + asked.cors

@@ -1,0 +1,179 @@
+"""Pages of other origins: those that are listed may ask, on every transport, and all others are told so."""
+
+from collections.abc import Generator
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.sockets import connected, dialled
+from tests.harness.world import fresh_id
+
+CONSOLE, STRANGER = "https://console.example.org", "https://stranger.example.org"
+ALLOWED, EXPOSED = "access-control-allow-origin", "access-control-expose-headers"
+VIEWER = "{ viewer { id } }"
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """One that lists an origin, and another one behind it."""
+    origins = f"{CONSOLE}, http://localhost:5173"
+    with serving(tmp_path_factory.mktemp("listing"), allowed_origins=origins, rate_per_tenant=1_000) as server:
+        yield server
+
+
+def ask(server: Server, origin: str, method: str = "POST", path: str = "/graphql", **headers: str) -> httpx2.Response:
+    told = {"origin": origin, **bearer(server.token(fresh_id())), **headers}
+    told = {name.replace("_", "-"): value for name, value in told.items() if value}
+    if method == "POST":
+        return server.client.post(path, json={"query": VIEWER}, headers=told)
+    return server.client.request(method, path, params={"query": "{ __typename }"}, headers=told)
+
+
+def preflight(server: Server, origin: str, method: str = "POST", **headers: str) -> httpx2.Response:
+    wanted = {"access-control-request-method": method, "access-control-request-headers": "authorization,content-type"}
+    return server.client.options("/graphql", headers={"origin": origin, **wanted, **headers})
+
+
+@pytest.mark.parametrize("origin", [CONSOLE, "http://localhost:5173"])
+def test_a_listed_origin_may_ask_and_read(listing: Server, origin: str) -> None:
+    asked = preflight(listing, origin)
+    answer = ask(listing, origin)
+
+    assert (asked.status_code, asked.headers[ALLOWED]) == (200, origin)
+    assert {"authorization", "content-type"} <= set(asked.headers["access-control-allow-headers"].split(","))
+    assert "POST" in asked.headers["access-control-allow-methods"]
+    assert (answer.status_code, answer.headers[ALLOWED]) == (200, origin)
+    for response in (asked, answer):
+        assert "access-control-allow-credentials" not in response.headers
+        assert "Origin" in response.headers["vary"]
+
+
+@pytest.mark.parametrize("origin", [STRANGER, "null", f"{CONSOLE}.evil.org", "http://console.example.org", "*"])
+def test_a_page_of_another_origin_reads_nothing(listing: Server, origin: str) -> None:
+    assert preflight(listing, origin).status_code == 400
+    for response in (preflight(listing, origin), ask(listing, origin), ask(listing, origin, path="/graphql?a=b")):
+        assert ALLOWED not in response.headers
+
+
+def test_without_the_setting_no_origin_may_read(server: Server) -> None:
+    for origin in (CONSOLE, server.base):
+        asked = preflight(server, origin)
+        assert (asked.status_code, ALLOWED in asked.headers) == (204, False)
+        assert ALLOWED not in ask(server, origin).headers
+
+
+def test_the_answers_of_the_short_lane_have_the_headers_of_all_others(listing: Server) -> None:
+    short, long = ask(listing, CONSOLE), ask(listing, CONSOLE, path="/graphql?long=way")
+    for name in ("vary", ALLOWED, EXPOSED):
+        assert short.headers[name] == long.headers[name]
+    assert {"X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After"} <= set(short.headers[EXPOSED].split(", "))
+    assert {"x-request-id", "ratelimit"} <= set(short.headers)
+
+
+def test_the_same_request_from_another_origin_is_not_answered_as_the_first_was(listing: Server) -> None:
+    token = listing.token(fresh_id())
+    told: list[str | None] = []
+    for origin in (CONSOLE, STRANGER, "", "http://localhost:5173"):
+        headers = bearer(token) | ({"origin": origin} if origin else {})
+        told.append(listing.client.post("/graphql", json={"query": VIEWER}, headers=headers).headers.get(ALLOWED))
+    assert told == [CONSOLE, None, None, "http://localhost:5173"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"authorization": "Bearer nonsense"}, 401),
+        ({"accept": "text/html"}, 406),
+        ({"content_type": "text/plain"}, 415),
+        ({"content_encoding": "gzip"}, 415),
+    ],
+)
+def test_a_refusal_can_be_read_too(listing: Server, headers: dict[str, str], status: int) -> None:
+    refused = ask(listing, CONSOLE, **headers)
+    assert (refused.status_code, refused.headers[ALLOWED]) == (status, CONSOLE)
+    assert refused.headers["x-request-id"]
+
+
+def test_a_tenant_without_a_budget_is_told_so_where_its_page_can_read_it(tmp_path: Any) -> None:
+    with serving(tmp_path, allowed_origins=CONSOLE, rate_per_tenant=1, burst_per_tenant=1) as server:
+        headers = {"origin": CONSOLE, **bearer(server.token("7"))}
+        answers = [
+            server.client.post(f"/graphql{more}", json={"query": VIEWER}, headers=headers) for more in ("", "", "?a=b")
+        ]
+    assert [answer.status_code for answer in answers[1:]] == [429, 429]
+    assert [answer.headers[ALLOWED] for answer in answers] == [CONSOLE] * 3
+
+
+def test_events_can_be_read_by_a_listed_origin(listing: Server) -> None:
+    answer = ask(listing, CONSOLE, accept="text/event-stream")
+    assert (answer.status_code, answer.headers[ALLOWED]) == (200, CONSOLE)
+    assert "event: complete" in answer.text
+
+
+@pytest.mark.parametrize("origin", [CONSOLE, None])
+async def test_a_websocket_of_a_listed_origin_or_of_no_browser_is_let_in(listing: Server, origin: str | None) -> None:
+    async with connected(listing, listing.token("7"), origin=origin) as peer:
+        assert await peer.is_alive()
+
+
+async def test_a_websocket_of_the_own_pages_is_let_in(server: Server) -> None:
+    async with connected(server, server.token("7"), origin=server.base) as peer:
+        assert await peer.is_alive()
+
+
+@pytest.mark.parametrize("origin", [STRANGER, "null", "http://127.0.0.1:1", "nonsense"])
+async def test_a_websocket_of_another_origin_is_refused_with_403_before_it_is_open(
+    listing: Server, origin: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with dialled(listing, origin=origin):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+FOREIGN: list[dict[str, str]] = [
+    {"origin": STRANGER},
+    {"origin": "null"},
+    {"sec_fetch_site": "cross-site"},
+    {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"},
+    {"sec_fetch_site": "cross-site", "content_type": "text/plain"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_get_that_a_foreign_page_sends_without_a_preflight_is_refused(
+    listing: Server, method: str, headers: dict[str, str]
+) -> None:
+    refused = ask(listing, method=method, **{"origin": "", "authorization": "", **headers})
+    assert refused.status_code == 403
+    if method == "GET":
+        assert code_told(refused) == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": CONSOLE},
+        {"origin": CONSOLE, "sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "none"},
+        {"sec_fetch_site": "same-origin"},
+        {"sec_fetch_site": "cross-site", "apollo_require_preflight": "true"},
+        {"sec_fetch_site": "cross-site", "x_apollo_operation_name": "X"},
+        {"sec_fetch_site": "cross-site", "content_type": "application/json"},
+    ],
+)
+def test_a_get_of_programs_of_own_pages_and_of_those_that_were_asked_about_is_answered(
+    listing: Server, headers: dict[str, str]
+) -> None:
+    assert ask(listing, method="GET", **{"origin": "", "authorization": "", **headers}).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_form_of_a_foreign_page_changes_nothing(listing: Server, content_type: str) -> None:
+    refused = ask(listing, STRANGER, content_type=content_type)
+    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
