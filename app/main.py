@@ -21,9 +21,11 @@ from app.store.migrate import require_current
 from app.store.notify import Notifier
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
+from app.store.plan.traced import TracedReader
 from app.store.vitals import Vitals
 from app.web.assets import asset_routes
 from app.web.budget import open_budgets
+from app.web.bypass import Bypassed
 from app.web.colleagues import Colleagues, Desk
 from app.web.demo import demo_routes
 from app.web.endpoint import Endpoint
@@ -41,6 +43,7 @@ from app.web.quick import Quick
 from app.web.settling import Settling
 from app.web.sockets import Stalled
 from app.web.tokens import Tokens
+from app.web.traces import Traces, open_traces
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
@@ -62,10 +65,13 @@ def create_app(
     services = Services(settings, store, feed)
     schema = build_schema(settings)
     ide = Ide(demo is not None) if settings.ide else None
+    traces = open_traces(settings)
     reader = open_reader(store)
+    if traces is not None:
+        store.span, reader = traces.unit, TracedReader(reader, traces.unit)
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
-    operations = Operations(Descriptions(schema), settings)
+    operations = Operations(Descriptions(schema), settings, traces)
     origins = Origins(settings.allowed_origins)
     trusted = trusted_documents(settings, schema)
     persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
@@ -86,7 +92,9 @@ def create_app(
             *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
             *OPERATIONS,
         ],
-        lifespan=lambda _: _running(store, reader, feed, upkeep, notifier, identities, settling, told.colleagues),
+        lifespan=lambda _: _running(
+            store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
+        ),
     )
     app.state.services = services
     app.state.leaving = False
@@ -97,7 +105,8 @@ def create_app(
     app.state.metrics = told
     app.state.stalled = stalled
     app.state.identities = identities
-    app.state.quick = Quick(planner, identities, operations, load, persisted, origins, budgets)
+    quick = Quick if traces is None else Bypassed
+    app.state.quick = quick(planner, identities, operations, load, persisted, origins, budgets)
     app.state.max_body_bytes = settings.max_body_bytes
     return app
 
@@ -125,6 +134,7 @@ async def _running(
     identities: IdentityProvider,
     settling: Settling | None,
     colleagues: Colleagues,
+    traces: Traces | None,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
     await require_current(store)
@@ -147,3 +157,5 @@ async def _running(
     await feed.stop()
     await store.close()
     await reader.close()
+    if traces is not None:
+        traces.close()

@@ -248,6 +248,11 @@ class Settings(BaseSettings):
     slow_operation_seconds: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="Time in seconds from which an operation counts as slow."
     )
+    traces: bool = Field(
+        default=False,
+        description="Whether spans are sent by OTLP over HTTP; it needs the extra `otel`, and the variables `OTEL_...` "
+        "say where to.",
+    )
 
     @field_validator("auth_secret", "auth_previous_secret")
     @classmethod

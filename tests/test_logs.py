@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from app.api.described import Descriptions
 from app.api.schema import build_schema
-from app.web.operations import HTTP, Operations
+from app.web.operations import Operations
+from app.web.running import HTTP
 from tests.harness import operations
 from tests.harness.gateway import settings_for
 from tests.harness.loglines import line, lines

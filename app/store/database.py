@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -46,10 +46,12 @@ class Store:
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
+        # What begins the span of a unit, where traces are wanted.
+        self.span: Callable[[str], AbstractContextManager[Any]] | None = None
 
     async def act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         """Carry out an action that waits for nothing but its transaction, to its end."""
-        return await self.unit(self._act(action) if self._quick is None else self._quick.act(action))
+        return await self.unit(self._act(action) if self._quick is None else self._quick.act(action), "act")
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.writing() as tx:
@@ -89,12 +91,13 @@ class Store:
     def _my_turn(self) -> AbstractAsyncContextManager[Any]:
         return nullcontext() if self._quick is None else self._turn
 
-    async def unit(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work on the store to its end, even when the one who asked for it goes away.
+    async def unit(self, work: Coroutine[Any, Any, T], name: str = "read") -> T:
+        """Run work on the store to its end, even when the one who asked for it goes away; `name` is for traces.
 
         A cancellation that reached a statement would break its connection, and could hang the shutdown.
         """
-        task = asyncio.create_task(_telling_outages(work))
+        traced = work if self.span is None else _in_span(self.span(f"store {name}"), work)
+        task = asyncio.create_task(_telling_outages(traced))
         self._units.add(task)
         task.add_done_callback(self._forget)
         if (life := lifetime.current()) is not None:
@@ -125,6 +128,11 @@ class Store:
         self._units.discard(task)
         if not task.cancelled():
             task.exception()
+
+
+async def _in_span(span: AbstractContextManager[Any], work: Coroutine[Any, Any, T]) -> T:
+    with span:
+        return await work
 
 
 async def _telling_outages(work: Coroutine[Any, Any, T]) -> T:

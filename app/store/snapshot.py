@@ -33,13 +33,13 @@ class Snapshot:
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one query of this room, as `await snapshot.read(images.find, viewer, ids)`."""
         self._used = True
-        return await self._store.unit(self._read(query, *args, **kwargs))
+        return await self._store.unit(self._read(query, *args, **kwargs), getattr(query, "__name__", "read"))
 
     async def renew(self) -> None:
         """Let go of the view. A read whose caller went away is waited for, so no connection is lost."""
         if self._used:
             self._used = False
-            await self._store.unit(self._end())
+            await self._store.unit(self._end(), "end")
 
     async def _read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._turn:

@@ -35,13 +35,13 @@ from app.web.execution import executed
 from app.web.ide import Ide
 from app.web.identity import IdentityProvider, bearer
 from app.web.load import Load
-from app.web.operations import EVENTS, HTTP, Operations
+from app.web.operations import Operations
 from app.web.origins import Origins
 from app.web.persisted import Persisted
 from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
 from app.web.refusal import answer, refusal, refused
-from app.web.running import Running
+from app.web.running import EVENTS, HTTP, Running
 from app.web.websocket import TransportHandler
 
 logger: Any = structlog.get_logger("http")
@@ -98,7 +98,7 @@ class Endpoint(GraphQL[Any, None]):
             return
         request.state.request_id = uuid4().hex
         max_age = self.services.settings.documents_max_age_seconds
-        with self.operations.running(HTTP, request.state.request_id) as running:
+        with self.operations.running(HTTP, request.state.request_id, request.headers) as running:
             request.state.running = running
             response = caching.conditioned(request, await self._answer(request), max_age)
             response.headers["X-Request-ID"] = request.state.request_id

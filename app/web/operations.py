@@ -5,6 +5,7 @@ the document.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from math import inf
 from time import perf_counter
 from typing import Any
@@ -15,21 +16,21 @@ from app.api.described import UNKNOWN, Description, Descriptions
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
-from app.web.running import Running
+from app.web.running import HTTP, Running
 from app.web.timings import Timings
+from app.web.traces import TracedRunning, Traces
 
 logger: Any = structlog.get_logger("operations")
 LONGEST_NAME = 100
-HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
-_FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 _NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX, ErrorCode.RATE_LIMITED}
 
 
 class Operations:
     """The figures of all operations of this process, and the lines about some."""
 
-    def __init__(self, descriptions: Descriptions, settings: Settings) -> None:
+    def __init__(self, descriptions: Descriptions, settings: Settings, traces: Traces | None = None) -> None:
         self._descriptions = descriptions
+        self._traces = traces
         self._told = settings.operation_log
         always, slow = self._told == "all", self._told in ("slow", "all")
         self._told_from = 0.0 if always else settings.slow_operation_seconds if slow else inf
@@ -55,11 +56,15 @@ class Operations:
             running.caller = caller
             self._tell("operation", running, self._descriptions.of(text, name), seconds)
 
-    def running(self, transport: str, request_id: str) -> Running:
-        return Running(transport, request_id, self._over)
+    def running(self, transport: str, request_id: str, carrier: Mapping[str, str] | None = None) -> Running:
+        """One operation; `carrier` may have the header that names the span of who asks."""
+        if self._traces is None:
+            return Running(transport, request_id, self._over)
+        return TracedRunning(transport, request_id, self._over, self._traces, self._descriptions, carrier)
 
     def watch_begins(self, running: Running) -> None:
         self.watches.add(running)
+        running.begins_to_watch()
         if self._told == "all":
             self._tell("watch started", running, self._described(running), None)
 
@@ -110,5 +115,5 @@ class Operations:
 
 def _result(running: Running) -> str:
     if running.codes:
-        return "error" if _FAULTS.isdisjoint(running.codes) else "fault"
+        return "fault" if running.has_fault else "error"
     return "refused" if running.refusals else "ok"

@@ -25,9 +25,10 @@ from app.web import budget, events, parameters, refusal
 from app.web.budget import Budgets, Charge
 from app.web.identity import IdentityProvider, bearer
 from app.web.load import Load
-from app.web.operations import HTTP, Operations
+from app.web.operations import Operations
 from app.web.origins import Origins
 from app.web.persisted import Persisted
+from app.web.running import HTTP
 
 Headers = Mapping[bytes, bytes]
 _RETRY_AFTER = {503: f"retry-after: {refusal.RETRY_AFTER_SECONDS}\r\n".encode()}

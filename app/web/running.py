@@ -6,7 +6,11 @@ from time import perf_counter
 from typing import Any, Self
 
 from app.api.notes import UNDER_WAY, Notes
+from app.errors import ErrorCode
 from app.model import Caller
+
+HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
+_FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 
 
 class Running(Notes):
@@ -41,6 +45,14 @@ class Running(Notes):
     def asks(self, text: str | None, name: str | None, variables: Mapping[str, Any] | None) -> None:
         """What it is, as soon as that is known."""
         self.text, self.name, self.variables = text, name, variables
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether an error of it is ours, and not the client's."""
+        return not _FAULTS.isdisjoint(self.codes)
+
+    def begins_to_watch(self) -> None:
+        """From here on it lasts as long as its client likes."""
 
     def goes_elsewhere(self) -> None:
         """It was not carried out here, and is counted where it will be."""

@@ -42,8 +42,7 @@ from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.identity import Lease, from_connection_params
 from app.web.load import Load
 from app.web.messages import fault_of
-from app.web.operations import WEBSOCKET
-from app.web.running import Running
+from app.web.running import WEBSOCKET, Running
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 

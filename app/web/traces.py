@@ -1,0 +1,127 @@
+"""OpenTelemetry: a span for each operation, below the caller's own one, and below it one for each unit of the store.
+
+No span holds a token, a variable or a piece of a document. What of it is kept, and where it goes, say the standard
+variables of OpenTelemetry (`OTEL_...`).
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from importlib.metadata import version
+from threading import Thread
+from typing import Any
+
+from app.api.described import Descriptions
+from app.errors import SetupError
+from app.settings import Settings
+from app.web.running import Running
+
+NAME = "image-sharing-gateway"
+LAST_SECONDS = 2.0
+
+
+def open_traces(settings: Settings, exporter: Any = None) -> "Traces | None":
+    """None unless the settings want traces. A test gives an exporter of its own."""
+    if not settings.traces:
+        return None
+    try:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        if exporter is None:
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            exporter = OTLPSpanExporter()
+    except ModuleNotFoundError as error:
+        raise SetupError("Traces need OpenTelemetry: pip install 'image-sharing-gateway[otel]'.") from error
+    # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say stands before this.
+    provider = TracerProvider(resource=Resource({"service.name": NAME}).merge(Resource.create()))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return Traces(provider)
+
+
+class Traces:
+    """Makes the spans of one process."""
+
+    def __init__(self, provider: Any) -> None:
+        from opentelemetry import trace
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._api: Any = trace
+        self._provider = provider
+        self._tracer = provider.get_tracer(NAME, version(NAME))
+        self._propagator: Any = TraceContextTextMapPropagator()
+
+    def unit(self, name: str) -> AbstractContextManager[Any]:
+        """Of the store. What no operation waits for, such as following the log, has none."""
+        if not self._api.get_current_span().is_recording():
+            return ExitStack()
+        return self._span(name, kind=self._api.SpanKind.CLIENT)
+
+    def operation(self, carrier: Mapping[str, str] | None) -> AbstractContextManager[Any]:
+        """Below the span that the headers name."""
+        parent = self._propagator.extract(carrier or {})
+        return self._span("GraphQL operation", context=parent, kind=self._api.SpanKind.SERVER)
+
+    def fault(self) -> Any:
+        return self._api.Status(self._api.StatusCode.ERROR)
+
+    def close(self) -> None:
+        """Send what is left, as far as that takes no time worth speaking of."""
+        last = Thread(target=self._provider.shutdown, daemon=True)
+        last.start()
+        last.join(LAST_SECONDS)
+
+    def _span(self, name: str, **given: Any) -> AbstractContextManager[Any]:
+        # The messages of exceptions may quote what a client has sent.
+        return self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False, **given)
+
+
+class TracedRunning(Running):
+    """An operation with a span, which is ended early for a watch: that one lasts as long as its client likes."""
+
+    def __init__(
+        self,
+        transport: str,
+        request_id: str,
+        on_end: Callable[[Running, float], None],
+        traces: Traces,
+        descriptions: Descriptions,
+        carrier: Mapping[str, str] | None,
+    ) -> None:
+        super().__init__(transport, request_id, on_end)
+        self._traces = traces
+        self._descriptions = descriptions
+        self._carrier = carrier
+        self._held = ExitStack()
+
+    def __enter__(self) -> "TracedRunning":
+        self._span: Any = self._held.enter_context(self._traces.operation(self._carrier))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self._finish()
+        self._held.close()
+
+    def begins_to_watch(self) -> None:
+        self._finish()
+        self._span.end()
+
+    def _finish(self) -> None:
+        """What is known at the end; a span that has ended takes no more."""
+        if not self._span.is_recording():
+            return
+        told = {"graphql.operation.name": self.name, "image_gateway.transport": self.transport}
+        if self.text is not None and not self.codes:
+            kind, document = self._descriptions.of(self.text, self.name)
+            self._span.update_name(f"GraphQL {kind}")
+            told |= {"graphql.operation.type": kind, "image_gateway.document": document}
+        told["image_gateway.tenant"] = None if self.caller is None else self.caller.tenant_id
+        told["image_gateway.request_id"] = self.request_id
+        self._span.set_attributes({name: value for name, value in told.items() if value is not None})
+        if self.codes:
+            self._span.set_attribute("image_gateway.codes", self.codes)
+        if self.has_fault:
+            self._span.set_status(self._traces.fault())
