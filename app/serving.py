@@ -31,7 +31,6 @@ from app.web.sockets import FreeingProtocol
 from app.web.tokens import Tokens
 from app.workers import Workers
 
-MAX_FRAME_BYTES = 65_536
 # Of every answer, whoever writes it.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
@@ -140,7 +139,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         headers=list(HEADERS.items()),
         http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds),
         ws=sockets.protocol(settings.stall_seconds, app.state.stalled),
-        ws_max_size=MAX_FRAME_BYTES,
+        ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.drain_seconds,
     )

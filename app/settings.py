@@ -157,6 +157,14 @@ class Settings(BaseSettings):
     max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Operations that may be under way at once on one WebSocket."
     )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        default=20_000, description="WebSockets that one server process holds in all; more are closed with 1013."
+    )
+    max_connections_per_address: Annotated[int, Field(ge=1)] = Field(
+        default=1_000,
+        description="WebSockets without a token, or not yet with one, that one client address may hold on one server "
+        "process; more are closed with 1013.",
+    )
     max_connections_per_tenant: Annotated[int, Field(ge=1)] = Field(
         default=1_000,
         description="WebSockets that one tenant may hold on one server process; more are closed with 1013.",
@@ -179,6 +187,16 @@ class Settings(BaseSettings):
     )
     burst_per_address: Annotated[int, Field(ge=1)] = Field(
         default=2_000, description="Cost that may be spent at once from a client address, without a good token."
+    )
+    max_messages_per_second: Annotated[int, Field(ge=10)] = Field(
+        default=1_000,
+        description="Messages that one WebSocket may send a second, and twice as many at once; with more it is closed "
+        "with 4429.",
+    )
+    max_frame_bytes: Annotated[int, Field(ge=1_000)] = Field(
+        default=65_536,
+        description="Largest message over WebSocket in bytes, all its frames together; with a larger one it is closed "
+        "with 1009.",
     )
     connection_init_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10, description="Time in seconds that a WebSocket client has to send `connection_init`."

@@ -11,7 +11,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 
 from app.errors import ErrorCode, RateLimited, Unauthenticated
 from app.model import Caller
-from app.web.budget import Budgets, Charge
+from app.web.budget import Budgets, Charge, network
 from app.web.refusal import refusal
 
 # Where a request keeps what it was charged, so that it is not charged once more.
@@ -83,6 +83,10 @@ def as_error(problem: RateLimited, request_id: str) -> GraphQLError:
 
 def address_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
+
+
+def network_of(connection: HTTPConnection) -> str:
+    return network(address_of(connection))
 
 
 def _require_granted(charge: Charge | None) -> None:

@@ -38,6 +38,7 @@ from app.web.load import Load
 from app.web.operations import Operations
 from app.web.origins import Origins
 from app.web.persisted import Persisted
+from app.web.places import Places
 from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
 from app.web.refusal import answer, refusal, refused
@@ -85,7 +86,7 @@ class Endpoint(GraphQL[Any, None]):
         self.origins = origins
         self.ide = ide
         self.budgets = budgets
-        self.connections = Crowd(settings.max_connections_per_tenant)
+        self.places = Places(settings)
         self.watches = Crowd(settings.max_watches_per_tenant)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -42,20 +42,39 @@ from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.identity import Lease, from_connection_params
 from app.web.load import Load
 from app.web.messages import fault_of
+from app.web.places import Pace, Place
 from app.web.running import WEBSOCKET, Running
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
+TOO_MANY_MESSAGES = 4429
 
 
 class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """Strawberry's protocol handler, stricter with messages and exact with close codes."""
 
+    _place: Place
+    _pace: Pace
     _lease: Lease | None = None
     _closing: asyncio.Task[None] | None = None
 
+    async def handle(self) -> None:
+        """Speak with the client, if there is a place for it."""
+        view, now = cast(Any, self.view), asyncio.get_running_loop().time()
+        self._pace = Pace(view.services.settings.max_messages_per_second, now)
+        self._place = Place(view.places, charging.network_of(cast(Socket, self.websocket).ws))
+        try:
+            if (full := self._place.arrive()) is not None:
+                await self.websocket.close(TRY_AGAIN_LATER, full)
+            else:
+                await super().handle()
+        finally:
+            self._place.leave()
+
     async def handle_message(self, message: Any) -> None:
-        """Refuse what breaks the protocol; the rest is Strawberry's."""
-        if (fault := fault_of(message)) is not None:
+        """Refuse what breaks the protocol, and who floods the line; the rest is Strawberry's."""
+        if not self._pace.is_kept(asyncio.get_running_loop().time()):
+            await self.websocket.close(TOO_MANY_MESSAGES, "Too many messages a second")
+        elif (fault := fault_of(message)) is not None:
             await self.handle_invalid_message(fault)
         else:
             await super().handle_message(message)
@@ -75,8 +94,8 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(TRY_AGAIN_LATER, str(error))
             return
         if self.context.caller is None and caller is not None:
-            if not view.connections.enter(caller.tenant_id):
-                await self.websocket.close(TRY_AGAIN_LATER, "Your tenant has too many connections")
+            if (full := self._place.introduce(caller.tenant_id)) is not None:
+                await self.websocket.close(TRY_AGAIN_LATER, full)
                 return
             self.context.caller = caller
             self._lease = view.identities.lease(token, self._expire)
@@ -219,8 +238,6 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if self._lease is not None:
             self._lease.cancel()
         await super().shutdown()
-        if self.context.caller is not None:
-            cast(Any, self.view).connections.leave(self.context.caller.tenant_id)
 
     async def _send(
         self, operation: Operation[Any, None], result: ExecutionResult, context: Context, charge: Charge | None
