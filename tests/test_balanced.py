@@ -3,25 +3,26 @@
 import asyncio
 import json
 from collections.abc import Generator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
+import httpx2
 import pytest
 
 from app.errors import ErrorCode
 from tests.harness import shown
-from tests.harness.balancer import WORKERS, balanced, reason_to_skip
+from tests.harness.balancer import WORKERS, Balancer, balanced, reason_to_skip
 from tests.harness.databases import PostgresDatabases
 from tests.harness.fleet import Fleet, fleet
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
 from tests.harness.patience import until
 from tests.harness.resuming import UNTIL, next_item, rest, watcher
-from tests.harness.server import code_told
+from tests.harness.server import bearer, code_told
 from tests.harness.sockets import connected, dialled
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason_to_skip()), reason=str(reason_to_skip()))]
@@ -52,6 +53,7 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
         ]
         for client in clients:
             assert next_item(client)["__typename"] == "WatchBookmark"
+        failed = held.enter_context(asking(balancer, owner))
         numbers = count(10)
         for name in WORKERS:
             ending = Thread(target=both.end, args=[name])
@@ -67,6 +69,34 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
         assert [item["tenant"]["id"] for item in items if item["kind"] == "OFFERED"] == offered
         assert len({item["cursor"] for item in items}) == len(items)
     assert len(offered) > 20
+    assert failed == []
+
+
+@contextmanager
+def asking(balancer: Balancer, token: str) -> Generator[list[str]]:
+    """Many who ask without a pause, each on one connection; what they were told when it was no answer."""
+    failed: list[str] = []
+    over = Event()
+
+    def ask() -> None:
+        with httpx2.Client(base_url=balancer.base, timeout=20, headers=bearer(token)) as client:
+            while not over.is_set():
+                try:
+                    answer = client.post("/graphql", json={"query": "{ viewer { id } }"})
+                    if answer.status_code != 200 or "errors" in answer.json():
+                        failed.append(answer.text)
+                except httpx2.TransportError as error:
+                    failed.append(repr(error))
+
+    crowd = [Thread(target=ask) for _ in range(12)]
+    for one in crowd:
+        one.start()
+    try:
+        yield failed
+    finally:
+        over.set()
+        for one in crowd:
+            one.join()
 
 
 async def test_the_sockets_of_a_worker_that_ends_get_its_close_code_and_the_others_stay(both: Fleet) -> None:

@@ -94,11 +94,11 @@ async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_da
     if image.is_root():
         assert written == [STAGE.user.partition(":")[0], "."]
     assert container.run(STAGE.healthcheck).returncode == 1
-    found: list[str] = []
+    found, ready = list[str](), [*STAGE.healthcheck, "--ready"]
     for _ in range(2):
         with container.start(STAGE.command) as process:
             try:
-                await until(lambda: container.run([*STAGE.healthcheck, "--ready"]).returncode == 0)
+                await until(lambda: container.run(ready).returncode == 0 or process.poll() is not None)
                 server = Server(process, f"http://127.0.0.1:{port}/graphql", data)
                 token = server.token("1")
                 found = [
