@@ -22,7 +22,7 @@ from tests.harness.kernel import free_port
 from tests.harness.node import Run
 from tests.harness.patience import until
 from tests.harness.resuming import UNTIL, next_item, rest, watcher
-from tests.harness.server import bearer, code_told
+from tests.harness.server import bearer, code_told, serving
 from tests.harness.sockets import connected, dialled
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason_to_skip()), reason=str(reason_to_skip()))]
@@ -158,6 +158,20 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> N
     assert headers["x-forwarded-for"] == ["127.0.0.1"]
     assert headers["x-forwarded-proto"] == ["http"]
     assert "forwarded" not in headers
+
+
+def test_a_budget_is_of_the_client_and_not_of_the_balancer(tmp_path: Path) -> None:
+    (folder := tmp_path / "worker").mkdir()
+    with (
+        serving(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
+        balanced(tmp_path, [worker.port, free_port()]) as balancer,
+        httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.2")) as other,
+    ):
+        balancer.until_these_serve("gateway-a")
+        spent = [balancer.post("{ __typename }").status_code for _ in range(60)]
+        of_another = other.post(balancer.url, json={"query": "{ __typename }"}).status_code
+
+    assert (spent[0], spent[-1], of_another) == (200, 429, 200)
 
 
 def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_path: Path) -> None:
