@@ -19,7 +19,7 @@
     ├── BadDocumentId       what should name a document does not, or names another one
     ├── TimedOut            it takes longer than it may; the message says what has become of it
     └── Unavailable         the store can't be reached; trying again later may help
-        └── Overloaded      this process has taken on as much as it may; nothing was begun
+        └── Overloaded      this process, or the store, has as much to do as it can; nothing was begun
 
     SetupError              the operator has to change something; ends the command with one sentence
 

@@ -92,7 +92,7 @@ class Context:
         await self._snapshot.renew()
 
     async def close(self) -> None:
-        await self._snapshot.renew()
+        await self._snapshot.close()
 
 
 Info = strawberry.Info[Context, None]

@@ -78,7 +78,10 @@ class Documents:
             return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         refusal = self._too_complex(schema, document, wanted, variables)
-        return [refusal] if refusal else self._validated(schema, document)
+        try:
+            return [refusal] if refusal else self._validated(schema, document)
+        except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
+            return [late]
 
     def _parse(self, text: str) -> DocumentNode:
         if len(text) > self._settings.max_document_characters:

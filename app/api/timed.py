@@ -23,7 +23,7 @@ from graphql.language import parser
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
 from app.api.limits import SMALLER, too_complex
-from app.errors import TimedOut
+from app.errors import ErrorCode
 
 # So many errors a person may read at once. Each of them costs time, some of them much.
 MAX_ERRORS = 10
@@ -42,12 +42,11 @@ class Clock:
         self._steps = 0
 
     def look(self) -> None:
-        """After one more step. Raises TimedOut."""
+        """After one more step. Raises GraphQLError."""
         self._steps += 1
         if self._steps % STEPS_BETWEEN_LOOKS == 0 and thread_time() >= self._until:
-            raise TimedOut(
-                f"{self._doing} the document takes more than {self._seconds:g} s of processor time. {SMALLER}"
-            )
+            message = f"{self._doing} the document takes more than {self._seconds:g} s of processor time. {SMALLER}"
+            raise GraphQLError(message, extensions={"code": ErrorCode.TIMEOUT})
 
 
 class TimedParser(parser.Parser):
@@ -61,7 +60,7 @@ class TimedParser(parser.Parser):
 
 
 def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
-    """The document. Raises a syntax error, or TimedOut."""
+    """The document. Raises GraphQLError."""
     timed = TimedParser(text, max_tokens=max_tokens)
     timed.clock = Clock("Parsing", seconds)
     # The error is raised behind the block, or it would keep the frames of the whole recursion.
@@ -77,7 +76,7 @@ def errors_of(
     hide_suggestions: bool,
     seconds: float,
 ) -> list[GraphQLError]:
-    """What is not valid in a document. Raises TimedOut."""
+    """What is not valid in a document. Raises GraphQLError when the time is up."""
     clock = Clock("Validating", seconds)
 
     class Timed(ValidationRule):

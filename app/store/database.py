@@ -96,13 +96,17 @@ class Store:
 
         A cancellation that reached a statement would break its connection, and could hang the shutdown.
         """
+        return await asyncio.shield(self.begin(work, name))
+
+    def begin(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        """The same, for work that nobody waits for."""
         traced = work if self.span is None else _in_span(self.span(f"store {name}"), work)
         task = asyncio.create_task(_telling_outages(traced))
         self._units.add(task)
         task.add_done_callback(self._forget)
         if (life := lifetime.current()) is not None:
             life.hold(task)
-        return await asyncio.shield(task)
+        return task
 
     async def close(self) -> None:
         """Wait for the units under way, then close every connection."""

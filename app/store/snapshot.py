@@ -41,6 +41,13 @@ class Snapshot:
             self._used = False
             await self._store.unit(self._end(), "end")
 
+    async def close(self) -> None:
+        """The same at the end; what still runs then, for a caller that waits no longer, is not waited for."""
+        if self._turn.locked():
+            self._store.begin(self._end(), "end")
+        else:
+            await self.renew()
+
     async def _read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._turn:
             lifetime.require()

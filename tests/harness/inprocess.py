@@ -22,6 +22,7 @@ from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.budget import Budgets
 from app.web.identity import SharedSecret
+from app.web.load import Load
 from app.web.sockets import free_stalled_peers
 from app.web.tokens import Tokens
 from tests.harness.gateway import Gateway
@@ -38,6 +39,7 @@ class InProcess:
         self.connections = connections
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
+        self.load: Load = app.state.load
         self.budgets: Budgets | None = app.state.budgets
         self.tokens: Tokens = app.state.identities
         self.port = port

@@ -22,7 +22,7 @@ from app.api.plan.selections import Selections, root_names, switches
 from app.api.plan.unplanned import Unplanned
 from app.api.plan.values import Variables
 from app.api.schema import GatewaySchema
-from app.errors import Problem, Refusal, TimedOut
+from app.errors import Overloaded, Problem, Refusal, TimedOut
 from app.model import Caller
 from app.store.plan.answer import Answer, Reader, Unreadable
 from app.store.plan.marks import WATCH_CURSOR
@@ -112,14 +112,14 @@ class Planner:
     ) -> bytes | None:
         """The JSON of `data`; None when the operation goes the long way, and nothing has been done yet.
 
-        `acting` is the ID of a request that may change something. Raises TimedOut, and Failed when it was carried out
-        with errors.
+        `acting` is the ID of a request that may change something. Raises TimedOut or Overloaded, and Failed when it was
+        carried out with errors.
         """
         try:
             if caller is None:
                 raise Unplanned("anonymous")
             found = await self._read_or_call(text, name, variables or {}, caller, acting)
-        except TimedOut:
+        except (TimedOut, Overloaded):
             raise
         except Unplanned as reason:
             self.left[str(reason)] += 1

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from app import lifetime
-from app.errors import Unavailable
+from app.errors import Overloaded, Unavailable
 from app.store import engine
 from app.store.database import Store
 from app.store.plan.answer import Answer, Unreadable
@@ -49,11 +49,14 @@ class PostgresReader:
 
     async def _read(self, sql: str, values: Mapping[str, Any]) -> Answer:
         import psycopg
+        from psycopg_pool import PoolTimeout
 
         try:
             text, seq = await self._row(sql, values)
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
             raise Unreadable(str(error)) from error
+        except PoolTimeout as error:
+            raise Overloaded("The store is busy just now. Nothing was begun; try again in a moment.") from error
         except psycopg.OperationalError as error:
             raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
         return Answer(with_cursors(text.encode()), seq)
@@ -61,6 +64,7 @@ class PostgresReader:
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:
         pool = await self._opened()
         async with pool.connection() as conn:
+            lifetime.require()
             try:
                 return await _fetched(conn, sql, values)
             except Exception:  # a connection that died in the pool is found out only now; all else is raised
@@ -68,6 +72,7 @@ class PostgresReader:
                     raise
         # Reading twice harms nobody.
         async with pool.connection() as conn:
+            lifetime.require()
             return await _fetched(conn, sql, values)
 
     async def _opened(self) -> Any:
@@ -88,7 +93,6 @@ class PostgresReader:
 
 
 async def _fetched(conn: Any, sql: str, values: Mapping[str, Any]) -> Any:
-    lifetime.require()
     return await (await conn.execute(sql, values, prepare=True)).fetchone()
 
 

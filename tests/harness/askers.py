@@ -1,0 +1,137 @@
+"""Clients that ask one thing and wait for the answer, or leave: over HTTP, as events, and over WebSocket."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import websockets
+
+from tests.harness.inprocess import PROTOCOL, InProcess
+from tests.harness.sockets import Peer
+
+JSON, EVENTS = "application/json", "text/event-stream"
+
+
+class Answered:
+    """An answer over HTTP: its status, its headers, and what it says."""
+
+    def __init__(self, raw: bytes) -> None:
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        self.status = int(first.split()[1])
+        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str | None:
+        return _code(self.told)
+
+
+def _code(told: dict[str, Any]) -> str | None:
+    return told["errors"][0]["extensions"]["code"] if "errors" in told else None
+
+
+@asynccontextmanager
+async def asked(
+    server: InProcess, query: str, accept: str = JSON, **variables: Any
+) -> AsyncGenerator[asyncio.StreamReader]:
+    """The line on which an operation was asked, which is cut at the end of the block."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: {accept}\r\n"
+        f"content-type: application/json\r\nauthorization: Bearer {server.token}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head.encode() + body)
+    yield reader
+    writer.transport.abort()
+
+
+async def post(server: InProcess, query: str, **variables: Any) -> Answered:
+    async with asked(server, query, **variables) as line, asyncio.timeout(20):
+        return Answered(await line.read())
+
+
+async def get(server: InProcess, path: str) -> Answered:
+    """Anything but an operation."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(20):
+        answered = Answered(await reader.read())
+    writer.close()
+    return answered
+
+
+@asynccontextmanager
+async def on_socket(server: InProcess) -> AsyncGenerator[Peer]:
+    """A WebSocket that the server has acknowledged; its line is cut at the end of the block."""
+    async with websockets.connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
+        peer = Peer(connection)
+        await peer.init(server.token)
+        assert (await peer.hear())["type"] == "connection_ack"
+        yield peer
+        connection.transport.abort()
+
+
+@asynccontextmanager
+async def leaving_over_http(server: InProcess, query: str) -> AsyncGenerator[None]:
+    async with asked(server, query):
+        yield
+
+
+@asynccontextmanager
+async def leaving_events(server: InProcess, query: str) -> AsyncGenerator[None]:
+    async with asked(server, query, EVENTS):
+        yield
+
+
+@asynccontextmanager
+async def leaving_by_complete(server: InProcess, query: str) -> AsyncGenerator[None]:
+    async with on_socket(server) as peer:
+        await peer.subscribe(query)
+        yield
+        await peer.send({"type": "complete", "id": "1"})
+        assert await peer.is_alive()
+
+
+@asynccontextmanager
+async def leaving_its_socket(server: InProcess, query: str) -> AsyncGenerator[None]:
+    async with on_socket(server) as peer:
+        await peer.subscribe(query)
+        yield
+
+
+LEAVING = {
+    "http": leaving_over_http,
+    "events": leaving_events,
+    "complete": leaving_by_complete,
+    "socket": leaving_its_socket,
+}
+
+
+async def code_over_http(server: InProcess, query: str) -> str | None:
+    return (await post(server, query)).code
+
+
+async def code_as_events(server: InProcess, query: str) -> str | None:
+    async with asked(server, query, EVENTS) as line, asyncio.timeout(20):
+        told = Answered(await line.read()).body.decode()
+    [payload] = [row.removeprefix("data: ") for row in told.splitlines() if row.startswith("data: {")]
+    return _code(json.loads(payload))
+
+
+async def code_over_websocket(server: InProcess, query: str) -> str | None:
+    async with on_socket(server) as peer:
+        [heard] = await peer.run(query)
+        await peer.send({"type": "ping"})
+        assert (await peer.hear())["type"] == "pong"
+    assert heard["type"] == "error"
+    return heard["payload"][0]["extensions"]["code"]
+
+
+CODES = {"http": code_over_http, "events": code_as_events, "websocket": code_over_websocket}

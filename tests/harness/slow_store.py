@@ -1,0 +1,68 @@
+"""A store that takes its time: its units are counted as they begin, and wait until they are let go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from app import lifetime
+from app.lifetime import Lifetime
+from app.store import images
+from app.store.plan import pooled
+from app.store.snapshot import Snapshot
+
+
+class SlowStore:
+    """What has begun, for which operations, and what has ended."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended: list[str] = []
+        self.lives: list[Lifetime] = []
+        self._gate = asyncio.Event()
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+    def slowed(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The same work; only what is done for an operation waits, not what the gateway does by itself."""
+
+        async def slow(*args: Any, **kwargs: Any) -> Any:
+            if (life := lifetime.current()) is None:
+                return await work(*args, **kwargs)
+            return await self._one(life, work, *args, **kwargs)
+
+        return slow
+
+    async def _one(self, life: Lifetime, work: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        self.begun.append(work.__name__)
+        self.lives.append(life)
+        await self._gate.wait()
+        found = await work(*args, **kwargs)
+        self.ended.append(work.__name__)
+        return found
+
+    def slow_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In the midst of its transaction each new image waits."""
+        add = images.add
+
+        async def slow(*args: Any) -> None:
+            self.begun.append("add")
+            await self._gate.wait()
+            await add(*args)
+            self.ended.append("add")
+
+        monkeypatch.setattr(images, "add", slow)
+
+
+def slow_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
+    """From here on all reads of operations wait, those of plans on PostgreSQL too."""
+    store, read = SlowStore(), Snapshot.read
+
+    async def slow(snapshot: Snapshot, query: Any, *args: Any, **kwargs: Any) -> Any:
+        return await read(snapshot, store.slowed(query), *args, **kwargs)
+
+    monkeypatch.setattr(Snapshot, "read", slow)
+    monkeypatch.setattr(pooled, "_fetched", store.slowed(pooled._fetched))
+    return store

@@ -1,0 +1,200 @@
+"""An operation ends in its time, and with its client: nothing more of it begins, and what runs ends unharmed."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from app.sharing import service
+from app.store.plan import reader
+from tests.harness.askers import CODES, LEAVING, asked, leaving_over_http, on_socket, post
+from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.harness.gateway import IMAGE, settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.operations import MUTATIONS
+from tests.harness.patience import until
+from tests.harness.slow_store import SlowStore, slow_reads
+
+# Three units, each of which waits for the one before.
+QUERY = "{ images { nodes { id members { nodes { id tenant { images { nodes { id } } } } } } } }"
+WATCH = """subscription($after: Cursor) { watchOffers(after: $after) {
+  __typename cursor ... on MemberStatusChanged { member { image { members { nodes { id } } } } } } }"""
+
+
+def field_by_field(server: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no plan could take any operation."""
+
+    async def unplanned(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(server.planner, "answer", unplanned)
+    monkeypatch.setattr(server.planner, "_planned", lambda *_: "test")
+
+
+async def image_with_members(server: InProcess) -> str:
+    owner = server.gateway.tenant("1")
+    image = await owner.register()
+    await owner.offer(image, "2", "3")
+    return image
+
+
+async def ends_after_its_first_unit(server: InProcess, store: SlowStore) -> None:
+    """The operation is over, its unit is not: it holds the place of the operation until it is let go."""
+    assert (len(store.begun), store.ended, server.load.under_way) == (1, [], 1)
+    store.let_go()
+    await until(lambda: server.load.under_way == 0)
+    await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
+    assert len(store.begun) == len(store.ended) == 1
+    assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 1
+
+
+@pytest.mark.parametrize("way", LEAVING)
+async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
+    databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        await image_with_members(server)
+        field_by_field(server, monkeypatch)
+        store = slow_reads(monkeypatch)
+
+        async with LEAVING[way](server, QUERY):
+            await until(lambda: bool(store.begun))
+        await until(lambda: store.lives[0].is_over)
+
+        await ends_after_its_first_unit(server, store)
+
+
+@pytest.mark.parametrize("way", CODES)
+async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_begins(
+    databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), query_seconds=0.3)) as server:
+        await image_with_members(server)
+        field_by_field(server, monkeypatch)
+        store = slow_reads(monkeypatch)
+
+        assert await CODES[way](server, QUERY) == "TIMEOUT"
+
+        await ends_after_its_first_unit(server, store)
+
+
+async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_turn_comes(
+    postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
+        await image_with_members(server)
+        store = slow_reads(monkeypatch)
+        for _ in range(4):
+            await lines.enter_async_context(asked(server, QUERY))
+        await until(lambda: len(store.begun) == 4)
+        async with leaving_over_http(server, QUERY):
+            await until(lambda: server.load.under_way == 5)
+        await until(lambda: len(server.connections) == 4)
+        store.let_go()
+        await until(lambda: server.load.under_way == 0)
+
+    assert len(store.begun) == 4
+
+
+async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
+    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each look at the clock finds that the loop's time is over, so the thread takes the statement.
+    monkeypatch.setattr(reader, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(reader, "LOOP_SECONDS", -1)
+    async with in_this_process(settings_for(sqlite_databases.fresh(), query_seconds=0.2)) as server:
+        await image_with_members(server)
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i), 1 FROM n"
+        run = reader._run
+        monkeypatch.setattr(reader, "_run", lambda connection, sql, given: run(connection, endless, {}))
+
+        answer = await post(server, QUERY)
+        await until(lambda: server.load.under_way == 0)
+
+    assert answer.code == "TIMEOUT"
+    assert "Ask for less at a time" in answer.told["errors"][0]["message"]
+
+
+async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_outcome(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=0.3)) as server:
+        store, register = SlowStore(), {**IMAGE, "idempotencyKey": "first"}
+        store.slow_writes(monkeypatch)
+        late = await post(server, MUTATIONS["registerImage"], input=register)
+        assert (late.code, store.begun, store.ended) == ("TIMEOUT", ["add"], [])
+        assert "idempotencyKey" in late.told["errors"][0]["message"]
+
+        store.let_go()
+        await until(lambda: server.load.under_way == 0)
+        again = await post(server, MUTATIONS["registerImage"], input=register)
+        listed = await server.gateway.tenant("1").get("{ images { nodes { id } } }")
+
+    assert again.told["data"]["registerImage"]["image"]["id"] == listed["images"]["nodes"][0]["id"]
+    assert len(listed["images"]["nodes"]) == len(store.begun) == 1
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_mutation_that_could_not_begin_in_time_never_does(databases: Databases, leaves: bool) -> None:
+    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=0.3)) as server:
+        store = server.services.store
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(store._turn)
+            for _ in range(store.writer.pool.size()):  # type: ignore[attr-defined]
+                await held.enter_async_context(store.writer.connect())
+            if leaves:
+                async with asked(server, MUTATIONS["registerImage"], input=IMAGE):
+                    await until(lambda: server.load.under_way == 1)
+                await until(lambda: not server.connections)
+            else:
+                late = await post(server, MUTATIONS["registerImage"], input=IMAGE)
+                assert late.code == "TIMEOUT"
+                assert "nothing was changed" in late.told["errors"][0]["message"]
+        await until(lambda: server.load.under_way == 0)
+
+        assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 0
+
+
+async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_it_comes_back(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), watch_item_seconds=0.5)) as server:
+        owner = server.gateway.tenant("1")
+        assert owner.caller is not None
+        image = await owner.register()
+        async with on_socket(server) as peer:
+            await peer.subscribe(WATCH)
+            cursor = (await peer.item())["cursor"]
+            store = slow_reads(monkeypatch)
+            await service.offer_image(server.services.store, owner.caller, image, ["2"], server.services.limits)
+            assert await peer.close_code() == 1013
+        assert len(store.begun) == 1
+        store.let_go()
+        async with on_socket(server) as peer:
+            await peer.subscribe(WATCH, after=cursor)
+            item = await peer.item()
+
+    assert item["__typename"] == "MemberStatusChanged"
+    assert len(item["member"]["image"]["members"]["nodes"]) == 1
+
+
+async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        owner = server.gateway.tenant("1")
+        assert owner.caller is not None
+        image = await owner.register()
+        async with on_socket(server) as peer:
+            await peer.subscribe(WATCH)
+            await peer.item()
+            store = slow_reads(monkeypatch)
+            await service.offer_image(server.services.store, owner.caller, image, ["2"], server.services.limits)
+            await until(lambda: bool(store.begun))
+        await until(lambda: store.lives[0].is_over)
+        store.let_go()
+        await until(lambda: bool(store.ended))
+        await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
+
+    assert len(store.begun) == 1
