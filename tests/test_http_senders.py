@@ -77,8 +77,22 @@ async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way
         await _first_event(client)
         await client.send(b"GET /half")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1):
-                await client.heard()
+            await _hear(client, 1)
+
+
+async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_junk(hasty: Server) -> None:
+    asked = operation("{ images { totalCount } }", f"authorization: Bearer {hasty.token(fresh_id())}")
+    for junk in (b"junk\r\n\r\n", upgrade(), LIVEZ + b"junk\r\n\r\n"):
+        async with line(hasty.port) as client:
+            await client.send(asked + asked + junk)
+            found = answers(await client.heard())
+        assert [json.loads(answer.body) for answer in found[:2]] == [{"data": {"images": {"totalCount": 0}}}] * 2
+
+
+async def _hear(client: Line, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        heard = await client.heard()
+    raise AssertionError(f"the server hung up after {heard!r}")
 
 
 @pytest.mark.parametrize("kind", ["headers", "an address", "trailers", "a body of crumbs"])
@@ -147,7 +161,8 @@ async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path
             await client.send(watch)
             await _first_event(client)
             await client.send(upgrade())
-            assert b"101 Switching" not in await client.heard()
+            with pytest.raises(TimeoutError):
+                await _hear(client, 0.5)
         async with asyncio.timeout(20):
             while not await _is_taken(server, watch):
                 await asyncio.sleep(0.05)  # nothing tells that the place of the first watch is free

@@ -69,7 +69,7 @@ class Guarded(HttpToolsProtocol):
         self._has_come()
         if self.pipeline or (self.cycle and not self.cycle.response_complete):
             # The answer that is under way would be written between the frames, and nobody told it when the client goes.
-            self.transport.close()
+            self._end_after_the_answers()
         else:
             super().handle_websocket_upgrade()
 
@@ -119,13 +119,22 @@ class Guarded(HttpToolsProtocol):
         """Say what is wrong with the request that is coming in, and end the line."""
         cycle: Any = self.cycle
         in_an_answer = cycle and not cycle.response_complete and (cycle.response_started or not cycle.more_body)
-        if self.transport.is_closing() or self.pipeline or in_an_answer:
-            # In the midst of another answer nothing can be said.
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self.pipeline or in_an_answer:
+            self._end_after_the_answers()
             return
         if not (cycle and cycle.response_complete and cycle.more_body):
             self._tell(status, code, message)
         self._hang_up()
+
+    def _end_after_the_answers(self) -> None:
+        """What was asked before is still answered, and in the midst of that nothing else can be said."""
+        self._is_deaf = True
+        self._has_come()
+        self.cycle.keep_alive = False
+        if self.cycle.more_body:
+            self._late = self.loop.call_later(self.request_seconds, self.transport.abort)
 
     def _hang_up(self) -> None:
         """A line that is closed while more comes in is reset, and the client may never see what it was told."""
