@@ -71,6 +71,26 @@ async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trac
     assert server.log.count("Traceback") == before
 
 
+async def test_who_sends_far_too_much_still_hears_why_the_socket_is_closed(server: Server) -> None:
+    for _ in range(5):
+        async with line(server.port) as client:
+            await client.upgraded()
+            closing = asyncio.create_task(client.close_code())
+            await client.send(frame(TEXT, b"x" * 4_000_000))
+            assert await closing == 1009
+
+
+async def test_what_is_still_to_be_said_on_a_socket_that_has_broken_the_protocol_is_no_fault(server: Server) -> None:
+    init, junk = frame(TEXT, b'{"type":"connection_init"}'), frame(3, b"x")
+    before = server.log.count("Traceback")
+    for _ in range(5):
+        async with line(server.port) as client:
+            await client.upgraded()
+            await client.send(init + junk, junk)
+            assert await client.close_code() == 1002
+    assert server.log.count("Traceback") == before
+
+
 async def test_a_message_in_as_many_fragments_as_may_be_is_taken(server: Server) -> None:
     pieces = [b'{"type"', b":", b'"ping"}', *[b" "] * (MAX_FRAGMENTS - 4)]
     async with line(server.port) as client:

@@ -8,6 +8,7 @@ from websockets.frames import CloseCode, Frame
 from websockets.protocol import State
 
 MAX_FRAGMENTS = 100
+LAST_SECONDS = 2.0
 
 
 class Strict(WebSocketsSansIOProtocol):
@@ -32,12 +33,27 @@ class Strict(WebSocketsSansIOProtocol):
         else:
             super().send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        """Say the code, and read on for a moment: a line that is closed while more comes in loses what it was told."""
+        if self.close_sent:
+            return
+        close: Any = self.conn.close_sent
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        # What the application still has to say reaches nobody; uvicorn would take it for a fault of ours.
+        self.close_sent = self.disconnected = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LAST_SECONDS, self.transport.close)
+
     def handle_ping(self) -> None:
-        if self.writable.is_set() or self.conn.state is not State.OPEN:
-            super().handle_ping()
-        else:
-            # It has not read the answers to its pings before this one.
-            self.conn.data_to_send()
+        pongs = b"".join(self.conn.data_to_send())
+        # One that has not read the answers to its pings before this one gets no more of them.
+        if pongs and not self.disconnected and (self.writable.is_set() or self.conn.state is not State.OPEN):
+            self.transport.write(pongs)
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         self.frames = []

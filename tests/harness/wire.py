@@ -37,10 +37,21 @@ class Line:
         """All that the server sends until it hangs up. Raises TimeoutError when it never does."""
         pieces: list[bytes] = []
         async with asyncio.timeout(PATIENCE_SECONDS):
-            with suppress(ConnectionError):
-                while piece := await self.reader.read(65_536):
-                    pieces.append(piece)
+            await self._listen(pieces)
         return b"".join(pieces)
+
+    async def heard_within(self, seconds: float) -> bytes:
+        """What the server sends until it hangs up, or until the time is over."""
+        pieces: list[bytes] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._listen(pieces)
+        return b"".join(pieces)
+
+    async def _listen(self, pieces: list[bytes]) -> None:
+        with suppress(ConnectionError):
+            while piece := await self.reader.read(65_536):
+                pieces.append(piece)
 
     async def answer(self) -> Answer:
         """The next HTTP answer, while the line stays open."""

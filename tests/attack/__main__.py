@@ -1,0 +1,38 @@
+"""python -m tests.attack: everything that a stranger may send, at a gateway that works meanwhile."""
+
+import asyncio
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import structlog
+import typer
+
+from tests.attack.run import Plan, run
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    examples: Annotated[
+        int, typer.Option(help="Cases of each kind; of documents, a tenth for each root field.")
+    ] = 5_000,
+    engine: Annotated[str, typer.Option(help="`sqlite` or `postgres`.")] = "sqlite",
+) -> None:
+    """Hostile documents, requests, frames and floods. The exit status is the verdict."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with TemporaryDirectory(prefix="attack-") as folder:
+        Path(folder).chmod(0o755)
+        outcome = asyncio.run(run(Plan(examples, engine), Path(folder), typer.echo))
+    for name, figure in outcome.figures.items():
+        typer.echo(f"{name}: {figure}")
+    for violation in outcome.violations[:20]:
+        typer.echo(f"VIOLATION {violation}")
+    typer.echo(f"{len(outcome.violations)} violations")
+    raise typer.Exit(1 if outcome.violations else 0)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,72 @@
+"""Operations that schemathesis makes of the schema: each is well formed, and its values are what nobody thought of."""
+
+import json
+from typing import Any
+
+import httpx2
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.graphql import nodes
+
+from tests.attack.tally import Tally
+from tests.harness.server import Server, bearer
+from tests.harness.wire import Answer
+
+NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
+SCALARS: dict[str, st.SearchStrategy[Any]] = {
+    "Cursor": st.text(max_size=40).map(nodes.String),
+    "DateTime": st.datetimes().map(lambda moment: nodes.String(moment.isoformat())) | st.text().map(nodes.String),
+    "ByteCount": st.integers(-1, 2**53).map(nodes.Int),
+}
+UNHURRIED = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+def attack(server: Server, tally: Tally, examples: int, known_ids: list[str]) -> None:
+    """Each root field, `examples` times, by a tenant with images of its own and by a stranger."""
+    for name, strategy in SCALARS.items():
+        schemathesis.graphql.scalar(name, strategy)
+    schema = schemathesis.graphql.from_dict(_introspected(server))
+    tokens = [server.token("1"), server.token("2", "operator"), None]
+    with httpx2.Client(base_url=server.base, timeout=30) as client:
+        for found in schema.get_all_operations():
+            for mode in GenerationMode:
+                _play(found.ok().as_strategy(mode), mode, tokens, known_ids, client, tally, examples)
+
+
+def _introspected(server: Server) -> dict[str, Any]:
+    from graphql import get_introspection_query
+
+    return server.post(get_introspection_query(input_value_deprecation=False)).json()["data"]
+
+
+def _play(
+    strategy: st.SearchStrategy[Any],
+    mode: GenerationMode,
+    tokens: list[str | None],
+    known_ids: list[str],
+    client: httpx2.Client,
+    tally: Tally,
+    examples: int,
+) -> None:
+    @settings(UNHURRIED, max_examples=examples)
+    @given(case=strategy, token=st.sampled_from(tokens), known=st.sampled_from(known_ids), extensions=st.booleans())
+    def one(case: Any, token: str | None, known: str, extensions: bool) -> None:
+        # An ID that is nobody's ends most operations at once, so that one of ours stands where it would.
+        document = str(case.body).replace('""', json.dumps(known))
+        asked = {"query": document, **({"extensions": {"persistedQuery": {"version": 1}}} if extensions else {})}
+        answer = client.post("/graphql", json=asked, headers=bearer(token))
+        told = Answer(answer.status_code, dict(answer.headers), answer.content)
+        tally.case("documents of schemathesis")
+        tally.answer(told, asked)
+        if mode is GenerationMode.POSITIVE and not extensions:
+            _expect_to_be_understood(answer.json(), document, tally)
+
+    one()
+
+
+def _expect_to_be_understood(answer: dict[str, Any], document: str, tally: Tally) -> None:
+    codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
+    if codes & NOT_OUR_SCHEMA:
+        tally.violation(f"a document of the schema is refused: {answer}", document)
