@@ -146,6 +146,19 @@ async def test_more_requests_in_a_row_than_anyone_needs_are_cut_off(hasty: Serve
         assert {answer.status for answer in answers(await client.heard())} <= {200}
 
 
+async def test_a_refusal_while_a_body_is_waited_for_is_no_fault(hasty: Server) -> None:
+    expecting = request(
+        "POST", "/graphql", "content-length: 9", "content-type: application/json", "expect: 100-continue"
+    )
+    async with line(hasty.port) as client:
+        await client.send(expecting[:-2] + b"x: y\r\n\r\n" + LIVEZ[:1])
+        assert [answer.status for answer in answers(await client.heard())] == [100, 408]
+    async with line(hasty.port) as client:
+        await client.send(request("POST", "/graphql", *CHUNKED, "expect: 100-continue", body=b"junk\r\n"))
+        assert {answer.status for answer in answers(await client.heard())} <= {100, 400}
+    assert "Traceback" not in hasty.log
+
+
 async def test_what_is_no_http_is_refused_in_the_form_of_any_error(hasty: Server) -> None:
     async with line(hasty.port) as client:
         await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")

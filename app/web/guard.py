@@ -139,9 +139,10 @@ class Guarded(HttpToolsProtocol):
     def _hang_up(self) -> None:
         """A line that is closed while more comes in is reset, and the client may never see what it was told."""
         self._is_deaf = True
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        cycle: Any = self.cycle
+        if cycle is not None:
+            cycle.disconnected, cycle.waiting_for_100_continue = True, False
+            cycle.message_event.set()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._has_come()

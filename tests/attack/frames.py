@@ -63,7 +63,7 @@ def attack(server: Server, tally: Tally, examples: int) -> None:
         st.sampled_from([False, False, False, True]),
     )
 
-    @settings(UNHURRIED, max_examples=max(1, examples // AT_ONCE))
+    @settings(UNHURRIED, max_examples=max(4, examples // AT_ONCE))
     @given(st.lists(conversations, min_size=AT_ONCE, max_size=AT_ONCE))
     def some(batch: list[Any]) -> None:
         asyncio.run(_all(server, tally, batch))

@@ -34,11 +34,11 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How many cases of each kind, on which engine; `plant` names a bug that the verdict must find."""
+    """How many cases of each kind, on which engine; `is_planted` for a gateway with bugs that the verdict must find."""
 
     examples: int
     engine: str = "sqlite"
-    plant: str | None = None
+    is_planted: bool = False
 
 
 @dataclass
@@ -51,7 +51,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
     tally = Tally()
     with ExitStack() as held:
         url = await asyncio.to_thread(_database, plan, folder, held)
-        module = "tests.attack.planted" if plan.plant else "app"
+        module = "tests.attack.planted" if plan.is_planted else "app"
         server = await asyncio.to_thread(
             lambda: held.enter_context(serving(folder, database_url=url, module=module, **SETTINGS))
         )

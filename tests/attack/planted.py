@@ -1,0 +1,43 @@
+"""`image-gateway` with three bugs planted: the verdict of an attack must find each of them."""
+
+from typing import Any
+
+from app.cli import app
+from app.store import log
+from app.web import parameters
+from app.web.frames import Strict
+
+_append, _request_data = log.append, parameters.request_data
+
+
+def _a_status_of_500() -> None:
+    """The key `extensions` was forgotten."""
+
+    def forgetful(data: Any) -> Any:
+        if isinstance(data, dict) and data.get("extensions"):
+            raise KeyError("extensions")
+        return _request_data(data)
+
+    parameters.request_data = forgetful
+
+
+def _a_socket_dropped() -> None:
+    """Whoever breaks the protocol is cut off without a word."""
+    Strict.handle_parser_exception = lambda self: self.transport.abort()
+
+
+def _a_row_lost() -> None:
+    """The end of a membership is told to its owner, and not to the log."""
+
+    async def lossy(tx: Any, news: Any) -> None:
+        await _append(tx, [one for one in news if one.kind != "REVOKED"])
+
+    log.append = lossy
+
+
+_a_status_of_500()
+_a_socket_dropped()
+_a_row_lost()
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,33 @@
+"""The short form of `python -m tests.attack`: no stranger makes the gateway fail, go silent, or forget."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.attack.run import Outcome, Plan, run
+
+pytestmark = pytest.mark.slow
+
+
+async def _play(plan: Plan) -> Outcome:
+    # Not below pytest's own folder: PostgreSQL may run as another user, and its socket needs a short path.
+    with TemporaryDirectory(prefix="attack-") as folder:
+        Path(folder).chmod(0o755)  # noqa: ASYNC240  # nothing else runs yet
+        return await run(plan, Path(folder), print)
+
+
+async def test_no_stranger_makes_the_gateway_fail_or_forget() -> None:
+    outcome = await _play(Plan(64))
+
+    print(outcome.figures)
+    assert outcome.violations == []
+    assert outcome.figures["cases"]["in all"] > 500
+    assert outcome.figures["mutations acknowledged meanwhile"] > 0
+
+
+async def test_the_verdict_of_an_attack_finds_the_planted_bugs() -> None:
+    outcome = await _play(Plan(32, is_planted=True))
+
+    for bug in ("status 500", "without a code", "not in the log", "in the log: "):
+        assert [violation for violation in outcome.violations if bug in violation], bug
