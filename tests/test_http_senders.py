@@ -81,12 +81,14 @@ async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way
 
 
 async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_junk(hasty: Server) -> None:
-    asked = operation("{ images { totalCount } }", f"authorization: Bearer {hasty.token(fresh_id())}")
+    # With the log in it a query is carried out field by field, and takes its time.
+    query = "{ images { totalCount } offerEvents { pageInfo { hasNextPage } } }"
+    asked = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
     for junk in (b"junk\r\n\r\n", upgrade(), LIVEZ + b"junk\r\n\r\n"):
         async with line(hasty.port) as client:
             await client.send(asked + asked + junk)
             found = answers(await client.heard())
-        assert [json.loads(answer.body) for answer in found[:2]] == [{"data": {"images": {"totalCount": 0}}}] * 2
+        assert [json.loads(answer.body)["data"]["images"] for answer in found[:2]] == [{"totalCount": 0}] * 2
 
 
 async def _hear(client: Line, seconds: float) -> None:

@@ -25,7 +25,7 @@ from tests.harness.gateway import settings_for
 from tests.harness.kernel import memory_of
 from tests.harness.patience import until
 from tests.soak import verdict
-from tests.soak.faults import Restarts, Window
+from tests.soak.faults import READY_SECONDS, Restarts, Window
 from tests.soak.load import Reader, over_events
 
 Say = Callable[[str], None]
@@ -130,12 +130,8 @@ async def _place(plan: Plan, folder: Path) -> AsyncGenerator[Place]:
 
 async def _play(plan: Plan, place: Place, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
+    await _begin(place)
     try:
-        async with asyncio.timeout(60):
-            while not await place.machine.is_ready():
-                await asyncio.sleep(0.2)  # each look is a request
-        for watcher in place.watchers:
-            watcher.start()
         place.begun = monotonic()
         async with asyncio.TaskGroup() as group:
             for worker in (*place.writers, *place.readers):
@@ -148,6 +144,14 @@ async def _play(plan: Plan, place: Place, outcome: Outcome, say: Say, played: as
         for watcher in place.watchers:
             await watcher.stop()
         played.set()
+
+
+async def _begin(place: Place) -> None:
+    async with asyncio.timeout(READY_SECONDS):
+        while not await place.machine.is_ready():
+            await asyncio.sleep(0.2)  # each look is a request
+    for watcher in place.watchers:
+        watcher.start()
 
 
 async def _go_through(plan: Plan, place: Place, ended: asyncio.Event, group: asyncio.TaskGroup) -> None:
