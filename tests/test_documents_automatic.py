@@ -1,6 +1,7 @@
 """Documents that clients persist by themselves: bounded, checked, and each tenant's its own."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,18 @@ def test_what_does_not_parse_and_what_must_be_known_everywhere_is_not_kept(serve
 def test_nothing_is_kept_where_it_is_switched_off(off: Server) -> None:
     token = off.token(fresh_id())
     assert [code(off, token, VIEWER, query=VIEWER), code(off, token, VIEWER)] == ["ok", NOT_FOUND]
+
+
+def test_what_was_pushed_out_is_kept_again_when_it_is_sent_again(tmp_path: Path) -> None:
+    others = [f"query Other{number} {{ viewer {{ id }} }}" for number in range(20)]
+    with serving(tmp_path, automatic_documents_bytes=20_000) as server:
+        token = server.token("7")
+        assert [code(server, token, VIEWER, query=VIEWER) for _ in range(2)] == ["ok", "ok"]
+        for other in others:
+            assert code(server, token, other, query=other) == "ok"
+        assert code(server, token, VIEWER) == NOT_FOUND
+        assert code(server, token, VIEWER, query=VIEWER) == "ok"
+        assert code(server, token, VIEWER) == "ok"
 
 
 def text_of(number: int, size: int = 1_000) -> str:
