@@ -105,3 +105,15 @@ def test_the_server_does_not_start_with_a_manifest_that_is_wrong_nor_without_one
     ]:
         assert said in commands.refusal(tmp_path, "serve", "--port", "0", **given)
     assert not (tmp_path / "gateway.db").exists()
+
+
+def test_the_doctor_looks_at_a_manifest_before_the_server_has_to(tmp_path: Path) -> None:
+    good, wrong = manifests.write(tmp_path / "a.json", VIEWER), manifests.write(tmp_path / "b.json", "{ nope }")
+
+    assert (
+        "ok    documents: 1 trusted ones fit the schema" in commands.run(tmp_path, "doctor", documents_path=good).stdout
+    )
+    told = commands.run(tmp_path, "doctor", documents_path=wrong)
+    assert "FAIL  documents: " in told.stdout
+    assert "Cannot query field 'nope'" in told.stdout
+    assert told.returncode == 1

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app import logs
+from app.api.schema import build_schema
 from app.care import machine, stores
 from app.care.checks import Check, Result, fail, ok
 from app.command import Database
@@ -17,6 +18,7 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web.manifest import trusted_documents
 from app.web.tokens import require_sense
 
 MARKS = {Result.OK: "ok   ", Result.NOTE: "note ", Result.FAIL: "FAIL "}
@@ -51,6 +53,8 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
         return
     yield ok("settings", "every IMAGE_GATEWAY_ variable is known and makes sense")
     yield _tokens(settings)
+    if settings.documents_path is not None or settings.documents_mode == "only":
+        yield _documents(settings)
     yield machine.file_limit(settings)
     logs.configure(settings)
     path = _file(url.database) if url.get_backend_name() == "sqlite" else None
@@ -76,6 +80,14 @@ def _tokens(settings: Settings) -> Check:
         return fail("tokens", str(error).removesuffix("."), "Without it no caller can be known, and `serve` refuses.")
     by = "a shared secret" if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
     return ok("tokens", f"they are verified by {by}")
+
+
+def _documents(settings: Settings) -> Check:
+    try:
+        texts = trusted_documents(settings, build_schema(settings))
+    except SetupError as error:
+        return fail("documents", str(error).removesuffix("."), "Until it is mended `serve` refuses.")
+    return ok("documents", f"{len(texts)} trusted ones fit the schema")
 
 
 async def _of_store(settings: Settings) -> AsyncIterator[Check]:
