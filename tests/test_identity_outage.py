@@ -136,13 +136,14 @@ async def test_a_flood_of_unknown_keys_is_no_flood_of_fetches(
         before, began, told = len(keys.fetches), time.monotonic(), list[int]()
 
         async def flood(number: int) -> None:
-            for count in range(10):
-                told.append(await gateway.status(FIRST.token(kid=f"made up {number} {count}")))
+            while time.monotonic() - began < 10 * GAP_SECONDS:
+                told.append(await gateway.status(FIRST.token(kid=f"made up {number} {len(told)}")))
 
-        await asyncio.gather(*(flood(number) for number in range(60)))
+        await asyncio.gather(*(flood(number) for number in range(20)))
         took = time.monotonic() - began
 
-        assert (len(told), set(told) <= {401, 503}) == (600, True)
+        assert len(told) > len(keys.fetches) - before
+        assert set(told) <= {401, 503}
         assert len(keys.fetches) - before <= took / GAP_SECONDS + 1
         keys.publish(FIRST, SECOND)
         await gateway.turns(SECOND.token(), 200)

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator
+from http.server import BaseHTTPRequestHandler
+from threading import Event
 from unittest.mock import patch
 
 import pytest
@@ -13,7 +15,7 @@ from tests.harness.key_server import KeyServer, key_server
 from tests.harness.operations import WATCH
 from tests.harness.patience import until
 from tests.harness.sockets import connected, dialled
-from tests.harness.trusting import Trusting, short_times, trusting
+from tests.harness.trusting import GAP_SECONDS, Trusting, short_times, trusting
 
 __all__ = ["short_times"]
 pytestmark = pytest.mark.usefixtures("short_times")
@@ -56,6 +58,21 @@ async def test_a_new_key_is_found_by_the_first_socket_that_names_it(slow_gateway
     assert len(keys.fetches) == 2
 
 
+async def test_a_socket_that_waits_for_its_key_has_introduced_itself_in_time(
+    sqlite_databases: SqliteDatabases, keys: KeyServer
+) -> None:
+    def slowly(request: BaseHTTPRequestHandler, waking: Event) -> None:
+        waking.wait(0.6)
+        keys.answer(request, waking)
+
+    async with trusting(sqlite_databases, keys, connection_init_seconds=0.3) as gateway:
+        await gateway.turns(FIRST.token(), 200)
+        keys.publish(FIRST, SECOND)
+        keys.behaviour = slowly
+        async with connected(gateway, SECOND.token()) as peer:
+            assert await peer.is_alive()
+
+
 async def test_a_new_key_is_found_by_the_first_stream_that_names_it(slow_gateway: Trusting, keys: KeyServer) -> None:
     keys.publish(SECOND)
 
@@ -85,6 +102,8 @@ async def test_those_who_come_with_a_new_key_together_share_one_look(slow_gatewa
     told = await asyncio.gather(*(slow_gateway.status(SECOND.token(claims_of(str(n)))) for n in range(1, 50)))
 
     assert (set(told), len(keys.fetches)) == ({200}, 2)
+    await asyncio.sleep(3 * GAP_SECONDS)  # in which it would look again, if it still thought that somebody waits
+    assert len(keys.fetches) == 2
 
 
 async def test_a_withdrawn_key_stops_counting_also_where_requests_are_answered_at_once(

@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -48,6 +48,10 @@ class SigningKey:
         public: Any = of_kind.to_jwk(self.private.public_key(), as_dict=True)
         member = {**public, "use": "sig", "alg": self.algorithm, "kid": self.id, **changes}
         return {name: value for name, value in member.items() if value is not None}
+
+    def given_away(self) -> dict[str, Any]:
+        """The member of a key set that tells everything, as no provider should."""
+        return {**self.published(), **cast(Any, jwt.get_algorithm_by_name(self.algorithm)).to_jwk(self.private, True)}
 
     def public_text(self, encoding: Encoding = Encoding.PEM) -> bytes:
         """The public key in another form, which a careless verifier may take for a shared secret."""
