@@ -1,0 +1,68 @@
+"""nginx as the README has it, on ports and with a certificate of the test's own."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.harness.readme import block
+from tests.harness.server import Server
+
+_ROUND_IT = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{}}
+http {{ {temporary}
+{recipe} }}
+"""
+PATIENCE_SECONDS = 20
+_TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def reason_to_skip() -> str | None:
+    return None if shutil.which("nginx") and shutil.which("openssl") else "nginx or openssl is not installed"
+
+
+@contextmanager
+def proxied(server: Server, folder: Path) -> Generator[int]:
+    """The port of nginx before the server."""
+    port = _free_port()
+    for name in ("gateway.crt", "gateway.key"):
+        (folder / name).touch(0o600)
+    made = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
+    made += ["-keyout", str(folder / "gateway.key"), "-out", str(folder / "gateway.crt")]
+    subprocess.run(made, check=True, capture_output=True)
+    (folder / "nginx.conf").write_text(_configuration(server, folder, port))
+    with subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(port)
+            yield port
+        finally:
+            process.terminate()
+
+
+def _configuration(server: Server, folder: Path, port: int) -> str:
+    recipe = block("recipe: nginx").replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    recipe = recipe.replace("listen 443", f"listen 127.0.0.1:{port}")
+    recipe = recipe.replace("/etc/nginx/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
+    temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
+    return _ROUND_IT.format(folder=folder, recipe=recipe, temporary=temporary)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)  # nginx says nowhere that it listens
+        else:
+            return
+    raise AssertionError("nginx does not listen")
