@@ -95,6 +95,7 @@ def test_a_document_that_could_never_be_carried_out_is_refused(tmp_path: Path, d
     assert hash_of(document) in message
 
 
+@pytest.mark.slow
 def test_the_server_does_not_start_with_a_manifest_that_is_wrong_nor_without_one_that_it_needs(tmp_path: Path) -> None:
     wrong = manifests.write(tmp_path / "m.json", "{ nope }")
 
@@ -107,6 +108,7 @@ def test_the_server_does_not_start_with_a_manifest_that_is_wrong_nor_without_one
     assert not (tmp_path / "gateway.db").exists()
 
 
+@pytest.mark.slow
 def test_the_doctor_looks_at_a_manifest_before_the_server_has_to(tmp_path: Path) -> None:
     good, wrong = manifests.write(tmp_path / "a.json", VIEWER), manifests.write(tmp_path / "b.json", "{ nope }")
 
