@@ -74,7 +74,6 @@ class Budget:
         self.told = b'{"requestedQueryCost":%d,' + level + b"}"
         # Whose spending the other workers have not heard of; None where there are none.
         self.unsettled: dict[str, Bucket] | None = None
-        self.refused = 0
         self._prices = prices
         self._most_lent = LENT_SECONDS * rate
 
@@ -95,7 +94,8 @@ class Budget:
         return self._refused(bucket, cost)
 
     def charge_flat(self, who: str, cost: int) -> Charge:
-        bucket, cost = self.buckets.of(who), min(cost, self.brim)
+        bucket = self.buckets.of(who)
+        cost = cost if cost < self.brim else self.brim
         return self._taken(who, bucket, cost) if bucket.level >= cost else self._refused(bucket, cost)
 
     def _taken(self, who: str, bucket: Bucket, cost: int) -> Charge:
@@ -106,7 +106,6 @@ class Budget:
         return Charge(self, cost, bucket.level)
 
     def _refused(self, bucket: Bucket, cost: int) -> Charge:
-        self.refused += 1
         return Charge(self, cost, bucket.level, max(1, ceil((cost - bucket.level) / self.rate)))
 
 
