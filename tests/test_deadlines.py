@@ -17,6 +17,7 @@ from tests.harness.patience import until
 from tests.harness.slow_store import SlowStore, slow_reads
 
 # Three units, each of which waits for the one before.
+LONG = {"query_seconds": 600, "watch_item_seconds": 600}  # so that only the client's going can end it
 QUERY = "{ images { nodes { id members { nodes { id tenant { images { nodes { id } } } } } } } }"
 WATCH = """subscription($after: Cursor) { watchOffers(after: $after) {
   __typename cursor ... on MemberStatusChanged { member { image { members { nodes { id } } } } } } }"""
@@ -53,7 +54,7 @@ async def ends_after_its_first_unit(server: InProcess, store: SlowStore) -> None
 async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+    async with in_this_process(settings_for(databases.fresh(), **LONG)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
         store = slow_reads(monkeypatch)
@@ -82,7 +83,7 @@ async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_
 async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_turn_comes(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
+    async with in_this_process(settings_for(postgres_databases.fresh(), **LONG)) as server, AsyncExitStack() as lines:
         await image_with_members(server)
         store = slow_reads(monkeypatch)
         for _ in range(4):
@@ -182,7 +183,7 @@ async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_i
 async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+    async with in_this_process(settings_for(databases.fresh(), **LONG)) as server:
         owner = server.gateway.tenant("1")
         assert owner.caller is not None
         image = await owner.register()

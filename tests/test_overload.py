@@ -14,7 +14,7 @@ from tests.harness.inprocess import in_this_process
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.patience import until
 from tests.harness.slow_store import SlowStore, slow_reads
-from tests.test_deadlines import QUERY, field_by_field, image_with_members
+from tests.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
 ROOM, ASKED = 5, 50
 
@@ -72,7 +72,7 @@ async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sen
 async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), max_operations=3)) as server:
+    async with in_this_process(settings_for(databases.fresh(), max_operations=3, **LONG)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
         store = slow_reads(monkeypatch)
