@@ -80,7 +80,7 @@ def create_app(
     load = Load(settings, schema.documents)
     endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
     stalled = Stalled()
-    sources = Sources(services, planner, reader, operations, endpoint.places.tenants, stalled, Vitals())
+    sources = Sources(services, planner, reader, operations, endpoint.places.tenants, identities, stalled, Vitals())
     told = Metrics(sources, desk or Desk())
 
     app = Starlette(

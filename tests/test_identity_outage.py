@@ -1,6 +1,8 @@
 """The key server is away, hangs or lies: nobody is logged out, and nobody is let in."""
 
 import asyncio
+import math
+import re
 import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
@@ -23,6 +25,7 @@ from tests.harness.trusting import GAP_SECONDS, VIEWER, Trusting, short_times, t
 
 __all__ = ["short_times"]
 pytestmark = pytest.mark.usefixtures("short_times")
+_AGE = re.compile(r"image_gateway_key_set_age_seconds\{")
 FIRST, SECOND = signing_key("first", "RS256"), signing_key("second", "ES256")
 
 
@@ -68,6 +71,17 @@ async def test_a_dead_key_server_logs_nobody_out(gateway: Trusting, keys: KeySer
         assert await peer.is_alive()
         async with connected(gateway, FIRST.token(claims_of("3"))) as another:
             assert await another.is_alive()
+
+
+async def test_the_age_of_the_key_set_is_among_the_figures(gateway: Trusting, keys: KeyServer) -> None:
+    async def age() -> float:
+        [line] = [line for line in (await gateway.client.get("/metrics")).text.splitlines() if _AGE.match(line)]
+        return float(line.split()[-1])
+
+    keys.die()
+    before = await age()
+    await asyncio.sleep(2 * GAP_SECONDS)  # in which it would have been fetched anew
+    assert before + GAP_SECONDS < await age() < math.inf
 
 
 async def test_when_the_key_server_is_back_its_new_key_counts_without_a_restart(

@@ -14,6 +14,7 @@ from app.api.plan.planner import Planner
 from app.store.plan.answer import Reader
 from app.store.vitals import Vitals
 from app.web.crowd import Crowd
+from app.web.identity import IdentityProvider
 from app.web.operations import Operations
 from app.web.sockets import Stalled
 
@@ -29,6 +30,7 @@ class Sources:
     reader: Reader
     operations: Operations
     connections: Crowd
+    identities: IdentityProvider
     stalled: Stalled
     vitals: Vitals
 
@@ -45,6 +47,7 @@ class Figures(Collector):
         yield from _watches(self._sources)
         yield from _log(self._sources.services)
         yield from _store(self._sources)
+        yield from _keys(self._sources.identities)
         yield from _build(self._sources)
 
 
@@ -80,6 +83,12 @@ def _watches(sources: Sources) -> Iterator[Metric]:
     yield _counted("watch_resets", "Watches that were told of a gap, by reason.", "reason", figures.resets)
     cut = "Connections that were cut because their client took no byte."
     yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.stalled.cut)
+
+
+def _keys(identities: IdentityProvider) -> Iterator[Metric]:
+    if (age := identities.key_set_age) is not None:
+        told = "Seconds since the key set was last had; look at the log when it is over twice its setting."
+        yield _gauge("key_set_age_seconds", told, age)
 
 
 def _log(services: Services) -> Iterator[Metric]:

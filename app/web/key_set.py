@@ -62,6 +62,11 @@ class KeySet:
         """Whether no token can be verified just now."""
         return not self._keys
 
+    @property
+    def age(self) -> float:
+        """Seconds since the keys were last had."""
+        return asyncio.get_running_loop().time() - self._fetched_at
+
     def fitting(self, algorithm: str, id: str | None) -> Sequence[Key]:
         """The keys that may have signed such a token. Raises KeyAwaited when the next fetch may bring one."""
         if id is not None and len(id) > MAX_KEY_ID:

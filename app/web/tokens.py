@@ -62,6 +62,10 @@ class Tokens:
     def is_ready(self) -> bool:
         return self._secret is not None or self._key_set is None or not self._key_set.is_empty
 
+    @property
+    def key_set_age(self) -> float | None:
+        return None if self._key_set is None else self._key_set.age
+
     def start(self) -> None:
         if self._key_set is not None:
             self._key_set.start()
