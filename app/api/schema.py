@@ -51,17 +51,26 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
         return cast(Any, super()).build_resolve_info(*args, **kwargs)
 
 
+class Reticent(Execution):
+    """The same, which hints at no name that is misspelt in a variable."""
+
+    @classmethod
+    def build(cls, *args: Any, **kwargs: Any) -> Any:
+        return cast(Any, super()).build(*args, **{**kwargs, "hide_suggestions": True})
+
+
 def build_schema(settings: Settings | None = None) -> GatewaySchema:
     """The schema, with the limits of the settings on what may be asked of it."""
     _ = enums
-    documents = Documents(settings or Settings())
+    settings = settings or Settings()
+    documents = Documents(settings)
     schema = GatewaySchema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         types=ITEMS,
         extensions=[lambda: Prepare(documents)],
-        execution_context_class=Execution,
+        execution_context_class=Execution if settings.introspection else Reticent,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)

@@ -115,6 +115,7 @@ class WatchOperation:
             context_value=context,
             raw_variable_values=self.variables,
             operation_name=self._name,
+            hide_suggestions=not context.services.settings.introspection,
         )
         if isinstance(built, list):
             raise refused(cast(list[GraphQLError], built), context, before=False)
