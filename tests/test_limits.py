@@ -140,3 +140,19 @@ def _seconds(settings: Settings, query: str) -> float:
         documents.errors(schema, document, None, {})
         times.append(perf_counter() - start)
     return min(times)
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1"] * 20_000}),
+        (OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 20_000}}),
+    ],
+)
+async def test_a_list_without_end_among_the_variables_is_refused_before_it_is_coerced(
+    gateway: Gateway, query: str, variables: dict[str, Any]
+) -> None:
+    answer = await gateway.tenant("1").ask(query, **variables)
+
+    assert answer.code == "QUERY_TOO_COMPLEX"
+    assert "20000 values" in answer.errors[0]["message"]

@@ -2,7 +2,8 @@
 
 from collections.abc import Generator, Mapping
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -24,6 +25,8 @@ from app.errors import ErrorCode
 from app.settings import Settings
 
 CACHED = 1_000
+# No list that is asked for may be nearly so long; what it may be is said by its own field.
+MOST_VALUES = 10_000
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
 
@@ -101,6 +104,9 @@ class Documents:
         operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
     ) -> GraphQLError | None:
+        if (longest := _longest(variables)) > MOST_VALUES:
+            # Before they are coerced one by one.
+            return too_complex(f"A list in the variables has {longest} values, and the limit is {MOST_VALUES}.")
         refusal = self._limits.refusal_of_document(document)
         if refusal or operation is None:
             return refusal
@@ -113,6 +119,13 @@ class Documents:
     def _validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
         rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)
         return timed.errors_of(schema, document, rules, not self._explains, self._settings.validation_seconds)
+
+
+def _longest(variables: Mapping[str, Any]) -> int:
+    """How long the longest list is among the variables, or in one of them."""
+    fields = (cast(dict[str, Any], one).values() for one in variables.values() if isinstance(one, dict))
+    values = chain(variables.values(), chain.from_iterable(fields))
+    return max((len(cast(list[Any], one)) for one in values if isinstance(one, list)), default=0)
 
 
 class Prepare(SchemaExtension):
