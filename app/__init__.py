@@ -18,7 +18,7 @@ The rooms, and what each of them answers:
 How `offerImage` travels, file by file:
 
      1  web/lane.py          POST /graphql arrives; what is not plain goes on to web/endpoint.py
-     2  web/identity.py      the bearer token becomes a Caller
+     2  web/callers/identity.py      the bearer token becomes a Caller
      3  api/mutations.py     unpacks the input, calls one action
      4  sharing/service.py   looks, decides, writes and records, in one transaction
      5  sharing/rules.py     may this caller? the new members, or a refusal for each tenant ID

@@ -27,7 +27,7 @@ from app.store import log
 from app.store import migrate as migrations
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 
 DISTRIBUTION = "image-sharing-gateway"
 A_YEAR = 365 * 24 * 3600

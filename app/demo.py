@@ -13,7 +13,7 @@ from app.store import images
 from app.store.database import Store
 from app.store.images import ImageFilter
 from app.store.snapshot import read_once
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 
 PRODUCER, CONSUMER, PARTNER = "1001", "2002", "3003"
 TENANTS = {

@@ -23,27 +23,27 @@ from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.store.plan.traced import TracedReader
 from app.store.vitals import Vitals
-from app.web.assets import asset_routes
-from app.web.budget import open_budgets
+from app.web.browser.assets import asset_routes
+from app.web.browser.demo import demo_routes
+from app.web.browser.ide import Ide, front
 from app.web.bypass import Bypassed
-from app.web.colleagues import Colleagues, Desk
-from app.web.demo import demo_routes
+from app.web.callers.identity import IdentityProvider, SharedSecret
+from app.web.callers.tokens import Tokens
+from app.web.documents.manifest import trusted_documents
+from app.web.documents.persisted import Persisted
 from app.web.endpoint import Endpoint
-from app.web.figures import Sources
-from app.web.health import livez, readyz
-from app.web.ide import Ide, front
-from app.web.identity import IdentityProvider, SharedSecret
-from app.web.load import Load
-from app.web.manifest import trusted_documents
-from app.web.metrics import Metrics, metrics
-from app.web.operations import Operations
+from app.web.limits.budget import open_budgets
+from app.web.limits.load import Load
+from app.web.limits.settling import Settling
+from app.web.monitoring.colleagues import Colleagues, Desk
+from app.web.monitoring.figures import Sources
+from app.web.monitoring.health import livez, readyz
+from app.web.monitoring.metrics import Metrics, metrics
+from app.web.monitoring.operations import Operations
+from app.web.monitoring.traces import Traces, open_traces
 from app.web.origins import Origins
-from app.web.persisted import Persisted
 from app.web.quick import Quick
-from app.web.settling import Settling
-from app.web.sockets import Stalled
-from app.web.tokens import Tokens
-from app.web.traces import Traces, open_traces
+from app.web.websockets.sockets import Stalled
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))

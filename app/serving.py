@@ -22,13 +22,13 @@ from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.web import sockets
-from app.web.colleagues import Desk
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
+from app.web.callers.tokens import Tokens
+from app.web.documents.manifest import trusted_documents
 from app.web.lane import lane
-from app.web.manifest import trusted_documents
-from app.web.sockets import FreeingProtocol
-from app.web.tokens import Tokens
+from app.web.monitoring.colleagues import Desk
+from app.web.websockets import sockets
+from app.web.websockets.sockets import FreeingProtocol
 from app.workers import Workers
 
 # Of every answer, whoever writes it.

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from app.model import Role
-from app.web.tokens import Tokens
+from app.web.callers.tokens import Tokens
 from tests.harness.commands import Serving, printed, refusal, run, started
 from tests.harness.databases import PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import SECRET, settings_for

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from app import demo as demo_module
-from app.web.assets import STATIC
+from app.web.browser.assets import STATIC
 from tests.harness.browser import Visit, visiting
 from tests.harness.commands import Serving, started
 from tests.harness.demo_page import open_demo

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.web.automatic import PER_TENANT, SHARE, Automatic
+from app.web.documents.automatic import PER_TENANT, SHARE, Automatic
 from tests.harness.manifests import by_apollo, hash_of
 from tests.harness.server import Server, bearer, code_told, serving
 from tests.harness.world import fresh_id

@@ -9,7 +9,7 @@ import pytest
 from app.api.schema import build_schema
 from app.errors import SetupError
 from app.settings import Settings
-from app.web.manifest import trusted_documents
+from app.web.documents.manifest import trusted_documents
 from tests.harness import commands, manifests
 from tests.harness.manifests import hash_of
 

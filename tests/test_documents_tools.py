@@ -8,7 +8,7 @@ import pytest
 
 from app.api.schema import build_schema
 from app.settings import Settings
-from app.web.manifest import trusted_documents
+from app.web.documents.manifest import trusted_documents
 from tests.harness.node import Run
 from tests.harness.server import Server, serving
 from tests.harness.workshop import Workshop

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.api.schema import build_schema
-from app.web.assets import BUILT, STATIC
+from app.web.browser.assets import BUILT, STATIC
 from tests.harness.server import Server, code_told, serving
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

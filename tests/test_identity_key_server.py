@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from app.web.key_server import MAX_BYTES
-from app.web.key_server import KeyServer as Client
-from app.web.keys import NoKeys, read
+from app.web.callers.key_server import MAX_BYTES
+from app.web.callers.key_server import KeyServer as Client
+from app.web.callers.keys import NoKeys, read
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import signing_key
 from tests.harness.key_server import Behaviour, KeyServer, key_server, reply

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.setting_values import ASYMMETRIC
-from app.web.keys import ALGORITHMS, NoKeys, read
+from app.web.callers.keys import ALGORITHMS, NoKeys, read
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import SigningKey, claims_of, ed448_key, part, shared, signing_key
 from tests.harness.key_server import KeyServer, key_server

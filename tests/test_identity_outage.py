@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.web import key_server as fetching
-from app.web import key_set
+from app.web.callers import key_server as fetching
+from app.web.callers import key_set
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import SECRET
 from tests.harness.issuer import claims_of, shared, signing_key

@@ -11,8 +11,8 @@ import pytest
 from app.errors import SetupError
 from app.model import Role
 from app.settings import PREFIX, Settings
-from app.web.identity import SharedSecret
-from app.web.tokens import Tokens
+from app.web.callers.identity import SharedSecret
+from app.web.callers.tokens import Tokens
 from tests.harness.commands import refusal, started
 from tests.harness.gateway import SECRET, settings_for
 from tests.harness.issuer import claims_of, shared, signing_key

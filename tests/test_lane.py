@@ -186,7 +186,7 @@ async def test_a_request_that_comes_again_needs_a_token_that_still_counts(server
     line = await dial()
     line.send(request(token, POINT, id=world.image))
     assert (await line.answer())[0] == "HTTP/1.1 200 OK"
-    with patch("app.web.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
+    with patch("app.web.callers.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
         line.send(request(token, POINT, id=world.image))
         assert (await line.answer())[0] == "HTTP/1.1 401 Unauthorized"
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from app.api.described import Descriptions
 from app.api.schema import build_schema
-from app.web.operations import Operations
-from app.web.running import HTTP
+from app.web.monitoring.operations import Operations
+from app.web.monitoring.running import HTTP
 from tests.harness import operations
 from tests.harness.gateway import settings_for
 from tests.harness.loglines import line, lines

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.web.timings import BOUNDS, Timings
+from app.web.monitoring.timings import BOUNDS, Timings
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.figures import PREFIX, scraped

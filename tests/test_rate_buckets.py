@@ -9,8 +9,8 @@ from app.api.price import REFUSED, Prices
 from app.api.schema import build_schema
 from app.model import Caller, Role
 from app.settings import Settings
-from app.web.bucket import Buckets
-from app.web.budget import BAD_TOKEN, LENT_SECONDS, Budget, Budgets, network
+from app.web.limits.bucket import Buckets
+from app.web.limits.budget import BAD_TOKEN, LENT_SECONDS, Budget, Budgets, network
 from tests.harness.operations import WATCH as WATCH_OFFERS
 
 VIEWER = "{ viewer { id } }"

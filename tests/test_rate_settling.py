@@ -14,9 +14,9 @@ from app.store import budgets as shared
 from app.store.budgets import Kind
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.web.bucket import Bucket
-from app.web.budget import Budget
-from app.web.settling import Settling
+from app.web.limits.bucket import Bucket
+from app.web.limits.budget import Budget
+from app.web.limits.settling import Settling
 from tests.harness.asking import asked
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for

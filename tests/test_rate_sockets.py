@@ -10,8 +10,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.api.price import WATCH
-from app.web.budget import BAD_TOKEN
-from app.web.places import Pace
+from app.web.limits.budget import BAD_TOKEN
+from app.web.limits.places import Pace
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.api.price import REFUSED, WATCH, WRITE
-from app.web.budget import BAD_TOKEN, Budgets
+from app.web.limits.budget import BAD_TOKEN, Budgets
 from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for

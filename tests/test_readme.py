@@ -17,7 +17,7 @@ import pytest
 from app.errors import ErrorCode, UserErrorCode
 from app.model import Role
 from app.settings import PREFIX, Settings
-from app.web import websocket
+from app.web.websockets import websocket
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
 from tests.harness.readme import DEFAULT_PLACE, README, block, table
 

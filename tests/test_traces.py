@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.errors import SetupError
-from app.web.traces import open_traces
+from app.web.monitoring.traces import open_traces
 from tests.harness import operations
 from tests.harness.collector import Collector, attributes, collecting
 from tests.harness.databases import Databases

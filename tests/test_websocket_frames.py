@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.web.frames import MAX_FRAGMENTS
-from app.web.sockets import FreeingProtocol
+from app.web.websockets.frames import MAX_FRAGMENTS
+from app.web.websockets.sockets import FreeingProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process

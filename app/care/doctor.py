@@ -18,8 +18,8 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.web.manifest import trusted_documents
-from app.web.tokens import require_sense
+from app.web.callers.tokens import require_sense
+from app.web.documents.manifest import trusted_documents
 
 MARKS = {Result.OK: "ok   ", Result.NOTE: "note ", Result.FAIL: "FAIL "}
 

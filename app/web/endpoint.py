@@ -27,23 +27,24 @@ from app.api.schema import GatewaySchema
 from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.lifetime import within
 from app.model import Caller
-from app.web import budget, caching, charging, events, parameters
-from app.web.budget import Budgets
-from app.web.connection import Connection, Socket
-from app.web.crowd import Crowd
+from app.web import caching, events, parameters
+from app.web.browser.ide import Ide
+from app.web.callers.identity import IdentityProvider, bearer
+from app.web.documents.persisted import Persisted
 from app.web.execution import executed
-from app.web.ide import Ide
-from app.web.identity import IdentityProvider, bearer
-from app.web.load import Load
-from app.web.operations import Operations
+from app.web.limits import budget, charging
+from app.web.limits.budget import Budgets
+from app.web.limits.crowd import Crowd
+from app.web.limits.load import Load
+from app.web.limits.places import Places
+from app.web.monitoring.operations import Operations
+from app.web.monitoring.running import EVENTS, HTTP, Running
 from app.web.origins import Origins
-from app.web.persisted import Persisted
-from app.web.places import Places
 from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
 from app.web.refusal import answer, refusal, refused
-from app.web.running import EVENTS, HTTP, Running
-from app.web.websocket import TransportHandler
+from app.web.websockets.connection import Connection, Socket
+from app.web.websockets.websocket import TransportHandler
 
 logger: Any = structlog.get_logger("http")
 

@@ -18,9 +18,9 @@ from app.api.streams import Streams
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
 from app.lifetime import Lifetime
-from app.web.identity import Lease
+from app.web.callers.identity import Lease
+from app.web.monitoring.running import Running
 from app.web.presence import until_gone
-from app.web.running import Running
 
 HEARTBEAT_SECONDS = 15.0
 MEDIA_TYPE = "text/event-stream"

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.lifetime import Lifetime
-from app.web.charging import CHARGE
+from app.web.limits.charging import CHARGE
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 from app.web.resting import Resting
 

@@ -12,7 +12,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from app.errors import ErrorCode
-from app.web import persisted
+from app.web.documents import persisted
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"

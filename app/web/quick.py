@@ -21,14 +21,15 @@ from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
-from app.web import budget, events, parameters, refusal
-from app.web.budget import Budgets, Charge
-from app.web.identity import IdentityProvider, bearer
-from app.web.load import Load
-from app.web.operations import Operations
+from app.web import events, parameters, refusal
+from app.web.callers.identity import IdentityProvider, bearer
+from app.web.documents.persisted import Persisted
+from app.web.limits import budget
+from app.web.limits.budget import Budgets, Charge
+from app.web.limits.load import Load
+from app.web.monitoring.operations import Operations
+from app.web.monitoring.running import HTTP
 from app.web.origins import Origins
-from app.web.persisted import Persisted
-from app.web.running import HTTP
 
 Headers = Mapping[bytes, bytes]
 _RETRY_AFTER = {503: f"retry-after: {refusal.RETRY_AFTER_SECONDS}\r\n".encode()}

@@ -5,7 +5,7 @@ from typing import Any
 from app.cli import app
 from app.store import log
 from app.web import parameters
-from app.web.frames import Strict
+from app.web.websockets.frames import Strict
 
 _append, _request_data = log.append, parameters.request_data
 

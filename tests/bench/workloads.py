@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from app.model import Role
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 from tests.bench.load import CONNECTIONS
 from tests.bench.queries import ACCEPT, DEEP, INBOX, LIST, OFFER, POINT
 from tests.bench.seed import World

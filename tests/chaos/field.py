@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.model import Role
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 from tests.chaos.archive import Archive
 from tests.chaos.faults import Faults
 from tests.chaos.machines import Database, Machine

@@ -20,11 +20,11 @@ from app.main import create_app
 from app.model import Role
 from app.serving import uvicorn_config
 from app.settings import Settings
-from app.web.budget import Budgets
-from app.web.identity import SharedSecret
-from app.web.load import Load
-from app.web.sockets import free_stalled_peers
-from app.web.tokens import Tokens
+from app.web.callers.identity import SharedSecret
+from app.web.callers.tokens import Tokens
+from app.web.limits.budget import Budgets
+from app.web.limits.load import Load
+from app.web.websockets.sockets import free_stalled_peers
 from tests.harness.gateway import Gateway
 from tests.harness.patience import until
 

@@ -17,7 +17,7 @@ import httpx2
 from app.errors import ErrorCode
 from app.model import Role
 from app.settings import PREFIX
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 from tests.harness import operations
 from tests.harness.gateway import IMAGE, SECRET, settings_for
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.web import key_server as fetching
-from app.web import key_set
+from app.web.callers import key_server as fetching
+from app.web.callers import key_set
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process

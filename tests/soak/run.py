@@ -13,7 +13,7 @@ from typing import Any
 
 from app.events.cursor import Seal
 from app.model import Role
-from app.web.identity import SharedSecret
+from app.web.callers.identity import SharedSecret
 from tests.chaos import verdict as of_chaos
 from tests.chaos.archive import Archive
 from tests.chaos.field import OWNERS

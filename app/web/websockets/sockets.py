@@ -5,7 +5,7 @@ import socket
 import struct
 from typing import Any, ClassVar
 
-from app.web.frames import Strict
+from app.web.websockets.frames import Strict
 
 SEND_BUFFER_BYTES = 65_536
 LAST_FLUSH_SECONDS = 3.0

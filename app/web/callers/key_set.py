@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from app.errors import KeyAwaited, Unauthenticated, Unavailable
-from app.web.keys import MAX_KEY_ID, Key, NoKeys, read
+from app.web.callers.keys import MAX_KEY_ID, Key, NoKeys, read
 
 logger: Any = structlog.get_logger("keys")
 GAP_SECONDS = 3.0

@@ -12,8 +12,8 @@ from graphql import GraphQLError
 
 from app.api.documents import Documents
 from app.errors import BadDocumentId, DocumentNotFound, DocumentRefused
-from app.web.automatic import Automatic
-from app.web.manifest import PREFIX
+from app.web.documents.automatic import Automatic
+from app.web.documents.manifest import PREFIX
 
 _NOT_TRUSTED = "This gateway carries out only the documents of its manifest. Have yours added to it."
 _NOT_FOUND = "No document is known by this hash. Send the document itself, with its hash."

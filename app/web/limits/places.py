@@ -1,8 +1,8 @@
 """The places that WebSockets take: in the server, with their address until their tenant is known, and then with it."""
 
 from app.settings import Settings
-from app.web.bucket import Bucket
-from app.web.crowd import Crowd
+from app.web.limits.bucket import Bucket
+from app.web.limits.crowd import Crowd
 
 FULL = "The server has too many connections"
 FULL_ADDRESS = "Your address has too many connections without a token"

@@ -13,7 +13,7 @@ from app.errors import SetupError, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
-from app.web.keys import Key
+from app.web.callers.keys import Key
 
 ALGORITHM = "HS256"
 

@@ -13,7 +13,7 @@ from typing import Any
 from app.api.described import Descriptions
 from app.errors import SetupError
 from app.settings import Settings
-from app.web.running import Running
+from app.web.monitoring.running import Running
 
 NAME = "image-sharing-gateway"
 LAST_SECONDS = 2.0

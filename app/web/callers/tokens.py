@@ -11,10 +11,10 @@ import jwt
 from app.errors import KeyAwaited, SetupError, TokenExpired, Unauthenticated
 from app.model import Caller
 from app.settings import Settings
-from app.web.claims import Verified, verified
-from app.web.identity import ALGORITHM, Lease, SharedSecret
-from app.web.key_set import KeySet
-from app.web.keys import Key
+from app.web.callers.claims import Verified, verified
+from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
+from app.web.callers.key_set import KeySet
+from app.web.callers.keys import Key
 
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
@@ -116,7 +116,7 @@ def require_sense(settings: Settings) -> None:
 
 def _key_set(settings: Settings, on_withdrawn: Callable[[Iterable[Key]], None]) -> KeySet:
     # The HTTP client is loaded by those only who need one.
-    from app.web.key_server import KeyServer
+    from app.web.callers.key_server import KeyServer
 
     return KeySet(
         KeyServer(str(settings.auth_jwks_url)),

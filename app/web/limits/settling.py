@@ -13,7 +13,7 @@ import structlog
 from app.store import budgets as shared
 from app.store.budgets import SETTLED_AT_ONCE, Kind
 from app.store.database import Store
-from app.web.budget import Budget, Budgets
+from app.web.limits.budget import Budget, Budgets
 
 logger: Any = structlog.get_logger("budgets")
 INTERVAL_SECONDS = 1.0

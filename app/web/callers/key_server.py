@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from app.web.keys import NoKeys
+from app.web.callers.keys import NoKeys
 
 FETCH_SECONDS = 4.0
 MAX_BYTES = 262_144

@@ -16,9 +16,9 @@ from app.api.described import UNKNOWN, Description, Descriptions
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
-from app.web.running import HTTP, Running
-from app.web.timings import Timings
-from app.web.traces import TracedRunning, Traces
+from app.web.monitoring.running import HTTP, Running
+from app.web.monitoring.timings import Timings
+from app.web.monitoring.traces import TracedRunning, Traces
 
 logger: Any = structlog.get_logger("operations")
 LONGEST_NAME = 100

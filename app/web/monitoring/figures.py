@@ -13,10 +13,10 @@ from app.api.context import Services
 from app.api.plan.planner import Planner
 from app.store.plan.answer import Reader
 from app.store.vitals import Vitals
-from app.web.crowd import Crowd
-from app.web.identity import IdentityProvider
-from app.web.operations import Operations
-from app.web.sockets import Stalled
+from app.web.callers.identity import IdentityProvider
+from app.web.limits.crowd import Crowd
+from app.web.monitoring.operations import Operations
+from app.web.websockets.sockets import Stalled
 
 PREFIX = "image_gateway_"
 

@@ -34,16 +34,16 @@ from app.errors import (
     Unavailable,
 )
 from app.lifetime import within
-from app.web import budget, charging
-from app.web.budget import Charge
-from app.web.connection import Socket
-from app.web.crowd import Crowd
+from app.web.callers.identity import Lease, from_connection_params
 from app.web.execution import carried_out, is_our_fault, is_request_error
-from app.web.identity import Lease, from_connection_params
-from app.web.load import Load
-from app.web.messages import fault_of
-from app.web.places import Pace, Place
-from app.web.running import WEBSOCKET, Running
+from app.web.limits import budget, charging
+from app.web.limits.budget import Charge
+from app.web.limits.crowd import Crowd
+from app.web.limits.load import Load
+from app.web.limits.places import Pace, Place
+from app.web.monitoring.running import WEBSOCKET, Running
+from app.web.websockets.connection import Socket
+from app.web.websockets.messages import fault_of
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
 TOO_MANY_MESSAGES = 4429

@@ -6,8 +6,8 @@ from string import Template
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.web import pages
-from app.web.assets import BUILT
+from app.web.browser import pages
+from app.web.browser.assets import BUILT
 
 # The editor's helpers run as workers, and it makes its styles as it goes; scripts come from this host alone.
 _POLICY = (

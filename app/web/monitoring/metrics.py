@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.store import vitals
-from app.web.colleagues import Colleagues, Desk, Told
-from app.web.figures import PREFIX, Figures, Sources
+from app.web.monitoring.colleagues import Colleagues, Desk, Told
+from app.web.monitoring.figures import PREFIX, Figures, Sources
 
 logger: Any = structlog.get_logger("metrics")
 # The store is asked no more often than this, however often somebody looks, and nobody waits long for it.

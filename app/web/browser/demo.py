@@ -10,9 +10,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.model import Role
-from app.web import pages
-from app.web.assets import STATIC
-from app.web.identity import SharedSecret
+from app.web.browser import pages
+from app.web.browser.assets import STATIC
+from app.web.callers.identity import SharedSecret
 
 TOKEN_TTL = timedelta(hours=1)
 _FOLDER = STATIC / "demo"

@@ -13,7 +13,7 @@ from app.api.price import REFUSED, Prices
 from app.errors import RateLimited
 from app.model import Caller
 from app.settings import Settings
-from app.web.bucket import Bucket, Buckets, Clock
+from app.web.limits.bucket import Bucket, Buckets, Clock
 
 # A bad token costs less than a bad document, which has been parsed.
 BAD_TOKEN = 20

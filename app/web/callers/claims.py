@@ -10,7 +10,7 @@ from app.errors import BadUserInput, TokenExpired, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
-from app.web.keys import Key
+from app.web.callers.keys import Key
 
 END_OF_TIME = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
 REQUIRED = ["exp", "aud", "iss"]

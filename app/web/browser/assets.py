@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent.parent / "static"
 BUILT = STATIC / "built"
 _OPEN = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
 

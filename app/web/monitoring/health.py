@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.api.context import Services
-from app.web.identity import IdentityProvider
+from app.web.callers.identity import IdentityProvider
 
 
 async def livez(request: Request) -> JSONResponse:

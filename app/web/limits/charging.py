@@ -11,7 +11,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 
 from app.errors import ErrorCode, RateLimited, Unauthenticated
 from app.model import Caller
-from app.web.budget import Budgets, Charge, network
+from app.web.limits.budget import Budgets, Charge, network
 from app.web.refusal import refusal
 
 # Where a request keeps what it was charged, so that it is not charged once more.
