@@ -11,7 +11,7 @@ The rooms, and what each of them answers:
     sharing/     may they, and what then changes: service.py acts, rules.py decides, news.py says who is told
     store/       where rows live; the only room that speaks SQL, the only one that commits
     events/      the committed log, followed by watchers
-    model.py     the nouns             errors.py  the refusals          settings.py  the knobs
+    model.py     the nouns             errors.py  the refusals          settings/  the knobs
     client.py    a watch from Python   cli.py, serving.py, workers.py   the command and its processes
     care/        the commands of those who operate it: doctor, backup, a tenant that leaves
 

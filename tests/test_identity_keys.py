@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from app.setting_values import ASYMMETRIC
+from app.settings.values import ASYMMETRIC
 from app.web.callers.keys import ALGORITHMS, NoKeys, read
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import SigningKey, claims_of, ed448_key, part, shared, signing_key

@@ -17,7 +17,7 @@ import pytest
 from app.errors import ErrorCode, UserErrorCode
 from app.model import Role
 from app.settings import PREFIX, Settings
-from app.web.websockets import websocket
+from app.web.websockets import greeting
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
 from tests.harness.readme import DEFAULT_PLACE, README, block, table
 
@@ -95,7 +95,7 @@ def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where:
 
 def test_the_tables_name_every_close_code_and_role() -> None:
     first_cells = " ".join(line.split("|")[1] for line in README.splitlines() if line.startswith("| "))
-    closes = (websocket.PROTOCOL_BROKEN, websocket.TOKEN_INVALID, websocket.TOKEN_EXPIRED, websocket.TRY_AGAIN_LATER)
+    closes = (greeting.PROTOCOL_BROKEN, greeting.TOKEN_INVALID, greeting.TOKEN_EXPIRED, greeting.TRY_AGAIN_LATER)
 
     for role in Role:
         assert f"`{role}`" in first_cells

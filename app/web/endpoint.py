@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 import structlog
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError
+from cross_web import AsyncHTTPRequestAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -24,10 +22,10 @@ from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
+from app.errors import RateLimited, Unauthenticated
 from app.lifetime import within
 from app.model import Caller
-from app.web import caching, events, parameters
+from app.web import caching, events, parameters, streaming
 from app.web.browser.ide import Ide
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
@@ -38,11 +36,11 @@ from app.web.limits.crowd import Crowd
 from app.web.limits.load import Load
 from app.web.limits.places import Places
 from app.web.monitoring.operations import Operations
-from app.web.monitoring.running import EVENTS, HTTP, Running
+from app.web.monitoring.running import HTTP
 from app.web.origins import Origins
 from app.web.presence import while_there
 from app.web.quick import WAS_LEFT
-from app.web.refusal import answer, refusal, refused
+from app.web.refusal import answer, refused
 from app.web.websockets.connection import Connection, Socket
 from app.web.websockets.websocket import TransportHandler
 
@@ -118,10 +116,10 @@ class Endpoint(GraphQL[Any, None]):
                 return Response(status_code=204, headers={"Allow": parameters.METHODS})
             self.origins.require_own(request)
             if request.method != "HEAD" and events.are_wanted(request.headers.get("accept")):
-                return await self._events_unless_refused(request)
+                return await streaming.answered(self, request)
             request.state.media_type = parameters.negotiated(request.headers.get("accept"))
-            await self._charged(request)
-            return await self._while_there(request, self._planned)
+            await self.charge(request)
+            return await self.while_client_waits(request, self._planned)
         except Unauthenticated as error:
             return charging.refuse_token(self.budgets, request, error)
         except RateLimited as error:
@@ -129,13 +127,13 @@ class Endpoint(GraphQL[Any, None]):
         except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the client is told what it may know
             return refused(request, error)
 
-    async def _while_there(self, request: Request, work: Callable[[Request], Coroutine[Any, Any, Any]]) -> Any:
+    async def while_client_waits(self, request: Request, work: Callable[[Request], Coroutine[Any, Any, Any]]) -> Any:
         """What the work gives, if there is room for it, in the time that it may take, and while the client waits."""
         asked = await self.parse_http_body(parameters.LimitedRequest(request))
         life = self.load.admit(asked.query or "", asked.operation_name)
         return await while_there(request.receive, within(life, work(request)))
 
-    async def _charged(self, request: Request) -> None:
+    async def charge(self, request: Request) -> None:
         if self.budgets is not None and not charging.is_charged(request):
             asked = await self.parse_http_body(parameters.LimitedRequest(request))
             charging.charge_request(self.budgets, request, await self._caller(request), asked)
@@ -156,48 +154,6 @@ class Endpoint(GraphQL[Any, None]):
         caching.note(request, data)
         headers = {"content-type": f"{request.state.media_type}; charset=utf-8"}
         return Response(budget.data_with_cost(data, charging.charge_of(request)), headers=headers)
-
-    async def _events_unless_refused(self, request: Request) -> events.Events:
-        """Clients of events come again after any status, so what will never do, as a bad token, is the last event."""
-        try:
-            return await self._events(request)
-        except (TokenExpired, RateLimited, Unavailable):
-            raise
-        except Unauthenticated as error:
-            last = charging.refuse_token(self.budgets, request, error)
-        except Problem as error:
-            last = refusal(request, 200, error.code, str(error))
-        return events.Events(events.of_answer(bytes(last.body)))
-
-    async def _events(self, request: Request) -> events.Events:
-        """The same operations as events; a watch among them, which plain HTTP can't answer."""
-        request.state.media_type = parameters.PLAIN_JSON
-        asked = await self.parse_http_body(parameters.LimitedRequest(request))
-        await self._charged(request)
-        streams = cast(GatewaySchema, self.schema).streams
-        query, variables = asked.query or "", dict(asked.variables or {})
-        try:
-            is_watch = streams.is_subscription(query, asked.operation_name)
-        except GraphQLError:
-            is_watch = False
-        if not is_watch:
-            answered = await self._while_there(request, self.run)
-            return events.Events(events.of_answer(bytes(answered.body)))
-        if (last := request.headers.get("last-event-id")) and "after" in variables:
-            variables["after"] = last
-        self.load.require_room()
-        context: Context = await self.get_context(request, None)
-        tenant_id = "" if context.is_anonymous else context.caller.tenant_id
-        if not self.watches.enter(tenant_id):
-            raise HTTPException(429, f"Your tenant has {self.watches.limit} watches here, the most that one may have.")
-        running: Running = request.state.running
-        running.transport = EVENTS
-        self.operations.watch_begins(running)
-        admit = self.load.admit_watch
-        watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
-        token = bearer(request.headers.get("authorization"))
-        lease = None if token is None else partial(self.identities.lease, token)
-        return events.Events(watch, lease, lambda: self.watches.leave(tenant_id))
 
     async def get_context(self, request: Any, response: Any) -> Any:
         if isinstance(request, WebSocket):

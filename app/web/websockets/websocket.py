@@ -4,7 +4,6 @@ Close codes are what clients act on: 4400 the client broke the protocol, 4401 a 
 token would help, 1013 try again later. The rest are Strawberry's, as the protocol gives them.
 """
 
-import asyncio
 from contextlib import aclosing
 from typing import Any, cast
 from uuid import uuid4
@@ -12,7 +11,6 @@ from uuid import uuid4
 import orjson
 from graphql import GraphQLError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
     Operation,
 )
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -29,86 +27,21 @@ from app.errors import (
     Problem,
     RateLimited,
     TimedOut,
-    TokenExpired,
-    Unauthenticated,
     Unavailable,
 )
 from app.lifetime import within
-from app.web.callers.identity import Lease, from_connection_params
 from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.limits import budget, charging
 from app.web.limits.budget import Charge
 from app.web.limits.crowd import Crowd
 from app.web.limits.load import Load
-from app.web.limits.places import Pace, Place
 from app.web.monitoring.running import WEBSOCKET, Running
 from app.web.websockets.connection import Socket
-from app.web.websockets.messages import fault_of
-
-PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
-TOO_MANY_MESSAGES = 4429
+from app.web.websockets.greeting import RESTARTING, TRY_AGAIN_LATER, Greeter
 
 
-class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
-    """Strawberry's protocol handler, stricter with messages and exact with close codes."""
-
-    _place: Place
-    _pace: Pace
-    _lease: Lease | None = None
-    _closing: asyncio.Task[None] | None = None
-
-    async def handle(self) -> None:
-        """Speak with the client, if there is a place for it."""
-        view, now = cast(Any, self.view), asyncio.get_running_loop().time()
-        self._pace = Pace(view.services.settings.max_messages_per_second, now)
-        self._place = Place(view.places, charging.network_of(cast(Socket, self.websocket).ws))
-        try:
-            if (full := self._place.arrive()) is not None:
-                await self.websocket.close(TRY_AGAIN_LATER, full)
-            else:
-                await super().handle()
-        finally:
-            self._place.leave()
-
-    async def handle_message(self, message: Any) -> None:
-        """Refuse what breaks the protocol, and who floods the line; the rest is Strawberry's."""
-        if not self._pace.is_kept(asyncio.get_running_loop().time()):
-            await self.websocket.close(TOO_MANY_MESSAGES, "Too many messages a second")
-        elif (fault := fault_of(message)) is not None:
-            await self.handle_invalid_message(fault)
-        else:
-            await super().handle_message(message)
-
-    async def handle_connection_init(self, message: Any) -> None:
-        """Find out who is calling; a socket whose token does not count is closed with the code that fits."""
-        view, payload = cast(Any, self.view), cast(dict[str, Any], message.get("payload") or {})
-        if (timeout := cast(Any, self).connection_init_timeout_task) is not None and not self.connection_timed_out:
-            timeout.cancel()  # it has come in time, though the key that verifies it may take a moment
-        try:
-            token = from_connection_params(payload)
-            caller = None if token is None else await view.identities.identify(token)
-        except Unauthenticated as error:
-            await self._refuse_token(error)
-            return
-        except Unavailable as error:
-            await self.websocket.close(TRY_AGAIN_LATER, str(error))
-            return
-        if self.context.caller is None and caller is not None:
-            if (full := self._place.introduce(caller.tenant_id)) is not None:
-                await self.websocket.close(TRY_AGAIN_LATER, full)
-                return
-            self.context.caller = caller
-            self._lease = view.identities.lease(token, self._expire)
-        await super().handle_connection_init({"type": "connection_init", "payload": payload})
-
-    async def _refuse_token(self, error: Unauthenticated) -> None:
-        try:
-            charging.charge_bad_token(cast(Any, self.view).budgets, self._address)
-        except RateLimited as problem:
-            await self.websocket.close(TRY_AGAIN_LATER, str(problem))
-        else:
-            code = TOKEN_EXPIRED if isinstance(error, TokenExpired) else TOKEN_INVALID
-            await self.websocket.close(code, str(error))
+class TransportHandler(Greeter):
+    """What a client that was let in asks: each operation with a Context of its own."""
 
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection
@@ -175,7 +108,7 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _answer(self, operation: Operation[Any, None], context: Context, running: Running) -> None:
         caller = self.context.caller
-        charge = await charging.charge_operation(cast(Any, self.view).budgets, caller, self._address, operation)
+        charge = await charging.charge_operation(cast(Any, self.view).budgets, caller, self.address, operation)
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
             await self._watch_if_there_is_room(streams, operation, context, running)
@@ -234,11 +167,6 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         # The feed has ended, and so will the process: the client comes back to another one.
         await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 
-    async def shutdown(self) -> None:
-        if self._lease is not None:
-            self._lease.cancel()
-        await super().shutdown()
-
     async def _send(
         self, operation: Operation[Any, None], result: ExecutionResult, context: Context, charge: Charge | None
     ) -> bool:
@@ -255,14 +183,6 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         extensions = budget.with_cost({}, charge).get("extensions", result.extensions)
         await operation.send_next(ExecutionResult(result.data, errors or None, extensions))
         return True
-
-    @property
-    def _address(self) -> str:
-        return charging.address_of(cast(Socket, self.websocket).ws)
-
-    def _expire(self) -> None:
-        reason = "The token has expired, or its key was withdrawn. Connect again with a fresh one."
-        self._closing = asyncio.create_task(self.websocket.close(TOKEN_EXPIRED, reason))
 
 
 def _head(operation: Operation[Any, None]) -> str:

@@ -1,0 +1,43 @@
+"""Every knob, read once from the environment (`IMAGE_GATEWAY_...`) and then passed on; each file has one kind."""
+
+import os
+from typing import Any, Self
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
+
+from app.errors import SetupError
+from app.settings.front import Front
+from app.settings.identity import Identity
+from app.settings.limits import Limits
+from app.settings.rates import Rates
+from app.settings.serving import Serving
+from app.settings.telling import Telling
+from app.settings.timing import Timing
+
+PREFIX = "IMAGE_GATEWAY_"
+
+
+class Settings(Telling, Timing, Rates, Limits, Front, Identity, Serving):
+    """The settings; each field's description is its documentation, and the README repeats it."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment. What is wrong there ends in a SetupError that names the variable."""
+        known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+        if unknown:
+            raise SetupError(f"Unknown setting {', '.join(unknown)}. The README lists the settings.")
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            raise SetupError(_first_sentence(error)) from error
+
+
+def _first_sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    return f"{name}: {reason}."

@@ -1,0 +1,63 @@
+"""The watch, deadlines, and the end of the process."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class Timing(BaseSettings):
+    """The watch, deadlines, and the end of the process."""
+
+    bookmark_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=15, description="Longest silence in seconds of a watch: then a bookmark tells how far it has read."
+    )
+    poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=0.5, description="Longest time in seconds until a committed change is noticed when its hint was lost."
+    )
+    feed_ring_size: Annotated[int, Field(ge=1)] = Field(
+        default=10_000,
+        description="Newest events that are kept in memory for the watches; older ones are read again.",
+    )
+    event_retention: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+        default=timedelta(days=7),
+        description="How long a change stays in the log, so that a cursor can go back to it: an ISO 8601 duration such "
+        "as `P7D`, or seconds.",
+    )
+    event_retention_count: Annotated[int, Field(ge=0)] = Field(
+        default=10_000, description="Newest changes that stay in the log however old they are."
+    )
+    parse_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1, description="Processor time in seconds that parsing a document may take; then it is TIMEOUT."
+    )
+    validation_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=1, description="Processor time in seconds that validating a document may take; then it is TIMEOUT."
+    )
+    query_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="Time in seconds from when a query is taken on to its answer; then it is TIMEOUT, and nothing more "
+        "of it begins.",
+    )
+    mutation_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="The same of a mutation. A transaction that has begun by then is carried out all the same.",
+    )
+    watch_item_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10,
+        description="Time in seconds that a watch may take to start, or to find out what is asked of one item; then it "
+        "is cut (1013), and comes back with its cursor.",
+    )
+    stall_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30,
+        description="Time in seconds after which a client that takes no byte of its answers is cut off; "
+        "it comes back with its cursor.",
+    )
+    drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
+        default=10, description="Time in seconds that requests under way have to finish after SIGTERM."
+    )
+    drain_notice_seconds: Annotated[int, Field(ge=0, le=30)] = Field(
+        default=0,
+        description="Time in seconds after SIGTERM in which `/readyz` says no and all else goes on, so that a balancer "
+        "sends elsewhere before the drain begins.",
+    )

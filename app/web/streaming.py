@@ -1,0 +1,64 @@
+"""Requests that want their answer as events: the watch over plain HTTP, and any other operation."""
+
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from cross_web import HTTPException
+from graphql import GraphQLError
+from starlette.requests import Request
+
+from app.api.context import Context
+from app.api.schema import GatewaySchema
+from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
+from app.web import events, parameters
+from app.web.callers.identity import bearer
+from app.web.limits import charging
+from app.web.monitoring.running import EVENTS, Running
+from app.web.refusal import refusal
+
+if TYPE_CHECKING:
+    from app.web.endpoint import Endpoint
+
+
+async def answered(endpoint: "Endpoint", request: Request) -> events.Events:
+    """Clients of events come again after any status, so what will never do, as a bad token, is the last event."""
+    try:
+        return await _events(endpoint, request)
+    except (TokenExpired, RateLimited, Unavailable):
+        raise
+    except Unauthenticated as error:
+        last = charging.refuse_token(endpoint.budgets, request, error)
+    except Problem as error:
+        last = refusal(request, 200, error.code, str(error))
+    return events.Events(events.of_answer(bytes(last.body)))
+
+
+async def _events(endpoint: "Endpoint", request: Request) -> events.Events:
+    """The same operations as events; a watch among them, which plain HTTP can't answer."""
+    request.state.media_type = parameters.PLAIN_JSON
+    asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
+    await endpoint.charge(request)
+    streams = cast(GatewaySchema, endpoint.schema).streams
+    query, variables = asked.query or "", dict(asked.variables or {})
+    try:
+        is_watch = streams.is_subscription(query, asked.operation_name)
+    except GraphQLError:
+        is_watch = False
+    if not is_watch:
+        answered = await endpoint.while_client_waits(request, endpoint.run)
+        return events.Events(events.of_answer(bytes(answered.body)))
+    if (last := request.headers.get("last-event-id")) and "after" in variables:
+        variables["after"] = last
+    endpoint.load.require_room()
+    context: Context = await endpoint.get_context(request, None)
+    tenant_id = "" if context.is_anonymous else context.caller.tenant_id
+    if not endpoint.watches.enter(tenant_id):
+        raise HTTPException(429, f"Your tenant has {endpoint.watches.limit} watches here, the most that one may have.")
+    running: Running = request.state.running
+    running.transport = EVENTS
+    endpoint.operations.watch_begins(running)
+    admit = endpoint.load.admit_watch
+    watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
+    token = bearer(request.headers.get("authorization"))
+    lease = None if token is None else partial(endpoint.identities.lease, token)
+    return events.Events(watch, lease, lambda: endpoint.watches.leave(tenant_id))
