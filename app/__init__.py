@@ -6,7 +6,8 @@
 The rooms, and what each of them answers:
 
     main.py      which parts there are, and how they are put together
-    web/         who is calling, and over which transport; the pages for browsers
+    web/         over which transport; in its rooms: callers/ who asks, limits/ how much, documents/ named by hash,
+                 websockets/, monitoring/ for operators, browser/ the pages
     api/         what the GraphQL words mean; it translates and decides nothing
     sharing/     may they, and what then changes: service.py acts, rules.py decides, news.py says who is told
     store/       where rows live; the only room that speaks SQL, the only one that commits
@@ -18,7 +19,7 @@ The rooms, and what each of them answers:
 How `offerImage` travels, file by file:
 
      1  web/lane.py          POST /graphql arrives; what is not plain goes on to web/endpoint.py
-     2  web/callers/identity.py      the bearer token becomes a Caller
+     2  web/callers/         the bearer token becomes a Caller (identity.py, tokens.py)
      3  api/mutations.py     unpacks the input, calls one action
      4  sharing/service.py   looks, decides, writes and records, in one transaction
      5  sharing/rules.py     may this caller? the new members, or a refusal for each tenant ID

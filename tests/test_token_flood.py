@@ -1,0 +1,28 @@
+"""A flood of forged tokens leaves nothing behind: the table of tokens is for those that count."""
+
+import pytest
+
+from app.errors import Unauthenticated
+from app.web.callers.tokens import CACHED_TOKENS, Tokens
+from tests.harness.gateway import SECRET, settings_for
+from tests.harness.issuer import claims_of, shared
+
+SETTINGS = settings_for("sqlite+aiosqlite:///none.db")
+
+
+def test_tokens_that_do_not_count_are_not_remembered() -> None:
+    tokens = Tokens(SETTINGS)
+    forger = shared("x" * 32)
+    for number in range(500):
+        with pytest.raises(Unauthenticated):
+            tokens.caller(forger.token(claims_of(str(number))))
+
+    assert tokens._verified.cache_info().currsize == 0
+
+
+def test_tokens_that_count_are_remembered_up_to_a_number() -> None:
+    tokens = Tokens(SETTINGS)
+    owner = shared(SECRET)
+    assert tokens.caller(owner.token(claims_of("1"))).tenant_id == "1"
+
+    assert tokens._verified.cache_info()[2:] == (CACHED_TOKENS, 1)
