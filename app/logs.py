@@ -17,6 +17,7 @@ from app.tracebacks import written
 
 # Those whose lines are written here. What the libraries say at DEBUG may quote whole messages of clients.
 OURS = (
+    "budgets",
     "faults",
     "feed",
     "hint",

@@ -37,6 +37,8 @@ def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server)
 
     def told_of_the_debt() -> bool:
         refused = [_asked_anew(pair, token) for _ in range(10)]
+        if any(answer.status_code == 200 for answer in refused):
+            return False  # by the worker that few have asked so far, and that has not heard of the other one yet
         assert {(answer.status_code, code_told(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
         return min(int(answer.headers["retry-after"]) for answer in refused) > debt - EARNED_MEANWHILE
 

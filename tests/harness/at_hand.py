@@ -1,9 +1,10 @@
 """Objects of the API as they might be at hand, drawn field by field from the schema; and what GraphQL makes of one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from inspect import isawaitable
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from app.api.members import Member
 from app.api.plan.rendering import definition_of
 from app.model import SeenImage
+from app.settings import Settings
 from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of
 
 WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
@@ -119,6 +121,7 @@ class Surroundings:
 
     caller: None = None
     request_id: str = "test"
+    services: Any = field(default_factory=lambda: SimpleNamespace(settings=Settings()))
 
 
 async def executed(query: Query, value: Any) -> Any:
