@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from app.api.context import Services
 from app.api.described import Descriptions
@@ -65,10 +66,7 @@ def create_app(
     services = Services(settings, store, feed)
     schema = build_schema(settings)
     ide = Ide(demo is not None) if settings.ide else None
-    traces = open_traces(settings)
-    reader = open_reader(store)
-    if traces is not None:
-        store.span, reader = traces.unit, TracedReader(reader, traces.unit)
+    reader, traces = _reading(store, settings)
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings, traces)
@@ -83,32 +81,42 @@ def create_app(
     sources = Sources(services, planner, reader, operations, endpoint.places.tenants, identities, stalled, Vitals())
     told = Metrics(sources, desk or Desk())
 
+    pages = [
+        Route("/", front(ide, settings.introspection)),
+        *asset_routes(schema.as_str() if settings.introspection else None),
+        *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
+    ]
     app = Starlette(
-        routes=[
-            Route("/graphql", origins.around(endpoint)),
-            WebSocketRoute("/graphql", origins.around(endpoint)),
-            Route("/", front(ide, settings.introspection)),
-            *asset_routes(schema.as_str() if settings.introspection else None),
-            *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
-            *OPERATIONS,
-        ],
+        routes=[*_doors(origins.around(endpoint)), *pages, *OPERATIONS],
         lifespan=lambda _: _running(
             store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
         ),
     )
-    app.state.services = services
-    app.state.leaving = False
-    app.state.upkeep = upkeep
-    app.state.planner = planner
-    app.state.budgets = budgets
-    app.state.load = load
-    app.state.metrics = told
-    app.state.stalled = stalled
-    app.state.identities = identities
-    quick = Quick if traces is None else Bypassed
-    app.state.quick = quick(planner, identities, operations, load, persisted, origins, budgets)
-    app.state.max_body_bytes = settings.max_body_bytes
+    quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
+    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told)
+    _keep(
+        app, leaving=False, stalled=stalled, identities=identities, quick=quick, max_body_bytes=settings.max_body_bytes
+    )
     return app
+
+
+def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
+    """Who reads what is planned, and the traces if they are wanted: then each unit of the store has a span."""
+    reader, traces = open_reader(store), open_traces(settings)
+    if traces is None:
+        return reader, None
+    store.span = traces.unit
+    return TracedReader(reader, traces.unit), traces
+
+
+def _doors(endpoint: ASGIApp) -> list[BaseRoute]:
+    return [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
+
+
+def _keep(app: Starlette, **parts: object) -> None:
+    """What is looked up while it runs: by health and metrics, by the server round it, by tests."""
+    for name, part in parts.items():
+        setattr(app.state, name, part)
 
 
 def _store_with_news(database_url: str) -> tuple[Store, Hint, Notifier | None]:

@@ -73,6 +73,7 @@ def _run(
 
     async def give_notice() -> None:
         app.state.leaving = True
+        # Balancers ask in their own time, and nothing tells that all of them have.
         await asyncio.sleep(settings.drain_notice_seconds)
 
     server = Server(uvicorn_config(app, settings), on_started, give_notice, app.state.services.feed.end_watches)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, WatchRefused, running, settings_for
+from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.heard import as_of_the_event, expect, heard_until_silence, now, refused
 from tests.harness.world import make_world
 
 
@@ -49,10 +50,10 @@ async def test_a_watch_resumes_behind_any_of_its_cursors_without_loss_or_repetit
         for _ in range(3):
             await world.consumer.accept(world.image)
             await world.consumer.reject(world.image)
-        whole = [_as_of_the_event(item) for item in await take(items, 6)]
+        whole = [as_of_the_event(item) for item in await take(items, 6)]
 
     for index, item in enumerate(whole):
-        await _expect(world.consumer, item["cursor"], whole[index + 1 :])
+        await expect(world.consumer, item["cursor"], whole[index + 1 :])
 
 
 async def test_a_watch_goes_back_further_than_the_memory_of_the_feed(run_gateway: Any) -> None:
@@ -93,7 +94,7 @@ async def test_silence_is_broken_by_bookmarks_that_move_with_the_log(run_gateway
 async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(live_gateway: Gateway) -> None:
     world = await make_world(live_gateway, "none")
     callers = [world.owner, world.consumer, world.other, world.stranger, world.operator]
-    starts = [await _now(caller) for caller in callers]
+    starts = [await now(caller) for caller in callers]
 
     await world.owner.offer(world.image, world.consumer.id)
     await world.consumer.accept(world.image)
@@ -105,40 +106,40 @@ async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(
     everything = consumers[:2] + others + consumers[2:]
     expected = [everything, consumers, others, [], everything]
     for caller, start, steps in zip(callers, starts, expected, strict=True):
-        heard = await _heard_until_silence(caller, start)
+        heard = await heard_until_silence(caller, start)
         assert [(item["kind"], item["status"]) for item in heard] == steps
 
 
 async def test_after_the_revocation_nothing_more_of_the_image_is_heard(live_gateway: Gateway) -> None:
     world = await make_world(live_gateway, "accepted")
-    start = await _now(world.consumer)
+    start = await now(world.consumer)
 
     await world.owner.revoke(world.image, world.consumer.id)
     await world.other.reject(world.image)
     await world.owner.delete(world.image)
 
-    [last] = await _heard_until_silence(world.consumer, start)
+    [last] = await heard_until_silence(world.consumer, start)
     assert (last["kind"], last["previousStatus"], last["status"]) == ("REVOKED", "ACCEPTED", None)
     assert (last["member"], last["actor"]) == (None, {"id": world.owner.id})
 
 
 async def test_an_operator_who_revokes_is_not_named(live_gateway: Gateway) -> None:
     world = await make_world(live_gateway, "accepted")
-    start = await _now(world.consumer)
+    start = await now(world.consumer)
 
     await world.operator.revoke(world.image, world.consumer.id)
 
-    [last] = await _heard_until_silence(world.consumer, start)
+    [last] = await heard_until_silence(world.consumer, start)
     assert last["actor"] is None
 
 
 async def test_the_member_of_an_item_is_read_as_of_now(live_gateway: Gateway) -> None:
     world = await make_world(live_gateway, "pending")
-    start = await _now(world.owner)
+    start = await now(world.owner)
     await world.consumer.accept(world.image)
     await world.consumer.reject(world.image)
 
-    accepted, rejected = await _heard_until_silence(world.owner, start)
+    accepted, rejected = await heard_until_silence(world.owner, start)
 
     assert (accepted["status"], accepted["member"]["status"]) == ("ACCEPTED", "REJECTED")
     assert rejected["member"]["status"] == "REJECTED"
@@ -160,13 +161,13 @@ async def test_the_member_of_an_item_is_read_as_of_now(live_gateway: Gateway) ->
 async def test_a_filter_narrows_the_watch(live_gateway: Gateway, filter: dict[str, Any], steps: list[Any]) -> None:
     world = await make_world(live_gateway, "pending")
     wanted = {**filter, **({"imageId": world.image} if filter.get("imageId") == "image" else {})}
-    start = await _now(world.consumer, filter=wanted)
+    start = await now(world.consumer, filter=wanted)
 
     await world.consumer.accept(world.image)
     await world.consumer.reject(world.image)
     await world.owner.revoke(world.image, world.consumer.id)
 
-    heard = await _heard_until_silence(world.consumer, start, filter=wanted)
+    heard = await heard_until_silence(world.consumer, start, filter=wanted)
     assert [item["status"] for item in heard] == steps
 
 
@@ -176,89 +177,11 @@ async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(
 
     for image in (world.image, unknown):
         filter = {"imageId": image}
-        start = await _now(world.stranger, filter=filter)
+        start = await now(world.stranger, filter=filter)
         await world.consumer.reject(world.image)
-        assert await _heard_until_silence(world.stranger, start, filter=filter) == []
+        assert await heard_until_silence(world.stranger, start, filter=filter) == []
         await world.consumer.accept(world.image)
 
 
-async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
-    world = await make_world(live_gateway, "pending")
-    cursor = await _now(world.consumer)
-
-    await _refused(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
-    await _refused(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
-    await _expect(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda c: c[:-1],
-        lambda c: _other(c[0]) + c[1:],
-        lambda c: c[:-1] + _other(c[-1]),
-        lambda c: "",
-        lambda c: "é",
-        lambda c: c * 2,
-    ],
-)
-async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
-    world = await make_world(live_gateway, "none")
-
-    await _refused(world.owner, "CURSOR_INVALID", "", after=spoil(await _now(world.owner)))
-
-
-async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
-    live_gateway: Gateway,
-) -> None:
-    world = await make_world(live_gateway, "pending")
-    starts = {caller: await _now(caller) for caller in (world.owner, world.consumer)}
-    await world.consumer.accept(world.image)
-
-    twice = [[await _heard_until_silence(caller, start) for _ in range(2)] for caller, start in starts.items()]
-
-    assert twice[0][0] == twice[0][1]
-    assert twice[0][0][0]["cursor"] != twice[1][0][0]["cursor"]
-
-
 async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:
-    await _refused(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")
-
-
-def _other(letter: str) -> str:
-    """The letter beside it, which may differ in a single bit."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return alphabet[alphabet.index(letter) ^ 1]
-
-
-async def _now(caller: Tenant, **variables: Any) -> str:
-    async with caller.watching(**variables) as items:
-        return (await anext(items))["cursor"]
-
-
-async def _expect(caller: Tenant, after: str, expected: list[Any]) -> None:
-    heard = [_as_of_the_event(item) for item in await _heard_until_silence(caller, after)]
-    assert heard == expected
-
-
-async def _heard_until_silence(caller: Tenant, after: str, **variables: Any) -> list[Any]:
-    """Every change up to the bookmark that ends the first silence."""
-    heard: list[Any] = []
-    async with caller.watching(after=after, **variables) as items:
-        async for item in items:
-            if item["__typename"] == "WatchBookmark":
-                break
-            heard.append(item)
-    return heard
-
-
-async def _refused(caller: Tenant, code: str, said: str, **variables: Any) -> None:
-    with pytest.raises(WatchRefused) as refusal:
-        async with caller.watching(**variables) as items:
-            await anext(items)
-    assert refusal.value.code == code
-    assert said in str(refusal.value)
-
-
-def _as_of_the_event(item: Any) -> Any:
-    return {name: value for name, value in item.items() if name != "member"}
+    await refused(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")

@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from tests.attack.run import Plan, run
+from tests.harness.outcome import tell
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -26,12 +27,7 @@ def main(
     with TemporaryDirectory(prefix="attack-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(Plan(examples, engine), Path(folder), typer.echo))
-    for name, figure in outcome.figures.items():
-        typer.echo(f"{name}: {figure}")
-    for violation in outcome.violations[:20]:
-        typer.echo(f"VIOLATION {violation}")
-    typer.echo(f"{len(outcome.violations)} violations")
-    raise typer.Exit(1 if outcome.violations else 0)
+    tell(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import typer
 
 from tests.chaos.field import Plan
 from tests.chaos.run import run
+from tests.harness.outcome import tell
 from tests.harness.plants import PLANTS
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -35,12 +36,7 @@ def main(
     with TemporaryDirectory(prefix="chaos-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(plan, Path(folder), typer.echo))
-    for name, figure in outcome.figures.items():
-        typer.echo(f"{name}: {figure}")
-    for violation in outcome.violations[:20]:
-        typer.echo(f"VIOLATION {violation}")
-    typer.echo(f"{len(outcome.violations)} violations")
-    raise typer.Exit(1 if outcome.violations else 0)
+    tell(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

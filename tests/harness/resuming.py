@@ -61,7 +61,7 @@ def short_tokens(server: Server, path: Path) -> Generator[None]:
     renewing = Thread(target=renew)
     renewing.start()
     while not path.exists():
-        sleep(0.01)
+        sleep(0.01)  # the first one is on its way in another thread
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from tests.harness.outcome import tell
 from tests.soak.run import Plan, run
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -25,12 +26,7 @@ def main(
     with TemporaryDirectory(prefix="soak-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(Plan(seconds, watchers, seed), Path(folder), typer.echo))
-    for name, figure in outcome.figures.items():
-        typer.echo(f"{name}: {figure}")
-    for violation in outcome.violations[:20]:
-        typer.echo(f"VIOLATION {violation}")
-    typer.echo(f"{len(outcome.violations)} violations")
-    raise typer.Exit(1 if outcome.violations else 0)
+    tell(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def charge_operation(
     charge = budgets.charge(caller, address, text, name, variables, lends=_WATCH in text)
     _require_granted(charge)
     if charge is not None and charge.delay:
-        await asyncio.sleep(charge.delay)
+        await asyncio.sleep(charge.delay)  # until what was lent has been earned, and no other watch is kept waiting
     return charge
 
 

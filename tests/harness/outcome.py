@@ -1,0 +1,17 @@
+"""How a long run ends, whatever it ran: its figures, its violations, and an exit status that is the verdict."""
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import typer
+
+SHOWN = 20
+
+
+def tell(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
+    for name, figure in figures.items():
+        typer.echo(f"{name}: {figure}")
+    for violation in violations[:SHOWN]:
+        typer.echo(f"VIOLATION {violation}")
+    typer.echo(f"{len(violations)} violations")
+    raise typer.Exit(1 if violations else 0)
