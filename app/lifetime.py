@@ -48,9 +48,16 @@ class Lifetime:
         self._has_written = True
 
     def hold(self, unit: "asyncio.Task[Any]") -> None:
-        """A unit that has begun."""
-        self._units += 1
+        """A unit that has begun, and ends with its task."""
+        self.unit_begins()
         unit.add_done_callback(self._release)
+
+    def unit_begins(self) -> None:
+        self._units += 1
+
+    def unit_ends(self) -> None:
+        self._units -= 1
+        self._tell()
 
     def end(self) -> None:
         """The operation has its answer, or needs none any more."""
@@ -74,8 +81,7 @@ class Lifetime:
         )
 
     def _release(self, _: "asyncio.Task[Any]") -> None:
-        self._units -= 1
-        self._tell()
+        self.unit_ends()
 
     def _tell(self) -> None:
         if self._is_over and not self._units:

@@ -51,7 +51,9 @@ class Store:
 
     async def act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         """Carry out an action that waits for nothing but its transaction, to its end."""
-        return await self.unit(self._act(action) if self._quick is None else self._quick.act(action), "act")
+        if self._quick is None:
+            return await self.unit(self._act(action), "act")
+        return await _telling_outages(self._traced(self._quick.act(action), "act"))
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.writing() as tx:
@@ -70,7 +72,7 @@ class Store:
 
     @property
     def units_under_way(self) -> int:
-        return len(self._units)
+        return len(self._units) + (0 if self._quick is None else self._quick.actions)
 
     @property
     def waiting_writers(self) -> int:
@@ -100,8 +102,7 @@ class Store:
 
     def begin(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """The same, for work that nobody waits for."""
-        traced = work if self.span is None else _in_span(self.span(f"store {name}"), work)
-        task = asyncio.create_task(_telling_outages(traced))
+        task = asyncio.create_task(_telling_outages(self._traced(work, name)))
         self._units.add(task)
         task.add_done_callback(self._forget)
         if (life := lifetime.current()) is not None:
@@ -127,6 +128,9 @@ class Store:
     async def at_once(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work that is over as soon as it has begun, so that nobody can go away meanwhile."""
         return await _telling_outages(work)
+
+    def _traced(self, work: Coroutine[Any, Any, T], name: str) -> Coroutine[Any, Any, T]:
+        return work if self.span is None else _in_span(self.span(f"store {name}"), work)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._units.discard(task)

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -72,7 +73,13 @@ def open_direct(url: URL) -> Engine:
     direct = url.set(drivername="sqlite+pysqlite")
     # The loop and its helping thread use it in turns.
     given = {"check_same_thread": False}
-    engine = create_engine(direct, poolclass=StaticPool, isolation_level="AUTOCOMMIT", connect_args=given)
+    engine = create_engine(
+        direct,
+        poolclass=StaticPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args=given,
+        json_deserializer=orjson.loads,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

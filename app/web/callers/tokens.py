@@ -79,7 +79,7 @@ class Tokens:
 
     def _fitting(self, token: str) -> Sequence[Key]:
         """The keys that may have signed it. Which they are hangs on the algorithm alone, so none serves for another."""
-        algorithm, key_id = _header(token)
+        algorithm, key_id = _header(token.partition(".")[0])
         if self._secret is not None and algorithm == ALGORITHM:
             return self._secret.keys
         if self._key_set is not None and algorithm in self._key_set.algorithms:
@@ -127,11 +127,15 @@ def _key_set(settings: Settings, on_withdrawn: Callable[[Iterable[Key]], None]) 
     )
 
 
-def _header(token: str) -> tuple[str, str | None]:
-    """The algorithm and the key ID that the token claims to have, before anything of it is verified."""
+@lru_cache(maxsize=256)
+def _header(first: str) -> tuple[str, str | None]:
+    """The algorithm and the key ID that a token claims to have in its first part, before any of it is verified.
+
+    All tokens of one key begin alike.
+    """
     try:
         # Without the rest, which is looked at when a key is there.
-        header: dict[str, Any] = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
+        header: dict[str, Any] = jwt.get_unverified_header(f"{first}..")
     except (jwt.InvalidTokenError, ValueError) as error:
         raise Unauthenticated(f"The token does not count: {error}.") from None
     algorithm = header.get("alg")
