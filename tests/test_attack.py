@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.attack.run import Outcome, Plan, run
+from tests.attack.tally import Tally
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +32,14 @@ async def test_the_verdict_of_an_attack_finds_the_planted_bugs() -> None:
 
     for bug in ("status 500", "without a code", "not in the log", "in the log: "):
         assert [violation for violation in outcome.violations if bug in violation], bug
+
+
+@pytest.mark.parametrize("mask", [b"\0\0\0\0", b"\x0a\x0b\x0c\x0d"])
+@pytest.mark.parametrize(("code", "blamed"), [(3522, 0), (3523, 1)])
+def test_a_close_code_of_the_clients_own_may_be_given_back_and_no_other(mask: bytes, code: int, blamed: int) -> None:
+    tally, given = Tally(), (3522).to_bytes(2, "big")
+    tally.close(
+        code, b"\x81\x80" + b"\x88\x82" + mask + bytes(one ^ key for one, key in zip(given, mask, strict=False))
+    )
+
+    assert len(tally.violations) == blamed
