@@ -60,6 +60,19 @@ async def test_a_handshake_that_can_not_be_is_refused_with_its_status(server: Se
     assert refused.status == status
 
 
+@pytest.mark.parametrize("kind", BROKEN_HANDSHAKES)
+async def test_who_goes_on_sending_after_such_a_handshake_still_hears_why_it_was_refused(
+    server: Server, kind: str
+) -> None:
+    sent, status = BROKEN_HANDSHAKES[kind]
+    for _ in range(3):
+        async with line(server.port) as client:
+            hearing = asyncio.create_task(client.heard())
+            await client.send(sent, *[b"x" * 30_000] * 3)
+            [refused] = answers(await hearing)
+        assert refused.status == status
+
+
 @pytest.mark.parametrize("kind", BROKEN_FRAMES)
 async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trace(server: Server, kind: str) -> None:
     sent, code = BROKEN_FRAMES[kind]

@@ -1,10 +1,13 @@
 """WebSocket peers that break the protocol below GraphQL: each is told with a code, and none fills the memory."""
 
+from http import HTTPStatus
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 MAX_FRAGMENTS = 100
@@ -18,8 +21,24 @@ class Strict(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+        if not self.handshake_initiated and not self.close_sent and self.conn.handshake_exc is not None:
             self._refuse_handshake()
+
+    def handle_connect(self, event: Request) -> None:
+        # Asking twice changes nothing: what is accepted is so once more.
+        answer = self.conn.accept(event)
+        if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
+        else:
+            self.handshake_initiated = True
+            self._refuse(answer)
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close" and not self.handshake_complete:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE})
+            self._refuse(self.conn.reject(HTTPStatus.FORBIDDEN, ""))
+        else:
+            await super().send(message)
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) < MAX_FRAGMENTS:
@@ -34,12 +53,26 @@ class Strict(WebSocketsSansIOProtocol):
             super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
-        """Say the code, and read on for a moment: a line that is closed while more comes in loses what it was told."""
         if self.close_sent:
             return
         close: Any = self.conn.close_sent
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
-        self.transport.write(b"".join(self.conn.data_to_send()))
+        self._say_last(b"".join(self.conn.data_to_send()))
+
+    def handle_ping(self) -> None:
+        pongs = b"".join(self.conn.data_to_send())
+        # One that has not read the answers to its pings before this one gets no more of them.
+        if pongs and not self.disconnected and (self.writable.is_set() or self.conn.state is not State.OPEN):
+            self.transport.write(pongs)
+
+    def _refuse(self, answer: Response) -> None:
+        self.handshake_complete = True
+        self.conn.send_response(answer)
+        self._say_last(b"".join(self.conn.data_to_send()))
+
+    def _say_last(self, told: bytes) -> None:
+        """And read on for a moment: a line that is closed while more comes in loses what it was told."""
+        self.transport.write(told)
         # What the application still has to say reaches nobody; uvicorn would take it for a fault of ours.
         self.close_sent = self.disconnected = True
         if self.transport.can_write_eof():
@@ -48,12 +81,6 @@ class Strict(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(LAST_SECONDS, self.transport.close)
-
-    def handle_ping(self) -> None:
-        pongs = b"".join(self.conn.data_to_send())
-        # One that has not read the answers to its pings before this one gets no more of them.
-        if pongs and not self.disconnected and (self.writable.is_set() or self.conn.state is not State.OPEN):
-            self.transport.write(pongs)
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         self.frames = []
@@ -64,8 +91,7 @@ class Strict(WebSocketsSansIOProtocol):
         """uvicorn forgets to send what the library has to say, and to close."""
         told: list[bytes] = self.conn.data_to_send()
         bare = STATUS_LINE[400] + b"content-length: 0\r\nconnection: close\r\n\r\n"
-        self.transport.write(b"".join(told) or bare)
-        self.transport.close()
+        self._say_last(b"".join(told) or bare)
 
 
 def _is_utf8(text: bytes) -> bool:
