@@ -132,15 +132,19 @@ class RateLimited(Problem):
     code = ErrorCode.RATE_LIMITED
 
 
-class DocumentNotFound(Problem):
+class DocumentProblem(Problem):
+    """Of a document that is named by a hash, or not trusted: nothing of it was read."""
+
+
+class DocumentNotFound(DocumentProblem):
     code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
 
 
-class DocumentRefused(Problem):
+class DocumentRefused(DocumentProblem):
     code = ErrorCode.FORBIDDEN
 
 
-class BadDocumentId(Problem):
+class BadDocumentId(DocumentProblem):
     code = ErrorCode.BAD_REQUEST
 
 

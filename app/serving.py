@@ -139,7 +139,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
         http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds),
-        ws=sockets.protocol(settings.stall_seconds, app.state.stalled),
+        ws=sockets.protocol(settings, app.state.stalled),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.drain_seconds,

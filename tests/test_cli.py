@@ -94,6 +94,7 @@ def test_migrate_says_the_revision_and_can_be_repeated(
         ("serve", "nonsense", "can't be read"),
         ("serve", "mysql://host/name", "'mysql' is not supported"),
         ("serve", "sqlite+aiosqlite://", "in memory"),
+        ("serve", "sqlite:///", "path of a file"),
         ("serve", "sqlite+aiosqlite:///file:x?mode=memory&uri=true", "in memory"),
         ("serve", "postgresql://user@host:port/name", "can't be read"),
         ("serve", "sqlite+aiosqlite:////no/such/folder/gateway.db", "no folder /no/such/folder"),

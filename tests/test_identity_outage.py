@@ -142,6 +142,17 @@ async def test_a_gateway_that_starts_in_an_outage_serves_the_nameless_and_recove
         await gateway.turns(FIRST.token(), 200)
 
 
+async def test_a_gateway_without_keys_is_soon_ready_again_though_nobody_asks(
+    sqlite_databases: SqliteDatabases, keys: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_set, "RETRY_SECONDS", 3_600)
+    keys.die()
+    async with trusting(sqlite_databases, keys, auth_jwks_refresh_seconds=3_600) as gateway:
+        assert gateway.tokens.is_ready is False
+        keys.revive()
+        await until(lambda: gateway.tokens.is_ready)
+
+
 async def test_a_flood_of_unknown_keys_is_no_flood_of_fetches(
     sqlite_databases: SqliteDatabases, keys: KeyServer
 ) -> None:

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.api.price import WATCH
-from app.web.limits.budget import BAD_TOKEN
+from app.web.limits.budget import BAD_TOKEN, UNREAD
 from app.web.limits.places import Pace
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
@@ -106,6 +106,16 @@ async def test_a_flood_of_messages_is_closed_with_4429(server: InProcess, dialle
     assert await peer.close_code() == 4429
 
 
+@pytest.mark.parametrize("kind", ["ping", "pong"])
+async def test_control_frames_are_messages_of_the_same_pace(server: InProcess, dialled: Dialled, kind: str) -> None:
+    peer = await dialled.acknowledged(server.token)
+    with suppress(ConnectionClosed):  # it may be closed before all are sent
+        for _ in range(60):
+            await getattr(peer.connection, kind)()
+
+    assert await peer.close_code() == 4429
+
+
 async def test_as_many_messages_as_may_come_are_answered(server: InProcess, dialled: Dialled) -> None:
     peer = await dialled.acknowledged(server.token)
     for _ in range(2 * 10 - 2):
@@ -157,6 +167,24 @@ async def test_a_watch_that_can_be_lent_nothing_more_is_refused_and_one_that_goe
     refused = await peer.hear()
     assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("new", "RATE_LIMITED")
     await peer.subscribe(WATCH_OFFERS, "back", after=cursor)
+    assert await peer.close_code() == 1013
+
+
+async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_spent(
+    server: InProcess, dialled: Dialled
+) -> None:
+    peer = await dialled.acknowledged(server.token)
+    bucket = _level(server, UNREAD)
+    payload: dict[str, Any] = {"documentId": "f" * 64}
+
+    async def code() -> str:
+        await peer.send({"type": "subscribe", "id": "1", "payload": payload})
+        return (await peer.hear())["payload"][0]["extensions"]["code"]
+
+    assert [await code(), await code()] == ["PERSISTED_QUERY_NOT_FOUND", "RATE_LIMITED"]
+    assert bucket.level < UNREAD
+    payload["variables"] = {"after": "a cursor"}
+    await peer.send({"type": "subscribe", "id": "1", "payload": payload})
     assert await peer.close_code() == 1013
 
 

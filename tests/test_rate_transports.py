@@ -3,10 +3,11 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.api.price import REFUSED, WATCH, WRITE
-from app.web.limits.budget import BAD_TOKEN, Budgets
+from app.web.limits.budget import BAD_TOKEN, UNREAD, Budgets
 from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
@@ -180,3 +181,17 @@ async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, t
 
     assert told.answer == {"data": {"images": {"nodes": []}}}
     assert not [name for name in told.headers or () if "ratelimit" in name.lower()]
+
+
+@pytest.mark.parametrize("way", ["application/json", "text/event-stream"])
+async def test_a_document_that_is_refused_by_its_hash_is_charged_over_http(server: InProcess, way: str) -> None:
+    tenant = fresh_id()
+    _of_tenant(server, tenant).level = UNREAD
+    url = server.url.replace("ws", "http", 1)
+    headers = {"authorization": f"Bearer {server.token_of(tenant)}", "accept": way}
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+        first, second = [await client.post(url, json={"documentId": "f" * 64}) for _ in range(2)]
+
+    assert "PERSISTED_QUERY_NOT_FOUND" in first.text
+    assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
+    assert (second.status_code, second.headers["retry-after"]) == (429, str(UNREAD))

@@ -49,6 +49,15 @@ def test_a_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) ->
     assert Settings.load().member_quota == 7
 
 
+@pytest.mark.parametrize(("written", "seconds"), [("P7D", 604_800), ("PT1H30M", 5_400), ("90", 90), ("0.5", 0.5)])
+def test_a_length_of_time_is_a_duration_or_seconds(
+    monkeypatch: pytest.MonkeyPatch, written: str, seconds: float
+) -> None:
+    monkeypatch.setenv("IMAGE_GATEWAY_EVENT_RETENTION", written)
+
+    assert Settings.load().event_retention == timedelta(seconds=seconds)
+
+
 def test_what_the_command_line_says_stands_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_GATEWAY_PORT", "1")
 
@@ -73,6 +82,13 @@ def test_an_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch,
         ("auth_secret", "x" * 31),
         ("auth_leeway_seconds", "301"),
         ("poll_seconds", "0"),
+        ("poll_seconds", "inf"),
+        ("event_retention", "7days"),
+        ("event_retention", "7 d"),
+        ("event_retention", "1:00"),
+        ("event_retention", "P"),
+        ("event_retention", "0"),
+        ("auth_jwks_keep", "1day"),
         ("bookmark_seconds", "-1"),
         ("drain_seconds", "15"),
         ("log_level", "loud"),

@@ -115,7 +115,7 @@ async def test_a_message_in_as_many_fragments_as_may_be_is_taken(server: Server)
 
 @pytest.fixture
 async def inside(sqlite_databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+    async with in_this_process(settings_for(sqlite_databases.fresh(), max_messages_per_second=1_000_000)) as server:
         yield server
 
 

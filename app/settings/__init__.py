@@ -21,7 +21,7 @@ PREFIX = "IMAGE_GATEWAY_"
 class Settings(Telling, Timing, Rates, Limits, Front, Identity, Serving):
     """The settings; each field's description is its documentation, and the README repeats it."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

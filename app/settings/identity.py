@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
 from app.settings import values
@@ -36,7 +36,7 @@ class Identity(BaseSettings):
         description="Time in seconds between two looks at the key set, and so until a withdrawn key stops counting. "
         "A key that is missing is looked for within 3 seconds.",
     )
-    auth_jwks_keep: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+    auth_jwks_keep: Annotated[timedelta, BeforeValidator(values.duration), Field(gt=timedelta(0))] = Field(
         default=timedelta(days=1),
         description="How long the known keys stay good while the key set can't be had: an ISO 8601 duration, or "
         "seconds.",

@@ -25,8 +25,8 @@ class Rates(BaseSettings):
     )
     max_messages_per_second: Annotated[int, Field(ge=10)] = Field(
         default=1_000,
-        description="Messages that one WebSocket may send a second, and twice as many at once; with more it is closed "
-        "with 4429.",
+        description="Messages that one WebSocket may send a second, pings and pongs among them, and twice as many at "
+        "once; with more it is closed with 4429.",
     )
     max_frame_bytes: Annotated[int, Field(ge=1_000)] = Field(
         default=65_536,

@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings
+
+from app.settings import values
 
 
 class Timing(BaseSettings):
@@ -20,7 +22,7 @@ class Timing(BaseSettings):
         default=10_000,
         description="Newest events that are kept in memory for the watches; older ones are read again.",
     )
-    event_retention: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+    event_retention: Annotated[timedelta, BeforeValidator(values.duration), Field(gt=timedelta(0))] = Field(
         default=timedelta(days=7),
         description="How long a change stays in the log, so that a cursor can go back to it: an ISO 8601 duration such "
         "as `P7D`, or seconds.",

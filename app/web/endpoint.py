@@ -22,7 +22,7 @@ from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import RateLimited, Unauthenticated
+from app.errors import DocumentProblem, RateLimited, Unauthenticated
 from app.lifetime import within
 from app.model import Caller
 from app.web import caching, events, parameters, streaming
@@ -187,7 +187,11 @@ class Endpoint(GraphQL[Any, None]):
         else:
             data = self.parse_query_params(request.query_params)
         asked, caller = parameters.request_data(data), await self._caller(incoming)
-        asked.query = self.persisted.text(asked.query, asked.hash, None if caller is None else caller.tenant_id)
+        try:
+            asked.query = self.persisted.text(asked.query, asked.hash, None if caller is None else caller.tenant_id)
+        except DocumentProblem:
+            incoming.state.charge = charging.charge_unread(self.budgets, caller, charging.address_of(incoming))
+            raise
         return asked
 
     async def execute_operation(self, *args: Any, **kwargs: Any) -> Any:

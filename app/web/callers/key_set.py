@@ -114,6 +114,8 @@ class KeySet:
             has_come = await self._fetch()
             self._end_round(has_come)
             await asyncio.sleep(began + GAP_SECONDS - clock())  # this is what holds a flood of strange tokens off
+            if not has_come and self.is_empty:
+                continue  # nobody can be let in, and a balancer that heeds `/readyz` sends nobody who would ask
             await self._until_wanted(self._refresh_seconds if has_come else min(self._refresh_seconds, RETRY_SECONDS))
 
     def _end_round(self, has_come: bool) -> None:

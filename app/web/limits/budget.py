@@ -15,8 +15,8 @@ from app.model import Caller
 from app.settings import Settings
 from app.web.limits.bucket import Bucket, Buckets, Clock
 
-# A bad token costs less than a bad document, which has been parsed.
-BAD_TOKEN = 20
+# A bad token costs less than a bad document, which has been parsed. So does a document that is named and not there.
+BAD_TOKEN = UNREAD = 20
 # A watch is lent what it lacks, and begins when that has been earned, since an error would end it for ever.
 LENT_SECONDS = 10
 
@@ -134,6 +134,12 @@ class Budgets:
 
     def charge_bad_token(self, address: str) -> Charge | None:
         return self.addresses and self.addresses.charge_flat(network(address), BAD_TOKEN)
+
+    def charge_unread(self, caller: Caller | None, address: str) -> Charge | None:
+        """For a document that was refused by its name."""
+        if caller is not None:
+            return self.tenants and self.tenants.charge_flat(caller.tenant_id, UNREAD)
+        return self.addresses and self.addresses.charge_flat(network(address), UNREAD)
 
     @property
     def kinds(self) -> list[Budget]:

@@ -1,6 +1,7 @@
 """Where operations are charged: once each, on whatever transport they come, before any of them is carried out."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import GraphQLError
@@ -51,9 +52,17 @@ async def charge_operation(
     return charge
 
 
-def may_be_resumed(operation: Operation[Any, None]) -> bool:
-    """Whether this looks like a watch that goes on from a cursor."""
-    return _WATCH in operation.query and any(isinstance(value, str) for value in (operation.variables or {}).values())
+def charge_unread(budgets: Budgets | None, caller: Caller | None, address: str) -> Charge | None:
+    """Of an operation whose document was refused by its name. Raises RateLimited."""
+    charge = None if budgets is None else budgets.charge_unread(caller, address)
+    _require_granted(charge)
+    return charge
+
+
+def may_be_resumed(query: str | None, variables: Mapping[str, Any] | None) -> bool:
+    """Whether this looks like a watch that goes on from a cursor; without its text it may be anything."""
+    is_watch = query is None or _WATCH in query
+    return is_watch and any(isinstance(value, str) for value in (variables or {}).values())
 
 
 def charge_bad_token(budgets: Budgets | None, address: str) -> Charge | None:

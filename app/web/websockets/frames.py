@@ -82,7 +82,7 @@ class Strict(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(LAST_SECONDS, self.transport.close)
 
-    def _fail(self, code: CloseCode, reason: str) -> None:
+    def _fail(self, code: int, reason: str) -> None:
         self.frames = []
         self.conn.fail(code, reason)
         self.handle_parser_exception()

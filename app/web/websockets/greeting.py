@@ -1,4 +1,4 @@
-"""How a WebSocket is let in, and when it is sent away: its place, its pace, its token and its protocol."""
+"""How a WebSocket is let in, and when it is sent away: its place, its token and its protocol."""
 
 import asyncio
 from typing import Any, cast
@@ -8,27 +8,23 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from app.errors import RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.web.callers.identity import Lease, from_connection_params
 from app.web.limits import charging
-from app.web.limits.places import Pace, Place
+from app.web.limits.places import Place
 from app.web.websockets.connection import Socket
 from app.web.websockets.messages import fault_of
 
 PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 4400, 4401, 4403, 1013, 1012
-TOO_MANY_MESSAGES = 4429
 
 
 class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
-    """Strawberry's protocol handler, with a place, a pace and a lease for each socket, and exact close codes."""
+    """Strawberry's protocol handler, with a place and a lease for each socket, and exact close codes."""
 
     _place: Place
-    _pace: Pace
     _lease: Lease | None = None
     _closing: asyncio.Task[None] | None = None
 
     async def handle(self) -> None:
         """Speak with the client, if there is a place for it."""
-        view, now = cast(Any, self.view), asyncio.get_running_loop().time()
-        self._pace = Pace(view.services.settings.max_messages_per_second, now)
-        self._place = Place(view.places, charging.network_of(cast(Socket, self.websocket).ws))
+        self._place = Place(cast(Any, self.view).places, charging.network_of(cast(Socket, self.websocket).ws))
         try:
             if (full := self._place.arrive()) is not None:
                 await self.websocket.close(TRY_AGAIN_LATER, full)
@@ -38,10 +34,8 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
             self._place.leave()
 
     async def handle_message(self, message: Any) -> None:
-        """Refuse what breaks the protocol, and who floods the line; the rest is Strawberry's."""
-        if not self._pace.is_kept(asyncio.get_running_loop().time()):
-            await self.websocket.close(TOO_MANY_MESSAGES, "Too many messages a second")
-        elif (fault := fault_of(message)) is not None:
+        """Refuse what breaks the protocol; the rest is Strawberry's."""
+        if (fault := fault_of(message)) is not None:
             await self.handle_invalid_message(fault)
         else:
             await super().handle_message(message)

@@ -5,7 +5,8 @@ import socket
 import struct
 from typing import Any, ClassVar
 
-from app.web.websockets.frames import Strict
+from app.settings import Settings
+from app.web.websockets.pace import Paced
 
 SEND_BUFFER_BYTES = 65_536
 LAST_FLUSH_SECONDS = 3.0
@@ -45,7 +46,7 @@ class Stalled:
         self.cut = 0
 
 
-class FreeingProtocol(Strict):
+class FreeingProtocol(Paced):
     """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
 
     Closing would first flush, which such a peer never lets happen; the client sees 1006 and comes back with its
@@ -131,9 +132,10 @@ class FreeingProtocol(Strict):
             self._cut = None
 
 
-def protocol(stall_seconds: float, stalled: Stalled) -> Any:
+def protocol(settings: Settings, stalled: Stalled) -> Any:
     """The protocol as uvicorn takes it: a class."""
-    return type("Protocol", (FreeingProtocol,), {"stall_seconds": stall_seconds, "stalled": stalled})
+    limits = {"stall_seconds": settings.stall_seconds, "messages_per_second": settings.max_messages_per_second}
+    return type("Protocol", (FreeingProtocol,), {**limits, "stalled": stalled})
 
 
 def free_stalled_peers(listener: socket.socket, stall_seconds: float) -> None:

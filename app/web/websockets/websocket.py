@@ -46,7 +46,7 @@ class TransportHandler(Greeter):
     async def handle_subscribe(self, message: Any) -> None:
         limit = self.max_subscriptions_per_connection
         if limit is None or len(self.operations) < limit or message["id"] in self.operations:
-            errors = self._put_document_into(message["payload"]) if self.connection_acknowledged else []
+            errors = await self._put_document_into(message["payload"]) if self.connection_acknowledged else []
         else:
             errors = [_too_many(f"There are {limit} operations under way on this socket, the most that one may have.")]
         if not errors:
@@ -55,12 +55,18 @@ class TransportHandler(Greeter):
         told: Any = {"id": message["id"], "type": "error", "payload": faults.formatted(errors)}
         await self.send_message(told)
 
-    def _put_document_into(self, payload: dict[str, Any]) -> list[GraphQLError]:
+    async def _put_document_into(self, payload: dict[str, Any]) -> list[GraphQLError]:
         """Where it is named by its hash; what is wrong with that."""
-        caller = self.context.caller
+        view, caller = cast(Any, self.view), self.context.caller
         try:
-            cast(Any, self.view).persisted.put_into(payload, caller and caller.tenant_id)
+            view.persisted.put_into(payload, caller and caller.tenant_id)
         except Problem as problem:
+            try:
+                charging.charge_unread(view.budgets, caller, self.address)
+            except RateLimited as limited:
+                if charging.may_be_resumed(payload.get("query"), payload.get("variables")):
+                    await self.websocket.close(TRY_AGAIN_LATER, str(limited))
+                return faults.of_problem(limited, uuid4().hex)
             return faults.of_problem(problem, uuid4().hex)
         return []
 
@@ -101,7 +107,7 @@ class TransportHandler(Greeter):
     async def _rate_limited(self, operation: Operation[Any, None], problem: RateLimited, request_id: str) -> None:
         """Tell it, and let the socket live; but an error would end for ever a watch that goes on from a cursor."""
         note_error(problem.code)
-        if charging.may_be_resumed(operation):
+        if charging.may_be_resumed(operation.query, operation.variables):
             await self.websocket.close(TRY_AGAIN_LATER, str(problem))
         else:
             await operation.send_initial_errors([charging.as_error(problem, request_id)])
