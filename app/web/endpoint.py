@@ -22,7 +22,7 @@ from app.api.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.plan.unplanned import Failed
 from app.api.schema import GatewaySchema
-from app.errors import DocumentProblem, RateLimited, Unauthenticated
+from app.errors import DocumentProblem, Overloaded, RateLimited, Unauthenticated
 from app.lifetime import within
 from app.model import Caller
 from app.web import caching, events, parameters, streaming
@@ -124,6 +124,9 @@ class Endpoint(GraphQL[Any, None]):
             return charging.refuse_token(self.budgets, request, error)
         except RateLimited as error:
             return charging.refuse(request, error)
+        except Overloaded as error:
+            charging.refund(charging.charge_of(request), request.state.running.caller, charging.address_of(request))
+            return refused(request, error)
         except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the client is told what it may know
             return refused(request, error)
 

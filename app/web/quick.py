@@ -24,7 +24,7 @@ from app.model import Caller
 from app.web import events, parameters, refusal
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
-from app.web.limits import budget
+from app.web.limits import budget, charging
 from app.web.limits.budget import Budgets, Charge
 from app.web.limits.load import Load
 from app.web.monitoring.operations import Operations
@@ -143,6 +143,8 @@ class Quick:
             answer = self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
             data = await within(life, answer)
         except (Overloaded, TimedOut) as problem:
+            if isinstance(problem, Overloaded):
+                charging.refund(asked.charge, asked.caller, "")
             response = faults.told(problem, id)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Failed as failed:

@@ -98,6 +98,10 @@ class Budget:
         cost = cost if cost < self.brim else self.brim
         return self._taken(who, bucket, cost) if bucket.level >= cost else self._refused(bucket, cost)
 
+    def refund(self, who: str, charge: Charge) -> None:
+        """Give back what was taken for an operation that was then not begun."""
+        charge.left = self._taken(who, self.buckets.of(who), -charge.cost).left
+
     def _taken(self, who: str, bucket: Bucket, cost: int) -> Charge:
         bucket.level -= cost
         if self.unsettled is not None:

@@ -59,6 +59,12 @@ def charge_unread(budgets: Budgets | None, caller: Caller | None, address: str) 
     return charge
 
 
+def refund(charge: Charge | None, caller: Caller | None, address: str) -> None:
+    """Of an operation that the gateway has then no room for."""
+    if charge is not None:
+        charge.budget.refund(network(address) if caller is None else caller.tenant_id, charge)
+
+
 def may_be_resumed(query: str | None, variables: Mapping[str, Any] | None) -> bool:
     """Whether this looks like a watch that goes on from a cursor; without its text it may be anything."""
     is_watch = query is None or _WATCH in query

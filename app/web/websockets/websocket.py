@@ -4,7 +4,9 @@ Close codes are what clients act on: 4400 the client broke the protocol, 4401 a 
 token would help, 1013 try again later. The rest are Strawberry's, as the protocol gives them.
 """
 
+from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -29,7 +31,7 @@ from app.errors import (
     TimedOut,
     Unavailable,
 )
-from app.lifetime import within
+from app.lifetime import Lifetime, within
 from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.limits import budget, charging
 from app.web.limits.budget import Charge
@@ -117,15 +119,26 @@ class TransportHandler(Greeter):
         charge = await charging.charge_operation(cast(Any, self.view).budgets, caller, self.address, operation)
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
-            await self._watch_if_there_is_room(streams, operation, context, running)
+            await self._watch_if_there_is_room(streams, operation, context, running, partial(self._admit_watch, charge))
             return
-        life = cast(Load, cast(Any, self.view).load).admit(operation.query, operation.operation_name)
         view = cast(Any, self.view)
-        done = await within(life, carried_out(view.planner, view.schema, operation, caller, context))
+        try:
+            life = cast(Load, view.load).admit(operation.query, operation.operation_name)
+            done = await within(life, carried_out(view.planner, view.schema, operation, caller, context))
+        except Overloaded:
+            charging.refund(charge, caller, self.address)
+            raise
         if isinstance(done, bytes):
             await self._send_planned(operation, done, charge)
         elif await self._send(operation, done, context, charge):
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    def _admit_watch(self, charge: Charge | None) -> Lifetime:
+        try:
+            return cast(Load, cast(Any, self.view).load).admit_watch()
+        except Unavailable:
+            charging.refund(charge, self.context.caller, self.address)
+            raise
 
     async def _send_planned(self, operation: Operation[Any, None], data: bytes, charge: Charge | None) -> None:
         if not operation.completed:
@@ -134,7 +147,12 @@ class TransportHandler(Greeter):
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _watch_if_there_is_room(
-        self, streams: Streams, operation: Operation[Any, None], context: Context, running: Running
+        self,
+        streams: Streams,
+        operation: Operation[Any, None],
+        context: Context,
+        running: Running,
+        admit: Callable[[], Lifetime],
     ) -> None:
         watches: Crowd = cast(Any, self.view).watches
         tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
@@ -147,21 +165,20 @@ class TransportHandler(Greeter):
             raise Refused([_too_many(too_many)])
         cast(Any, self.view).operations.watch_begins(running)
         try:
-            await self._watch(streams, operation, context, running)
+            await self._watch(streams, operation, context, running, admit)
         finally:
             watches.leave(tenant_id)
 
     async def _watch(
-        self, streams: Streams, operation: Operation[Any, None], context: Context, running: Running
+        self,
+        streams: Streams,
+        operation: Operation[Any, None],
+        context: Context,
+        running: Running,
+        admit: Callable[[], Lifetime],
     ) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
-        payloads = streams.run(
-            operation.query,
-            operation.variables,
-            operation.operation_name,
-            context,
-            cast(Load, cast(Any, self.view).load).admit_watch,
-        )
+        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context, admit)
         head = _head(operation)
         socket = cast(Socket, self.websocket)
         async with aclosing(payloads):

@@ -1,0 +1,51 @@
+"""Who is sent away because the gateway has too much to do pays nothing for it."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from tests.harness.askers import on_socket
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.operations import WATCH
+
+BRIM, INTROSPECTION = 1_000, "{ __schema { queryType { name } } }"
+
+
+@pytest.fixture
+async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+    """A gateway that has taken on all that it can."""
+    settings = settings_for(sqlite_databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM, max_operations=1)
+    async with in_this_process(settings) as server:
+        server.load.under_way = 1
+        yield server
+
+
+def level(server: InProcess) -> float:
+    assert server.budgets is not None
+    assert server.budgets.tenants is not None
+    return server.budgets.tenants.buckets.of("1").level
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> None:
+    for _ in range(2):
+        told = await asked(full, transport, INTROSPECTION, full.token)
+        assert told.code == "UNAVAILABLE"
+
+    assert level(full) == BRIM
+    if told.headers is not None:
+        assert told.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
+    full.load.under_way = 0
+    assert (await asked(full, transport, INTROSPECTION, full.token)).status == 200
+    assert level(full) < BRIM
+
+
+async def test_a_watch_that_may_not_start_yet_is_given_back(full: InProcess) -> None:
+    async with on_socket(full) as peer:
+        await peer.subscribe(WATCH)
+        assert await peer.close_code() == 1013
+
+    assert level(full) == BRIM
