@@ -1,16 +1,15 @@
 """What an operation is called outside: its kind, the hash of its document, and its static cost."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationDefinitionNode
 
-from app.api.documents import CACHED
 from app.api.measure import Measure
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
+from app.api.remembered import Remembered
 from app.api.schema import GatewaySchema
 
 UNKNOWN = "unknown"
@@ -28,7 +27,7 @@ class Descriptions:
 
     def __init__(self, schema: GatewaySchema) -> None:
         self._schema = schema
-        self.of = lru_cache(maxsize=CACHED)(self._describe)
+        self.of = Remembered(self._describe)
 
     def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
         """The static cost, as the limits count it; None where there is no such operation to measure."""

@@ -1,7 +1,7 @@
 """Documents on their way to execution: parsed once, measured, validated once."""
 
-from collections.abc import Generator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from itertools import chain
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    Source,
     specified_rules,
 )
 from strawberry.extensions import SchemaExtension
@@ -21,10 +22,10 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from app.api import timed
 from app.api.limits import Limits, too_complex
 from app.api.measure import Measure
+from app.api.remembered import Remembered
 from app.errors import ErrorCode
 from app.settings import Settings
 
-CACHED = 1_000
 # No list that is asked for may be nearly so long; what it may be is said by its own field.
 MOST_VALUES = 10_000
 _RULES = (*specified_rules, OneOfInputValidationRule)
@@ -37,9 +38,18 @@ class Documents:
         self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = Limits.of(settings)
-        self.parsed = lru_cache(maxsize=CACHED)(self._parse)
+        self._outcome = Remembered(self._parse)
         self._explains = settings.introspection
-        self._validated = lru_cache(maxsize=CACHED)(self._validate)
+        self._validated = Remembered(self._validate)
+
+    def parsed(self, text: str) -> DocumentNode:
+        """Raises GraphQLError. A text that does not parse is parsed once, too."""
+        if len(text) > (limit := self._settings.max_document_characters):
+            raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
+        outcome = self._outcome(text)
+        if isinstance(outcome, DocumentNode):
+            return outcome
+        raise outcome()
 
     def subscription(self, text: str, name: str | None) -> bool:
         """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
@@ -86,16 +96,15 @@ class Documents:
         except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
             return [late]
 
-    def _parse(self, text: str) -> DocumentNode:
-        if len(text) > self._settings.max_document_characters:
-            limit = self._settings.max_document_characters
-            raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
+    def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
+        """The document, or what makes the error of it: an error that was raised already holds on to its raisers."""
         try:
             return timed.parsed(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
             if "more than" in error.message and "tokens" in error.message:
-                raise too_complex(f"The document has more than {self._max_tokens} tokens.") from None
-            raise
+                return partial(too_complex, f"The document has more than {self._max_tokens} tokens.")
+            told = error.message.removeprefix("Syntax Error: ")
+            return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), told)
 
     def _too_complex(
         self,

@@ -1,7 +1,6 @@
 """What an operation costs its caller's budget, known before any of it is carried out."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -16,12 +15,13 @@ from graphql import (
     is_scalar_type,
 )
 
-from app.api.documents import CACHED, Documents
+from app.api.documents import Documents
 from app.api.measure import Measure
 from app.api.paging import MAX_PAGE
 from app.api.plan.kept import keep
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
+from app.api.remembered import Remembered
 from app.api.schema import GatewaySchema
 
 # In units of one field each: beside its fields, for each object that a mutation may write; for a watch that begins or
@@ -44,7 +44,7 @@ class Prices:
         schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain schema of GraphQL
         documents = gateway_schema.documents
 
-        @lru_cache(maxsize=CACHED)
+        @Remembered
         def priced(text: str, name: str | None) -> Priced | None:
             try:
                 return Priced(schema, documents, text, name)

@@ -9,7 +9,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -18,10 +17,11 @@ from graphql import (
 )
 
 from app.api.context import Context
-from app.api.documents import CACHED, Documents
+from app.api.documents import Documents
 from app.api.plan.rendering import Roots
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
+from app.api.remembered import Remembered
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
 from app.api.watch_operation import WatchOperation, position_variables, refused
 from app.api.watch_payload import Payload, has_failed, in_time
@@ -41,7 +41,7 @@ class Streams:
         self._documents = documents
         self._payloads: OrderedDict[tuple[Any, ...], tuple[float, Payload]] = OrderedDict()
 
-        @lru_cache(maxsize=CACHED)
+        @Remembered
         def roots(query: str, name: str | None) -> Roots:
             document = documents.parsed(query)
             return Roots(schema, document, operation_of(document, name))

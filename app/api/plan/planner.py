@@ -5,14 +5,12 @@ What can't be planned, or is not plainly right, is left to GraphQL's own executi
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import structlog
 from graphql import GraphQLError, OperationType
 
 from app.api.context import Context, Services
-from app.api.documents import CACHED
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
 from app.api.plan.kept import keep
@@ -21,6 +19,7 @@ from app.api.plan.resolved import QUERIES, Call, Resolved
 from app.api.plan.selections import Selections, root_names, switches
 from app.api.plan.unplanned import Unplanned
 from app.api.plan.values import Variables
+from app.api.remembered import Remembered
 from app.api.schema import GatewaySchema
 from app.errors import Overloaded, Problem, Refusal, TimedOut
 from app.model import Caller
@@ -93,7 +92,7 @@ class Planner:
         self.answered = 0
         self.left: Counter[str] = Counter()
 
-        @lru_cache(maxsize=CACHED)
+        @Remembered
         def planned(text: str, name: str | None) -> Planned | Resolved | str:
             try:
                 return _plan(Operation(schema, documents, text, name))

@@ -1,0 +1,79 @@
+"""What is remembered of documents: so much, whatever they look like, and each is worked out once."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from app.api import timed
+from app.api.described import Descriptions
+from app.api.documents import Documents
+from app.api.remembered import BYTES, Remembered
+from app.api.schema import build_schema
+from app.settings import Settings
+
+LIMIT = 4_000_000
+# Of those that may be sent, the ones that take the most memory when they are parsed; and texts that are nothing else.
+HEAVY = {
+    "fields": "{ a%d" + " a" * 2_900 + " }",
+    "variables": "query(" + "$a: I " * 740 + ") { a%d }",
+    "comments": "{ a%d } #" + "\N{WATERMELON}" * 60_000,
+    "an empty list in a list": "{ a%d(b: [" + "[]" * 1_400 + "]) }",
+}
+
+
+@contextmanager
+def traced() -> Generator[Callable[[], int]]:
+    """How many bytes are held of those that were asked for in the block."""
+    gc.collect()
+    tracemalloc.start()
+    yield lambda: (gc.collect(), tracemalloc.get_traced_memory()[0])[1]
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
+    parsed = Remembered(lambda text: timed.parsed(text, 3_000, 60), bytes=LIMIT)
+    with traced() as held:
+        for number in range(12):
+            parsed(HEAVY[kind] % number)
+
+        assert LIMIT / 20 < held() < LIMIT * 1.5
+
+
+def test_names_of_operations_count_too() -> None:
+    descriptions = Descriptions(build_schema(Settings()))
+    with traced() as held:
+        for number in range(200):
+            descriptions.of("{ viewer { id } }", f"{number}" + "x" * 500_000)
+
+        assert held() < 1.2 * BYTES
+
+
+def test_who_is_asked_for_again_is_not_forgotten_for_the_sake_of_strangers() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, places=20)
+    for number in range(100):
+        remembered("known")
+        remembered(f"stranger {number}")
+    remembered("stranger 0")
+
+    assert (worked.count("known"), worked.count("stranger 0")) == (1, 2)
+
+
+@pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
+def test_what_does_not_parse_is_parsed_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    parse, times = timed.parsed, list[str]()
+    monkeypatch.setattr(timed, "parsed", lambda text, *limits: times.append(text) or parse(text, *limits))
+    documents, told = Documents(Settings()), list[Any]()
+    for look in (documents.parsed, lambda text: documents.kind(text, None), documents.has_subscription):
+        with pytest.raises(Exception, match=r"Syntax Error: Expected Name|tokens") as refused:
+            look(text)
+        told.append(refused.value)
+
+    assert len(times) == 1
+    assert len({error.message for error in told}) == 1
+    assert told[0].locations == told[2].locations
