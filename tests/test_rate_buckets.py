@@ -55,6 +55,27 @@ def test_a_refusal_takes_nothing(clock: Clock) -> None:
     assert of_tenants.charge("1", VIEWER, None, None).left == 97
 
 
+def test_other_texts_that_are_refused_have_been_read_and_are_paid_for_until_nothing_is_left(clock: Clock) -> None:
+    of_tenants = budget(clock)
+    of_tenants.charge("1", EXPENSIVE, None, None)
+    left = [of_tenants.charge("1", f"{EXPENSIVE} # {number}", None, None).left for number in range(5)]
+
+    assert left == [99, *[99 - REFUSED] * 4], "the first is free, so that the answer tells what there was"
+
+
+def test_what_others_ask_does_not_show_in_what_is_left(clock: Clock) -> None:
+    of_tenants = budget(clock)
+    of_tenants.charge("2", asked := f"{EXPENSIVE} # by the other one", None, None)
+    for tenant in ("1", "3"):
+        for refused in (EXPENSIVE, EXPENSIVE, f"{EXPENSIVE} # {tenant}"):
+            of_tenants.charge(tenant, refused, None, None)
+        of_tenants.buckets.of(tenant).level = 99
+
+    known = of_tenants.charge("1", asked, None, None)
+    strange = of_tenants.charge("3", f"{EXPENSIVE} # by nobody else", None, None)
+    assert (known.left, known.retry_after) == (strange.left, strange.retry_after)
+
+
 def test_no_bucket_fills_over_its_brim(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", VIEWER, None, None)

@@ -31,6 +31,8 @@ from graphql import (
 from app.api.paging import DEFAULT_PAGE, MAX_PAGE
 
 UNKNOWN = object()
+# The field of an input that lists tenants, each of which gets an offer.
+NAMED = "tenantIds"
 
 
 class Size(NamedTuple):
@@ -129,9 +131,9 @@ class Measure:
         known: dict[str, Any] = definition.args if definition else {}
         if "ids" in known:
             return _length(given.get("ids"))
-        if "tenantIds" in _fields_of(known.get("input")):
+        if NAMED in _fields_of(known.get("input")):
             offered = given.get("input")
-            return _length(cast(dict[str, Any], offered).get("tenantIds") if isinstance(offered, dict) else offered)
+            return _length(cast(dict[str, Any], offered).get(NAMED) if isinstance(offered, dict) else offered)
         if "first" not in known:
             return 1
         sizes = [_page_size(given[name]) for name in ("first", "last") if given.get(name) is not None]

@@ -16,7 +16,7 @@ from graphql import (
 )
 
 from app.api.documents import Documents
-from app.api.measure import Measure
+from app.api.measure import NAMED, Measure
 from app.api.paging import MAX_PAGE
 from app.api.plan.kept import keep
 from app.api.plan.selections import operation_of
@@ -108,8 +108,9 @@ def _size(value: Any) -> Any:
     if isinstance(value, list):
         return (_length(cast(list[Any], value)),)
     if isinstance(value, dict):
-        fields = cast(dict[str, Any], value).items()
-        return tuple([(name, _length(cast(list[Any], one))) for name, one in fields if isinstance(one, list)])
+        # A price sees nothing of the rest, whose names are whatever a client sends.
+        named = cast(dict[str, Any], value).get(NAMED)
+        return (NAMED, _length(cast(list[Any], named))) if isinstance(named, list) else NAMED
     return value if value is None or value is _ABSENT else "another"
 
 

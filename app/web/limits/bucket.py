@@ -10,12 +10,14 @@ MOST_REMEMBERED = 20_000
 class Bucket:
     """What one caller may still spend. Below zero it has been lent something."""
 
-    __slots__ = ("at", "level", "unsettled")
+    __slots__ = ("at", "level", "refused", "unsettled")
 
     def __init__(self, level: float, at: float) -> None:
         self.level = level
         self.at = at
         self.unsettled = 0.0
+        # The hash of the text that was refused last since it was full.
+        self.refused = 0
 
 
 class Buckets:

@@ -84,12 +84,16 @@ class Budget:
         bucket = self.buckets.of(who)
         if bucket.level < 1 and not (lends and bucket.level > -self._most_lent):
             return self._refused(bucket, 1)
+        if bucket.level >= self.brim:
+            bucket.refused = 0
         price = self._prices.of(text, name, variables)
         cost = price.cost if price.cost < self.brim else self.brim
         if bucket.level >= cost or (lends and price.is_watch and bucket.level - cost >= -self._most_lent):
             return self._taken(who, bucket, cost)
-        if bucket.level < 1:
-            # It was read on credit, and was no watch.
+        before, bucket.refused = bucket.refused, hash(text)
+        if bucket.level < 1 or (before and before != bucket.refused):
+            # It was read on credit, and was no watch; or it is another one than that which is tried again. Whether it
+            # was read for others makes no difference, or each could find out what they ask.
             self._taken(who, bucket, min(REFUSED, self.brim))
         return self._refused(bucket, cost)
 
