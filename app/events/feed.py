@@ -10,14 +10,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
+from app.errors import Unavailable
 from app.events.cursor import Mark, Seal
 from app.events.figures import Figures
 from app.events.hint import Hint
 from app.events.ring import Ring
 from app.model import Caller, Change
-from app.store import log
+from app.store import log, snapshot
 from app.store.database import Store
-from app.store.snapshot import read_following, read_once
+from app.store.snapshot import in_time, read_following, read_once
 
 logger: Any = structlog.get_logger("feed")
 View = TypeVar("View")
@@ -158,13 +159,23 @@ class Feed:
         changes = self._ring.behind(position, PAGE)
         if changes is not None:
             return None, changes, changes[-1].seq
-        head, changes = await read_once(self._store, log.read_concerning, viewer, position, PAGE)
+        head, changes = await self._caught_up(viewer, position)
         if head.epoch != self.seal.epoch:
             return Gap.EPOCH_CHANGED, [], position
         if head.floor > position:
             return Gap.EXPIRED, [], position
         reached = changes[-1].seq if len(changes) == PAGE else head.seq
         return None, changes, reached
+
+    async def _caught_up(self, viewer: Caller, position: int) -> tuple[log.LogHead, list[Change]]:
+        """Read what the ring has dropped. A watch that waits for the store in vain comes back with its cursor."""
+        try:
+            reading = read_once(self._store, log.read_concerning, viewer, position, PAGE)
+            return await in_time(reading, snapshot.FOLLOWING_SECONDS)
+        except TimeoutError as error:
+            self.figures.late += 1
+            logger.error("a watch can't read on", exc_info=error)
+            raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
 
     async def _tail(self) -> None:
         while not self._closing:
@@ -178,6 +189,7 @@ class Feed:
             # From the newest known event on, to see that it is still the same.
             head, changes = await read_following(self._store, log.read_after, self._ring.top - 1, PAGE + 1)
         except Exception as error:  # a tailer that died would stop every watch, so it tries again
+            self.figures.late += isinstance(error, TimeoutError)
             logger.error("the log can't be read", exc_info=error)
             return False
         self._last_read = _now()

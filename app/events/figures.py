@@ -18,6 +18,8 @@ class Figures:
     """Kept by the feed of one process. `holes` must stay 0: a number is missing in a log that has none missing."""
 
     holes: int = 0
+    # Reads of the log that the store did not answer in time.
+    late: int = 0
     # Why the tailer looked: a hint, or the time was up.
     looks: Counter[str] = field(default_factory=Counter[str])
     resets: Counter[str] = field(default_factory=Counter[str])

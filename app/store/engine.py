@@ -57,8 +57,11 @@ def open_reader(url: URL) -> AsyncEngine:
 
 
 def open_follower(url: URL) -> AsyncEngine:
-    """Snapshots for the one that follows the log, which clients can't keep waiting for a connection."""
-    return _snapshots(_postgres(url, pool_size=1))
+    """Snapshots for the one that follows the log, which clients can't keep waiting for a connection.
+
+    The second connection is for when the first one has not answered in time.
+    """
+    return _snapshots(_postgres(url, pool_size=2))
 
 
 def open_writer(url: URL) -> AsyncEngine:

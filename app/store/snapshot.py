@@ -1,7 +1,7 @@
 """One consistent view of the store, for everything that one operation reads."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -18,6 +18,8 @@ T = TypeVar("T")
 Query = Callable[Concatenate[AsyncConnection, P], Awaitable[T]]
 ViewerQuery = Callable[Concatenate[AsyncConnection, Caller, P], Awaitable[T]]
 logger: Any = structlog.get_logger("store")
+# For one read of those who follow the log: it takes milliseconds, and all watches hang on it.
+FOLLOWING_SECONDS = 5.0
 
 
 class Snapshot:
@@ -83,11 +85,27 @@ async def read_once(store: Store, query: Query[P, T], *args: P.args, **kwargs: P
 
 
 async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same, on the connection that is kept for following the log."""
+    """The same, on the connection that is kept for following the log. Raises TimeoutError."""
     if isinstance(store.follower, DirectReader):
         direct: Any = query
         return await store.at_once(store.follower.read(lambda conn: direct(conn, *args, **kwargs)))
-    return await _only_read(Snapshot(store, store.follower), query, *args, **kwargs)
+    reading = _only_read(Snapshot(store, store.follower), query, *args, **kwargs)
+    return await in_time(reading, FOLLOWING_SECONDS)
+
+
+async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """What the work gives. Raises TimeoutError when it takes longer; then it ends in its own time, or never."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_look_at_its_end)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        raise TimeoutError(f"the store has not answered within {seconds:g} s")
+    return task.result()
+
+
+def _look_at_its_end(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 async def _only_read(snapshot: Snapshot, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

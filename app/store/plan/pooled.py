@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from app import lifetime
-from app.errors import Overloaded, Unavailable
+from app.errors import Overloaded
 from app.store import engine
 from app.store.database import Store
 from app.store.plan.answer import Answer, Unreadable
@@ -57,8 +57,9 @@ class PostgresReader:
             raise Unreadable(str(error)) from error
         except PoolTimeout as error:
             raise Overloaded("The store is busy just now. Nothing was begun; try again in a moment.") from error
-        except psycopg.OperationalError as error:
-            raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            # The long way would wait for the same store once more.
+            raise Overloaded("The store can't be reached just now. Try again in a moment.") from error
         return Answer(with_cursors(text.encode()), seq)
 
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:

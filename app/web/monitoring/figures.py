@@ -96,6 +96,8 @@ def _log(services: Services) -> Iterator[Metric]:
     yield CounterMetricFamily(
         f"{PREFIX}watch_gap", "Holes found in the log. It must be 0: page on 1.", feed.figures.holes
     )
+    told = "Reads of the log, for all watches or for one, that the store did not answer in time."
+    yield CounterMetricFamily(f"{PREFIX}log_late_reads", told, feed.figures.late)
     yield _gauge("log_head", "Number of the newest event that this process knows.", feed.figures.read)
     yield _gauge("log_floor", "Number of the newest event that is no longer kept.", feed.figures.floor)
     yield _gauge("log_head_lag", "Events in the store that this process has not read yet.", feed.figures.lag)

@@ -1,0 +1,80 @@
+"""A store that does not answer those who follow the log: it is noticed, counted, and asked again."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from app.errors import Unavailable
+from app.store import log, snapshot
+from tests.harness.databases import Databases, PostgresDatabases
+from tests.harness.figures import scraped
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.patience import until
+
+
+@pytest.fixture
+async def hanging(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Any]:
+    """Have a query of the log wait, the next time that it is asked; it goes on with the end of the test."""
+    monkeypatch.setattr(snapshot, "FOLLOWING_SECONDS", 0.2)
+    end, begun = asyncio.Event(), list[str]()
+
+    def hang(name: str) -> list[str]:
+        query = getattr(log, name)
+
+        async def hangs_once(*args: Any, **kwargs: Any) -> Any:
+            if not begun:
+                begun.append(name)
+                await end.wait()
+            return await query(*args, **kwargs)
+
+        monkeypatch.setattr(log, name, hangs_once)
+        return begun
+
+    hang.end = end  # type: ignore[attr-defined]  # for those who close the store before the fixture does
+    yield hang
+    end.set()
+
+
+async def late_reads(server: InProcess) -> float:
+    return (await scraped(server.port)).total("log_late_reads_total")
+
+
+async def test_the_one_who_reads_for_all_watches_asks_again_on_another_connection(
+    postgres_databases: PostgresDatabases, hanging: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with in_this_process(settings_for(postgres_databases.fresh(), poll_seconds=0.1)) as server:
+        owner, feed = server.gateway.tenant("1"), server.services.feed
+        begun = hanging("read_after")
+        await until(lambda: begun == ["read_after"])
+        await owner.register()
+        assert owner.caller is not None
+        async with aclosing(feed.follow(owner.caller, lambda _: True, 0, 60, feed.seal)) as items:
+            async with asyncio.timeout(20):
+                assert (await anext(items)).position == 1
+        assert await late_reads(server) == 1
+        hanging.end.set()
+    assert "has not answered within" in capsys.readouterr().out
+
+
+async def test_a_watch_that_waits_in_vain_for_what_the_ring_has_dropped_comes_back(
+    databases: Databases, hanging: Any
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), feed_ring_size=1)) as server:
+        owner, feed = server.gateway.tenant("1"), server.services.feed
+        for _ in range(3):
+            await owner.register()
+        await until(lambda: feed.figures.read == 3)
+        hanging("read_concerning")
+        assert owner.caller is not None
+        async with aclosing(feed.follow(owner.caller, lambda _: True, 0, 60, feed.seal)) as items:
+            with pytest.raises(Unavailable):
+                async with asyncio.timeout(20):
+                    await anext(items)
+        async with aclosing(feed.follow(owner.caller, lambda _: True, 0, 60, feed.seal)) as items:
+            assert (await anext(items)).position == 1
+        assert await late_reads(server) == 1
+        hanging.end.set()
