@@ -38,6 +38,8 @@ def prices() -> Prices:
         (OFFER, {"o": {"imageId": "1", "tenantIds": ["1"]}}, 2 + WRITE),
         (OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 70}}, 71 + 70 * WRITE),
         ("subscription { watchOffers { cursor } }", {}, 2 + WATCH),
+        ("{ __schema { types { name } queryType { name } } }", {}, 1 + 1 + 20 + 2),
+        ("{ ...a } fragment a on Query { __schema { ... { t: types { name } u: types { name } } } }", {}, 1 + 2 * 21),
         ("{", {}, REFUSED),
         ("{ nothing }", {}, REFUSED),
         ("query a { viewer { id } } query b { viewer { id } }", {}, REFUSED),

@@ -26,3 +26,14 @@ def test_tokens_that_count_are_remembered_up_to_a_number() -> None:
     assert tokens.caller(owner.token(claims_of("1"))).tenant_id == "1"
 
     assert tokens._verified.cache_info()[2:] == (CACHED_TOKENS, 1)
+
+
+def test_what_a_decoder_passes_over_makes_no_second_token_of_one() -> None:
+    tokens = Tokens(SETTINGS)
+    token = shared(SECRET).token(claims_of("1"))
+    assert tokens.caller(token).tenant_id == "1"
+    for junk in ("!!!!", "=", "\n\n\n\n", "****" * 1_000):
+        with pytest.raises(Unauthenticated, match="three parts"):
+            tokens.caller(token + junk)
+
+    assert tokens._verified.cache_info().currsize == 1

@@ -21,11 +21,13 @@ from graphql import (
     NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    SchemaMetaFieldDef,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
     get_named_type,
+    introspection_types,
 )
 
 from app.api.paging import DEFAULT_PAGE, MAX_PAGE
@@ -104,9 +106,11 @@ class Measure:
 
     def _field(self, field: FieldNode, parent: Any) -> Size:
         # Of a type that has no such field validation will tell; meanwhile it counts as a plain one.
-        definition = getattr(parent, "fields", {}).get(field.name.value)
+        definition: Any = getattr(parent, "fields", {}).get(field.name.value)
+        if field.name.value == "__schema":
+            definition = SchemaMetaFieldDef
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
-        times = self._times(field, definition)
+        times = DEFAULT_PAGE if _is_long(field, parent) else self._times(field, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
@@ -187,6 +191,11 @@ def repeats(document: DocumentNode) -> int:
                 names[(selection.alias or selection.name).value] += 1
             waiting.append(getattr(selection, "selection_set", None))
     return max(names.values(), default=0)
+
+
+def _is_long(field: FieldNode, parent: Any) -> bool:
+    """Whether it gives all types of the schema, which are described while nobody else is served."""
+    return field.name.value == "types" and parent is introspection_types["__Schema"]
 
 
 def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Bearer tokens, verified by the shared secret, by the keys of an identity provider, or by either."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -19,6 +20,7 @@ from app.web.callers.keys import Key
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
 APART_SECONDS = 0.001
+_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 class Tokens:
@@ -75,7 +77,11 @@ class Tokens:
             await self._key_set.stop()
 
     def _verify(self, token: str) -> Verified:
-        return verified(token, self._fitting(token), self._settings)
+        keys = self._fitting(token)
+        if not _FORM.fullmatch(token):
+            # What the decoder passes over would make many tokens of one, each of which is remembered.
+            raise Unauthenticated("The token does not count: it is not three parts in base64url.")
+        return verified(token, keys, self._settings)
 
     def _fitting(self, token: str) -> Sequence[Key]:
         """The keys that may have signed it. Which they are hangs on the algorithm alone, so none serves for another."""
