@@ -36,7 +36,9 @@ _RETRY_AFTER = {503: f"retry-after: {refusal.RETRY_AFTER_SECONDS}\r\n".encode()}
 # Marks a request that no plan could answer, so that it is not tried, and counted, once more.
 WAS_LEFT = "was_left"
 # The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
-KEPT_REQUESTS, KEPT_BYTES = 1_024, 2_048
+# Headers and document count too: each may be far longer than the body.
+KEPT_REQUESTS, KEPT_BYTES = 1_024, 8_192
+LONGEST_ACCEPT = 1_000
 _READ_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
 
 
@@ -93,7 +95,7 @@ class Quick:
             asked = self._asked(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
-        if asked is not None and asked.ready is not None and len(body) <= KEPT_BYTES:
+        if asked is not None and asked.ready is not None and _size(key, asked.text) <= KEPT_BYTES:
             keep(self._kept, key, asked, KEPT_REQUESTS)
         return asked
 
@@ -159,7 +161,9 @@ class Quick:
         return Answer(status, _head(asked, id, body) + _RETRY_AFTER.get(status, b""), body)
 
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
-        media_type, token = _media_type(headers.get(b"accept")), _token(headers.get(b"authorization"))
+        if len(accept := headers.get(b"accept", b"")) > LONGEST_ACCEPT:
+            return None
+        media_type, token = _media_type(accept or None), _token(headers.get(b"authorization"))
         if media_type is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
@@ -185,6 +189,10 @@ def request_id() -> str:
 def _media_type(accept: bytes | None) -> str | None:
     wanted = None if accept is None else accept.decode()
     return None if events.are_wanted(wanted) else parameters.negotiated(wanted)
+
+
+def _size(key: tuple[bytes | None, ...], text: str) -> int:
+    return len(text) + sum([len(part) for part in key if part is not None])
 
 
 def _token(authorization: bytes | None) -> str | None:

@@ -24,6 +24,7 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.limits.budget import Budgets
 from app.web.limits.load import Load
+from app.web.quick import Quick
 from app.web.websockets.sockets import free_stalled_peers
 from tests.harness.gateway import Gateway
 from tests.harness.patience import until
@@ -40,6 +41,7 @@ class InProcess:
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
         self.load: Load = app.state.load
+        self.quick: Quick = app.state.quick
         self.budgets: Budgets | None = app.state.budgets
         self.tokens: Tokens = app.state.identities
         self.port = port
