@@ -192,3 +192,17 @@ async def _is_taken(server: Server, watch: bytes) -> bool:
 async def _first_event(client: Line) -> bytes:
     async with asyncio.timeout(20):
         return await client.reader.readuntil(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "asked", [request("DELETE", "/graphql"), LIVEZ, operation("{ __typename }"), operation("{ x }")]
+)
+async def test_what_was_asked_is_answered_also_to_those_who_go_on_with_what_is_no_request(
+    server: Server, asked: bytes
+) -> None:
+    for _ in range(5):
+        async with line(server.port) as client:
+            hearing = asyncio.create_task(client.heard())
+            await client.send(asked + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
+            first, *rest = answers(await hearing)
+        assert (first.status in (200, 400, 405), [answer.status for answer in rest] in ([], [400])) == (True, True)

@@ -1,7 +1,7 @@
 """Clients that send requests too slowly, without end or out of turn: uvicorn waits, and keeps what they send."""
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -133,8 +133,16 @@ class Guarded(HttpToolsProtocol):
         self._is_deaf = True
         self._has_come()
         self.cycle.keep_alive = False
+        self.cycle.transport = Last(self.transport, self._hang_up)
         if self.cycle.more_body:
             self._late = self.loop.call_later(self.request_seconds, self.transport.abort)
+
+    def end(self) -> None:
+        """Close the line after an answer that was its last."""
+        if self._is_deaf:
+            self._hang_up()
+        else:
+            self.transport.close()
 
     def _hang_up(self) -> None:
         """A line that is closed while more comes in is reset, and the client may never see what it was told."""
@@ -158,6 +166,15 @@ class Guarded(HttpToolsProtocol):
         )
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), body)))
+
+
+class Last:
+    """The line as its last answer has it when something broken follows: what is coming in is read before it closes."""
+
+    def __init__(self, transport: asyncio.Transport, hang_up: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = hang_up
 
 
 class Turns(FlowControl):

@@ -141,7 +141,7 @@ class Lane(Resting):
         head.append(answer.head if keep_alive else answer.head + b"connection: close\r\n")
         self.transport.write(b"".join((*head, b"\r\n", answer.body)))
         if not keep_alive:
-            self.transport.close()
+            self.end()
 
 
 def lane(quick: Quick, max_body_bytes: int, request_seconds: float) -> Any:
