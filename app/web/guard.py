@@ -132,9 +132,10 @@ class Guarded(HttpToolsProtocol):
         """What was asked before is still answered, and in the midst of that nothing else can be said."""
         self._is_deaf = True
         self._has_come()
-        self.cycle.keep_alive = False
-        self.cycle.transport = Last(self.transport, self._hang_up)
-        if self.cycle.more_body:
+        cycle: Any = self.cycle
+        cycle.keep_alive = False
+        cycle.transport = Last(self.transport, self._hang_up)
+        if cycle.more_body:
             self._late = self.loop.call_later(self.request_seconds, self.transport.abort)
 
     def end(self) -> None:
