@@ -37,15 +37,49 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
         yield server
 
 
-ASKED = {
-    "of the endpoint": request("DELETE", "/graphql"),
-    "of another route": LIVEZ,
-    "in the short lane": operation("{ __typename }"),
-    "that no plan answers": operation("{ x }"),
-}
+@pytest.mark.parametrize("kind", SLOW)
+async def test_a_request_that_does_not_come_whole_in_time_is_answered_with_408(hasty: Server, kind: str) -> None:
+    async with line(hasty.port) as client:
+        await client.send(SLOW[kind])
+        [refused] = answers(await client.heard())
+    [error] = json.loads(refused.body)["errors"]
+    if kind == "a body that was announced":
+        assert (refused.status, error["extensions"]["code"]) == (413, "BAD_REQUEST")
+    else:
+        assert (refused.status, error["extensions"]["code"]) == (408, "TIMEOUT")
+    assert error["extensions"]["requestId"] == refused.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+async def test_a_client_that_drips_bytes_gains_no_time(hasty: Server) -> None:
+    async with line(hasty.port) as client:
+        dripping = asyncio.create_task(_drip(client))
+        [refused] = answers(await client.heard())
+        dripping.cancel()
+    assert refused.status == 408
+
+
+async def _drip(client: Line) -> None:
+    await client.send(b"GET /livez HTTP/1.1\r\n")
+    while True:
+        await client.send(b"a: b\r\n")
+        await asyncio.sleep(0.05)  # slower than any client, and never silent
+
+
+async def test_a_line_on_which_nothing_is_said_is_closed(hasty: Server) -> None:
+    async with line(hasty.port) as client:
+        assert await client.heard() == b""
+
+
+async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way(hasty: Server) -> None:
+    token = hasty.token(fresh_id())
+    async with line(hasty.port) as client:
+        await client.send(operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {token}"))
+        await _first_event(client)
+        await client.send(b"GET /half")
+        with pytest.raises(TimeoutError):
+            await _hear(client, 1)
+
+
 async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_junk(hasty: Server) -> None:
     # With the log in it a query is carried out field by field, and takes its time.
     query = "{ images { totalCount } offerEvents { pageInfo { hasNextPage } } }"
@@ -160,9 +194,15 @@ async def _first_event(client: Line) -> bytes:
         return await client.reader.readuntil(b"\r\n\r\n")
 
 
-@pytest.mark.parametrize(
-    "asked", [request("DELETE", "/graphql"), LIVEZ, operation("{ __typename }"), operation("{ x }")]
-)
+ASKED = {
+    "of the endpoint": request("DELETE", "/graphql"),
+    "of another route": LIVEZ,
+    "in the short lane": operation("{ __typename }"),
+    "that no plan answers": operation("{ x }"),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
 async def test_what_was_asked_is_answered_also_to_those_who_go_on_with_what_is_no_request(
     server: Server, asked: bytes
 ) -> None:
