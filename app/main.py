@@ -34,6 +34,7 @@ from app.web.documents.manifest import trusted_documents
 from app.web.documents.persisted import Persisted
 from app.web.endpoint import Endpoint
 from app.web.limits.budget import open_budgets
+from app.web.limits.lines import Lines
 from app.web.limits.load import Load
 from app.web.limits.settling import Settling
 from app.web.monitoring.colleagues import Colleagues, Desk
@@ -77,8 +78,9 @@ def create_app(
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
     endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
-    stalled = Stalled()
-    sources = Sources(services, planner, reader, operations, endpoint.places.tenants, identities, stalled, Vitals())
+    stalled, lines = Stalled(), Lines(settings)
+    tenants, vitals = endpoint.places.tenants, Vitals()
+    sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, vitals)
     told = Metrics(sources, desk or Desk())
 
     pages = [
@@ -93,7 +95,7 @@ def create_app(
         ),
     )
     quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
-    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told)
+    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
     _keep(
         app, leaving=False, stalled=stalled, identities=identities, quick=quick, max_body_bytes=settings.max_body_bytes
     )

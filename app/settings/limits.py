@@ -55,6 +55,11 @@ class Limits(BaseSettings):
     max_operations_per_socket: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Operations that may be under way at once on one WebSocket."
     )
+    max_open_connections: Annotated[int, Field(ge=50)] = Field(
+        default=50_000,
+        description="TCP connections of any kind that one server process holds, and never more than its file limit "
+        "less 150. Then those on which nothing is asked are closed, and who still finds no room gets 503.",
+    )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         default=20_000, description="WebSockets that one server process holds in all; more are closed with 1013."
     )

@@ -163,8 +163,9 @@ class Guarded(HttpToolsProtocol):
         body = refusal.body(code, message, id)
         head = (
             f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+            f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n"
         )
+        head += "".join(f"{name}: {value}\r\n" for name, value in refusal.retry_after(status).items()) + "\r\n"
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), body)))
 

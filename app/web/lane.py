@@ -12,9 +12,10 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.lifetime import Lifetime
+from app.web.crowded import Crowded
 from app.web.limits.charging import CHARGE
+from app.web.limits.lines import Lines
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
-from app.web.resting import Resting
 
 logger: Any = structlog.get_logger("http")
 
@@ -28,7 +29,7 @@ class Held:
     body: bytearray = field(default_factory=bytearray)
 
 
-class Lane(Resting):
+class Lane(Crowded):
     """uvicorn's protocol, which has a look at plain requests first."""
 
     quick: Quick
@@ -144,7 +145,7 @@ class Lane(Resting):
             self.end()
 
 
-def lane(quick: Quick, max_body_bytes: int, request_seconds: float) -> Any:
+def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    return type("Protocol", (Lane,), settings)
+    return type("Protocol", (Lane,), {**settings, "lines": lines})

@@ -15,6 +15,7 @@ from app.store.plan.answer import Reader
 from app.store.vitals import Vitals
 from app.web.callers.identity import IdentityProvider
 from app.web.limits.crowd import Crowd
+from app.web.limits.lines import Lines
 from app.web.monitoring.operations import Operations
 from app.web.websockets.sockets import Stalled
 
@@ -32,6 +33,7 @@ class Sources:
     connections: Crowd
     identities: IdentityProvider
     stalled: Stalled
+    lines: Lines
     vitals: Vitals
 
 
@@ -45,6 +47,7 @@ class Figures(Collector):
         yield from _operations(self._sources.operations)
         yield from _plans(self._sources.planner)
         yield from _watches(self._sources)
+        yield from _lines(self._sources.lines)
         yield from _log(self._sources.services)
         yield from _store(self._sources)
         yield from _keys(self._sources.identities)
@@ -83,6 +86,13 @@ def _watches(sources: Sources) -> Iterator[Metric]:
     yield _counted("watch_resets", "Watches that were told of a gap, by reason.", "reason", figures.resets)
     cut = "Connections that were cut because their client took no byte."
     yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.stalled.cut)
+
+
+def _lines(lines: Lines) -> Iterator[Metric]:
+    yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(lines.open))
+    yield _gauge("connections_most", "How many of them there may be.", lines.most)
+    told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
+    yield _counted("connections_turned_away", told, "reason", lines.turned_away)
 
 
 def _keys(identities: IdentityProvider) -> Iterator[Metric]:
