@@ -4,7 +4,7 @@ Whatever begins a unit of its work (a resolver, a statement, a transaction) asks
 cut short, since a cancellation in the midst of a statement would break its connection.
 """
 
-import asyncio
+from asyncio import Task, timeout
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from time import monotonic
@@ -47,7 +47,7 @@ class Lifetime:
         self.require()
         self._has_written = True
 
-    def hold(self, unit: "asyncio.Task[Any]") -> None:
+    def hold(self, unit: "Task[Any]") -> None:
         """A unit that has begun, and ends with its task."""
         self.unit_begins()
         unit.add_done_callback(self._release)
@@ -80,7 +80,7 @@ class Lifetime:
             f"The {self._what} takes longer than {self._seconds:g} s. Ask for less at a time, or try again."
         )
 
-    def _release(self, _: "asyncio.Task[Any]") -> None:
+    def _release(self, _: "Task[Any]") -> None:
         self.unit_ends()
 
     def _tell(self) -> None:
@@ -103,7 +103,7 @@ def require() -> None:
 async def within(life: Lifetime, work: Coroutine[Any, Any, T]) -> T:
     """What the work gives. Raises TimedOut when the time is up before; what has begun then ends in its own time."""
     token = _current.set(life)
-    limit = asyncio.timeout(life.seconds_left)
+    limit = timeout(life.seconds_left)
     try:
         async with limit:
             return await work

@@ -1,6 +1,8 @@
 """An operation ends in its time, and with its client: nothing more of it begins, and what runs ends unharmed."""
 
 import asyncio
+import sqlite3
+import threading
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.harness.askers import CODES, LEAVING, asked, leaving_over_http, on_so
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.operation_clock import operation_clock
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
 from tests.harness.slow_store import SlowStore, slow_reads
@@ -70,12 +73,18 @@ async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
 async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_begins(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), query_seconds=0.3)) as server:
+    clock = operation_clock(monkeypatch)
+    async with in_this_process(settings_for(databases.fresh(), query_seconds=3)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
         store = slow_reads(monkeypatch)
 
-        assert await CODES[way](server, QUERY) == "TIMEOUT"
+        asking = asyncio.create_task(CODES[way](server, QUERY))
+        await until(lambda: bool(store.begun))
+        clock.passes(2.9)
+        assert not store.lives[0].is_over
+        clock.passes(0.1)
+        assert await asking == "TIMEOUT"
 
         await ends_after_its_first_unit(server, store)
 
@@ -104,13 +113,22 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
     # Each look at the clock finds that the loop's time is over, so the thread takes the statement.
     monkeypatch.setattr(reader, "STEPS_BETWEEN_LOOKS", 1)
     monkeypatch.setattr(reader, "LOOP_SECONDS", -1)
-    async with in_this_process(settings_for(sqlite_databases.fresh(), query_seconds=0.2)) as server:
+    clock, taken = operation_clock(monkeypatch), threading.Event()
+    async with in_this_process(settings_for(sqlite_databases.fresh(), query_seconds=3)) as server:
         await image_with_members(server)
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i), 1 FROM n"
         run = reader._run
-        monkeypatch.setattr(reader, "_run", lambda connection, sql, given: run(connection, endless, {}))
 
-        answer = await post(server, QUERY)
+        def without_end(connection: sqlite3.Connection, *_: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                taken.set()
+            return run(connection, endless, {})
+
+        monkeypatch.setattr(reader, "_run", without_end)
+        asking = asyncio.create_task(post(server, QUERY))
+        await until(taken.is_set)
+        clock.passes(3)
+        answer = await asking
         await until(lambda: server.load.under_way == 0)
 
     assert answer.code == "TIMEOUT"
@@ -120,10 +138,14 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
 async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_outcome(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=0.3)) as server:
+    clock = operation_clock(monkeypatch)
+    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
         store, register = SlowStore(), {**IMAGE, "idempotencyKey": "first"}
         store.slow_writes(monkeypatch)
-        late = await post(server, MUTATIONS["registerImage"], input=register)
+        asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=register))
+        await until(lambda: bool(store.begun))
+        clock.passes(3)
+        late = await asking
         assert (late.code, store.begun, store.ended) == ("TIMEOUT", ["add"], [])
         assert "idempotencyKey" in late.told["errors"][0]["message"]
 
@@ -137,8 +159,11 @@ async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_ou
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-async def test_a_mutation_that_could_not_begin_in_time_never_does(databases: Databases, leaves: bool) -> None:
-    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=0.3)) as server:
+async def test_a_mutation_that_could_not_begin_in_time_never_does(
+    databases: Databases, leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = operation_clock(monkeypatch)
+    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
         store = server.services.store
         async with AsyncExitStack() as held:
             await held.enter_async_context(store._turn)
@@ -149,7 +174,10 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(databases: Dat
                     await until(lambda: server.load.under_way == 1)
                 await until(lambda: not server.connections)
             else:
-                late = await post(server, MUTATIONS["registerImage"], input=IMAGE)
+                asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=IMAGE))
+                await until(lambda: server.load.under_way == 1)
+                clock.passes(3)
+                late = await asking
                 assert late.code == "TIMEOUT"
                 assert "nothing was changed" in late.told["errors"][0]["message"]
         await until(lambda: server.load.under_way == 0)
@@ -160,7 +188,8 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(databases: Dat
 async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_it_comes_back(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), watch_item_seconds=0.5)) as server:
+    clock = operation_clock(monkeypatch)
+    async with in_this_process(settings_for(databases.fresh(), watch_item_seconds=3)) as server:
         owner = server.gateway.tenant("1")
         assert owner.caller is not None
         image = await owner.register()
@@ -169,6 +198,8 @@ async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_i
             cursor = (await peer.item())["cursor"]
             store = slow_reads(monkeypatch)
             await service.offer_image(server.services.store, owner.caller, image, ["2"], server.services.limits)
+            await until(lambda: bool(store.begun))
+            clock.passes(3)
             assert await peer.close_code() == 1013
         assert len(store.begun) == 1
         store.let_go()
