@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.errors import ErrorCode
 from app.web import parameters, refusal
+from app.web.origins import Origins
 from app.web.quick import request_id
 
 logger: Any = structlog.get_logger("http")
@@ -25,6 +26,7 @@ class Guarded(HttpToolsProtocol):
 
     request_seconds: ClassVar[float]
     max_body_bytes: ClassVar[int]
+    origins: ClassVar[Origins]
     is_whole = True
     _begins_here = False
     _is_deaf = False
@@ -165,9 +167,10 @@ class Guarded(HttpToolsProtocol):
             f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
             f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n"
         )
-        head += "".join(f"{name}: {value}\r\n" for name, value in refusal.retry_after(status).items()) + "\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in refusal.retry_after(status).items())
+        of_page = self.origins.lines(dict(self.headers or ()))
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), body)))
+        self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), of_page, b"\r\n", body)))
 
 
 class Last:

@@ -148,4 +148,4 @@ class Lane(Crowded):
 def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    return type("Protocol", (Lane,), {**settings, "lines": lines})
+    return type("Protocol", (Lane,), {**settings, "lines": lines, "origins": quick.origins})

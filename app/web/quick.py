@@ -83,7 +83,7 @@ class Quick:
         self._operations = operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
         self._persisted = persisted
-        self._origins = origins
+        self.origins = origins
         self._tenants = None if budgets is None else budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
@@ -177,7 +177,7 @@ class Quick:
         charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
         is_refused = charge is not None and charge.retry_after
         ready = None if is_refused else self._planner.ready(*asked)
-        return Asked(*asked, media_type, token, ready, self._origins.lines(headers), charge)
+        return Asked(*asked, media_type, token, ready, self.origins.lines(headers), charge)
 
 
 def request_id() -> str:

@@ -1,0 +1,36 @@
+"""Pages of listed origins may read why a request was refused, also where no application has seen it."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.wire import line, request
+
+LISTED = "https://console.example.org"
+REFUSED = {
+    408: ("content-length: 10", b"slow"),
+    431: ("x: " + "y" * 900_000, b""),
+    400: ("content-length: many\r\n", b""),
+}
+
+
+@pytest.fixture
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+    settings = settings_for(sqlite_databases.fresh(), allowed_origins=LISTED, request_seconds=0.3)
+    async with in_this_process(settings) as server:
+        yield server
+
+
+@pytest.mark.parametrize("status", REFUSED)
+async def test_a_page_may_read_why_its_request_never_came_in(server: InProcess, status: int) -> None:
+    header, body = REFUSED[status]
+    for origin, told in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
+        async with line(server.port) as client:
+            sent = request("POST", "/graphql", f"origin: {origin}", header, body=body)
+            await client.send(sent.removesuffix(b"\r\n\r\n"))  # where there is no body, the headers go on
+            refused = await client.answer()
+        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, told)
+        assert ("vary" in refused.headers) == (told is not None)
