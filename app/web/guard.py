@@ -18,7 +18,18 @@ logger: Any = structlog.get_logger("http")
 # What a request may weigh before its headers are complete, and beyond its body.
 MAX_HEAD_BYTES = 131_072
 MAX_PIPELINED = 1_000
+# Each weighs fifty times what it takes on the line when it is small.
+MAX_HEADERS = 200
+# What all requests of this process may weigh that have not come whole, and what any of them may nevertheless.
+MAX_PENDING_BYTES, ALWAYS_PENDING_BYTES = 64_000_000, 16_384
 LAST_SECONDS = 2.0
+
+
+class Pending:
+    """What has come of requests that are not whole yet, over all lines."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
 
 
 class Guarded(HttpToolsProtocol):
@@ -27,10 +38,12 @@ class Guarded(HttpToolsProtocol):
     request_seconds: ClassVar[float]
     max_body_bytes: ClassVar[int]
     origins: ClassVar[Origins]
+    pending: ClassVar[Pending]
     is_whole = True
     _begins_here = False
     _is_deaf = False
     _received = 0
+    _pends = 0
     _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -45,7 +58,7 @@ class Guarded(HttpToolsProtocol):
         super().data_received(data)
         if not self.is_whole:
             # Of a piece in which it begins, most may be requests before it.
-            self._wait_for_the_rest(1 if self._begins_here else len(data))
+            self._wait_for_the_rest(1 if self._begins_here else len(data), len(data))
 
     def on_message_begin(self) -> None:
         self.is_whole = False
@@ -55,6 +68,8 @@ class Guarded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
             raise OverflowError("too many requests are sent before the first is answered")
+        if len(self.headers) > MAX_HEADERS:
+            raise OverflowError("a request has too many headers")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -75,7 +90,14 @@ class Guarded(HttpToolsProtocol):
         else:
             super().handle_websocket_upgrade()
 
+    def _refuse_headers(self) -> None:
+        told = f"The request has more than {MAX_HEADERS} headers."
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+
     def send_400_response(self, msg: str) -> None:
+        if self.headers and len(self.headers) > MAX_HEADERS:
+            self._refuse_headers()
+            return
         self._refuse(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, msg)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,19 +107,28 @@ class Guarded(HttpToolsProtocol):
     def _wait(self) -> None:
         self._late = self.loop.call_later(self.request_seconds, self._cut)
 
-    def _wait_for_the_rest(self, came: int) -> None:
+    def _wait_for_the_rest(self, came: int, held: int) -> None:
         self._received += came
+        self._pends += held
+        self.pending.bytes += held
         if self._is_deaf or self.transport.is_closing():
             return
         if self._late is None:
             self._wait()
+        if self.pending.bytes > MAX_PENDING_BYTES and self._pends > ALWAYS_PENDING_BYTES:
+            told = "The gateway is sent more at once than it can hold. Nothing was begun; try again in a moment."
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.UNAVAILABLE, told)
+            return
         cycle: RequestResponseCycle | None = self.cycle
         if self._received > MAX_HEAD_BYTES + (2 * self.max_body_bytes if cycle and cycle.more_body else 0):
             told = f"What comes beside the body is larger than {MAX_HEAD_BYTES} bytes."
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+        elif len(self.headers) > MAX_HEADERS:
+            self._refuse_headers()
 
     def _has_come(self) -> None:
-        self._received = 0
+        self.pending.bytes -= self._pends
+        self._received = self._pends = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None

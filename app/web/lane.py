@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from app.lifetime import Lifetime
 from app.web.crowded import Crowded
+from app.web.guard import MAX_HEADERS, Pending
 from app.web.limits.charging import CHARGE
 from app.web.limits.lines import Lines
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
@@ -81,6 +82,8 @@ class Lane(Crowded):
         # Above this mark uvicorn stops reading until somebody takes the body.
         if size is None or int(size) > min(self.max_body_bytes, HIGH_WATER_LIMIT) or len(headers) < len(self.headers):
             return None
+        if len(headers) > MAX_HEADERS:
+            return None
         return Held(headers, parser.should_keep_alive())
 
     def _is_busy(self) -> bool:
@@ -148,4 +151,5 @@ class Lane(Crowded):
 def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    return type("Protocol", (Lane,), {**settings, "lines": lines, "origins": quick.origins})
+    shared = {"lines": lines, "origins": quick.origins, "pending": Pending()}
+    return type("Protocol", (Lane,), {**settings, **shared})
