@@ -102,7 +102,8 @@ class Quick:
     def _charged_again(self, asked: Asked) -> Asked:
         if self._tenants is None or asked.charge is None:
             return asked
-        return Asked(*asked[:-1], self._tenants.charge_flat(asked.caller.tenant_id, asked.charge.cost))
+        charge = self._tenants.charge_flat(asked.caller.tenant_id, asked.charge.cost)
+        return Asked._make((*asked[:-1], charge))
 
     def at_once(self, asked: Asked) -> Answer | None:
         """The answer of what is read without a wait."""
@@ -211,6 +212,6 @@ def _head(asked: Asked, id: str, body: bytes) -> bytes:
         f"content-type: {asked.media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
         "cache-control: no-store\r\nvary: Accept\r\n"
     )
-    if (charge := asked.charge) is not None:
-        head += f"ratelimit-policy: {charge.budget.policy}\r\nratelimit: {charge.head()}\r\n"
-    return head.encode() + asked.cors
+    if asked.charge is None:
+        return head.encode() + asked.cors
+    return b"%b%b%b" % (head.encode(), asked.charge.lines(), asked.cors)

@@ -39,9 +39,16 @@ class Charge:
 
     def head(self) -> str:
         """The header `RateLimit`: how much is left, for so many seconds (draft-ietf-httpapi-ratelimit-headers-11)."""
+        return (self.budget.level % self._level()).decode()
+
+    def lines(self) -> bytes:
+        """The same two headers as they are sent."""
+        return self.budget.lines % self._level()
+
+    def _level(self) -> tuple[float, int]:
         budget, left = self.budget, self.left
-        reset = self.retry_after or ceil((budget.brim - left) / budget.rate)
-        return f'"{budget.name}";r={int(left) if left > 0 else 0};t={reset}'
+        # Rounded up, since a fraction of a second is not enough.
+        return (left if left > 0 else 0), self.retry_after or -int((left - budget.brim) // budget.rate)
 
     def headers(self) -> dict[str, str]:
         return {"RateLimit-Policy": self.budget.policy, "RateLimit": self.head()}
@@ -70,8 +77,11 @@ class Budget:
         self.brim = brim
         self.buckets = Buckets(rate, brim, clock)
         self.policy = f'"{name}";q={brim};w={max(1, ceil(brim / rate))}'
+        self.level = b'"%b";r=%%d;t=%%d' % name.encode()
+        self.lines = b"ratelimit-policy: %b\r\nratelimit: %b\r\n" % (self.policy.encode(), self.level)
         level = b'"throttleStatus":{"maximumAvailable":%d,"currentlyAvailable":%%d,"restoreRate":%d}' % (brim, rate)
         self.told = b'{"requestedQueryCost":%d,' + level + b"}"
+        self.answer = b'{"data":%b,"extensions":{"cost":' + self.told + b"}}"
         # Whose spending the other workers have not heard of; None where there are none.
         self.unsettled: dict[str, Bucket] | None = None
         self._prices = prices
@@ -99,8 +109,11 @@ class Budget:
 
     def charge_flat(self, who: str, cost: int) -> Charge:
         bucket = self.buckets.of(who)
-        cost = cost if cost < self.brim else self.brim
-        return self._taken(who, bucket, cost) if bucket.level >= cost else self._refused(bucket, cost)
+        if cost > self.brim:
+            cost = self.brim
+        if bucket.level < cost:
+            return self._refused(bucket, cost)
+        return self._taken(who, bucket, cost)
 
     def refund(self, who: str, charge: Charge) -> None:
         """Give back what was taken for an operation that was then not begun."""
@@ -164,7 +177,8 @@ def data_with_cost(data: bytes, charge: Charge | None) -> bytes:
     """The JSON of an answer whose `data` is JSON already."""
     if charge is None:
         return b'{"data":%b}' % data
-    return b'{"data":%b,"extensions":{"cost":%b}}' % (data, charge.told())
+    left = charge.left
+    return charge.budget.answer % (data, charge.cost, left if left > 0 else 0)
 
 
 def with_cost(response: dict[str, Any], charge: Charge | None) -> dict[str, Any]:
