@@ -28,6 +28,7 @@ async def test_a_request_of_many_small_headers_is_refused(
     async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
         await client.send(begun + b"\r\n" + SMALL_HEADERS + (b"\r\n" if comes == "whole" else b""))
         [refused] = answers(await client.heard())
+        assert [len(one.headers) for one in server.connections] in ([], [0]), "nothing of them stays on the line"
 
     assert refused.status == 431
     assert "more than 200 headers" in json.loads(refused.body)["errors"][0]["message"]

@@ -93,6 +93,7 @@ class Guarded(HttpToolsProtocol):
     def _refuse_headers(self) -> None:
         told = f"The request has more than {MAX_HEADERS} headers."
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+        self.headers.clear()  # the line may stay for a moment, and they need not
 
     def send_400_response(self, msg: str) -> None:
         if self.headers and len(self.headers) > MAX_HEADERS:
