@@ -33,6 +33,11 @@ class Crowded(Resting):
         if len(self.connections) > self.lines.most and not self._others_make_room():
             self._may_ask_for_health()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._is_too_many:
+            self.lines.reserve.pop(self, None)
+        super().connection_lost(exc)
+
     def on_headers_complete(self) -> None:
         if self._is_too_many and self.url.partition(b"?")[0] not in ALWAYS_ANSWERED:
             raise OverflowError("too many connections")
@@ -76,10 +81,15 @@ class Crowded(Resting):
         return now > self._since + GRACE_SECONDS and not self._answers_another() and not self.transport.is_closing()
 
     def _may_ask_for_health(self) -> None:
-        if len(self.connections) > self.lines.most + RESERVE:
+        """Take a place of the few for that, if need be from the one who has had its own the longest."""
+        reserve = cast(dict[Crowded, None], self.lines.reserve)
+        if len(reserve) >= RESERVE:
+            oldest = next(iter(reserve))
+            del reserve[oldest]
+            self.connections.discard(oldest)
+            oldest.transport.close()
             self.lines.turned_away["refused"] += 1
-            self.transport.close()
-            return
+        reserve[self] = None
         self._is_too_many = True
         self.limit_concurrency = MANY  # which has the short lane leave its requests
         self.timeout_keep_alive = 0

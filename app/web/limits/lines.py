@@ -3,6 +3,7 @@
 import resource
 from collections import Counter
 from collections.abc import Sized
+from typing import Any
 
 from app.settings import Settings
 
@@ -20,5 +21,7 @@ class Lines:
         self.most = max(LEAST, min(room, settings.max_open_connections))
         # Those that are open; the server keeps them.
         self.open: Sized = ()
+        # Those that are too many, in the order in which they came.
+        self.reserve: dict[Any, None] = {}
         self.turned_away: Counter[str] = Counter()
         self.looked_at = float("-inf")
