@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -77,3 +78,23 @@ def test_what_does_not_parse_is_parsed_once_and_told_each_time(monkeypatch: pyte
     assert len(times) == 1
     assert len({error.message for error in told}) == 1
     assert told[0].locations == told[2].locations
+
+
+def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_it_came_with() -> None:
+    schema, documents = build_schema(Settings())._schema, Documents(Settings())  # pyright: ignore[reportPrivateUsage]  # as it is given to them
+    refused = "mutation { updateImage(input: {id: 1, sizeBytes: -1}) { image { id } } }"
+
+    def ask() -> tuple[list[Any], "weakref.ref[Any]"]:
+        request = Request()
+        found = documents.errors(schema, documents.parsed(refused), None, {})
+        return found, weakref.ref(request)
+
+    found, request = ask()
+    gc.collect()
+
+    assert (found[0].message, request()) == ("A ByteCount is an integer from 0 to 9007199254740991.", None)
+    assert documents.errors(schema, documents.parsed(refused), None, {}) is found
+
+
+class Request:
+    """Something that a caller's frame holds."""

@@ -90,9 +90,21 @@ def errors_of(
 
     timed = [Compared if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules]
     try:
-        return validate(schema, document, [Timed, *timed], MAX_ERRORS, hide_suggestions)
+        found = validate(schema, document, [Timed, *timed], MAX_ERRORS, hide_suggestions)
     except TooManyComparisons:
         return [too_complex(f"Its fields of the same names need more than {MAX_COMPARISONS} comparisons.")]
+    for error in found:
+        _let_go(error)
+    return found
+
+
+def _let_go(error: BaseException) -> None:
+    """Of the frames that it has come through: they hold the validator and the request for as long as it is kept."""
+    held = [error]
+    for one in held:
+        one.__traceback__ = None
+        reasons = (getattr(one, "original_error", None), one.__cause__, one.__context__)
+        held += [reason for reason in reasons if reason is not None and all(reason is not other for other in held)]
 
 
 class TooManyComparisons(Exception):

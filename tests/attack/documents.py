@@ -18,7 +18,7 @@ NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "Cursor": st.text(max_size=40).map(nodes.String),
     "DateTime": st.datetimes().map(lambda moment: nodes.String(moment.isoformat())) | st.text().map(nodes.String),
-    "ByteCount": st.integers(-1, 2**53).map(nodes.Int),
+    "ByteCount": st.integers(0, 2**53 - 1).map(nodes.Int),
 }
 UNHURRIED = settings(
     deadline=None,
