@@ -37,7 +37,7 @@ class Remembered(Generic[P, T]):
         self._young, self._old, self._weight = {}, {}, 0
 
     def _moved(self, key: tuple[Any, ...]) -> T:
-        found = self._old.pop(key, None) or (self._work(*key), _LEAST_BYTES + sum(map(_weight, key)))
+        found = self._old.pop(key, None) or (self._work(*key), _LEAST_BYTES + sum(map(weight, key)))
         self._young[key] = found
         self._weight += found[1]
         if len(self._young) >= self._most_young or self._weight >= self._most_weight:
@@ -45,7 +45,7 @@ class Remembered(Generic[P, T]):
         return found[0]
 
 
-def _weight(part: Any) -> int:
+def weight(part: Any) -> int:
     """Of a part of a key: a text, a document, or what was there before."""
     if isinstance(part, DocumentNode):
         part = part.loc and part.loc.source.body

@@ -32,9 +32,9 @@ from app.web.documents.persisted import Persisted
 from app.web.execution import executed
 from app.web.limits import budget, charging
 from app.web.limits.budget import Budgets
-from app.web.limits.crowd import Crowd
 from app.web.limits.load import Load
 from app.web.limits.places import Places
+from app.web.limits.watches import Watches
 from app.web.monitoring.operations import Operations
 from app.web.monitoring.running import HTTP
 from app.web.origins import Origins
@@ -86,7 +86,7 @@ class Endpoint(GraphQL[Any, None]):
         self.ide = ide
         self.budgets = budgets
         self.places = Places(settings)
-        self.watches = Crowd(settings.max_watches_per_tenant)
+        self.watches = Watches(settings.max_watches_per_tenant)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -52,8 +52,8 @@ async def _events(endpoint: "Endpoint", request: Request) -> events.Events:
     endpoint.load.require_room()
     context: Context = await endpoint.get_context(request, None)
     tenant_id = "" if context.is_anonymous else context.caller.tenant_id
-    if not endpoint.watches.enter(tenant_id):
-        raise HTTPException(429, f"Your tenant has {endpoint.watches.limit} watches here, the most that one may have.")
+    if (too_many := endpoint.watches.begin(tenant_id, query)) is not None:
+        raise HTTPException(429, too_many)
     running: Running = request.state.running
     running.transport = EVENTS
     endpoint.operations.watch_begins(running)
@@ -61,4 +61,4 @@ async def _events(endpoint: "Endpoint", request: Request) -> events.Events:
     watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
     token = bearer(request.headers.get("authorization"))
     lease = None if token is None else partial(endpoint.identities.lease, token)
-    return events.Events(watch, lease, lambda: endpoint.watches.leave(tenant_id))
+    return events.Events(watch, lease, lambda: endpoint.watches.end(tenant_id, query))

@@ -35,8 +35,8 @@ from app.lifetime import Lifetime, within
 from app.web.execution import carried_out, is_our_fault, is_request_error
 from app.web.limits import budget, charging
 from app.web.limits.budget import Charge
-from app.web.limits.crowd import Crowd
 from app.web.limits.load import Load
+from app.web.limits.watches import Watches
 from app.web.monitoring.running import WEBSOCKET, Running
 from app.web.websockets.connection import Socket
 from app.web.websockets.greeting import RESTARTING, TRY_AGAIN_LATER, Greeter
@@ -154,10 +154,9 @@ class TransportHandler(Greeter):
         running: Running,
         admit: Callable[[], Lifetime],
     ) -> None:
-        watches: Crowd = cast(Any, self.view).watches
+        watches: Watches = cast(Any, self.view).watches
         tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
-        if not watches.enter(tenant_id):
-            too_many = f"Your tenant has {watches.limit} watches here, the most that one may have."
+        if (too_many := watches.begin(tenant_id, operation.query)) is not None:
             if streams.is_resumed(operation.query, operation.operation_name, operation.variables):
                 # An error would end it for ever, and its place may still be held by a line that is dead.
                 await self.websocket.close(TRY_AGAIN_LATER, too_many)
@@ -167,7 +166,7 @@ class TransportHandler(Greeter):
         try:
             await self._watch(streams, operation, context, running, admit)
         finally:
-            watches.leave(tenant_id)
+            watches.end(tenant_id, operation.query)
 
     async def _watch(
         self,

@@ -1,0 +1,38 @@
+"""Watches hold their documents as long as they last, so a tenant may have so much of them at a time."""
+
+import pytest
+
+from app.web.limits.watches import DOCUMENT_BYTES, Watches
+
+LARGE = "subscription { watchOffers(filter: {status: [" + "PENDING " * 2_900 + "]}) { cursor } }"
+SMALL = "subscription { watchOffers { cursor } }"
+
+
+@pytest.fixture
+def watches() -> Watches:
+    return Watches(5_000)
+
+
+def test_different_large_documents_are_refused_long_before_so_many_watches_are_there(watches: Watches) -> None:
+    begun = [watches.begin("1", f"{LARGE} # {number}") for number in range(100)]
+
+    assert 1 <= begun.count(None) <= DOCUMENT_BYTES // (2_900 * 600)
+    assert "different documents" in str(begun[-1])
+    assert watches.begin("2", LARGE) is None, "other tenants notice nothing"
+
+
+def test_watches_with_one_document_are_as_many_as_the_limit_says(watches: Watches) -> None:
+    assert {watches.begin("1", SMALL) for _ in range(5_000)} == {None}
+    assert "5000 watches" in str(watches.begin("1", SMALL))
+
+
+def test_a_watch_that_ends_makes_room_and_leaves_nothing_behind(watches: Watches) -> None:
+    assert watches.begin("1", SMALL) is None  # and stays, so that the tenant is not forgotten as a whole
+    for number in range(100):
+        for text in (SMALL, f"{LARGE} # {number}"):
+            assert watches.begin("1", text) is None
+        for text in (f"{LARGE} # {number}", SMALL):
+            watches.end("1", text)
+
+    watches.end("1", SMALL)
+    assert (watches.size, len(watches._texts), len(watches._weights)) == (0, 0, 0)
