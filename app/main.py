@@ -96,6 +96,7 @@ def create_app(
     )
     quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
     _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
+    _keep(app, schema=schema)
     _keep(
         app, leaving=False, stalled=stalled, identities=identities, quick=quick, max_body_bytes=settings.max_body_bytes
     )

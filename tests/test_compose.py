@@ -28,6 +28,7 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_what_its_specification_allows() -> None:
     checked = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker/compose.yaml")
 

@@ -55,6 +55,7 @@ def validated(settings: Settings, text: str) -> float:
     return took
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WORST)
 def test_a_document_that_needs_ten_times_the_validation_deadline_is_given_up_long_before(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -67,6 +68,7 @@ def test_a_document_that_needs_ten_times_the_validation_deadline_is_given_up_lon
     assert given_up < whole / 2
 
 
+@pytest.mark.slow
 def test_a_document_is_not_told_all_that_is_wrong_with_it_since_each_error_costs_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,6 +79,7 @@ def test_a_document_is_not_told_all_that_is_wrong_with_it_since_each_error_costs
     assert few < many / 3
 
 
+@pytest.mark.slow
 def test_a_document_that_needs_ten_times_the_parse_deadline_is_given_up_long_before() -> None:
     text = "{ " + "viewer { id } " * 5_000 + "}"
 

@@ -65,6 +65,7 @@ def test_nothing_is_kept_where_it_is_switched_off(off: Server) -> None:
     assert [code(off, token, VIEWER, query=VIEWER), code(off, token, VIEWER)] == ["ok", NOT_FOUND]
 
 
+@pytest.mark.slow
 def test_what_was_pushed_out_is_kept_again_when_it_is_sent_again(tmp_path: Path) -> None:
     others = [f"query Other{number} {{ viewer {{ id }} }}" for number in range(20)]
     with serving(tmp_path, automatic_documents_bytes=20_000) as server:

@@ -37,6 +37,13 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """For clients that send much, which takes a slow machine longer than others may take for a request."""
+    with serving(tmp_path_factory.mktemp("patient"), request_seconds=60, max_body_bytes=20_000) as server:
+        yield server
+
+
 @pytest.mark.parametrize("kind", SLOW)
 async def test_a_request_that_does_not_come_whole_in_time_is_answered_with_408(hasty: Server, kind: str) -> None:
     async with line(hasty.port) as client:
@@ -98,14 +105,14 @@ async def _hear(client: Line, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("kind", ["headers", "an address", "trailers", "a body of crumbs"])
-async def test_a_request_without_end_is_cut_off_and_not_kept(hasty: Server, kind: str) -> None:
+async def test_a_request_without_end_is_cut_off_and_not_kept(patient: Server, kind: str) -> None:
     begun, more = {
         "headers": (b"GET /livez HTTP/1.1\r\n", b"a: %s\r\n" % (b"b" * 1_000)),
         "an address": (b"GET /", b"a" * 1_000),
         "trailers": (request("POST", "/graphql", *CHUNKED, body=b"2\r\n{}\r\n0\r\n"), b"a: %s\r\n" % (b"b" * 1_000)),
         "a body of crumbs": (request("POST", "/graphql", *CHUNKED, body=b""), b"1;%s\r\n \r\n" % (b"b" * 1_000)),
     }[kind]
-    async with line(hasty.port) as client:
+    async with line(patient.port) as client:
         heard = asyncio.create_task(client.heard())
         await client.send(begun)
         for _ in range(2 * MAX_HEAD_BYTES // 1_000):
@@ -115,8 +122,8 @@ async def test_a_request_without_end_is_cut_off_and_not_kept(hasty: Server, kind
     assert "larger than" in json.loads(refused.body)["errors"][0]["message"]
 
 
-async def test_an_upload_that_goes_on_after_its_refusal_is_cut_off(hasty: Server) -> None:
-    async with line(hasty.port) as client:
+async def test_an_upload_that_goes_on_after_its_refusal_is_cut_off(patient: Server) -> None:
+    async with line(patient.port) as client:
         heard = asyncio.create_task(client.heard())
         await client.send(request("POST", "/graphql", *CHUNKED, body=b""))
         for _ in range(400):
@@ -142,8 +149,8 @@ async def _longest_queue(server: InProcess, heard: "asyncio.Task[bytes]") -> int
     return longest
 
 
-async def test_more_requests_in_a_row_than_anyone_needs_are_cut_off(hasty: Server) -> None:
-    async with line(hasty.port) as client:
+async def test_more_requests_in_a_row_than_anyone_needs_are_cut_off(patient: Server) -> None:
+    async with line(patient.port) as client:
         await client.send(LIVEZ * (MAX_PIPELINED + 500))
         assert {answer.status for answer in answers(await client.heard())} <= {200}
 
@@ -161,14 +168,15 @@ async def test_a_refusal_while_a_body_is_waited_for_is_no_fault(hasty: Server) -
     assert "Traceback" not in hasty.log
 
 
-async def test_what_is_no_http_is_refused_in_the_form_of_any_error(hasty: Server) -> None:
-    async with line(hasty.port) as client:
+async def test_what_is_no_http_is_refused_in_the_form_of_any_error(patient: Server) -> None:
+    async with line(patient.port) as client:
         await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         [refused] = answers(await client.heard())
     [error] = json.loads(refused.body)["errors"]
     assert (refused.status, error["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 
+@pytest.mark.slow
 async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path: Path) -> None:
     with serving(tmp_path, max_watches_per_tenant=1) as server:
         watch = operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {server.token('1')}")

@@ -117,6 +117,7 @@ async def test_an_answer_that_is_no_key_set_is_named(keys: KeyServer, name: str)
         read(await _fetched(keys.url), ["RS256"])
 
 
+@pytest.mark.slow
 async def test_through_all_lies_the_known_keys_count_and_no_other(
     sqlite_databases: SqliteDatabases, keys: KeyServer, short_times: None
 ) -> None:

@@ -110,6 +110,7 @@ async def test_a_key_server_that_hangs_holds_up_only_those_who_need_it(
     assert (await unknown).status_code == 503
 
 
+@pytest.mark.slow
 async def test_keys_outlive_an_outage_for_as_long_as_the_settings_say_and_no_longer(
     sqlite_databases: SqliteDatabases, keys: KeyServer
 ) -> None:
@@ -153,6 +154,7 @@ async def test_a_gateway_without_keys_is_soon_ready_again_though_nobody_asks(
         await until(lambda: gateway.tokens.is_ready)
 
 
+@pytest.mark.slow
 async def test_a_flood_of_unknown_keys_is_no_flood_of_fetches(
     sqlite_databases: SqliteDatabases, keys: KeyServer
 ) -> None:

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
+from app.web.callers import key_server as fetching
 from app.web.endpoint import Endpoint
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import claims_of, signing_key
@@ -58,14 +59,17 @@ async def test_a_new_key_is_found_by_the_first_socket_that_names_it(slow_gateway
     assert len(keys.fetches) == 2
 
 
+@pytest.mark.slow
 async def test_a_socket_that_waits_for_its_key_has_introduced_itself_in_time(
-    sqlite_databases: SqliteDatabases, keys: KeyServer
+    sqlite_databases: SqliteDatabases, keys: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(request: BaseHTTPRequestHandler, waking: Event) -> None:
-        waking.wait(0.6)
+        waking.wait(3)
         keys.answer(request, waking)
 
-    async with trusting(sqlite_databases, keys, connection_init_seconds=0.3) as gateway:
+    monkeypatch.setattr(fetching, "FETCH_SECONDS", 60)
+    # A slow machine needs a part of it, too, for the words of the introduction.
+    async with trusting(sqlite_databases, keys, connection_init_seconds=2) as gateway:
         await gateway.turns(FIRST.token(), 200)
         keys.publish(FIRST, SECOND)
         keys.behaviour = slowly
@@ -158,6 +162,7 @@ async def test_a_key_that_takes_the_place_of_another_under_its_name_is_another_k
     assert await gateway.status(successor.token()) == 200
 
 
+@pytest.mark.slow
 async def test_looking_again_at_the_same_keys_disturbs_nobody(gateway: Trusting, keys: KeyServer) -> None:
     token = FIRST.token()
     await gateway.turns(token, 200)

@@ -97,6 +97,7 @@ MANY = settings(
 )
 
 
+@pytest.mark.slow
 @MANY
 @given(viewer=st.sampled_from(VIEWERS), query=queries() | operations_of("query", "offerEvents"))
 async def test_the_short_way_answers_as_the_long_one_does(cast: Cast, viewer: str, query: Query) -> None:
@@ -107,6 +108,7 @@ async def test_the_short_way_answers_as_the_long_one_does(cast: Cast, viewer: st
         assert short == long
 
 
+@pytest.mark.slow
 async def test_most_queries_that_are_no_refusals_went_the_short_way(cast: Cast) -> None:
     """Otherwise the test above would compare little."""
     by_request = sum(count for reason, count in cast.planner.left.items() if reason in ("refused", "anonymous"))

@@ -1,6 +1,7 @@
 """A server is ready as long as its store answers: not while it is away, and again by itself when it is back."""
 
 import httpx2
+import pytest
 
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
@@ -11,6 +12,7 @@ from tests.harness.patience import until
 QUERY = {"query": "{ viewer { id } }"}
 
 
+@pytest.mark.slow
 async def test_a_server_is_not_ready_while_its_database_is_away_and_is_again_when_it_is_back(
     postgres_databases: PostgresDatabases,
 ) -> None:

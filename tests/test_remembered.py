@@ -35,6 +35,7 @@ def traced() -> Generator[Callable[[], int]]:
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
     parsed = Remembered(lambda text: timed.parsed(text, 3_000, 60), bytes=LIMIT)

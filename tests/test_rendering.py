@@ -53,6 +53,7 @@ def coerced(query: Query) -> Any:
     return values
 
 
+@pytest.mark.slow
 @MANY
 @given(case=cases(LOG + MUTATIONS + WATCHES))
 async def test_what_is_at_hand_is_rendered_as_graphql_does(case: Case) -> None:

@@ -34,6 +34,7 @@ async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> N
         assert await peer.close_code() == 4403
 
 
+@pytest.mark.slow
 async def test_a_token_that_expires_closes_the_socket_with_4403_and_a_fresh_one_goes_on_there(server: Server) -> None:
     tenant = fresh_id()
     async with connected(server, server.token(tenant, ttl=3)) as peer:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.harness.gateway import IMAGE
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.server import STOP_SECONDS, Server, serving
@@ -102,6 +104,7 @@ async def test_sigterm_closes_the_sockets_with_1012_and_ends_the_server_in_good_
         assert "Traceback" not in server.log
 
 
+@pytest.mark.slow
 async def test_after_a_restart_a_client_goes_on_behind_its_cursor_and_misses_nothing(tmp_path: Path) -> None:
     producer, consumer = fresh_id(), fresh_id()
     with serving(tmp_path) as first:

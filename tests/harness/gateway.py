@@ -12,12 +12,13 @@ from pydantic import SecretStr
 
 from app.api import faults
 from app.api.context import Context, Services
-from app.api.schema import GatewaySchema, build_schema
+from app.api.schema import GatewaySchema
 from app.api.watch_operation import Refused
 from app.main import create_app
 from app.model import Caller, Role
 from app.settings import Settings
 from tests.harness import operations
+from tests.harness.patience import until
 
 PATIENCE_SECONDS = 20
 SECRET = "a secret of the tests, which is long enough"
@@ -118,6 +119,12 @@ class Tenant:
     async def delete(self, image_id: str) -> Any:
         return await self.do("deleteImage", id=image_id)
 
+    async def caught_up(self) -> None:
+        """Return when the feed has read all that is committed by now, so that silence means that there is no more."""
+        feed = self._gateway.services.feed
+        head = (await feed.head()).seq
+        await until(lambda: feed._ring.top >= head)
+
     @asynccontextmanager
     async def watching(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
         """The items of `watchOffers`, as they come."""
@@ -171,4 +178,4 @@ async def running(settings: Settings) -> AsyncGenerator[Gateway]:
     """The gateway on a migrated database, until the block ends."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        yield Gateway(app.state.services, build_schema())
+        yield Gateway(app.state.services, app.state.schema)

@@ -20,6 +20,7 @@ async def expect(caller: Tenant, after: str, expected: list[Any]) -> None:
 async def heard_until_silence(caller: Tenant, after: str, **variables: Any) -> list[Any]:
     """Every change up to the bookmark that ends the first silence."""
     heard: list[Any] = []
+    await caller.caught_up()
     async with caller.watching(after=after, **variables) as items:
         async for item in items:
             if item["__typename"] == "WatchBookmark":

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import uvicorn
 import websockets
@@ -15,7 +16,6 @@ from websockets.asyncio.client import ClientConnection
 
 from app.api.context import Services
 from app.api.plan.planner import Planner
-from app.api.schema import build_schema
 from app.main import create_app
 from app.model import Role
 from app.serving import uvicorn_config
@@ -46,7 +46,7 @@ class InProcess:
         self.tokens: Tokens = app.state.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
-        self.gateway = Gateway(self.services, build_schema(settings))
+        self.gateway = Gateway(self.services, app.state.schema)
         self._settings = settings
 
     @property
@@ -118,13 +118,24 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
         if kernel_frees:
             free_stalled_peers(listener, settings.stall_seconds)
         server = uvicorn.Server(uvicorn_config(app, settings))
-        serving = asyncio.create_task(server.serve([listener]))
-        try:
-            await until(lambda: server.started)
-            yield InProcess(app, settings, listener.getsockname()[1], server.server_state.connections)
-        finally:
-            server.should_exit = True
-            await serving
+        with patch("uvicorn.server.asyncio", _Prompt()):
+            serving = asyncio.create_task(server.serve([listener]))
+            try:
+                await until(lambda: server.started)
+                yield InProcess(app, settings, listener.getsockname()[1], server.server_state.connections)
+            finally:
+                server.should_exit = True
+                await serving
+
+
+class _Prompt:
+    """What uvicorn takes for asyncio: it looks more often whether it is to end, so that a test need not wait for it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 10)  # uvicorn's own wait, shortened
 
 
 async def only_these_tasks_are_left(number: int, patience: float = PATIENCE_SECONDS) -> None:
