@@ -51,7 +51,8 @@ class Workers:
                 logger.error("a worker died", pid=process.pid, status=process.exitcode)
                 # One that can't start must not keep the machine busy.
                 time.sleep(PAUSE_SECONDS)
-                self._processes[place] = self._start(self._desks[place])
+                if not self._ending:
+                    self._processes[place] = self._start(self._desks[place])
 
     def _start(self, desk: Desk) -> SpawnProcess:
         arguments = (self._work, self._settings, self._listener, desk)
@@ -61,10 +62,15 @@ class Workers:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending = True
+        self._tell_to_end()
+
+    def _tell_to_end(self) -> None:
         for process in self._processes:
             process.terminate()
 
     def _wait_for_the_last(self) -> None:
+        # One that was being started when the signal came was not among them yet.
+        self._tell_to_end()
         patience = self._settings.drain_notice_seconds + self._settings.drain_seconds + LAST_SECONDS
         deadline = time.monotonic() + patience
         for process in self._processes:

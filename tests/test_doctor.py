@@ -60,6 +60,13 @@ def test_people_read_a_line_for_each_check_and_what_to_do(sqlite_databases: Sqli
     assert "      -> " in ended.stdout
 
 
+def test_every_way_to_verify_a_token_is_told(tmp_path: Path) -> None:
+    url = "https://keys.example.org/jwks"
+    checks = examined(tmp_path, auth_jwks_url=url)
+
+    assert checks["tokens"]["found"] == f"they are verified by a shared secret or the keys at {url}"
+
+
 def test_a_store_that_is_not_there_yet_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
     checks = examined(tmp_path)
 

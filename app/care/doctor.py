@@ -78,8 +78,9 @@ def _tokens(settings: Settings) -> Check:
         require_sense(settings)
     except SetupError as error:
         return fail("tokens", str(error).removesuffix("."), "Without it no caller can be known, and `serve` refuses.")
-    by = "a shared secret" if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
-    return ok("tokens", f"they are verified by {by}")
+    secret = None if settings.auth_secret is None else "a shared secret"
+    keys = None if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
+    return ok("tokens", f"they are verified by {' or '.join(filter(None, (secret, keys)))}")
 
 
 def _documents(settings: Settings) -> Check:
