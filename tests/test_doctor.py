@@ -20,6 +20,8 @@ from app.store.engine import parse_url
 from tests.harness.commands import run
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import running, settings_for
+from tests.harness.issuer import signing_key
+from tests.harness.key_server import KeyServer
 
 pytestmark = pytest.mark.slow
 SERVER = examination.Server(180_001, 100, 3, datetime.now(UTC), 5, None)
@@ -65,6 +67,17 @@ def test_every_way_to_verify_a_token_is_told(tmp_path: Path) -> None:
     checks = examined(tmp_path, auth_jwks_url=url)
 
     assert checks["tokens"]["found"] == f"they are verified by a shared secret or the keys at {url}"
+
+
+def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
+    server = KeyServer()
+    server.publish(signing_key("one", "ES256"), signing_key("two", "ES256"))
+    there = examined(tmp_path, auth_jwks_url=server.url)["keys"]
+    server.die()
+    gone = examined(tmp_path, auth_jwks_url=server.url)["keys"]
+
+    assert (there["result"], there["found"]) == ("ok", f"{server.url} gives 2 that count")
+    assert (gone["result"], "gives none: ConnectError" in gone["found"]) == ("fail", True)
 
 
 def test_a_store_that_is_not_there_yet_is_no_failure_and_is_not_made(tmp_path: Path) -> None:

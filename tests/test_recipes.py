@@ -92,6 +92,8 @@ def tools_for(url: str) -> dict[str, str]:
 
 def test_a_backup_is_never_written_over_and_one_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert "no database file" in refusal(tmp_path, "backup", "one.db")
+    (tmp_path / "gateway.db").touch()
+    assert "holds no store of the gateway" in refusal(tmp_path, "backup", "one.db")
     assert run(tmp_path, "migrate").returncode == 0
     assert run(tmp_path, "backup", "one.db").returncode == 0
     before = (tmp_path / "one.db").read_bytes()

@@ -18,6 +18,7 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web.callers.keys import NoKeys, read
 from app.web.callers.tokens import require_sense
 from app.web.documents.manifest import trusted_documents
 
@@ -52,7 +53,9 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
         yield fail("settings", str(error).removesuffix("."), "Mend it; the README lists the settings.")
         return
     yield ok("settings", "every IMAGE_GATEWAY_ variable is known and makes sense")
-    yield _tokens(settings)
+    yield (tokens := _tokens(settings))
+    if settings.auth_jwks_url is not None and tokens.result is Result.OK:
+        yield await _keys(settings)
     if settings.documents_path is not None or settings.documents_mode == "only":
         yield _documents(settings)
     yield machine.file_limit(settings)
@@ -81,6 +84,23 @@ def _tokens(settings: Settings) -> Check:
     secret = None if settings.auth_secret is None else "a shared secret"
     keys = None if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
     return ok("tokens", f"they are verified by {' or '.join(filter(None, (secret, keys)))}")
+
+
+async def _keys(settings: Settings) -> Check:
+    # The HTTP client is loaded by those only who need one.
+    from app.web.callers.key_server import KeyServer
+
+    server = KeyServer(str(settings.auth_jwks_url))
+    try:
+        found = read(await server.fetch(), settings.auth_jwks_algorithms.split())
+    except NoKeys as problem:
+        advice = (
+            "Look at IMAGE_GATEWAY_AUTH_JWKS_URL and at that server; until it answers nobody is let in by its keys."
+        )
+        return fail("keys", f"{server.url} gives none: {problem}", advice)
+    finally:
+        await server.close()
+    return ok("keys", f"{server.url} gives {len({key.material for key in found})} that count")
 
 
 def _documents(settings: Settings) -> Check:

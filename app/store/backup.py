@@ -31,7 +31,10 @@ def _copy_whole(database: Path, part: Path) -> None:
         source.execute("VACUUM INTO ?", (str(part),))
     with closing(sqlite3.connect(part)) as made:
         [verdict] = made.execute("PRAGMA integrity_check(1)").fetchone()
+        [is_store] = made.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
     if verdict != "ok":
         raise sqlite3.DatabaseError(f"the copy is not sound: {verdict}")
+    if not is_store:
+        raise sqlite3.DatabaseError(f"{database} holds no store of the gateway; look whether it is the right file")
     with part.open("rb") as written:
         os.fsync(written.fileno())
