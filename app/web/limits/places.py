@@ -22,6 +22,8 @@ class Places:
 class Place:
     """That of one socket."""
 
+    __slots__ = ("_address", "_held", "_places")
+
     def __init__(self, places: Places, address: str) -> None:
         self._places = places
         self._address = address
@@ -55,6 +57,8 @@ class Place:
 
 class Pace:
     """How fast messages may come on one socket: so many a second, and twice as many at once."""
+
+    __slots__ = ("_bucket", "_per_second")
 
     def __init__(self, per_second: int, now: float) -> None:
         self._per_second = per_second

@@ -45,6 +45,7 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
         view, payload = cast(Any, self.view), cast(dict[str, Any], message.get("payload") or {})
         if (timeout := cast(Any, self).connection_init_timeout_task) is not None and not self.connection_timed_out:
             timeout.cancel()  # it has come in time, though the key that verifies it may take a moment
+            cast(Any, self).connection_init_timeout_task = None  # with its frames it weighs more than a kilobyte
         try:
             token = from_connection_params(payload)
             caller = None if token is None else await view.identities.identify(token)
