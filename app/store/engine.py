@@ -130,7 +130,9 @@ def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
             connect_args=arguments,
         )
     except ModuleNotFoundError as error:
-        raise SetupError("PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]'.") from error
+        raise SetupError(
+            "PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]', or in a clone -e '.[postgres]'."
+        ) from error
 
 
 _FORMS = "Use sqlite+aiosqlite:///gateway.db or postgresql+psycopg://user:password@host/name."
