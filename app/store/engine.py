@@ -131,7 +131,7 @@ def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
         )
     except ModuleNotFoundError as error:
         raise SetupError(
-            "PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]', or in a clone -e '.[postgres]'."
+            "PostgreSQL needs its driver: pip install 'image-sharing-gateway[postgres]', in a clone -e '.[postgres]'."
         ) from error
 
 

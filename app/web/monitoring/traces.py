@@ -34,7 +34,7 @@ def open_traces(settings: Settings, exporter: Any = None) -> "Traces | None":
             exporter = OTLPSpanExporter()
     except ModuleNotFoundError as error:
         raise SetupError(
-            "Traces need OpenTelemetry: pip install 'image-sharing-gateway[otel]', or in a clone -e '.[otel]'."
+            "Traces need OpenTelemetry: pip install 'image-sharing-gateway[otel]', in a clone -e '.[otel]'."
         ) from error
     # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say stands before this.
     provider = TracerProvider(resource=Resource({"service.name": NAME}).merge(Resource.create()))
