@@ -19,6 +19,8 @@ from tests.harness.patience import until
 from tests.harness.slow_store import SlowStore
 from tests.harness.wire import Line, answers, line, operation, request
 
+pytestmark = pytest.mark.slow
+
 LIVEZ = request("GET", "/livez", "connection: close")
 SLOWLY = b"POST /graphql HTTP/1.1\r\nhost: here\r\nx-"
 

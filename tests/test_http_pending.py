@@ -14,6 +14,8 @@ from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.patience import until
 from tests.harness.wire import Answer, answers, line, operation, request
 
+pytestmark = pytest.mark.slow
+
 SMALL_HEADERS = b"a: b\r\n" * (MAX_HEADERS + 1)
 HALF = 90_000
 

@@ -15,6 +15,8 @@ from tests.harness.server import Server, serving
 from tests.harness.wire import Line, answers, line, operation, request, upgrade
 from tests.harness.world import fresh_id
 
+pytestmark = pytest.mark.slow
+
 CHUNKED = ("content-type: application/json", "transfer-encoding: chunked")
 SLOW: dict[str, bytes] = {
     "half a request line": b"GET /graph",
@@ -176,7 +178,6 @@ async def test_what_is_no_http_is_refused_in_the_form_of_any_error(patient: Serv
     assert (refused.status, error["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 
-@pytest.mark.slow
 async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path: Path) -> None:
     with serving(tmp_path, max_watches_per_tenant=1) as server:
         watch = operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {server.token('1')}")

@@ -19,7 +19,7 @@ from tests.harness.sockets import connected, dialled
 from tests.harness.trusting import GAP_SECONDS, Trusting, short_times, trusting
 
 __all__ = ["short_times"]
-pytestmark = pytest.mark.usefixtures("short_times")
+pytestmark = [pytest.mark.usefixtures("short_times"), pytest.mark.slow]
 FIRST, SECOND = signing_key("first", "RS256"), signing_key("second", "ES256")
 
 
@@ -59,7 +59,6 @@ async def test_a_new_key_is_found_by_the_first_socket_that_names_it(slow_gateway
     assert len(keys.fetches) == 2
 
 
-@pytest.mark.slow
 async def test_a_socket_that_waits_for_its_key_has_introduced_itself_in_time(
     sqlite_databases: SqliteDatabases, keys: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +161,6 @@ async def test_a_key_that_takes_the_place_of_another_under_its_name_is_another_k
     assert await gateway.status(successor.token()) == 200
 
 
-@pytest.mark.slow
 async def test_looking_again_at_the_same_keys_disturbs_nobody(gateway: Trusting, keys: KeyServer) -> None:
     token = FIRST.token()
     await gateway.turns(token, 200)

@@ -25,6 +25,8 @@ from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.outages import away
 from tests.harness.patience import until
 
+pytestmark = pytest.mark.slow
+
 PAGE = "query($n: Int) { images(first: $n) { nodes { id name } } }"
 BRIM = 1_000
 OF_TENANTS = Kind("tenant", 1, BRIM)

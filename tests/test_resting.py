@@ -14,6 +14,8 @@ from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.patience import until
 
+pytestmark = pytest.mark.slow
+
 QUICK = "{ viewer { id } }"
 SLOW = 'mutation { acceptOffer(input: {imageId: "x"}) { errors { code } } }'
 
