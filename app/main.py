@@ -11,7 +11,7 @@ from app.api.context import Services
 from app.api.described import Descriptions
 from app.api.plan.planner import Planner
 from app.api.price import Prices
-from app.api.schema import build_schema
+from app.api.schema import GatewaySchema, build_schema
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
@@ -66,41 +66,36 @@ def create_app(
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
     schema = build_schema(settings)
-    ide = Ide(demo is not None) if settings.ide else None
     reader, traces = _reading(store, settings)
     planner = Planner(schema, services, reader)
     identities = identities or Tokens(settings)
     operations = Operations(Descriptions(schema), settings, traces)
     origins = Origins(settings.allowed_origins)
-    trusted = trusted_documents(settings, schema)
-    persisted = Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
+    persisted = _persisted(settings, schema)
     budgets = open_budgets(settings, Prices(schema))
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
+    ide = Ide(demo is not None) if settings.ide else None
     endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
-    stalled, lines = Stalled(), Lines(settings)
-    tenants, vitals = endpoint.places.tenants, Vitals()
-    sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, vitals)
+    stalled, lines, tenants = Stalled(), Lines(settings), endpoint.places.tenants
+    sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, Vitals())
     told = Metrics(sources, desk or Desk())
-
-    pages = [
-        Route("/", front(ide, settings.introspection)),
-        *asset_routes(schema.as_str() if settings.introspection else None),
-        *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
-    ]
     app = Starlette(
-        routes=[*_doors(origins.around(endpoint)), *pages, *OPERATIONS],
+        routes=[*_doors(origins.around(endpoint)), *_pages(settings, schema, ide, demo), *OPERATIONS],
         lifespan=lambda _: _running(
             store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
         ),
     )
     quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
     _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
-    _keep(app, schema=schema)
-    _keep(
-        app, leaving=False, stalled=stalled, identities=identities, quick=quick, max_body_bytes=settings.max_body_bytes
-    )
+    _keep(app, leaving=False, schema=schema, stalled=stalled, identities=identities, quick=quick)
+    _keep(app, max_body_bytes=settings.max_body_bytes)
     return app
+
+
+def _persisted(settings: Settings, schema: GatewaySchema) -> Persisted:
+    trusted = trusted_documents(settings, schema)
+    return Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
 
 
 def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
@@ -114,6 +109,17 @@ def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
 
 def _doors(endpoint: ASGIApp) -> list[BaseRoute]:
     return [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
+
+
+def _pages(
+    settings: Settings, schema: GatewaySchema, ide: Ide | None, demo: Mapping[str, str] | None
+) -> list[BaseRoute]:
+    """For browsers, as far as the settings let them in."""
+    return [
+        Route("/", front(ide, settings.introspection)),
+        *asset_routes(schema.as_str() if settings.introspection else None),
+        *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
+    ]
 
 
 def _keep(app: Starlette, **parts: object) -> None:

@@ -12,7 +12,7 @@ from app.store import log
 from app.store.snapshot import read_once
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.operations import OFFER_EVENTS
-from tests.harness.world import make_world
+from tests.harness.world import World, make_world
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +22,12 @@ Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 async def first_items(caller: Tenant, number: int, **variables: Any) -> list[Any]:
     async with caller.watching(**variables) as items:
         return [await anext(items) for _ in range(number)]
+
+
+async def to_and_fro(world: World, times: int) -> None:
+    for _ in range(times):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
 
 
 @pytest.fixture
@@ -36,9 +42,7 @@ async def brief(run_gateway: Run) -> AsyncGenerator[Gateway]:
 async def test_a_watch_goes_on_from_exactly_the_floor_and_not_from_one_below(brief: Gateway) -> None:
     world = await make_world(brief, "pending")
     start = (await first_items(world.owner, 1))[0]["cursor"]
-    for _ in range(2):
-        await world.consumer.accept(world.image)
-        await world.consumer.reject(world.image)
+    await to_and_fro(world, 2)
     heard = [item["cursor"] for item in await first_items(world.owner, 4, after=start)]
     await _keep_only(brief, 2)
 
@@ -52,9 +56,7 @@ async def test_a_watch_goes_on_from_exactly_the_floor_and_not_from_one_below(bri
 async def test_a_watch_that_the_floor_overtakes_says_so_in_mid_stream(brief: Gateway) -> None:
     world = await make_world(brief, "pending")
     start = (await first_items(world.owner, 1))[0]["cursor"]
-    for _ in range(3):
-        await world.consumer.accept(world.image)
-        await world.consumer.reject(world.image)
+    await to_and_fro(world, 3)
 
     async with world.owner.watching(after=start) as items:
         await anext(items)

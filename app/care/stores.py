@@ -10,7 +10,8 @@ from app.store import examination, migrate
 from app.store.database import Store
 
 OLDEST_VERSION = 150_000
-CONNECTIONS_OF_A_WORKER = 22
+# 8 for reading, 8 for writing, 4 for plans, 2 for following the log, 1 for hints.
+CONNECTIONS_OF_A_WORKER = 23
 # Time that a statement may have been under way.
 CLOCK_SLACK = timedelta(seconds=1)
 HEARD_WITHIN_SECONDS = 2.0

@@ -4,7 +4,7 @@ Close codes are what clients act on: 4400 the client broke the protocol, 4401 a 
 token would help, 1013 try again later. The rest are Strawberry's, as the protocol gives them.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
@@ -163,21 +163,14 @@ class TransportHandler(Greeter):
                 return
             raise Refused([_too_many(too_many)])
         cast(Any, self.view).operations.watch_begins(running)
+        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context, admit)
         try:
-            await self._watch(streams, operation, context, running, admit)
+            await self._watch(operation, running, payloads)
         finally:
             watches.end(tenant_id, operation.query)
 
-    async def _watch(
-        self,
-        streams: Streams,
-        operation: Operation[Any, None],
-        context: Context,
-        running: Running,
-        admit: Callable[[], Lifetime],
-    ) -> None:
+    async def _watch(self, operation: Operation[Any, None], running: Running, payloads: AsyncGenerator[bytes]) -> None:
         """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
-        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context, admit)
         head = _head(operation)
         socket = cast(Socket, self.websocket)
         async with aclosing(payloads):
