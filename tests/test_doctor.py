@@ -21,7 +21,7 @@ from tests.harness.commands import run
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import running, settings_for
 from tests.harness.issuer import signing_key
-from tests.harness.key_server import KeyServer
+from tests.harness.key_server import key_server
 
 pytestmark = pytest.mark.slow
 SERVER = examination.Server(180_001, 100, 3, datetime.now(UTC), 5, None)
@@ -70,11 +70,10 @@ def test_every_way_to_verify_a_token_is_told(tmp_path: Path) -> None:
 
 
 def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
-    server = KeyServer()
-    server.publish(signing_key("one", "ES256"), signing_key("two", "ES256"))
-    there = examined(tmp_path, auth_jwks_url=server.url)["keys"]
-    server.die()
-    gone = examined(tmp_path, auth_jwks_url=server.url)["keys"]
+    with key_server(signing_key("one", "ES256"), signing_key("two", "ES256")) as server:
+        there = examined(tmp_path, auth_jwks_url=server.url)["keys"]
+        server.die()
+        gone = examined(tmp_path, auth_jwks_url=server.url)["keys"]
 
     assert (there["result"], there["found"]) == ("ok", f"{server.url} gives 2 that count")
     assert (gone["result"], "gives none: ConnectError" in gone["found"]) == ("fail", True)

@@ -1,6 +1,7 @@
 """A key server on a socket of this machine, which can rotate its keys, die, hang, and lie."""
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Generator
@@ -24,6 +25,7 @@ class KeyServer:
         self._members: list[dict[str, Any]] = []
         self._tls = tls
         self._server: ThreadingHTTPServer | None = None
+        self._held: socket.socket | None = None
         self._port = 0
         self.revive()
 
@@ -42,15 +44,29 @@ class KeyServer:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+            # Nobody listens there, and nobody else is given the port meanwhile.
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._held.bind(("127.0.0.1", self._port))
 
     def revive(self) -> None:
         self.waking.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
+        self._release()
         self._server.daemon_threads = True
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self.die()
+        self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     def answer(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
         reply(request, json.dumps({"keys": self._members}).encode())
@@ -92,4 +108,4 @@ def key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = 
     try:
         yield server
     finally:
-        server.die()
+        server.close()
