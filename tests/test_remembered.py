@@ -1,5 +1,6 @@
 """What is remembered of documents: so much, whatever they look like, and each is worked out once."""
 
+import contextvars
 import gc
 import tracemalloc
 import weakref
@@ -12,7 +13,7 @@ import pytest
 from app.api import timed
 from app.api.described import Descriptions
 from app.api.documents import Documents
-from app.api.remembered import BYTES, Remembered
+from app.api.remembered import BYTES, EVERYBODY, NOBODY, Remembered, remember_for
 from app.api.schema import build_schema
 from app.settings import Settings
 
@@ -55,15 +56,56 @@ def test_names_of_operations_count_too() -> None:
         assert held() < 1.2 * BYTES
 
 
-def test_who_is_asked_for_again_is_not_forgotten_for_the_sake_of_strangers() -> None:
+def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
     worked: list[str] = []
-    remembered = Remembered(worked.append, places=20)
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
     for number in range(100):
         remembered("known")
         remembered(f"stranger {number}")
     remembered("stranger 0")
 
     assert (worked.count("known"), worked.count("stranger 0")) == (1, 2)
+
+
+def test_what_one_tenant_has_sent_is_new_for_another() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append)
+    for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
+        contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
+
+    assert len(worked) == 4
+
+
+def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for owner in ("quiet", *map(str, range(4))):
+        _remembered_for(remembered, owner, "first")
+    for number in range(200):
+        _remembered_for(remembered, "loud", f"text {number}")
+        _remembered_for(remembered, NOBODY, f"text {number}")
+    before = len(worked)
+    for owner in ("quiet", *map(str, range(4))):
+        _remembered_for(remembered, owner, "first")
+
+    assert len(worked) == before
+
+
+def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for number in range(100):
+        _remembered_for(remembered, "loud", f"text {number}")
+    for _ in range(2):
+        for number in range(9):
+            _remembered_for(remembered, "late", f"late {number}")
+
+    assert len([text for text in worked if text.startswith("late")]) == 9
+
+
+def _remembered_for(remembered: Remembered[[str], None], owner: object, text: str) -> None:
+    remember_for(owner)
+    remembered(text)
 
 
 @pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
@@ -99,3 +141,8 @@ def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_i
 
 class Request:
     """Something that a caller's frame holds."""
+
+
+@pytest.fixture(autouse=True)
+def of_nobody() -> None:
+    remember_for(NOBODY)

@@ -1,7 +1,12 @@
-"""What was worked out for the documents that were seen lately: so many of them, and no more than so many bytes."""
+"""What was worked out for the documents that were sent lately, for each tenant apart.
+
+Whether a text was sent before shows in the time that it takes, so what one tenant has sent must be new for another.
+"""
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -9,40 +14,76 @@ from graphql import DocumentNode
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PLACES, BYTES = 2_000, 32_000_000
+BYTES = 32_000_000
 # A word or sign of a document takes at most 560 bytes when it is parsed; what is made of it is about as large. A text
 # of far more words than documents may have is not parsed.
-_WORD, _BYTES_OF_A_WORD, _LEAST_BYTES, _MOST_WORDS = re.compile(r"\w+|[^\s\w,]"), 600, 1_000, 5_000
+_WORD, _BYTES_OF_A_WORD, _MOST_WORDS = re.compile(r"\w+|[^\s\w,]"), 600, 5_000
+# Small documents are counted as larger than they are, so that there are not too many of them.
+_LEAST_BYTES = 16_000
+# Owners beside the tenants: callers without a token, and everybody, for what the operator has published.
+NOBODY, EVERYBODY = object(), object()
+
+# Whose document the current request brings. It is set where a request's document is found, once for each request.
+_owner: ContextVar[object] = ContextVar("owner", default=NOBODY)
+
+
+def remember_for(owner: object) -> None:
+    """Have the documents of the current request remembered for a tenant, by its ID, or for NOBODY or EVERYBODY."""
+    _owner.set(owner)
+
+
+class Shelf(OrderedDict[tuple[Any, ...], tuple[Any, int]]):
+    """What is remembered for one owner, the least recently used first, and how many bytes that is."""
+
+    weight = 0
+
+    def drop_oldest(self) -> int:
+        """Forget one entry; returns its bytes."""
+        _, (_, weight) = self.popitem(last=False)
+        self.weight -= weight
+        return weight
 
 
 class Remembered(Generic[P, T]):
-    """A function of a document, which remembers what it has given; not what it has raised.
+    """A function of a document that remembers its results, but not what it has raised.
 
-    As `functools.lru_cache`, but bounded by weight. There are two generations: when the younger one is full, the older
-    one is dropped whole, and what is asked for moves to the younger.
+    As `functools.lru_cache`, but each owner has a shelf of its own, and all of them together are bounded by bytes. When
+    these are used up, the owner that holds most forgets first: nobody pushes out what others hold within a fair share.
     """
 
-    def __init__(self, work: Callable[P, T], places: int = PLACES, bytes: int = BYTES) -> None:
+    def __init__(self, work: Callable[P, T], bytes: int = BYTES) -> None:
         self._work: Callable[..., T] = work
-        self._most_young, self._most_weight = places // 2, bytes // 2
-        self._young: dict[tuple[Any, ...], tuple[T, int]] = {}
-        self._old: dict[tuple[Any, ...], tuple[T, int]] = {}
+        self._most = bytes
         self._weight = 0
+        self._shelves: dict[object, Shelf] = {}
 
     def __call__(self, *key: P.args, **_: P.kwargs) -> T:
-        found = self._young.get(key)
-        return self._moved(key) if found is None else found[0]
+        shelf = self._shelves.get(_owner.get())
+        if shelf is not None and (found := shelf.get(key)) is not None:
+            shelf.move_to_end(key)
+            return found[0]
+        return self._added(key)
 
     def cache_clear(self) -> None:
-        self._young, self._old, self._weight = {}, {}, 0
+        self._shelves, self._weight = {}, 0
 
-    def _moved(self, key: tuple[Any, ...]) -> T:
-        found = self._old.pop(key, None) or (self._work(*key), _LEAST_BYTES + sum(map(weight, key)))
-        self._young[key] = found
-        self._weight += found[1]
-        if len(self._young) >= self._most_young or self._weight >= self._most_weight:
-            self._old, self._young, self._weight = self._young, {}, 0
-        return found[0]
+    def _added(self, key: tuple[Any, ...]) -> T:
+        result, added = self._work(*key), max(_LEAST_BYTES, sum(map(weight, key)))
+        shelf = self._shelves.setdefault(_owner.get(), Shelf())
+        shelf[key] = result, added
+        shelf.weight += added
+        self._weight += added
+        while self._weight > self._most:
+            self._shrink(max(self._shelves, key=lambda owner: self._shelves[owner].weight))
+        return result
+
+    def _shrink(self, owner: object) -> None:
+        """Have the one who holds most forget, until all fits or it holds no more than its fair share."""
+        shelf, fair_share = self._shelves[owner], self._most / len(self._shelves)
+        while shelf and self._weight > self._most and shelf.weight > fair_share:
+            self._weight -= shelf.drop_oldest()
+        if not shelf:
+            del self._shelves[owner]
 
 
 def weight(part: Any) -> int:

@@ -122,6 +122,7 @@ class Quick:
         if asked.charge is not None and asked.charge.retry_after:
             return self._refused(asked, asked.charge)
         id = request_id()
+        self._persisted.begin(asked.text, asked.caller.tenant_id)  # uvicorn gives each task an empty context
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller
@@ -132,6 +133,7 @@ class Quick:
 
     def _refused(self, asked: Asked, charge: Charge) -> Answer:
         id, problem = request_id(), charge.refusal()
+        self._persisted.begin(asked.text, asked.caller.tenant_id)
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller

@@ -11,6 +11,7 @@ from typing import Any, cast
 from graphql import GraphQLError
 
 from app.api.documents import Documents
+from app.api.remembered import EVERYBODY, NOBODY, remember_for
 from app.errors import BadDocumentId, DocumentNotFound, DocumentRefused
 from app.web.documents.automatic import Automatic
 from app.web.documents.manifest import PREFIX
@@ -35,6 +36,16 @@ class Persisted:
         Raises DocumentNotFound for an unknown hash, DocumentRefused for a document that is not trusted where only those
         are, and BadDocumentId for a hash of another text.
         """
+        remember_for(NOBODY if tenant_id is None else tenant_id)
+        text = self._text(query, hash, tenant_id)
+        self.begin(text, tenant_id)
+        return text
+
+    def begin(self, text: str, tenant_id: str | None) -> None:
+        """Have what is worked out for a document remembered for its sender alone, or for all if it is trusted."""
+        remember_for(EVERYBODY if text in self._texts else NOBODY if tenant_id is None else tenant_id)
+
+    def _text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
         if hash is None:
             return self._allowed(query or "") if self._only else query or ""
         if not query:
