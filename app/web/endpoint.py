@@ -25,7 +25,7 @@ from app.api.schema import GatewaySchema
 from app.errors import DocumentProblem, Overloaded, RateLimited, Unauthenticated
 from app.lifetime import within
 from app.model import Caller
-from app.web import caching, events, parameters, streaming
+from app.web import caching, events, exact_json, parameters, streaming
 from app.web.browser.ide import Ide
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
@@ -229,7 +229,7 @@ class Endpoint(GraphQL[Any, None]):
         return answer(response_data, cast(Any, sub_response.media_type))
 
     def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)
+        return exact_json.loads(data)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
