@@ -57,7 +57,7 @@ async def test_a_list_filtered_by_a_large_number_holds_exactly_that_tenant(serve
 @pytest.mark.parametrize("number", NO_IDS)
 @pytest.mark.parametrize("way", ["lane", "endpoint", "get"])
 async def test_a_number_with_a_fraction_or_an_exponent_is_no_id(server: InProcess, way: str, number: str) -> None:
-    errors = await _posted(server, way, TAKES_ID, '{"id": %s}' % number)
+    errors = await _posted(server, way, TAKES_ID, f'{{"id": {number}}}')
 
     assert [error["extensions"]["code"] for error in errors] == ["BAD_USER_INPUT"]
 

@@ -188,7 +188,9 @@ class Endpoint(GraphQL[Any, None]):
             parameters.require_plain(incoming.headers.get("content-encoding"))
             data = self.parse_json(await request.get_body())
         else:
-            data = self.parse_query_params(request.query_params)
+            # A form sends the fields that nobody has filled in, too.
+            given = {name: value for name, value in request.query_params.items() if value}
+            data = self.parse_query_params(given)
         asked, caller = parameters.request_data(data), await self._caller(incoming)
         try:
             asked.query = self.persisted.text(asked.query, asked.hash, None if caller is None else caller.tenant_id)

@@ -5,12 +5,14 @@ orjson reads integers beyond 64 bits as floats, which would make another ID of t
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
 
 # More digits than any value of the schema has. Python refuses to read some thousands of them, since it takes long.
 _MOST_DIGITS = 1_000
+_kind: Callable[[Any], Any] = type
 _BEYOND_FLOAT = re.compile(rb"\d{300,}|(?<=\d)[eE]\+?\d{3,}")
 
 
@@ -31,11 +33,11 @@ def loads(data: bytes | bytearray | str) -> Any:
 
 def _may_differ(value: Any) -> bool:
     """Whether a number in it may not be what was sent: a float, or a zero that may have had a sign."""
-    waiting = [value]
+    waiting: list[Any] = [[value]]
     while waiting:
-        inner = waiting.pop()
-        for one in inner.values() if type(inner) is dict else inner if type(inner) is list else (inner,):
-            kind = type(one)
+        inner: Any = waiting.pop()
+        for one in cast(list[Any], inner) if isinstance(inner, list) else inner.values():
+            kind = _kind(one)
             if kind is str:
                 continue
             if kind is float or (kind is int and not one):
