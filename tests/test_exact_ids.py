@@ -62,15 +62,14 @@ async def test_a_number_with_a_fraction_or_an_exponent_is_no_id(server: InProces
     assert [error["extensions"]["code"] for error in errors] == ["BAD_USER_INPUT"]
 
 
-@pytest.mark.parametrize("digits", [5_000, 400])
-async def test_a_number_of_hundreds_of_digits_is_refused_or_unknown(server: InProcess, digits: int) -> None:
+@pytest.mark.parametrize(("digits", "code"), [(400, "BAD_USER_INPUT"), (5_000, "BAD_REQUEST")])
+async def test_a_number_of_hundreds_of_digits_is_refused(server: InProcess, digits: int, code: str) -> None:
     mutation = "mutation($t: ID!, $i: ID!) { revokeMember(input: {imageId: $i, tenantId: $t}) { errors { code } } }"
 
     body = b'{"query": "%b", "variables": {"i": "x", "t": %b}}' % (mutation.encode(), b"9" * digits)
     answer = await _post(server, body)
 
-    assert "BAD_USER_INPUT" in answer.text
-    assert answer.status_code == 200
+    assert code in answer.text
 
 
 def test_json_is_read_as_orjson_reads_it_but_for_numbers_that_it_changes() -> None:

@@ -56,7 +56,7 @@ def _exact(data: bytes | bytearray | str) -> Any:
 
 def _integer(digits: str) -> int | float:
     if len(digits) > _MOST_DIGITS:
-        return float("-inf" if digits[0] == "-" else "inf")
+        raise orjson.JSONDecodeError(f"a number has more than {_MOST_DIGITS} digits", "", 0)
     return -0.0 if digits == "-0" else int(digits)
 
 
