@@ -113,4 +113,4 @@ def ids_of(pattern: str, viewer: str, given: Given) -> Place:
 
 def _known(id: str, viewer: str) -> str:
     """An ID that the store can be asked about; one that nothing can have becomes another such."""
-    return id if id == viewer or formats.is_uuid(id) else ""
+    return id if id == viewer else formats.uuid(id) or ""
