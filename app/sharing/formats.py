@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from app.errors import BadUserInput
 from app.sharing.mistakes import Mistakes
+from app.sharing.names import readable
 
 NAME_LIMIT = 255
 TAG_LIMIT = 50
@@ -55,6 +56,11 @@ def text(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
     return value
 
 
+def label(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
+    """One line of text that people read."""
+    return readable(text(value, *path, limit=limit), *path)
+
+
 def tags(values: Sequence[str], *path: str) -> list[str]:
     """Up to 50 tags, each a line of text, none twice. Raises Malformed with a mistake for each bad one."""
     if len(values) > TAG_LIMIT:
@@ -70,12 +76,12 @@ def tags(values: Sequence[str], *path: str) -> list[str]:
 def _tag(tag: str, earlier: Container[str], *path: str) -> str:
     if tag in earlier:
         raise BadUserInput("This tag is given twice.", path)
-    return text(tag, *path)
+    return label(tag, *path)
 
 
 def source_url(value: str, *path: str) -> str:
     """An absolute http or https address. One that carries a password is refused, since consumers will read it."""
-    text(value, *path, limit=URL_LIMIT)
+    label(value, *path, limit=URL_LIMIT)
     try:
         parts = urlsplit(value)
         has_host = bool(parts.hostname) and (parts.port or True)
@@ -113,10 +119,10 @@ def _as_given(value: Any, *_path: str) -> Any:
 
 _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     # column: name in the schema, whether null clears it, check
-    "name": ("name", False, text),
-    "server_id": ("serverId", True, text),
+    "name": ("name", False, label),
+    "server_id": ("serverId", True, label),
     "source_url": ("sourceUrl", True, source_url),
-    "checksum": ("checksum", True, text),
+    "checksum": ("checksum", True, label),
     "size_bytes": ("sizeBytes", True, partial(amount, limit=BYTE_COUNT_LIMIT)),
     "min_disk_gb": ("minDiskGb", False, amount),
     "min_ram_mb": ("minRamMb", False, amount),
