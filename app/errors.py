@@ -7,6 +7,8 @@
     ├── BadUserInput        the input is malformed; the store was not asked
     └── LimitExceeded       a quota is full
 
+    Malformed               all the BadUserInput of one input; nothing was carried out
+
     Problem                 told as a top-level GraphQL error
     ├── Unauthenticated     no token, or one that does not count
     │   └── TokenExpired    a fresh token would help
@@ -96,6 +98,14 @@ class BadUserInput(Refusal):
 
 class LimitExceeded(Refusal):
     code = UserErrorCode.LIMIT_EXCEEDED
+
+
+class Malformed(Exception):
+    """Everything that is malformed in one input."""
+
+    def __init__(self, *mistakes: BadUserInput) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
 
 
 class Problem(Exception):

@@ -196,3 +196,17 @@ async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_
             refused = [said for said in visit.complaints if "net::ERR_" in said]
             assert visit.complaints == refused
             visit.complaints.clear()
+
+
+async def test_a_name_is_isolated_from_the_words_around_it(demo: DemoPage, image: str) -> None:
+    name = f"\u05d0\u05d1\u05d2 {image}"
+
+    await demo.register_and_offer(name)
+
+    for side in (demo.producer, demo.consumer):
+        await expect(side.card(name).locator("h4 bdi")).to_have_text(name)
+        await expect(side.rows().first.locator("td.image bdi")).to_have_text(name)
+    option = demo.producer.panel.locator("option").filter(has_text=image)
+    assert await option.text_content() == f"\u2068{name}\u2069", "an option holds no element"
+    label = await demo.consumer.card(name).locator("[data-answer=ACCEPTED]").get_attribute("aria-label")
+    assert label == f"Accept: \u2068{name}\u2069"

@@ -50,7 +50,7 @@ MALFORMED: list[tuple[dict[str, Any], list[str]]] = [
     ({"name": "nul \0"}, ["input", "name"]),
     ({"name": "escape \x1b"}, ["input", "name"]),
     ({"name": "lone \ud800"}, ["input", "name"]),
-    ({"tags": ["a"] * 2}, ["input", "tags"]),
+    ({"tags": ["a"] * 2}, ["input", "tags", "1"]),
     ({"tags": [str(n) for n in range(51)]}, ["input", "tags"]),
     ({"tags": ["ok", "a\nb"]}, ["input", "tags", "1"]),
     ({"minDiskGb": -1}, ["input", "minDiskGb"]),

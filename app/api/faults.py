@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import DirectiveNode, GraphQLError, GraphQLSyntaxError, ValueNode
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -91,10 +91,15 @@ def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:
         return ErrorCode.GRAPHQL_VALIDATION_FAILED
     if original is not None:
         return ErrorCode.INTERNAL_SERVER_ERROR
-    if error.path is None:
-        # What remains without a place in the result: the document's own rules, then the values of its variables.
+    if error.path is None or _is_about_a_value(error):
+        # The document's own rules, the values of its variables, or a value that turned out wrong at its field.
         return ErrorCode.GRAPHQL_VALIDATION_FAILED if before_execution else ErrorCode.BAD_USER_INPUT
     return ErrorCode.INTERNAL_SERVER_ERROR
+
+
+def _is_about_a_value(error: GraphQLError) -> bool:
+    """Whether it points to a value in the document: an argument or a directive that execution could not coerce."""
+    return bool(error.nodes) and all(isinstance(node, (ValueNode, DirectiveNode)) for node in error.nodes or ())
 
 
 def _cause(error: GraphQLError) -> Exception | None:

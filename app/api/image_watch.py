@@ -1,6 +1,7 @@
 """What `watchImages` tells: the changes of images, and of the caller's sight of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,7 @@ _AS_CONSUMER = {
 
 
 def watch_of_images(viewer: Caller, wanted: ImageWatchFilter) -> Watch:
+    wanted = replace(wanted, image_id=wanted.image_id and strawberry.ID(formats.as_stored(wanted.image_id)))
     role = None if wanted.role is None else wanted.role.name
     fingerprint = cursors.fingerprint("watchImages", role, wanted.image_id)
     return Watch(fingerprint, _concerns(viewer, wanted), _changed, _states(wanted), _state)

@@ -125,7 +125,8 @@ class ImageQueries:
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="ID of the image.")]
     ) -> Image | None:
         load = info.context.load
-        row = await load.image.load(id) if formats.is_uuid(id) else None
+        known = formats.uuid(id)
+        row = await load.image.load(known) if known else None
         return None if row is None else Image.of(row)
 
     @strawberry.field(

@@ -8,6 +8,7 @@ from strawberry import UNSET
 from app.api.scalars import ByteCount
 from app.model import ImageOrigin, ImageStatus, ImageVisibility, OsType
 
+_NAME = "What to call it; 1 to 255 characters, not all of them invisible, and none that changes the direction of text."
 _NOT_COLUMNS = {"id", "client_mutation_id", "idempotency_key"}
 
 
@@ -30,7 +31,7 @@ def _kept(description: str, clearing: str = "null is refused") -> Any:
 
 @strawberry.input(description="A new image of the caller's tenant.")
 class RegisterImageInput:
-    name: str = strawberry.field(description="What to call it; 1 to 255 characters.")
+    name: str = strawberry.field(description=_NAME)
     origin: ImageOrigin = strawberry.field(description="Where it came from.")
     server_id: strawberry.ID | None = strawberry.field(
         default=None,
@@ -64,7 +65,7 @@ class RegisterImageInput:
 @strawberry.input(description="Changes to an image. An absent field stays as it is; null clears what may be empty.")
 class UpdateImageInput:
     id: strawberry.ID = strawberry.field(description="ID of the image.")
-    name: str | None = _kept("What to call it; 1 to 255 characters.")
+    name: str | None = _kept(_NAME)
     status: ImageStatus | None = _kept(
         "The next state: QUEUED to SAVING to ACTIVE by the owner, ACTIVE to DEACTIVATED and back by an operator. "
         "Any other "

@@ -47,10 +47,10 @@ async def _find(info: Info, id_: str) -> Node | None:
     """The object, if the caller may see it. A tenant is found by nobody but itself (P1)."""
     if id_ == info.context.caller.tenant_id:
         return Tenant(id=strawberry.ID(id_))
-    if not formats.is_uuid(id_):
+    if (known := formats.uuid(id_)) is None:
         return None
     load = info.context.load
-    image, member = await gather(load.image.load(id_), load.member.load(id_))
+    image, member = await gather(load.image.load(known), load.member.load(known))
     if image is not None:
         return Image.of(image)
     return None if member is None else Member.of(member)

@@ -1,7 +1,8 @@
 """The mutations: each unpacks its input, calls one action of `sharing.service`, and shows the outcome."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from functools import partial
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 
@@ -10,13 +11,12 @@ from app.api.context import Info
 from app.api.images import Image
 from app.api.members import Member
 from app.api.refusals import UserError, user_errors
-from app.errors import Refusal
-from app.model import Caller, MemberStatus
+from app.errors import Malformed
+from app.model import MemberStatus
 from app.sharing import formats, service
+from app.sharing.mistakes import Mistakes
 from app.sharing.outcome import Outcome
-from app.store.database import Store
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Input = Annotated[T, strawberry.argument(description="What to do, and to what.")]
 
@@ -162,15 +162,17 @@ class Mutation:
 async def _act(
     info: Info,
     input: Any,
-    action: Callable[Concatenate[Store, Caller, P], Awaitable[Outcome]],
-    *args: P.args,
-    **kwargs: P.kwargs,
+    action: Callable[..., Awaitable[Outcome]],
+    *args: Any,
 ) -> Outcome:
+    mistakes = Mistakes()
+    mistakes.check(formats.echo, input.client_mutation_id)
+    if mistakes.found:
+        action = partial(action, mistakes=mistakes)
     try:
-        formats.echo(input.client_mutation_id)
-        return await info.context.act(action, *args, **kwargs)
-    except Refusal as malformed:
-        return Outcome(refusals=(malformed,))
+        return await info.context.act(action, *args)
+    except Malformed as malformed:
+        return Outcome(refusals=malformed.mistakes)
 
 
 async def _answer(info: Info, input: inputs.AnswerOfferInput, status: MemberStatus) -> Outcome:
@@ -178,7 +180,7 @@ async def _answer(info: Info, input: inputs.AnswerOfferInput, status: MemberStat
 
 
 def _common(info: Info, input: Any, outcome: Outcome) -> dict[str, Any]:
-    image_id = getattr(input, "image_id", None) or getattr(input, "id", None)
+    image_id = formats.as_stored(getattr(input, "image_id", None) or getattr(input, "id", None) or "") or None
     echo: str | None = input.client_mutation_id
     fits = echo is not None and len(echo) <= formats.NAME_LIMIT
     return {"errors": user_errors(info, outcome, image_id), "client_mutation_id": echo if fits else None}

@@ -1,6 +1,7 @@
 """What `watchOffers` and `offerEvents` tell: the changes of memberships."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -38,6 +39,7 @@ class OfferWatchFilter:
 
 
 def watch_of_offers(viewer: Caller, wanted: OfferWatchFilter) -> Watch:
+    wanted = replace(wanted, image_id=wanted.image_id and strawberry.ID(formats.as_stored(wanted.image_id)))
     return Watch(_fingerprint(wanted), _concerns(viewer, wanted), changed, _states(wanted), _state)
 
 

@@ -127,8 +127,8 @@ def _position(cursor: str | None) -> Position | None:
             raise ValueError
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, id_ = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(" ")
-        if not formats.is_uuid(id_):
+        if (known := formats.uuid(id_)) is None:
             raise ValueError
-        return Position(datetime.fromisoformat(created_at).astimezone(UTC), id_)
+        return Position(datetime.fromisoformat(created_at).astimezone(UTC), known)
     except (binascii.Error, ValueError, OverflowError):
         raise CursorInvalid("This is no cursor of a list of this gateway. Start without it.") from None

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLID, GraphQLScalarType
+from strawberry.types.scalar import ScalarDefinition
 
 ByteCount = NewType("ByteCount", int)
 Cursor = NewType("Cursor", str)
@@ -15,6 +16,15 @@ def _byte_count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= BYTE_COUNT_LIMIT:
         raise GraphQLError(f"A ByteCount is an integer from 0 to {BYTE_COUNT_LIMIT}.")
     return value
+
+
+def _id(value: Any) -> str:
+    """An ID of text, or of the digits of an integer. A float may have lost some, so it is no ID (GraphQL 3.5.5)."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int:
+        return str(value)
+    raise GraphQLError("An ID is a string, or an integer without fraction and exponent. Send it as a string.")
 
 
 def _cursor(value: Any) -> str:
@@ -31,7 +41,30 @@ def _no_timestamp_input(value: Any) -> datetime:
     raise GraphQLError(f"No input of this schema takes a DateTime, and {value!r} was given.")
 
 
+class _ExactId(GraphQLScalarType):
+    """The ID of this schema. graphql-core lets no other than its own have that name, but for a class that asks."""
+
+    reserved_types = {}
+
+
+_ID = _ExactId(
+    GraphQLID.name,
+    serialize=GraphQLID.coerce_output_value,
+    description=GraphQLID.description,
+    coerce_input_value=_id,
+    coerce_input_literal=GraphQLID.coerce_input_literal,
+)
+
 SCALARS: dict[object, Any] = {
+    strawberry.ID: ScalarDefinition(
+        name=_ID.name,
+        description=_ID.description,
+        specified_by_url=None,
+        serialize=_ID.serialize,
+        parse_value=_id,
+        parse_literal=None,
+        implementation=_ID,
+    ),
     ByteCount: strawberry.scalar(
         name="ByteCount",
         description=f"A number of bytes: a JSON integer from 0 to {BYTE_COUNT_LIMIT} (2^53 - 1), "

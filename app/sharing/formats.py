@@ -1,12 +1,14 @@
 """What a value must look like, before the store is asked. Pure; the same answer for every caller (P16)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import BadUserInput
+from app.sharing.mistakes import Mistakes
+from app.sharing.names import readable
 
 NAME_LIMIT = 255
 TAG_LIMIT = 50
@@ -14,25 +16,33 @@ URL_LIMIT = 2048
 OFFER_LIMIT = 100
 BYTE_COUNT_LIMIT = 2**53 - 1
 INT_LIMIT = 2**31 - 1
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # What JSON has escaped; a tenant ID has none of it, so that it stands in an answer as it is.
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 
-def is_uuid(text: str) -> bool:
-    """Whether the text has the form of an image or member ID."""
-    return _UUID.fullmatch(text) is not None
+def uuid(text: str) -> str | None:
+    """An image or member ID as the store spells it: in small letters, while callers may use capitals (RFC 9562, 4).
+
+    None for what has not the form of one.
+    """
+    return text.lower() if _UUID.fullmatch(text) else None
+
+
+def as_stored(id_: str) -> str:
+    """An image or member ID as the store spells it; what has not the form of one as it is."""
+    return uuid(id_) or id_
 
 
 def id_or_none(text: str | None) -> str | None:
     """An ID to filter by; one that nothing can have becomes one that the store can be asked about."""
-    return text if text is None or is_uuid(text) else ""
+    return None if text is None else uuid(text) or ""
 
 
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
-    if not re.fullmatch(pattern, text) or is_uuid(text.lower()) or _ESCAPED.search(text):
+    if not re.fullmatch(pattern, text) or uuid(text) or _ESCAPED.search(text):
         raise BadUserInput(f"A tenant ID has the form {pattern}, without quotes; nothing is trimmed.", path)
     return text
 
@@ -46,18 +56,32 @@ def text(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
     return value
 
 
+def label(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
+    """One line of text that people read."""
+    return readable(text(value, *path, limit=limit), *path)
+
+
 def tags(values: Sequence[str], *path: str) -> list[str]:
-    """Up to 50 tags, each a line of text, none twice."""
+    """Up to 50 tags, each a line of text, none twice. Raises Malformed with a mistake for each bad one."""
     if len(values) > TAG_LIMIT:
         raise BadUserInput(f"Give at most {TAG_LIMIT} tags; these are {len(values)}.", path)
-    if len(set(values)) < len(values):
-        raise BadUserInput("A tag is given twice.", path)
-    return [text(tag, *path, str(index)) for index, tag in enumerate(values)]
+    mistakes, earlier = Mistakes(), set[str]()
+    for index, tag in enumerate(values):
+        mistakes.check(_tag, tag, earlier, *path, str(index))
+        earlier.add(tag)
+    mistakes.require_none()
+    return list(values)
+
+
+def _tag(tag: str, earlier: Container[str], *path: str) -> str:
+    if tag in earlier:
+        raise BadUserInput("This tag is given twice.", path)
+    return label(tag, *path)
 
 
 def source_url(value: str, *path: str) -> str:
     """An absolute http or https address. One that carries a password is refused, since consumers will read it."""
-    text(value, *path, limit=URL_LIMIT)
+    label(value, *path, limit=URL_LIMIT)
     try:
         parts = urlsplit(value)
         has_host = bool(parts.hostname) and (parts.port or True)
@@ -95,10 +119,10 @@ def _as_given(value: Any, *_path: str) -> Any:
 
 _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     # column: name in the schema, whether null clears it, check
-    "name": ("name", False, text),
-    "server_id": ("serverId", True, text),
+    "name": ("name", False, label),
+    "server_id": ("serverId", True, label),
     "source_url": ("sourceUrl", True, source_url),
-    "checksum": ("checksum", True, text),
+    "checksum": ("checksum", True, label),
     "size_bytes": ("sizeBytes", True, partial(amount, limit=BYTE_COUNT_LIMIT)),
     "min_disk_gb": ("minDiskGb", False, amount),
     "min_ram_mb": ("minRamMb", False, amount),
@@ -108,8 +132,11 @@ _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
 
 
 def image_columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of an image that a caller has given, each checked by its form."""
-    return {column: _image_column(column, value) for column, value in values.items()}
+    """The columns of an image that a caller has given, each checked by its form. Raises Malformed."""
+    mistakes = Mistakes()
+    columns = {column: mistakes.check(_image_column, column, value) for column, value in values.items()}
+    mistakes.require_none()
+    return columns
 
 
 def _image_column(column: str, value: Any) -> Any:

@@ -45,11 +45,14 @@ def seen(image: SeenImage | None, argument: str = "imageId") -> SeenImage:
     return image
 
 
-def may_register(caller: Caller, visibility: ImageVisibility, status: ImageStatus) -> None:
-    """Creators and admins register images; PUBLIC ones only if they are operators too."""
+def starts_as(status: ImageStatus) -> None:
+    """Only an operator deactivates an image, and only one that is there."""
     if status is ImageStatus.DEACTIVATED:
-        path = ("input", "status")
-        raise BadUserInput("An image is registered as QUEUED, SAVING or ACTIVE.", path)
+        raise BadUserInput("An image is registered as QUEUED, SAVING or ACTIVE.", ("input", "status"))
+
+
+def may_register(caller: Caller, visibility: ImageVisibility) -> None:
+    """Creators and admins register images; PUBLIC ones only if they are operators too."""
     if not caller.roles & {Role.CREATOR, Role.ADMIN}:
         raise Forbidden("Registering an image needs the role creator or admin in your tenant.")
     if visibility is ImageVisibility.PUBLIC and not caller.is_operator:

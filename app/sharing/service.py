@@ -1,7 +1,8 @@
 """The actions of sharing: each looks, decides, writes and records, in one transaction.
 
-What is decided stands in `rules`. An action that is refused has written nothing. Malformed input is raised
-before the store is asked; every other refusal is in the outcome.
+What is decided stands in `rules`. An action that is refused has written nothing. All that is malformed in an input is
+raised at once, as Malformed, before the store is asked; every other refusal is in the outcome. `mistakes` are those
+that were found in the input before.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,9 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from app.errors import BadUserInput, Refusal
+from app.errors import Malformed, Refusal
 from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
 from app.sharing import formats, news, outcome, rules
+from app.sharing.addressees import refused_at, sorted_by_form
+from app.sharing.mistakes import Mistakes
 from app.sharing.outcome import Outcome, Request
 from app.store import images, log, members
 from app.store.database import Store
@@ -29,13 +32,17 @@ class Limits:
     member_quota: int
 
 
-async def register_image(store: Store, caller: Caller, new: Mapping[str, Any], key: str | None = None) -> Outcome:
+async def register_image(
+    store: Store, caller: Caller, new: Mapping[str, Any], key: str | None = None, mistakes: Mistakes | None = None
+) -> Outcome:
     """Register an image of the caller's tenant; `new` holds its columns."""
-    new = formats.image_columns(new)
-    rules.fits_origin(new["origin"], new["server_id"], new["source_url"])
+    mistakes = mistakes or Mistakes()
+    mistakes.check(formats.image_columns, new)
+    mistakes.check(rules.fits_origin, new["origin"], new["server_id"], new["source_url"])
+    mistakes.check(rules.starts_as, new["status"])
 
     async def act(tx: Transaction) -> Outcome:
-        rules.may_register(caller, new["visibility"], new["status"])
+        rules.may_register(caller, new["visibility"])
         made: dict[str, Any] = {
             "id": str(uuid4()),
             "owner_id": caller.tenant_id,
@@ -47,14 +54,21 @@ async def register_image(store: Store, caller: Caller, new: Mapping[str, Any], k
         await log.append(tx, news.of_registration(caller, image))
         return Outcome(image=image)
 
-    return await _act(store, caller, Request("registerImage", new, key), act)
+    return await _act(store, caller, Request("registerImage", new, key), act, mistakes)
 
 
 async def update_image(
-    store: Store, caller: Caller, image_id: str, changes: Mapping[str, Any], key: str | None = None
+    store: Store,
+    caller: Caller,
+    image_id: str,
+    changes: Mapping[str, Any],
+    key: str | None = None,
+    mistakes: Mistakes | None = None,
 ) -> Outcome:
     """Change the given columns of an image; the others stay."""
-    changes = formats.image_columns(changes)
+    mistakes = mistakes or Mistakes()
+    mistakes.check(formats.image_columns, changes)
+    image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id, "id")
@@ -66,11 +80,14 @@ async def update_image(
             await _tell_of_update(tx, caller, image, image._replace(**real))
         return Outcome(image=image._replace(**real))
 
-    return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act)
+    return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act, mistakes)
 
 
-async def delete_image(store: Store, caller: Caller, image_id: str, key: str | None = None) -> Outcome:
+async def delete_image(
+    store: Store, caller: Caller, image_id: str, key: str | None = None, mistakes: Mistakes | None = None
+) -> Outcome:
     """Delete an image and end each of its memberships, with one event each (E6)."""
+    image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id, "id")
@@ -83,7 +100,7 @@ async def delete_image(store: Store, caller: Caller, image_id: str, key: str | N
         await log.append(tx, told + news.of_deletion(caller, image))
         return Outcome(ended_id=image.id)
 
-    return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act)
+    return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act, mistakes)
 
 
 async def offer_image(
@@ -93,11 +110,15 @@ async def offer_image(
     tenant_ids: Sequence[str],
     limits: Limits,
     key: str | None = None,
+    mistakes: Mistakes | None = None,
 ) -> Outcome:
     """Offer an image to each of the tenants; each has its own outcome, and one refusal undoes no other."""
-    well_formed, malformed = _sorted_by_form(tenant_ids, limits.tenant_id_pattern)
-    if not well_formed:
-        return Outcome(refusals=malformed)
+    mistakes, image_id = mistakes or Mistakes(), formats.as_stored(image_id)
+    places, malformed = sorted_by_form(tenant_ids, limits.tenant_id_pattern)
+    mistakes.check(formats.key, key)
+    if mistakes.found or not places:
+        raise Malformed(*mistakes.found, *malformed)
+    well_formed = list(places.values())
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id)
@@ -111,7 +132,7 @@ async def offer_image(
             await members.add(tx.conn, made)
             steps = [(row, None, row.status) for row in made]
             await log.append(tx, news.of_members(ChangeKind.OFFERED, caller, image, steps))
-        refusals = tuple(verdict.refusal for verdict in verdicts if verdict.refusal is not None)
+        refusals = tuple(refused_at(places, verdicts))
         standing = {row.id: row for row in [*present.values(), *made]}
         return Outcome(image, tuple(made), None, malformed + refusals, standing)
 
@@ -119,13 +140,19 @@ async def offer_image(
         return Outcome(refusals=(*malformed, refusal))
 
     request = Request("offerImage", {"image": image_id, "tenants": list(tenant_ids)}, key)
-    return await _act(store, caller, request, act, with_malformed)
+    return await _act(store, caller, request, act, mistakes, with_malformed)
 
 
 async def answer_offer(
-    store: Store, caller: Caller, image_id: str, status: MemberStatus, key: str | None = None
+    store: Store,
+    caller: Caller,
+    image_id: str,
+    status: MemberStatus,
+    key: str | None = None,
+    mistakes: Mistakes | None = None,
 ) -> Outcome:
     """Accept, reject, or put off (PENDING) the offer of an image to the caller's tenant."""
+    image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id)
@@ -138,13 +165,22 @@ async def answer_offer(
             row = answered
         return Outcome(image, (row,))
 
-    return await _act(store, caller, Request("answerOffer", {"image": image_id, "status": status}, key), act)
+    request = Request("answerOffer", {"image": image_id, "status": status}, key)
+    return await _act(store, caller, request, act, mistakes)
 
 
 async def revoke_member(
-    store: Store, caller: Caller, image_id: str, tenant_id: str, limits: Limits, key: str | None = None
+    store: Store,
+    caller: Caller,
+    image_id: str,
+    tenant_id: str,
+    limits: Limits,
+    key: str | None = None,
+    mistakes: Mistakes | None = None,
 ) -> Outcome:
     """End one tenant's membership: withdraw a pending offer, revoke an accepted one, clean up a rejected one."""
+    mistakes, image_id = mistakes or Mistakes(), formats.as_stored(image_id)
+    mistakes.check(formats.tenant_id, tenant_id, limits.tenant_id_pattern, "input", "tenantId")
 
     async def act(tx: Transaction) -> Outcome:
         image = await _look(tx, caller, image_id)
@@ -154,8 +190,8 @@ async def revoke_member(
         await log.append(tx, news.of_members(ChangeKind.REVOKED, caller, image, [(row, row.status, None)]))
         return Outcome(ended_id=row.id)
 
-    formats.tenant_id(tenant_id, limits.tenant_id_pattern, "input", "tenantId")
-    return await _act(store, caller, Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key), act)
+    request = Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key)
+    return await _act(store, caller, request, act, mistakes)
 
 
 async def _act(
@@ -163,10 +199,13 @@ async def _act(
     caller: Caller,
     request: Request,
     act: Action,
+    mistakes: Mistakes | None,
     refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
 ) -> Outcome:
     """Run the action in one transaction, unless the same request was carried out before."""
-    formats.key(request.idempotency_key)
+    mistakes = mistakes or Mistakes()
+    mistakes.check(formats.key, request.idempotency_key)
+    mistakes.require_none()
 
     async def once(tx: Transaction) -> Outcome:
         if (before := await outcome.earlier(tx, caller, request)) is not None:
@@ -185,7 +224,7 @@ async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = 
     """The image, held still until the transaction ends."""
     image = None
     # Only an image that the caller may see is locked: waiting for another one's lock would tell that it exists.
-    if formats.is_uuid(image_id) and await images.lock(tx.conn, caller, image_id):
+    if formats.uuid(image_id) and await images.lock(tx.conn, caller, image_id):
         image = await images.find_one(tx.conn, caller, image_id)
         tx.now = tx.clock()
     return rules.seen(image, argument)
@@ -199,20 +238,3 @@ async def _tell_of_update(tx: Transaction, caller: Caller, before: SeenImage, af
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:
     return SeenMember(str(uuid4()), image.id, tenant_id, MemberStatus.PENDING, now, now)
-
-
-def _sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[list[str], tuple[Refusal, ...]]:
-    """The tenant IDs to ask the store about, and the refusals of the rest. None of this depends on the image."""
-    if not 1 <= len(tenant_ids) <= formats.OFFER_LIMIT:
-        message = f"Offer to 1 to {formats.OFFER_LIMIT} tenants at a time; these are {len(tenant_ids)}."
-        return [], (BadUserInput(message, ("input", "tenantIds")),)
-    well_formed: list[str] = []
-    malformed: list[Refusal] = []
-    for index, tenant_id in enumerate(tenant_ids):
-        try:
-            well_formed.append(formats.tenant_id(tenant_id, pattern, "input", "tenantIds", str(index)))
-        except BadUserInput as refusal:
-            # One that is too long to be a tenant ID is not sent back; the path has its place in the input.
-            told = tenant_id if len(tenant_id) <= formats.NAME_LIMIT else None
-            malformed.append(BadUserInput(refusal.message, refusal.path, tenant_id=told))
-    return well_formed, tuple(malformed)

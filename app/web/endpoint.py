@@ -25,7 +25,7 @@ from app.api.schema import GatewaySchema
 from app.errors import DocumentProblem, Overloaded, RateLimited, Unauthenticated
 from app.lifetime import within
 from app.model import Caller
-from app.web import caching, events, parameters, streaming
+from app.web import caching, events, exact_json, parameters, streaming
 from app.web.browser.ide import Ide
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
@@ -188,7 +188,9 @@ class Endpoint(GraphQL[Any, None]):
             parameters.require_plain(incoming.headers.get("content-encoding"))
             data = self.parse_json(await request.get_body())
         else:
-            data = self.parse_query_params(request.query_params)
+            # A form sends the fields that nobody has filled in, too.
+            given = {name: value for name, value in request.query_params.items() if value}
+            data = self.parse_query_params(given)
         asked, caller = parameters.request_data(data), await self._caller(incoming)
         try:
             asked.query = self.persisted.text(asked.query, asked.hash, None if caller is None else caller.tenant_id)
@@ -229,7 +231,7 @@ class Endpoint(GraphQL[Any, None]):
         return answer(response_data, cast(Any, sub_response.media_type))
 
     def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)
+        return exact_json.loads(data)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)

@@ -119,7 +119,9 @@ def request_data(data: Any) -> Asked:
     hash = persisted.hash_of(fields) if extensions or "documentId" in fields else None
     if hash is None and not fields.get("query"):
         raise HTTPException(400, "There is no GraphQL document in `query`, and none is named by `documentId`.")
-    return Asked(fields.get("query"), fields.get("variables"), fields.get("operationName"), extensions, hash=hash)
+    return Asked(
+        fields.get("query"), fields.get("variables"), fields.get("operationName") or None, extensions, hash=hash
+    )
 
 
 _PARAMETERS = (

@@ -21,7 +21,7 @@ from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
-from app.web import events, parameters, refusal
+from app.web import events, exact_json, parameters, refusal
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
 from app.web.limits import budget, charging
@@ -171,7 +171,7 @@ class Quick:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
-        wanted = parameters.request_data(orjson.loads(body))
+        wanted = parameters.request_data(exact_json.loads(body))
         if wanted.hash and wanted.query:
             return None  # what a client persists is not to be forgotten while such a request is kept
         caller = self._identities.caller(token)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from graphql import FieldNode, GraphQLField, VariableNode
+from graphql import FieldNode, GraphQLField, GraphQLNonNull, VariableNode
 
 from app.api.images import image_filter
 from app.api.members import member_filter
@@ -25,6 +25,7 @@ class Arguments:
         self._known: Given = {}
         self._from_variables: list[tuple[str, str, Any]] = []
         definitions: dict[str, Any] = {**field.args}
+        self._not_null = {name for name, one in definitions.items() if isinstance(one.type, GraphQLNonNull)}
         for name, definition in definitions.items():
             default = _default(definition)
             value = given.get(name)
@@ -40,6 +41,8 @@ class Arguments:
         for name, variable, default in self._from_variables:
             value = values.get(variable, ABSENT)
             given[name] = default if value is ABSENT else value
+            if given[name] is None and name in self._not_null:
+                raise Unplanned("null")
         return given
 
 
@@ -110,4 +113,4 @@ def ids_of(pattern: str, viewer: str, given: Given) -> Place:
 
 def _known(id: str, viewer: str) -> str:
     """An ID that the store can be asked about; one that nothing can have becomes another such."""
-    return id if id == viewer or formats.is_uuid(id) else ""
+    return id if id == viewer else formats.uuid(id) or ""

@@ -46,6 +46,7 @@ class TransportHandler(Greeter):
     """What a client that was let in asks: each operation with a Context of its own."""
 
     async def handle_subscribe(self, message: Any) -> None:
+        message["payload"]["operationName"] = message["payload"].get("operationName") or None
         limit = self.max_subscriptions_per_connection
         if limit is None or len(self.operations) < limit or message["id"] in self.operations:
             errors = await self._put_document_into(message["payload"]) if self.connection_acknowledged else []

@@ -1,7 +1,7 @@
 // <consumer-side>: what is offered to a tenant, its answers, and the buttons to change them.
 import { arrange, attempt, complain, glow, part, put, redraw, stamp } from './element.js';
 import { ANSWERS } from './operations.js';
-import { factsOf, nameOf } from './words.js';
+import { factsOf, isolated, nameOf } from './words.js';
 
 const DEEDS = { ACCEPTED: 'Accept', REJECTED: 'Reject', PENDING: 'Decide later' };
 
@@ -61,6 +61,6 @@ function fill(card, offer, image) {
   put(card, 'facts', image ? factsOf(image) : '');
   card.querySelector('status-pill').setAttribute('status', offer.status);
   for (const button of card.querySelectorAll('[data-answer]')) {
-    button.ariaLabel = `${DEEDS[button.dataset.answer]}: ${name}`;
+    button.ariaLabel = `${DEEDS[button.dataset.answer]}: ${isolated(name)}`;
   }
 }

@@ -1,6 +1,7 @@
 // <register-form> and <offer-form>: how the producer makes an image known, and offers it.
 import { attempt } from './element.js';
 import { OFFER, REGISTER } from './operations.js';
+import { isolated } from './words.js';
 
 const NAMES = ['alpine-edge-router', 'fedora-ci-runner', 'ubuntu-golden', 'rocky-batch-node', 'nixos-build-farm'];
 
@@ -61,7 +62,7 @@ class OfferForm extends HTMLElement {
   #list() {
     const { imageId } = this.form.elements;
     const own = this.side.images.ownedBy(this.side.tenantId);
-    const texts = own.map(({ name, visibility }) => (visibility === 'SHARED' ? name : `${name} (${visibility})`));
+    const texts = own.map(({ name, visibility }) => (visibility === 'SHARED' ? isolated(name) : `${isolated(name)} (${visibility})`));
     if ([...imageId.options].map((option) => option.text).join('\n') === texts.join('\n')) return;
     const chosen = imageId.value;
     imageId.replaceChildren(...own.map(({ id }, place) => new Option(texts[place], id)));

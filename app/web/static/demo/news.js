@@ -1,5 +1,5 @@
 // What is said aloud by screen readers: each change once, although both sides hear of it.
-import { howItWent, nameOf, whatHappened } from './words.js';
+import { howItWent, isolated, nameOf, whatHappened } from './words.js';
 
 const TOGETHER_MS = 300;
 const said = new Set();
@@ -22,12 +22,12 @@ export function follow(side) {
     if (item.__typename !== 'MemberStatusChanged' || said.has(key)) return;
     said.add(key);
     const image = await side.images.find(item.imageId).catch(() => null);
-    announce(`${nameOf(image, item.imageId)}: ${whatHappened(item)}.`);
+    announce(`${isolated(nameOf(image, item.imageId))}: ${whatHappened(item)}.`);
   });
   side.addEventListener('line', () => {
     const words = { cut: 'The connection is cut.', live: 'Live.', over: 'The watch has ended.' }[side.line.state];
     if (words) announce(`${side.name}: ${words}`);
   });
   side.addEventListener('resumed', ({ detail }) => announce(`${side.name} ${howItWent(detail)}.`));
-  side.addEventListener('registered', ({ detail }) => announce(`${detail.name} is registered.`));
+  side.addEventListener('registered', ({ detail }) => announce(`${isolated(detail.name)} is registered.`));
 }

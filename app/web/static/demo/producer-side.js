@@ -1,7 +1,7 @@
 // <producer-side>: a tenant's own images, whom each is offered to, and what they answered.
 import { arrange, attempt, complain, glow, part, put, redraw, stamp } from './element.js';
 import { REVOKE } from './operations.js';
-import { factsOf, nameOf } from './words.js';
+import { factsOf, isolated, nameOf } from './words.js';
 
 class ProducerSide extends HTMLElement {
   join(side) {
@@ -60,5 +60,5 @@ function fillRow(row, member, image) {
   row.member = member;
   put(row, 'tenant-id', member.tenantId);
   row.querySelector('status-pill').setAttribute('status', member.status);
-  part(row, 'revoke').ariaLabel = `Revoke ${nameOf(image, image.id)} from tenant ${member.tenantId}`;
+  part(row, 'revoke').ariaLabel = `Revoke ${isolated(nameOf(image, image.id))} from tenant ${isolated(member.tenantId)}`;
 }

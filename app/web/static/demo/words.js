@@ -9,17 +9,17 @@ const GAPS = {
   SNAPSHOT_INCOMPLETE: 'the break fell into a snapshot',
 };
 const ITEMS = {
-  MemberState: (item) => `Snapshot: offered to tenant ${item.tenant.id}`,
+  MemberState: (item) => `Snapshot: offered to tenant ${isolated(item.tenant.id)}`,
   WatchSynced: () => 'The snapshot is complete; changes from here on',
   WatchReset: (item) => `A gap, since ${GAPS[item.reason]}; the present state follows`,
   WatchBookmark: () => 'Nothing new: everything up to here was delivered',
   MemberStatusChanged: (item) => CHANGES[item.kind](item),
 };
 const CHANGES = {
-  OFFERED: ({ owner, tenant }) => `Tenant ${owner.id} offered it to tenant ${tenant.id}`,
-  ANSWERED: ({ tenant, status }) => `Tenant ${tenant.id} ${ANSWERED[status]}`,
-  REVOKED: ({ actor, tenant }) => `${actor ? `Tenant ${actor.id}` : 'An operator'} revoked it from tenant ${tenant.id}`,
-  IMAGE_DELETED: ({ owner }) => `Tenant ${owner.id} deleted the image`,
+  OFFERED: ({ owner, tenant }) => `Tenant ${isolated(owner.id)} offered it to tenant ${isolated(tenant.id)}`,
+  ANSWERED: ({ tenant, status }) => `Tenant ${isolated(tenant.id)} ${ANSWERED[status]}`,
+  REVOKED: ({ actor, tenant }) => `${actor ? `Tenant ${isolated(actor.id)}` : 'An operator'} revoked it from tenant ${isolated(tenant.id)}`,
+  IMAGE_DELETED: ({ owner }) => `Tenant ${isolated(owner.id)} deleted the image`,
 };
 
 export const whatHappened = (item) => ITEMS[item.__typename](item);
@@ -30,6 +30,12 @@ export const clock = (when) => CLOCK.format(new Date(when));
 export const shortened = (cursor) => `${cursor.slice(0, 10)}…`;
 
 export const nameOf = (image, id) => image?.name ?? `image ${id.slice(0, 8)}…`;
+
+/** A name for a sentence that can hold no <bdi>: what is not plain ASCII is kept from turning the words around it. */
+export function isolated(name) {
+  if (/^[ -~]*$/.test(name)) return name;
+  return `\u2068${name.replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`;
+}
 
 export function factsOf({ origin, sizeBytes }) {
   const from = origin === 'IMPORT' ? 'Import' : 'Snapshot';

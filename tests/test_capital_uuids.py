@@ -1,0 +1,109 @@
+"""A UUID in capitals is the same UUID, wherever an ID is taken; answers have it in small letters."""
+
+from collections.abc import AsyncGenerator, Callable
+
+import pytest
+
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, code_of, settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.world import World, make_world
+
+READS = """query($image: ID!, $member: ID!, $ids: [ID!]!) {
+  image(id: $image) { id } node(id: $image) { id } other: node(id: $member) { id } nodes(ids: $ids) { id }
+  sentOffers(imageId: $image) { nodes { id } }
+}"""
+INBOX = "query($image: ID!) { offers(imageId: $image, status: null) { nodes { image { id } } } }"
+LOG = "query($image: ID!) { offerEvents(filter: {imageId: $image}) { nodes { imageId kind } } }"
+SPELLINGS: list[Callable[[str], str]] = [str.upper, str.title]
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as served:
+        yield served
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_what_is_read_by_its_id_is_found_in_any_spelling(
+    server: InProcess, transport: str, spelt: Callable[[str], str]
+) -> None:
+    world = await make_world(server.gateway, "pending")
+    image, member = spelt(world.image), spelt(world.consumer_row)
+
+    owners = await asked(
+        server, transport, READS, server.token_of(world.owner.id), image=image, member=member, ids=[member, image]
+    )
+    inbox = await asked(server, transport, INBOX, server.token_of(world.consumer.id), image=image)
+    log = await asked(server, transport, LOG, server.token_of(world.consumer.id), image=image)
+
+    here, row = {"id": world.image}, {"id": world.consumer_row}
+    data = owners.answer["data"]
+    assert (data["image"], data["node"], data["other"], data["nodes"]) == (here, here, row, [row, here])
+    assert row in data["sentOffers"]["nodes"]
+    assert inbox.answer["data"]["offers"]["nodes"] == [{"image": here}]
+    assert {"imageId": world.image, "kind": "OFFERED"} in log.answer["data"]["offerEvents"]["nodes"]
+
+
+async def test_a_literal_in_the_document_is_the_same_id_too(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+
+    found = await world.consumer.get(f'{{ image(id: "{world.image.upper()}") {{ id }} }}')
+
+    assert found == {"image": {"id": world.image}}
+
+
+async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+    owner, consumer, loud = world.owner, world.consumer, world.image.upper()
+
+    done = [
+        await owner.offer(loud, consumer.id),
+        *[await act(loud) for act in (consumer.accept, consumer.reject, consumer.defer)],
+        await owner.update(loud, name="renamed"),
+        await owner.revoke(loud, consumer.id),
+        await owner.delete(loud),
+    ]
+
+    assert [code_of(payload) for payload in done] == ["ok"] * 7
+    assert done[4]["image"]["id"] == done[6]["deletedImageId"] == world.image
+
+
+async def test_a_retry_that_spells_the_id_otherwise_is_the_same_request(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "none")
+    first, again = [
+        await world.owner.do("offerImage", imageId=spelt, tenantIds=[world.consumer.id], idempotencyKey="k")
+        for spelt in (world.image, world.image.upper())
+    ]
+
+    assert again == first
+
+
+@pytest.mark.parametrize("query", ["watchOffers", "watchImages"])
+async def test_a_watch_of_an_image_in_capitals_tells_its_changes_and_goes_on_in_small_letters(
+    shared_gateway: Gateway, query: str
+) -> None:
+    world = await make_world(shared_gateway, "none")
+    kind = "OfferWatchFilter" if query == "watchOffers" else "ImageWatchFilter"
+    text = f"""subscription($after: Cursor, $filter: {kind}) {{ {query}(after: $after, filter: $filter) {{ cursor
+      ... on MemberStatusChanged {{ imageId }} ... on ImageChanged {{ imageId }} }} }}"""
+
+    async with world.consumer.watching(query=text, filter={"imageId": world.image.upper()}) as items:
+        bookmark = await anext(items)
+        await world.owner.offer(world.image, world.consumer.id)
+        first = await anext(items)
+    async with world.consumer.watching(query=text, filter={"imageId": world.image}, after=bookmark["cursor"]) as items:
+        resumed = await anext(items)
+
+    assert first["imageId"] == resumed["imageId"] == world.image
+
+
+@pytest.mark.parametrize("odd", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
+async def test_other_spellings_are_no_id(shared_gateway: Gateway, odd: str) -> None:
+    world: World = await make_world(shared_gateway, "pending")
+
+    found = await world.consumer.get("query($id: ID!) { image(id: $id) { id } }", id=odd % world.image.upper())
+
+    assert found == {"image": None}

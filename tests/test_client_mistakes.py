@@ -1,0 +1,163 @@
+"""The client's own mistake is never a fault of ours: a value that is wrong at its place is BAD_USER_INPUT."""
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any, NamedTuple
+
+import graphql
+import httpx2
+import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull, get_named_type, is_leaf_type
+
+from app.api.schema import build_schema
+from tests.harness.askers import on_socket
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+
+SCHEMA: Any = build_schema()._schema
+WRONG: list[Any] = [None, 1.5, "no such word", True, [None], {"nothing": 1}, 2**70]
+
+
+class Place(NamedTuple):
+    """One place that takes a value, and an operation that puts the variable `$v` there."""
+
+    name: str
+    type: Any
+    query: str
+
+
+def _literal(type_: Any) -> str:
+    if isinstance(type_, GraphQLNonNull):
+        return _literal(type_.of_type)
+    if isinstance(type_, GraphQLList):
+        return f"[{_literal(type_.of_type)}]"
+    if isinstance(type_, GraphQLEnumType):
+        return next(iter(type_.values))
+    if isinstance(type_, GraphQLInputObjectType):
+        return _object(type_, {})
+    return {"Int": "1", "Boolean": "true", "ByteCount": "1"}.get(type_.name, '"1"')
+
+
+def _object(type_: GraphQLInputObjectType, given: dict[str, str]) -> str:
+    needed = {name: _literal(one.type) for name, one in type_.fields.items() if graphql.is_required_input_field(one)}
+    return "{" + ", ".join(f"{name}: {value}" for name, value in {**needed, **given}.items()) + "}"
+
+
+def _spots(type_: Any, path: str) -> Iterator[tuple[str, Any, str]]:
+    """The value itself, and what it may hold: where, of which type, and the literal that holds the variable."""
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    yield path, inner, "$v"
+    if isinstance(inner, GraphQLList):
+        yield from ((at, of, f"[{text}]") for at, of, text in _spots(inner.of_type, f"{path}[]"))
+    if isinstance(inner, GraphQLInputObjectType):
+        for name, field in inner.fields.items():
+            for at, of, text in _spots(field.type, f"{path}.{name}"):
+                yield at, of, _object(inner, {name: text})
+
+
+def _places(word: str, root: Any, around: str = "%s", below: str = "") -> Iterator[Place]:
+    for field_name, field in root.fields.items():
+        leaf = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
+        needed = {name: _literal(one.type) for name, one in field.args.items() if graphql.is_required_argument(one)}
+        for argument, definition in field.args.items():
+            for at, type_, text in _spots(definition.type, argument):
+                given = {**needed, argument: text}
+                arguments = ", ".join(f"{name}: {value}" for name, value in given.items())
+                call = around % f"{field_name}({arguments}) {leaf}"
+                yield Place(f"{below}{field_name}.{at}", type_, f"{word}($v: {type_} = {_literal(type_)}) {{ {call} }}")
+
+
+PLACES = [
+    *_places("query", SCHEMA.query_type),
+    *_places("query", SCHEMA.type_map["Tenant"], "viewer { %s }", "viewer."),
+    *_places("query", SCHEMA.type_map["Image"], "images { nodes { %s } }", "images."),
+    *_places("mutation", SCHEMA.mutation_type),
+]
+WATCHES = list(_places("subscription", SCHEMA.subscription_type))
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as served:
+        await served.gateway.tenant("1").register()
+        yield served
+
+
+def _codes(answer: dict[str, Any]) -> set[str]:
+    return {error["extensions"]["code"] for error in answer.get("errors") or ()}
+
+
+@pytest.fixture(scope="module")
+async def swept(sqlite_databases: Databases) -> AsyncGenerator[InProcess]:
+    """One engine is enough for the sweep: it is about values that never reach the store."""
+    async with in_this_process(settings_for(sqlite_databases.fresh(), rate_per_tenant=0)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+async def client(swept: InProcess) -> AsyncGenerator[httpx2.AsyncClient]:
+    headers, origin = {"authorization": f"Bearer {swept.token}"}, f"http://127.0.0.1:{swept.port}"
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers, base_url=origin) as client:
+        yield client
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient, place: Place) -> None:
+    for value in WRONG:
+        told = await client.post("/graphql", json={"query": place.query, "variables": {"v": value}})
+
+        assert _codes(told.json()) <= {"BAD_USER_INPUT", "CURSOR_INVALID"}, (value, told.json())
+        assert told.status_code == 200
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query($v: Int = 3) { offerEvents(first: $v) { nodes { cursor } } }",
+        'query($v: ID = "1") { image(id: $v) { id } }',
+        'query($v: ID = "1") { node(id: $v) { id } nodes(ids: [$v]) { id } }',
+        "query($v: Boolean = true) { viewer { id @include(if: $v) } }",
+        "query($v: MemberStatus = PENDING) { offers(status: [$v]) { nodes { id } } }",
+    ],
+)
+async def test_a_null_where_a_default_stands_is_bad_input_over_every_transport(
+    server: InProcess, transport: str, query: str
+) -> None:
+    told = await asked(server, transport, query, server.token, v=None)
+
+    assert _codes(told.answer) == {"BAD_USER_INPUT"}
+    assert "INTERNAL" not in str(told.answer)
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InProcess, transport: str) -> None:
+    before = await server.gateway.tenant("1").get("{ images { totalCount } }")
+    query = """mutation($v: Int = 1) { registerImage(input: {name: "n", origin: IMPORT, sourceUrl: "http://a.b/",
+      minRamMb: $v}) { image { id } } }"""
+
+    told = await asked(server, transport, query, server.token, v=None)
+
+    assert _codes(told.answer) == {"BAD_USER_INPUT"}
+    assert await server.gateway.tenant("1").get("{ images { totalCount } }") == before
+
+
+@pytest.mark.parametrize("place", WATCHES, ids=lambda place: place.name)
+async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(swept: InProcess, place: Place) -> None:
+    async with on_socket(swept) as peer:
+        for number, value in enumerate(WRONG):
+            await peer.subscribe(place.query, f"{number}", v=value)
+            if (first := await peer.hear())["type"] == "error":
+                assert _codes({"errors": first["payload"]}) <= {"BAD_USER_INPUT", "CURSOR_INVALID"}, (value, first)
+            else:
+                await peer.send({"type": "complete", "id": f"{number}"})
+        assert await peer.is_alive()
+
+
+async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: InProcess) -> None:
+    query = "subscription($v: Boolean = true) { watchOffers(bookmarks: $v) { cursor } }"
+
+    told = await asked(server, "events", query, server.token, v=None)
+
+    assert _codes(told.answer) == {"BAD_USER_INPUT"}
