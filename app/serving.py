@@ -14,14 +14,17 @@ import uvicorn
 from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
-from app import demo, logs
+from app import logs
 from app.api.schema import build_schema
+from app.demo import greeting, seed
 from app.errors import SetupError
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web.browser.demo import Demo
+from app.web.browser.loopback import is_loopback
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.documents.manifest import trusted_documents
@@ -36,7 +39,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 
-def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
+def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
     Tokens(settings)
     trusted_documents(settings, build_schema(settings))
@@ -47,29 +50,31 @@ def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> No
         if sqlite:
             _hold(sqlite, held)
         listener = held.enter_context(_listen(settings.host, settings.port))
+        if demo is not None and not demo.is_public:
+            _require_loopback(listener)
         sockets.free_stalled_peers(listener, settings.stall_seconds)
-        asyncio.run(_prepare(settings, with_demo))
+        asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
-            _announce(settings, listener, with_demo, say)
-            Workers(settings, listener, partial(work, with_demo=with_demo)).run()
+            _announce(settings, listener, demo, say)
+            Workers(settings, listener, partial(work, demo=demo)).run()
         else:
-            _run(settings, listener, with_demo, lambda: _announce(settings, listener, with_demo, say))
+            _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
 
 
-def work(settings: Settings, listener: socket.socket, desk: Desk, with_demo: bool) -> None:
+def work(settings: Settings, listener: socket.socket, desk: Desk, demo: Demo | None) -> None:
     """One of several server processes."""
     logs.configure(settings)
-    _run(settings, listener, with_demo, lambda: None, desk)
+    _run(settings, listener, demo, lambda: None, desk)
 
 
 def _run(
     settings: Settings,
     listener: socket.socket,
-    with_demo: bool,
+    demo: Demo | None,
     on_started: Callable[[], None],
     desk: Desk | None = None,
 ) -> None:
-    app = create_app(settings, demo=demo.TENANTS if with_demo else None, desk=desk)
+    app = create_app(settings, demo=demo, desk=desk)
 
     async def give_notice() -> None:
         app.state.leaving = True
@@ -146,20 +151,20 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def _prepare(settings: Settings, with_demo: bool) -> None:
+async def _prepare(settings: Settings, demo: Demo | None) -> None:
     """Migrate the embedded store; another one is migrated by a command of its own, and only checked here."""
     store = Store(parse_url(settings.database_url))
     try:
         if store.url.get_backend_name() == "sqlite":
             await migrate.upgrade(store)
         await migrate.require_current(store)
-        if with_demo:
-            await demo.seed(store, settings)
+        if demo is not None:
+            await seed(store, settings)
     finally:
         await store.close()
 
 
-def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say: Callable[[str], None]) -> None:
+def _announce(settings: Settings, listener: socket.socket, demo: Demo | None, say: Callable[[str], None]) -> None:
     host, port = listener.getsockname()[:2]
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     say(f"GraphQL over HTTP         http://{place}/graphql")
@@ -167,9 +172,9 @@ def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say:
     say(f"Health                    http://{place}/livez  http://{place}/readyz")
     if settings.ide:
         say(f"GraphiQL, in a browser    http://{place}/")
-    if with_demo:
+    if demo is not None:
         say(f"Live demo, in a browser   http://{place}/demo")
-        for line in demo.greeting(SharedSecret(settings)):
+        for line in greeting(SharedSecret(settings)):
             say(line)
     say("Stop with Ctrl-C.")
 
@@ -205,6 +210,15 @@ def _hold(sqlite: Path, held: ExitStack) -> None:
         ) from None
     except OSError as error:
         raise SetupError(f"The lock file {sqlite}.lock can't be opened: {error.strerror}.") from error
+
+
+def _require_loopback(listener: socket.socket) -> None:
+    address = listener.getsockname()[0]
+    if not is_loopback(address):
+        raise SetupError(
+            f"The demo hands out tokens to whoever reaches it, and {address} may be reached from other machines. "
+            "Listen on the loopback (--host 127.0.0.1), or say that everyone may have them: --demo-public."
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
