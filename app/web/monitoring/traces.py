@@ -115,10 +115,11 @@ class TracedRunning(Running):
         """What is known at the end; a span that has ended takes no more."""
         if not self._span.is_recording():
             return
-        told = {"graphql.operation.name": self.name, "image_gateway.transport": self.transport}
+        told: dict[str, str | None] = {"image_gateway.transport": self.transport}
         if self.text is not None and not self.codes:
-            kind, document = self._descriptions.of(self.text, self.name)
+            kind, document, name = self._descriptions.of(self.text, self.name)
             self._span.update_name(f"GraphQL {kind}")
+            told["graphql.operation.name"] = name
             told |= {"graphql.operation.type": kind, "image_gateway.document": document}
         told["image_gateway.tenant"] = None if self.caller is None else self.caller.tenant_id
         told["image_gateway.request_id"] = self.request_id
