@@ -136,7 +136,7 @@ def rotate_epoch(database: Database = None) -> None:
     with told_in_one_sentence():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
-        sqlite_file(settings)
+        sqlite_file(settings, is_made=False)
         asyncio.run(rotate(Store(parse_url(settings.database_url))))
         typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
 

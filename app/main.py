@@ -18,8 +18,8 @@ from app.events.upkeep import Upkeep
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.store.migrate import require_current
 from app.store.notify import Notifier
+from app.store.opening import Opening
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.store.plan.traced import TracedReader
@@ -152,16 +152,21 @@ async def _running(
     traces: Traces | None,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
-    await require_current(store)
-    await feed.start()
+
+    async def begin() -> None:
+        await feed.start()
+        upkeep.start()
+        if notifier is not None:
+            notifier.start()
+
+    opening = Opening(store, begin)
+    await opening.start()
     identities.start()
-    upkeep.start()
-    if notifier is not None:
-        notifier.start()
     if settling is not None:
         settling.start()
     await colleagues.start()
     yield
+    await opening.stop()
     await colleagues.stop()
     if settling is not None:
         await settling.stop()

@@ -17,19 +17,20 @@ from starlette.applications import Starlette
 from app import logs
 from app.api.schema import build_schema
 from app.demo import greeting, seed
-from app.errors import SetupError
+from app.errors import SetupError, StoreAway
+from app.listening import listen, require_loopback
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
 from app.web.browser.demo import Demo
-from app.web.browser.loopback import is_loopback
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.documents.manifest import trusted_documents
 from app.web.lane import lane
 from app.web.monitoring.colleagues import Desk
+from app.web.monitoring.traces import require_libraries
 from app.web.websockets import sockets
 from app.web.websockets.sockets import FreeingProtocol
 from app.workers import Workers
@@ -41,17 +42,14 @@ SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    Tokens(settings)
-    trusted_documents(settings, build_schema(settings))
-    sqlite = sqlite_file(settings)
-    if sqlite and settings.workers > 1:
-        raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")
+    _require_sense(settings)
     with ExitStack() as held:
-        if sqlite:
-            _hold(sqlite, held)
-        listener = held.enter_context(_listen(settings.host, settings.port))
+        # Before the store is touched: a server that can't listen leaves no trace.
+        listener = held.enter_context(listen(settings.host, settings.port))
         if demo is not None and not demo.is_public:
-            _require_loopback(listener)
+            require_loopback(listener)
+        if sqlite := sqlite_file(settings):
+            _hold(sqlite, held)
         sockets.free_stalled_peers(listener, settings.stall_seconds)
         asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
@@ -59,6 +57,15 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             Workers(settings, listener, partial(work, demo=demo)).run()
         else:
             _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
+
+
+def _require_sense(settings: Settings) -> None:
+    Tokens(settings)
+    trusted_documents(settings, build_schema(settings))
+    require_libraries(settings)
+    is_embedded = parse_url(settings.database_url).get_backend_name() == "sqlite"
+    if is_embedded and settings.workers > 1:
+        raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")
 
 
 def work(settings: Settings, listener: socket.socket, desk: Desk, demo: Demo | None) -> None:
@@ -152,7 +159,10 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 async def _prepare(settings: Settings, demo: Demo | None) -> None:
-    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here."""
+    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here.
+
+    One that is away is waited for by those who serve, unless a demo is to be put into it.
+    """
     store = Store(parse_url(settings.database_url))
     try:
         if store.url.get_backend_name() == "sqlite":
@@ -160,6 +170,9 @@ async def _prepare(settings: Settings, demo: Demo | None) -> None:
         await migrate.require_current(store)
         if demo is not None:
             await seed(store, settings)
+    except StoreAway:
+        if demo is not None:
+            raise
     finally:
         await store.close()
 
@@ -179,8 +192,8 @@ def _announce(settings: Settings, listener: socket.socket, demo: Demo | None, sa
     say("Stop with Ctrl-C.")
 
 
-def sqlite_file(settings: Settings) -> Path | None:
-    """The file of the embedded store, made if need be; None for another store.
+def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
+    """The file of the embedded store, made if need be and wanted; None for another store.
 
     It is tried here since a driver's thread that fails to open it may outlive the event loop, and complain.
     """
@@ -192,6 +205,8 @@ def sqlite_file(settings: Settings) -> Path | None:
         raise SetupError(
             f"There is no folder {path.parent} for the database file. Make it, or choose another --database."
         )
+    if not is_made and not path.is_file():
+        raise SetupError(f"There is no database file {path}.")
     try:
         path.open("ab").close()
     except OSError as error:
@@ -210,23 +225,3 @@ def _hold(sqlite: Path, held: ExitStack) -> None:
         ) from None
     except OSError as error:
         raise SetupError(f"The lock file {sqlite}.lock can't be opened: {error.strerror}.") from error
-
-
-def _require_loopback(listener: socket.socket) -> None:
-    address = listener.getsockname()[0]
-    if not is_loopback(address):
-        raise SetupError(
-            f"The demo hands out tokens to whoever reaches it, and {address} may be reached from other machines. "
-            "Listen on the loopback (--host 127.0.0.1), or say that everyone may have them: --demo-public."
-        )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2_048)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SetupError(
-            f"Can't listen on {host} port {port}: {reason}. Choose another one with --host and --port."
-        ) from error
