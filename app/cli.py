@@ -1,15 +1,13 @@
 """The command line: image-gateway serve | token | schema | migrate | doctor | ..."""
 
 import asyncio
-import os
-import secrets
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,14 +17,16 @@ from app.care.backup import backup
 from app.care.doctor import doctor
 from app.care.leaving import remove_tenant
 from app.command import Database, told_in_one_sentence
+from app.demo import TENANTS, with_own_secret
 from app.model import Role
 from app.serving import serve as serve_until_stopped
 from app.serving import sqlite_file
-from app.settings import PREFIX, Settings
+from app.settings import Settings
 from app.store import log
 from app.store import migrate as migrations
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web.browser.demo import Demo
 from app.web.callers.identity import SharedSecret
 
 DISTRIBUTION = "image-sharing-gateway"
@@ -63,16 +63,21 @@ def serve(
         bool,
         typer.Option(
             "--demo",
-            help="Show what it does: a store of its own, three tenants with images and offers, and a token for each.",
+            help="Show what it does: a store of its own, three tenants with images and offers, and a token for each. "
+            "It answers this machine only.",
         ),
+    ] = False,
+    demo_public: Annotated[
+        bool,
+        typer.Option("--demo-public", help="The demo for everyone who reaches it, on any address and behind proxies."),
     ] = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated on the way."""
-    with told_in_one_sentence(), _demo_surroundings(demo) as surroundings:
-        given = {"host": host, "port": port, "database_url": database, "workers": workers}
-        settings = Settings.load(**{**surroundings, **{k: v for k, v in given.items() if v is not None}})
+    shown = Demo(TENANTS, demo_public) if demo or demo_public else None
+    given = {"host": host, "port": port, "database_url": database, "workers": workers}
+    with told_in_one_sentence(), _surroundings(shown, given) as settings:
         logs.configure(settings)
-        serve_until_stopped(settings, demo, typer.echo)
+        serve_until_stopped(settings, shown, typer.echo)
 
 
 @app.command()
@@ -131,7 +136,7 @@ def rotate_epoch(database: Database = None) -> None:
     with told_in_one_sentence():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
-        sqlite_file(settings)
+        sqlite_file(settings, is_made=False)
         asyncio.run(rotate(Store(parse_url(settings.database_url))))
         typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
 
@@ -142,12 +147,11 @@ app.command()(remove_tenant)
 
 
 @contextmanager
-def _demo_surroundings(demo: bool) -> Generator[dict[str, str]]:
+def _surroundings(shown: Demo | None, given: dict[str, Any]) -> Generator[Settings]:
     """The demo starts afresh each time, in a store and with a secret that end with it."""
-    if not demo:
-        yield {}
+    if shown is None:
+        yield Settings.load(**given)
         return
     with tempfile.TemporaryDirectory(prefix="image-gateway-demo-") as folder:
-        url = f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}"
-        secret = os.environ.get(f"{PREFIX}AUTH_SECRET") or secrets.token_hex(32)
-        yield {"database_url": url, "auth_secret": secret}
+        url = given["database_url"] or f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}"
+        yield with_own_secret(Settings.load(**{**given, "database_url": url}))

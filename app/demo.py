@@ -1,8 +1,11 @@
 """What `serve --demo` shows: three tenants, a handful of images of both origins, offers in each status."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from pydantic import SecretStr
 
 from app.errors import SetupError
 from app.model import Caller, ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, OsType, Role
@@ -87,6 +90,15 @@ _DEFAULTS: dict[str, Any] = {
     "protected": False,
     "hidden": False,
 }
+
+
+def with_own_secret(settings: Settings) -> Settings:
+    """The demo signs with a secret that ends with it, so that its tokens count nowhere else.
+
+    What the secret of the settings has signed counts here too, but the other way round would be a way in.
+    """
+    own = SecretStr(secrets.token_hex(32))
+    return settings.model_copy(update={"auth_secret": own, "auth_previous_secret": settings.auth_secret})
 
 
 async def seed(store: Store, settings: Settings) -> None:

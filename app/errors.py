@@ -24,6 +24,7 @@
         └── Overloaded      this process, or the store, has as much to do as it can; nothing was begun
 
     SetupError              the operator has to change something; ends the command with one sentence
+    └── StoreAway           the database can't be reached; a server waits for it
 
 Everything else is a fault: logged whole, shown to nobody.
 """
@@ -172,3 +173,7 @@ class Overloaded(Unavailable):
 
 class SetupError(Exception):
     """Something outside the code is not as it must be; the message says what to do."""
+
+
+class StoreAway(SetupError):
+    """The database can't be reached just now, which may pass by itself."""

@@ -31,6 +31,7 @@ OURS = (
     "upkeep",
     "workers",
 )
+LONGEST_VALUE = 2_000
 _NOISY = ("aiosqlite", "alembic", "httpx2", "uvicorn.access")
 
 
@@ -80,10 +81,21 @@ def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
         plain = structlog.dev.plain_traceback
         return [
             remove,
+            _in_one_line,
             exceptions,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
-    return [remove, exceptions, structlog.processors.JSONRenderer()]
+    return [remove, _in_one_line, exceptions, structlog.processors.JSONRenderer()]
+
+
+def _in_one_line(logger: Any, name: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Bounded, and without the characters that would move a terminal's cursor or reorder its text."""
+    return {field: _plain(value) if isinstance(value, str) else value for field, value in fields.items()}
+
+
+def _plain(text: str) -> str:
+    kept = text[:LONGEST_VALUE]
+    return kept if kept.isprintable() else kept.encode("unicode_escape").decode()
 
 
 def _formatted(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:

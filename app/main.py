@@ -1,6 +1,6 @@
 """Which parts there are, and how they are put together."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -18,14 +18,14 @@ from app.events.upkeep import Upkeep
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engine import parse_url
-from app.store.migrate import require_current
 from app.store.notify import Notifier
+from app.store.opening import Opening
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.store.plan.traced import TracedReader
 from app.store.vitals import Vitals
 from app.web.browser.assets import asset_routes
-from app.web.browser.demo import demo_routes
+from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
 from app.web.bypass import Bypassed
 from app.web.callers.identity import IdentityProvider, SharedSecret
@@ -54,12 +54,12 @@ OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics"
 def create_app(
     settings: Settings,
     identities: IdentityProvider | None = None,
-    demo: Mapping[str, str] | None = None,
+    demo: Demo | None = None,
     desk: Desk | None = None,
 ) -> Starlette:
     """The gateway as an ASGI application. The store must be migrated.
 
-    `demo` has a story for each tenant of a demo, and `desk` is the place of this process among several.
+    `demo` is what a demo shows, and to whom; `desk` is the place of this process among several.
     """
     store, hint, notifier = _store_with_news(settings.database_url)
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
@@ -75,7 +75,7 @@ def create_app(
     budgets = open_budgets(settings, Prices(schema))
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
-    ide = Ide(demo is not None) if settings.ide else None
+    ide = Ide(demo) if settings.ide else None
     endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
     stalled, lines, tenants = Stalled(), Lines(settings), endpoint.places.tenants
     sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, Vitals())
@@ -111,9 +111,7 @@ def _doors(endpoint: ASGIApp) -> list[BaseRoute]:
     return [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
 
 
-def _pages(
-    settings: Settings, schema: GatewaySchema, ide: Ide | None, demo: Mapping[str, str] | None
-) -> list[BaseRoute]:
+def _pages(settings: Settings, schema: GatewaySchema, ide: Ide | None, demo: Demo | None) -> list[BaseRoute]:
     """For browsers, as far as the settings let them in."""
     return [
         Route("/", front(ide, settings.introspection)),
@@ -154,16 +152,21 @@ async def _running(
     traces: Traces | None,
 ) -> AsyncGenerator[None, None]:
     """From the first request to the last: what works in the background, begun and ended in order."""
-    await require_current(store)
-    await feed.start()
+
+    async def begin() -> None:
+        await feed.start()
+        upkeep.start()
+        if notifier is not None:
+            notifier.start()
+
+    opening = Opening(store, begin)
+    await opening.start()
     identities.start()
-    upkeep.start()
-    if notifier is not None:
-        notifier.start()
     if settling is not None:
         settling.start()
     await colleagues.start()
     yield
+    await opening.stop()
     await colleagues.stop()
     if settling is not None:
         await settling.stop()

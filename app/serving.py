@@ -14,19 +14,23 @@ import uvicorn
 from filelock import FileLock, Timeout
 from starlette.applications import Starlette
 
-from app import demo, logs
+from app import logs
 from app.api.schema import build_schema
-from app.errors import SetupError
+from app.demo import greeting, seed
+from app.errors import SetupError, StoreAway
+from app.listening import listen, require_loopback
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
 from app.store.engine import parse_url
+from app.web.browser.demo import Demo
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.documents.manifest import trusted_documents
 from app.web.lane import lane
 from app.web.monitoring.colleagues import Desk
+from app.web.monitoring.traces import require_libraries
 from app.web.websockets import sockets
 from app.web.websockets.sockets import FreeingProtocol
 from app.workers import Workers
@@ -36,40 +40,48 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 
-def serve(settings: Settings, with_demo: bool, say: Callable[[str], None]) -> None:
+def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
+    _require_sense(settings)
+    with ExitStack() as held:
+        # Before the store is touched: a server that can't listen leaves no trace.
+        listener = held.enter_context(listen(settings.host, settings.port))
+        if demo is not None and not demo.is_public:
+            require_loopback(listener)
+        if sqlite := sqlite_file(settings):
+            _hold(sqlite, held)
+        sockets.free_stalled_peers(listener, settings.stall_seconds)
+        asyncio.run(_prepare(settings, demo))
+        if settings.workers > 1:
+            _announce(settings, listener, demo, say)
+            Workers(settings, listener, partial(work, demo=demo)).run()
+        else:
+            _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
+
+
+def _require_sense(settings: Settings) -> None:
     Tokens(settings)
     trusted_documents(settings, build_schema(settings))
-    sqlite = sqlite_file(settings)
-    if sqlite and settings.workers > 1:
+    require_libraries(settings)
+    is_embedded = parse_url(settings.database_url).get_backend_name() == "sqlite"
+    if is_embedded and settings.workers > 1:
         raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")
-    with ExitStack() as held:
-        if sqlite:
-            _hold(sqlite, held)
-        listener = held.enter_context(_listen(settings.host, settings.port))
-        sockets.free_stalled_peers(listener, settings.stall_seconds)
-        asyncio.run(_prepare(settings, with_demo))
-        if settings.workers > 1:
-            _announce(settings, listener, with_demo, say)
-            Workers(settings, listener, partial(work, with_demo=with_demo)).run()
-        else:
-            _run(settings, listener, with_demo, lambda: _announce(settings, listener, with_demo, say))
 
 
-def work(settings: Settings, listener: socket.socket, desk: Desk, with_demo: bool) -> None:
+def work(settings: Settings, listener: socket.socket, desk: Desk, demo: Demo | None) -> None:
     """One of several server processes."""
     logs.configure(settings)
-    _run(settings, listener, with_demo, lambda: None, desk)
+    _run(settings, listener, demo, lambda: None, desk)
 
 
 def _run(
     settings: Settings,
     listener: socket.socket,
-    with_demo: bool,
+    demo: Demo | None,
     on_started: Callable[[], None],
     desk: Desk | None = None,
 ) -> None:
-    app = create_app(settings, demo=demo.TENANTS if with_demo else None, desk=desk)
+    app = create_app(settings, demo=demo, desk=desk)
 
     async def give_notice() -> None:
         app.state.leaving = True
@@ -146,20 +158,26 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
-async def _prepare(settings: Settings, with_demo: bool) -> None:
-    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here."""
+async def _prepare(settings: Settings, demo: Demo | None) -> None:
+    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here.
+
+    One that is away is waited for by those who serve, unless a demo is to be put into it.
+    """
     store = Store(parse_url(settings.database_url))
     try:
         if store.url.get_backend_name() == "sqlite":
             await migrate.upgrade(store)
         await migrate.require_current(store)
-        if with_demo:
-            await demo.seed(store, settings)
+        if demo is not None:
+            await seed(store, settings)
+    except StoreAway:
+        if demo is not None:
+            raise
     finally:
         await store.close()
 
 
-def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say: Callable[[str], None]) -> None:
+def _announce(settings: Settings, listener: socket.socket, demo: Demo | None, say: Callable[[str], None]) -> None:
     host, port = listener.getsockname()[:2]
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     say(f"GraphQL over HTTP         http://{place}/graphql")
@@ -167,15 +185,15 @@ def _announce(settings: Settings, listener: socket.socket, with_demo: bool, say:
     say(f"Health                    http://{place}/livez  http://{place}/readyz")
     if settings.ide:
         say(f"GraphiQL, in a browser    http://{place}/")
-    if with_demo:
+    if demo is not None:
         say(f"Live demo, in a browser   http://{place}/demo")
-        for line in demo.greeting(SharedSecret(settings)):
+        for line in greeting(SharedSecret(settings)):
             say(line)
     say("Stop with Ctrl-C.")
 
 
-def sqlite_file(settings: Settings) -> Path | None:
-    """The file of the embedded store, made if need be; None for another store.
+def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
+    """The file of the embedded store, made if need be and wanted; None for another store.
 
     It is tried here since a driver's thread that fails to open it may outlive the event loop, and complain.
     """
@@ -187,6 +205,8 @@ def sqlite_file(settings: Settings) -> Path | None:
         raise SetupError(
             f"There is no folder {path.parent} for the database file. Make it, or choose another --database."
         )
+    if not is_made and not path.is_file():
+        raise SetupError(f"There is no database file {path}.")
     try:
         path.open("ab").close()
     except OSError as error:
@@ -205,14 +225,3 @@ def _hold(sqlite: Path, held: ExitStack) -> None:
         ) from None
     except OSError as error:
         raise SetupError(f"The lock file {sqlite}.lock can't be opened: {error.strerror}.") from error
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2_048)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SetupError(
-            f"Can't listen on {host} port {port}: {reason}. Choose another one with --host and --port."
-        ) from error

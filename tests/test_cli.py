@@ -100,7 +100,6 @@ def test_migrate_says_the_revision_and_can_be_repeated(
         ("serve", "sqlite+aiosqlite:////no/such/folder/gateway.db", "no folder /no/such/folder"),
         ("migrate", "sqlite+aiosqlite:////no/such/folder/gateway.db", "no folder /no/such/folder"),
         ("migrate", "sqlite+aiosqlite:///.", "can't be opened"),
-        ("serve", "postgresql+psycopg://user:password@127.0.0.1:1/name", "refused"),
         ("migrate", "postgresql+psycopg://user:password@127.0.0.1:1/name", "refused"),
     ],
 )
@@ -151,11 +150,47 @@ def test_token_refuses_a_tenant_id_of_the_wrong_form(tmp_path: Path) -> None:
     assert "tenant ID" in refusal(tmp_path, "token", "--tenant", "someone")
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
         assert f"port {port}" in refusal(tmp_path, "serve", "--port", port)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        (("serve", "--host", "192.0.2.1"), {}),
+        (("serve", "--host", "no such host"), {}),
+        (("serve", "--workers", "2"), {}),
+        (("serve",), {"auth_secret": None}),
+        (("serve",), {"auth_secret": "short"}),
+        (("serve",), {"auth_previous_secret": SECRET}),
+        (("serve",), {"colour": "blue"}),
+        (("serve",), {"documents_mode": "only"}),
+        (("serve",), {"documents_path": "none.json"}),
+        (("rotate-epoch",), {}),
+        (("remove-tenant", "--tenant", "1"), {}),
+    ],
+    ids=str,
+)
+def test_a_command_that_is_refused_leaves_nothing_behind(
+    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str]
+) -> None:
+    refusal(tmp_path, *arguments, **settings)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", ["user", "database"])
+def test_a_server_that_knows_neither_the_user_nor_the_database_is_not_waited_for(
+    tmp_path: Path, postgres_databases: PostgresDatabases, wrong: str
+) -> None:
+    url = make_url(postgres_databases.fresh())
+    url = url.set(username="nobody") if wrong == "user" else url.set(database="nothing")
+
+    assert "can't be opened" in refusal(tmp_path, "serve", "--database", url.render_as_string(hide_password=False))
 
 
 def test_a_second_server_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:

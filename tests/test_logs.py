@@ -42,7 +42,7 @@ async def test_an_operation_has_one_line_with_what_operators_need_to_know(talker
     assert {name: told[name] for name in told.keys() - {"timestamp", "event", "request_id"}} == {
         "level": "info",
         "logger": "operations",
-        "operation": None,
+        "operation": "Point",
         "kind": "query",
         "document": sha256(POINT.encode()).hexdigest(),
         "tenant": tenant,
@@ -53,10 +53,13 @@ async def test_an_operation_has_one_line_with_what_operators_need_to_know(talker
     }
 
 
+@pytest.mark.parametrize("named", [{"operationName": "Pages"}, {}], ids=["named", "unnamed"])
 @pytest.mark.parametrize("form", ["quick", "long", "socket", "events"])
-async def test_the_line_is_there_whatever_way_the_operation_takes(talker: Server, form: str) -> None:
+async def test_the_line_is_there_whatever_way_the_operation_takes(
+    talker: Server, form: str, named: dict[str, str]
+) -> None:
     tenant = fresh_id()
-    token, body = talker.token(tenant), {"query": PAGES, "variables": {"n": 7}, "operationName": "Pages"}
+    token, body = talker.token(tenant), {"query": PAGES, "variables": {"n": 7}, **named}
     if form == "socket":
         async with connected(talker, token) as peer:
             await peer.send({"type": "subscribe", "id": "1", "payload": body})
@@ -71,6 +74,34 @@ async def test_the_line_is_there_whatever_way_the_operation_takes(talker: Server
     told = await line(talker, event="operation", tenant=tenant)
     assert (told["operation"], told["kind"], told["cost"]) == ("Pages", "query", 1 + 7 * 2)
     assert told["transport"] == {"socket": "websocket"}.get(form, "http")
+
+
+@pytest.mark.parametrize("form", ["socket", "events"])
+async def test_a_watch_goes_by_the_name_that_its_document_gives_it(talker: Server, form: str) -> None:
+    tenant, query = fresh_id(), "subscription Inbox { watchOffers(initial: SNAPSHOT) { cursor } }"
+    if form == "socket":
+        async with connected(talker, talker.token(tenant)) as peer:
+            await peer.subscribe(query)
+            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+    else:
+        with asked(talker, query, talker.token(tenant)):
+            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+        talker.renew_client()
+
+    assert (await line(talker, event="operation", tenant=tenant))["operation"] == "Inbox"
+
+
+async def test_a_name_that_is_no_name_of_graphql_is_not_written(talker: Server) -> None:
+    secret, token = uuid4().hex, talker.token(fresh_id())
+    for name in (f"\x1b[2J{secret}", f"{secret}\nforged", f"-{secret}", "é" + secret):
+        for query in ("{ viewer { id } }", "{ viewer ", "query A { viewer { id } } query B { viewer { id } }"):
+            talker.client.post("/graphql", json={"query": query, "operationName": name}, headers=bearer(token))
+    long = "N" * 5_000
+    answer = talker.post(f"query {long} {{ viewer {{ id }} }}", token)
+
+    told = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+    assert told["operation"] == long[:100]
+    assert secret not in talker.log
 
 
 async def test_errors_and_refusals_stand_in_the_line_by_their_codes(talker: Server) -> None:

@@ -13,13 +13,16 @@ from app.api.remembered import Remembered
 from app.api.schema import GatewaySchema
 
 UNKNOWN = "unknown"
+LONGEST_NAME = 100
 
 
 class Description(NamedTuple):
-    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex."""
+    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex; `name` is the
+    one that the document gives the operation."""
 
     kind: str
     document: str
+    name: str | None = None
 
 
 class Descriptions:
@@ -45,8 +48,10 @@ class Descriptions:
         return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
     def _describe(self, text: str, name: str | None) -> Description:
-        operation = self._operation(text, name)
-        return Description(UNKNOWN if operation is None else operation.operation.value, self.hash(text))
+        if (operation := self._operation(text, name)) is None:
+            return Description(UNKNOWN, self.hash(text), None)
+        named = None if operation.name is None else operation.name.value[:LONGEST_NAME]
+        return Description(operation.operation.value, self.hash(text), named)
 
     def _operation(self, text: str, name: str | None) -> OperationDefinitionNode | None:
         try:

@@ -32,7 +32,7 @@ def remove_tenant(
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         formats.tenant_id(tenant, settings.tenant_id_pattern)
-        sqlite_file(settings)
+        sqlite_file(settings, is_made=False)
         before, after = asyncio.run(_removed(settings, tenant, yes))
         for line in _report(before, settings):
             typer.echo(line)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from app.care.checks import Check, fail, judged, note, ok
 from app.errors import SetupError
 from app.settings import Settings
-from app.store import examination, migrate
+from app.store import engine, examination, migrate, notify
 from app.store.database import Store
+from app.store.plan import pooled
 
 OLDEST_VERSION = 150_000
-# 8 for reading, 8 for writing, 4 for plans, 2 for following the log, 1 for hints.
-CONNECTIONS_OF_A_WORKER = 23
+# For reading and for writing, for following the log, for plans, and for hints.
+CONNECTIONS_OF_A_WORKER = 2 * engine.POOL + engine.FOLLOWERS + pooled.CONNECTIONS + notify.SESSIONS
 # Time that a statement may have been under way.
 CLOCK_SLACK = timedelta(seconds=1)
 HEARD_WITHIN_SECONDS = 2.0

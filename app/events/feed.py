@@ -17,7 +17,7 @@ from app.events.hint import Hint
 from app.events.ring import Ring
 from app.model import Caller, Change
 from app.store import log, snapshot
-from app.store.database import Store
+from app.store.database import AWAY, Store
 from app.store.snapshot import in_time, read_following, read_once
 
 logger: Any = structlog.get_logger("feed")
@@ -55,16 +55,23 @@ class Feed:
         self._ring = Ring(ring_size)
         self._tailer: asyncio.Task[None] | None = None
         self._closing = False
-        self._last_read = 0.0
+        self._last_read = float("-inf")
         self._begun_anew = asyncio.Event()
         self.figures = Figures()
-        self.seal: Seal
+        self._seal: Seal | None = None
 
     async def start(self) -> None:
         """Begin at the present head of the log."""
         self._begin_at(await self.head())
         self._last_read = _now()
         self._tailer = asyncio.create_task(self._tail())
+
+    @property
+    def seal(self) -> Seal:
+        """What closes and opens the cursors of the present log. Raises Unavailable until it was read."""
+        if self._seal is None:
+            raise Unavailable(AWAY)
+        return self._seal
 
     def end_watches(self) -> None:
         """Let every watch end, since the process is about to."""
@@ -175,7 +182,7 @@ class Feed:
         except TimeoutError as error:
             self.figures.late += 1
             logger.error("a watch can't read on", exc_info=error)
-            raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
+            raise Unavailable(AWAY) from error
 
     async def _tail(self) -> None:
         while not self._closing:
@@ -217,7 +224,7 @@ class Feed:
 
     def _begin_at(self, head: log.LogHead) -> None:
         # A new seal, which tells those who read on that theirs is of another log, even one of the same name.
-        self.seal = Seal(head)
+        self._seal = Seal(head)
         self._ring.restart(head.seq)
         self.figures.head = self.figures.read = head.seq
         self.figures.floor = head.floor

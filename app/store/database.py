@@ -22,6 +22,7 @@ from app.store.writer import Writer
 
 T = TypeVar("T")
 LAST_UNITS_SECONDS = 6
+AWAY = "The store can't be reached just now. Try again in a moment."
 logger: Any = structlog.get_logger("store")
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
@@ -46,6 +47,8 @@ class Store:
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
+        # Whether a server still waits for it to be there, and as it must be; until then nobody is let in.
+        self.is_awaited = False
         # What begins the span of a unit, where traces are wanted.
         self.span: Callable[[str], AbstractContextManager[Any]] | None = None
 
@@ -64,11 +67,17 @@ class Store:
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[Transaction]:
         """Begin; commit at the end of the block, or roll back when it raises."""
+        self.require_present()
         async with self._my_turn(), self.writer.connect() as conn, conn.begin():
             tx = Transaction(conn, self.clock, self.clock())
             yield tx
         if tx.has_news:
             self._on_news()
+
+    def require_present(self) -> None:
+        """Raises Unavailable."""
+        if self.is_awaited:
+            raise Unavailable(AWAY)
 
     @property
     def units_under_way(self) -> int:
@@ -150,7 +159,7 @@ async def _telling_outages(work: Coroutine[Any, Any, T]) -> T:
         if isinstance(error, IntegrityError) or not _is_outage(error):
             raise
         logger.error("store unavailable", exc_info=error)
-        raise Unavailable("The store can't be reached just now. Try again in a moment.") from error
+        raise Unavailable(AWAY) from error
 
 
 def _is_outage(error: Exception) -> bool:

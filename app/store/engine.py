@@ -25,6 +25,8 @@ _SERVER_LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
+# Connections of each pool: those for writing, those for reading, those for who follows the log.
+POOL, FOLLOWERS = 8, 2
 # For a connection of a pool; then the store counts as overrun.
 POOL_SECONDS = 5
 _CLIENT_LIMITS = {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000}
@@ -61,7 +63,7 @@ def open_follower(url: URL) -> AsyncEngine:
 
     The second connection is for when the first one has not answered in time.
     """
-    return _snapshots(_postgres(url, pool_size=2))
+    return _snapshots(_postgres(url, pool_size=FOLLOWERS))
 
 
 def open_writer(url: URL) -> AsyncEngine:
@@ -118,7 +120,7 @@ def postgres_arguments(url: URL) -> dict[str, Any]:
     return {**_CLIENT_LIMITS, "options": " ".join([*limits, *([given] if isinstance(given, str) else [])])}
 
 
-def _postgres(url: URL, pool_size: int = 8) -> AsyncEngine:
+def _postgres(url: URL, pool_size: int = POOL) -> AsyncEngine:
     arguments = postgres_arguments(url)
     try:
         return create_async_engine(

@@ -12,6 +12,8 @@ CHANNEL = "image_gateway_log"
 TOGETHER_SECONDS = 0.002
 PROBE_SECONDS = 5.0
 AGAIN_SECONDS = 0.5
+# One that listens and one that tells.
+SESSIONS = 2
 
 
 class Notifier:

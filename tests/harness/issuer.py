@@ -40,7 +40,11 @@ class SigningKey:
     def signed(self, header: object, claims: object) -> str:
         """Whatever is given, under a signature that is right."""
         said = f"{part(header)}.{part(claims)}"
-        return f"{said}.{part(jwt.get_algorithm_by_name(self.algorithm).sign(said.encode(), self.private))}"
+        return f"{said}.{part(self.signature(said))}"
+
+    def signature(self, said: str) -> bytes:
+        """The right signature of whatever is given."""
+        return jwt.get_algorithm_by_name(self.algorithm).sign(said.encode(), self.private)
 
     def published(self, **changes: Any) -> dict[str, Any]:
         """The member of a key set that tells of it. A change to None leaves a field out."""

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from app import lifetime
 from app.errors import Overloaded
 from app.store import engine
-from app.store.database import Store
+from app.store.database import AWAY, Store
 from app.store.plan.answer import Answer, Unreadable
 from app.store.plan.dialects import Dialect, Postgres
 from app.store.plan.marks import with_cursors
@@ -36,6 +36,8 @@ class PostgresReader:
         return None
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
+        if self._store.is_awaited:
+            raise Overloaded(AWAY)
         return await self._store.unit(self._read(statement.sql, values))
 
     def connections(self) -> dict[str, tuple[int, int]]:
@@ -59,7 +61,7 @@ class PostgresReader:
             raise Overloaded("The store is busy just now. Nothing was begun; try again in a moment.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             # The long way would wait for the same store once more.
-            raise Overloaded("The store can't be reached just now. Try again in a moment.") from error
+            raise Overloaded(AWAY) from error
         return Answer(with_cursors(text.encode()), seq)
 
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:

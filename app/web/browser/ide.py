@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.web.browser import pages
 from app.web.browser.assets import BUILT
+from app.web.browser.demo import Demo
 
 # The editor's helpers run as workers, and it makes its styles as it goes; scripts come from this host alone.
 _POLICY = (
@@ -19,14 +20,16 @@ _POLICY = (
 class Ide:
     """The page with GraphiQL: with a switch of tenants in the demo, otherwise with a place for a token."""
 
-    def __init__(self, is_demo: bool) -> None:
-        mode = "demo" if is_demo else "token"
-        self._html = Template((BUILT / "index.html").read_text()).substitute(mode=mode)
+    def __init__(self, demo: Demo | None) -> None:
+        page = Template((BUILT / "index.html").read_text())
+        self._demo = demo
+        self._html = {mode: page.substitute(mode=mode) for mode in ("demo", "token")}
 
     def page_for(self, request: Request) -> Response | None:
         """The page, unless it is a program that asks, or a query was given."""
         if pages.is_wanted(request) and "query" not in request.query_params:
-            return pages.page(self._html, _POLICY)
+            is_played = self._demo is not None and self._demo.admits(request)
+            return pages.page(self._html["demo" if is_played else "token"], _POLICY)
         return None
 
 

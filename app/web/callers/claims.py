@@ -10,10 +10,12 @@ from app.errors import BadUserInput, TokenExpired, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
+from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.keys import Key
 
 END_OF_TIME = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
 REQUIRED = ["exp", "aud", "iss"]
+LONGEST_SUBJECT = 255
 
 
 class Verified(NamedTuple):
@@ -29,16 +31,16 @@ def verified(token: str, keys: Sequence[Key], settings: Settings) -> Verified:
     try:
         key, claims = _signed(token, keys, settings)
     except jwt.ExpiredSignatureError:
-        raise TokenExpired("The token has expired. Get a fresh one.") from None
-    except (jwt.InvalidTokenError, OverflowError) as error:
-        raise Unauthenticated(f"The token does not count: {error}.") from None
+        raise TokenExpired(Fault.EXPIRED) from None
+    except UNREADABLE as error:
+        raise Unauthenticated(fault_of(error)) from None
     caller = _caller(claims, settings)
     return Verified(caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds, key)
 
 
 def _signed(token: str, keys: Sequence[Key], settings: Settings) -> tuple[Key, dict[str, Any]]:
     """The claims, and the key. Only a wrong signature lets the next key be tried."""
-    wrong = jwt.InvalidSignatureError("Signature verification failed")
+    wrong = jwt.InvalidSignatureError()
     for key in keys:
         try:
             claims = jwt.decode(
@@ -66,9 +68,13 @@ def _caller(claims: Mapping[str, Any], settings: Settings) -> Caller:
     roles = _roles(claims.get(settings.auth_roles_claim))
     if not roles:
         raise Unauthenticated(f"The token has no known role in {settings.auth_roles_claim!r}.")
-    subject = claims.get(settings.auth_subject_claim)
     expires_at = datetime.fromtimestamp(min(int(claims["exp"]), END_OF_TIME), UTC)
-    return Caller(str(tenant_id), roles, expires_at, None if subject is None else str(subject))
+    return Caller(str(tenant_id), roles, expires_at, _subject(claims.get(settings.auth_subject_claim)))
+
+
+def _subject(claim: Any) -> str | None:
+    """The user's name for the log; what is no name is left out."""
+    return str(claim)[:LONGEST_SUBJECT] if isinstance(claim, str | int | float) else None
 
 
 def _roles(claim: Any) -> frozenset[Role]:

@@ -13,6 +13,7 @@ from app.errors import SetupError, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
+from app.web.callers.faults import Fault
 from app.web.callers.keys import Key
 
 ALGORITHM = "HS256"
@@ -117,9 +118,9 @@ def bearer(header: object) -> str | None:
     """The token of an Authorization value, None when there is no such value."""
     if header is None:
         return None
-    scheme, _, token = str(header).partition(" ")
+    scheme, _, token = header.partition(" ") if isinstance(header, str) else ("", "", "")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("The Authorization value must be: Bearer <token>.")
+        raise Unauthenticated(Fault.HEADER)
     return token.strip()
 
 

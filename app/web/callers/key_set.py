@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from app.errors import KeyAwaited, Unauthenticated, Unavailable
+from app.web.callers.faults import Fault
 from app.web.callers.keys import MAX_KEY_ID, Key, NoKeys, read
 
 logger: Any = structlog.get_logger("keys")
@@ -70,15 +71,15 @@ class KeySet:
     def fitting(self, algorithm: str, id: str | None) -> Sequence[Key]:
         """The keys that may have signed such a token. Raises KeyAwaited when the next fetch may bring one."""
         if id is not None and len(id) > MAX_KEY_ID:
-            raise Unauthenticated("The token does not count: its key ID is too long.")
+            raise Unauthenticated(Fault.KEY_ID)
         named = self._keys if id is None else self._by_id.get(id, ())
         found = [key for key in named if key.algorithm == algorithm]
         if len(found) > MAX_TRIED:
-            raise Unauthenticated("The token does not count: it names no key, and there are too many to try.")
+            raise Unauthenticated(Fault.MANY_KEYS)
         if not found and named and id is not None:
-            raise Unauthenticated("The token does not count: its key is for another algorithm.")
+            raise Unauthenticated(Fault.KEY_ALGORITHM)
         if not found:
-            raise KeyAwaited("The token's key is not in the key set, or no longer. Get a fresh token.")
+            raise KeyAwaited(Fault.KEY_AWAITED)
         return found
 
     async def renewed(self) -> None:

@@ -13,6 +13,7 @@ from app.errors import KeyAwaited, SetupError, TokenExpired, Unauthenticated
 from app.model import Caller
 from app.settings import Settings
 from app.web.callers.claims import Verified, verified
+from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
 from app.web.callers.key_set import KeySet
 from app.web.callers.keys import Key
@@ -36,10 +37,10 @@ class Tokens:
 
     def caller(self, token: str) -> Caller:
         if len(token) > MAX_TOKEN:
-            raise Unauthenticated("The token is too long.")
+            raise Unauthenticated(Fault.TOO_LONG)
         caller, until, _ = self._verified(token)
         if until <= time():
-            raise TokenExpired("The token has expired. Get a fresh one.")
+            raise TokenExpired(Fault.EXPIRED)
         return caller
 
     async def identify(self, token: str) -> Caller:
@@ -80,7 +81,7 @@ class Tokens:
         keys = self._fitting(token)
         if not _FORM.fullmatch(token):
             # What the decoder passes over would make many tokens of one, each of which is remembered.
-            raise Unauthenticated("The token does not count: it is not three parts in base64url.")
+            raise Unauthenticated(Fault.FORM)
         return verified(token, keys, self._settings)
 
     def _fitting(self, token: str) -> Sequence[Key]:
@@ -90,7 +91,7 @@ class Tokens:
             return self._secret.keys
         if self._key_set is not None and algorithm in self._key_set.algorithms:
             return self._key_set.fitting(algorithm, key_id)
-        raise Unauthenticated("The token does not count: its algorithm is not among those of this gateway.")
+        raise Unauthenticated(Fault.ALGORITHM)
 
     def _withdraw(self, keys: Iterable[Key]) -> None:
         """Nothing that they have signed counts any more, and who was let in has to come again, one after the other."""
@@ -142,9 +143,9 @@ def _header(first: str) -> tuple[str, str | None]:
     try:
         # Without the rest, which is looked at when a key is there.
         header: dict[str, Any] = jwt.get_unverified_header(f"{first}..")
-    except (jwt.InvalidTokenError, ValueError) as error:
-        raise Unauthenticated(f"The token does not count: {error}.") from None
+    except UNREADABLE as error:
+        raise Unauthenticated(fault_of(error)) from None
     algorithm = header.get("alg")
     if not isinstance(algorithm, str):
-        raise Unauthenticated("The token does not count: it names no algorithm.")
+        raise Unauthenticated(Fault.NO_ALGORITHM)
     return algorithm, header.get("kid")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import structlog
@@ -75,7 +76,8 @@ class _Everyone(Collector):
             for name, documentation, type_, samples in told or ():
                 family = families.setdefault(name, Metric(name, documentation, type_))
                 for sample, labels, value in samples:
-                    family.add_sample(sample, {**labels, "worker": str(place)}, value)
+                    # JSON has no infinity, which stands for what has never happened yet.
+                    family.add_sample(sample, {**labels, "worker": str(place)}, inf if value is None else value)
         yield up
         yield from families.values()
 

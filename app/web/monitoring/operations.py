@@ -4,6 +4,7 @@ A line names the operation, its document by a hash, its tenant and its codes; ne
 the document.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from math import inf
@@ -12,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from app.api.described import UNKNOWN, Description, Descriptions
+from app.api.described import LONGEST_NAME, UNKNOWN, Description, Descriptions
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
@@ -21,7 +22,8 @@ from app.web.monitoring.timings import Timings
 from app.web.monitoring.traces import TracedRunning, Traces
 
 logger: Any = structlog.get_logger("operations")
-LONGEST_NAME = 100
+# What a client calls an operation of which nothing was read; any other text is not written down.
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 _NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX, ErrorCode.RATE_LIMITED}
 
 
@@ -91,13 +93,14 @@ class Operations:
 
     def _described(self, running: Running) -> Description:
         if running.text is None or not _NOT_PARSED.isdisjoint(running.codes):
-            return Description(UNKNOWN, "")
+            called = running.name if running.name is not None and _NAME.fullmatch(running.name) else None
+            return Description(UNKNOWN, "", called and called[:LONGEST_NAME])
         return self._descriptions.of(running.text, running.name)
 
     def _tell(self, event: str, running: Running, described: Description, seconds: float | None) -> None:
         text, caller = running.text or "", running.caller
         line: dict[str, Any] = {
-            "operation": None if running.name is None else running.name[:LONGEST_NAME],
+            "operation": described.name,
             "kind": described.kind,
             "document": described.document or self._descriptions.hash(text),
             "tenant": None if caller is None else caller.tenant_id,

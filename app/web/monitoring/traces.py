@@ -7,6 +7,7 @@ variables of OpenTelemetry (`OTEL_...`).
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from importlib.metadata import version
+from importlib.util import find_spec
 from threading import Thread
 from typing import Any
 
@@ -17,6 +18,21 @@ from app.web.monitoring.running import Running
 
 NAME = "image-sharing-gateway"
 LAST_SECONDS = 2.0
+_LIBRARIES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
+_MISSING = "Traces need OpenTelemetry: pip install 'image-sharing-gateway[otel]', in a clone -e '.[otel]'."
+
+
+def require_libraries(settings: Settings) -> None:
+    """Raises SetupError when traces are wanted and nothing is there to send them."""
+    if settings.traces and not all(map(_is_installed, _LIBRARIES)):
+        raise SetupError(_MISSING)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package round it
+        return False
 
 
 def open_traces(settings: Settings, exporter: Any = None) -> "Traces | None":
@@ -33,9 +49,7 @@ def open_traces(settings: Settings, exporter: Any = None) -> "Traces | None":
 
             exporter = OTLPSpanExporter()
     except ModuleNotFoundError as error:
-        raise SetupError(
-            "Traces need OpenTelemetry: pip install 'image-sharing-gateway[otel]', in a clone -e '.[otel]'."
-        ) from error
+        raise SetupError(_MISSING) from error
     # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say stands before this.
     provider = TracerProvider(resource=Resource({"service.name": NAME}).merge(Resource.create()))
     provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -115,10 +129,11 @@ class TracedRunning(Running):
         """What is known at the end; a span that has ended takes no more."""
         if not self._span.is_recording():
             return
-        told = {"graphql.operation.name": self.name, "image_gateway.transport": self.transport}
+        told: dict[str, str | None] = {"image_gateway.transport": self.transport}
         if self.text is not None and not self.codes:
-            kind, document = self._descriptions.of(self.text, self.name)
+            kind, document, name = self._descriptions.of(self.text, self.name)
             self._span.update_name(f"GraphQL {kind}")
+            told["graphql.operation.name"] = name
             told |= {"graphql.operation.type": kind, "image_gateway.document": document}
         told["image_gateway.tenant"] = None if self.caller is None else self.caller.tenant_id
         told["image_gateway.request_id"] = self.request_id

@@ -11,6 +11,9 @@ from strawberry.asgi import ASGIWebSocketAdapter
 
 from app.model import Caller
 
+# A control frame has 125 bytes, two of them for the code.
+LONGEST_REASON_BYTES = 123
+
 
 @dataclass
 class Connection:
@@ -35,4 +38,9 @@ class Socket(ASGIWebSocketAdapter):
     async def close(self, code: int, reason: str) -> None:
         if self.ws.application_state is WebSocketState.CONNECTED:
             with suppress(WebSocketDisconnect):
-                await self.ws.close(code=code, reason=reason[:100])
+                await self.ws.close(code=code, reason=_fitting(reason))
+
+
+def _fitting(reason: str) -> str:
+    """As much of it as a close frame takes, which counts bytes; no character is cut in two."""
+    return reason.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore")
