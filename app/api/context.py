@@ -43,6 +43,8 @@ class Context:
     def __init__(self, services: Services, caller: Caller | None, request_id: str) -> None:
         self.services = services
         self.request_id = request_id
+        # The cursor of the last event that a client of server-sent events got: it wins over the argument `after`.
+        self.last_event_id: str | None = None
         self._caller = caller
         self._snapshot = Snapshot(services.store)
         self._loaders: Loaders | None = None

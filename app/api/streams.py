@@ -23,8 +23,9 @@ from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
 from app.api.remembered import Remembered
 from app.api.watch_items import ImageChanged, MemberStatusChanged, WatchItem
-from app.api.watch_operation import WatchOperation, position_variables, refused
+from app.api.watch_operation import WatchOperation, refused
 from app.api.watch_payload import Payload, has_failed, in_time
+from app.api.watch_position import begins_at_a_cursor
 from app.errors import Unavailable
 from app.lifetime import Lifetime
 
@@ -53,8 +54,7 @@ class Streams:
 
     def is_resumed(self, query: str, name: str | None, variables: Mapping[str, Any] | None) -> bool:
         """Whether the watch goes on from a cursor."""
-        given = variables or {}
-        return any(given.get(variable) for variable in position_variables(self._documents.parsed(query), name))
+        return begins_at_a_cursor(self._documents.parsed(query), name, variables or {})
 
     async def run(
         self,

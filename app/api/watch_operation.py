@@ -13,10 +13,8 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     Executor,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     VariableNode,
 )
 from strawberry.types.execution import PreExecutionError
@@ -26,6 +24,7 @@ from app.api.context import Context
 from app.api.plan.rendering import Root
 from app.api.watch_items import WatchItem
 from app.api.watch_payload import InTheMaking, Payload
+from app.api.watch_position import positions
 from app.errors import ErrorCode, Unavailable
 from app.lifetime import Lifetime
 
@@ -53,7 +52,8 @@ class WatchOperation:
 
     def key(self) -> str:
         """The variables in one spelling, without the one that tells where the watch begins."""
-        of_position = position_variables(self.document, self._name)
+        values = positions(self.document, self._name)
+        of_position = {value.name.value for value in values if isinstance(value, VariableNode)}
         asked = {name: value for name, value in self.variables.items() if name not in of_position}
         return json.dumps(asked, sort_keys=True)
 
@@ -149,16 +149,3 @@ def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refus
 
 _NOT_YET = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
 _COME_AGAIN = (*_NOT_YET, ErrorCode.INTERNAL_SERVER_ERROR)
-
-
-def position_variables(document: DocumentNode, name: str | None) -> set[str]:
-    """Variables that stand as `after` at a root field of the operation that runs."""
-    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
-    run = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-    fields = [field for field in run.selection_set.selections if isinstance(field, FieldNode)] if run else []
-    arguments = [argument for field in fields for argument in field.arguments or ()]
-    return {
-        argument.value.name.value
-        for argument in arguments
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
-    }

@@ -1,7 +1,7 @@
 """How a watch runs, whatever it watches: from a cursor or a snapshot, live, with every gap said."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -68,7 +68,8 @@ class Watching:
         self._feed = context.services.feed
         self._viewer = context.caller
         self._watch = watch
-        self._manner = manner
+        after = manner.after if context.last_event_id is None else Cursor(context.last_event_id)
+        self._manner = replace(manner, after=after)
         self._position = 0
         self._seal = self._feed.seal
 

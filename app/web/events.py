@@ -20,16 +20,10 @@ from app.errors import Unavailable
 from app.lifetime import Lifetime
 from app.web.callers.identity import Lease
 from app.web.monitoring.running import Running
+from app.web.parameters import EVENT_STREAM
 from app.web.presence import until_gone
 
 HEARTBEAT_SECONDS = 15.0
-MEDIA_TYPE = "text/event-stream"
-
-
-def are_wanted(accept: str | None) -> bool:
-    """Whether the client takes nothing but events: some list them beside JSON at every query, and mean JSON."""
-    listed = {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
-    return MEDIA_TYPE in listed and not any(other == "*/*" or other.endswith("json") for other in listed)
 
 
 class Events:
@@ -47,7 +41,7 @@ class Events:
         self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        written = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
+        written = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
         gone = asyncio.create_task(until_gone(receive))
         lease = None if self._lease is None else self._lease(gone.cancel)
