@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
 
 import strawberry
 
 from app.api.loaders import Loaders
 from app.api.shown import Shown
+from app.api.turns import Turns
 from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
@@ -31,6 +33,10 @@ class Services:
     store: Store
     feed: Feed
     shown: Shown = field(default_factory=Shown)
+
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns(self.settings.watch_loop_share, lambda: self.feed.is_ending)
 
     @property
     def limits(self) -> Limits:

@@ -1,7 +1,7 @@
 """One subscription with its variables: its source, and the payload of each item, rendered where that can be."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, cast
@@ -23,7 +23,6 @@ from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
 from app.api.watch_items import WatchItem
-from app.api.watch_payload import InTheMaking, Payload
 from app.api.watch_position import positions
 from app.errors import ErrorCode, Unavailable
 from app.lifetime import Lifetime
@@ -67,7 +66,7 @@ class WatchOperation:
             raise refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
-    def _rendered(self, item: WatchItem) -> bytes | None:
+    def rendered(self, item: WatchItem) -> bytes | None:
         """The payload of an item, if all that is asked of it is at hand."""
         if self.root is None:
             return None
@@ -76,28 +75,21 @@ class WatchOperation:
             return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
-        """The payload of one item. What its fields could not find out for want of the store is not told as null."""
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
+        """The payload of one item that can't be rendered. What its fields could not find out for want of the store is
+        not told as null."""
         result = self._begin(item, context)
         if isawaitable(result):
             result = await result
             await context.renew()
         return _payload(cast(ExecutionResult, result), item, context)
 
-    def execute_apart(self, item: WatchItem, context: Context) -> Payload:
-        """The same in surroundings of its own: at once when it reads nothing, else by a task that nobody cuts short.
-
-        Not by the watcher who happens to be first, since that one may go away meanwhile.
-        """
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
+    async def execute_apart(self, item: WatchItem, context: Context) -> bytes:
+        """The payload, made in surroundings of its own: its watcher may go away meanwhile, and others wait for it."""
         apart = Context(context.services, context.caller, uuid4().hex)
-        result = self._begin(item, apart)
-        if not isawaitable(result):
-            return _payload(cast(ExecutionResult, result), item, apart)
-        finished = _finished(cast(Awaitable[ExecutionResult], result), item, apart)
-        return InTheMaking(self.lifetime(context), finished)
+        try:
+            return await self.execute(item, apart)
+        finally:
+            await apart.close()
 
     def lifetime(self, context: Context) -> Lifetime:
         """How long one item may take."""
@@ -120,13 +112,6 @@ class WatchOperation:
         if isinstance(built, list):
             raise refused(cast(list[GraphQLError], built), context, before=False)
         return built
-
-
-async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context: Context) -> bytes:
-    try:
-        return _payload(await result, item, context)
-    finally:
-        await context.close()
 
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:

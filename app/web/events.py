@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import faults
 from app.api.context import Context
-from app.api.streams import Streams
+from app.api.streams import Streams, Toll
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
 from app.lifetime import Lifetime
@@ -80,10 +80,11 @@ async def of_watch(
     context: Context,
     running: Running,
     admit: Callable[[], Lifetime],
+    toll: Toll | None,
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription."""
     try:
-        async with aclosing(streams.run(query, variables, name, context, admit)) as payloads:
+        async with aclosing(streams.run(query, variables, name, context, admit, toll)) as payloads:
             async for payload in payloads:
                 running.items += 1
                 yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])

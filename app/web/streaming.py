@@ -71,8 +71,9 @@ async def _watch(endpoint: "Endpoint", request: Request, asked: GraphQLRequestDa
     running: Running = request.state.running
     running.transport = EVENTS
     endpoint.operations.watch_begins(running)
-    admit = endpoint.load.admit_watch
-    watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
+    admit, charge = endpoint.load.admit_watch, charging.charge_of(request)
+    toll = charging.toll(charge, None if context.is_anonymous else context.caller, charging.address_of(request))
+    watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit, toll)
     token = bearer(request.headers.get("authorization"))
     lease = None if token is None else partial(endpoint.identities.lease, token)
     return events.Events(watch, lease, lambda: endpoint.watches.end(tenant_id, query))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -10,6 +11,8 @@ from starlette.responses import Response
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 
+from app.api.price import WATCH
+from app.api.streams import Toll
 from app.errors import ErrorCode, RateLimited, Unauthenticated
 from app.model import Caller
 from app.web.limits.budget import Budgets, Charge, network
@@ -67,10 +70,21 @@ def charge_unread(budgets: Budgets | None, caller: Caller | None, address: str) 
     return charge
 
 
+def toll(charge: Charge | None, caller: Caller | None, address: str) -> Toll | None:
+    """Takes what an item of a watch's snapshot costs, each time that one is produced."""
+    if charge is None:
+        return None
+    return partial(charge.budget.toll, _payer(caller, address), max(1, charge.cost - WATCH))
+
+
 def refund(charge: Charge | None, caller: Caller | None, address: str) -> None:
     """Of an operation that the gateway has then no room for."""
     if charge is not None:
-        charge.budget.refund(network(address) if caller is None else caller.tenant_id, charge)
+        charge.budget.refund(_payer(caller, address), charge)
+
+
+def _payer(caller: Caller | None, address: str) -> str:
+    return network(address) if caller is None else caller.tenant_id
 
 
 def may_be_resumed(query: str | None, variables: Mapping[str, Any] | None) -> bool:
