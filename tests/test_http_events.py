@@ -95,15 +95,67 @@ def test_a_watch_ends_with_its_token_and_without_complete(server: Server) -> Non
     assert "complete" not in kinds
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "text/event-stream, application/json",
-        "application/graphql-response+json, text/event-stream, multipart/mixed",
-        "*/*, text/event-stream",
-    ],
-)
-def test_a_client_that_lists_events_beside_json_gets_json(server: Server, accept: str) -> None:
+BOTH = [
+    "text/event-stream, application/json",
+    "application/graphql-response+json, text/event-stream, multipart/mixed",
+    "*/*, text/event-stream",
+    "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8, Text/Event-Stream; a=b",
+    "text/event-stream;q=0.1, application/json",
+    "text/event-stream, application/json;q=0.5",
+]
+WATCH_ALONE = "subscription { watchOffers { __typename } }"
+TWO_OPERATIONS = "query Ask { viewer { id } } subscription Watch { watchOffers { __typename } }"
+
+
+@pytest.mark.parametrize("accept", BOTH)
+def test_a_query_of_a_client_that_lists_events_beside_json_is_answered_in_json(server: Server, accept: str) -> None:
     assert server.post("{ viewer { id } }", server.token("5"), accept=accept).json() == {
         "data": {"viewer": {"id": "5"}}
     }
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("accept", BOTH)
+def test_a_watch_of_a_client_that_lists_events_beside_json_comes_as_events(
+    server: Server, accept: str, method: str
+) -> None:
+    asking: dict[str, Any] = {"query": WATCH_ALONE}
+    sent: dict[str, Any] = {"json": asking} if method == "POST" else {"params": asking}
+    headers = {"accept": accept, **bearer(server.token(fresh_id()))}
+    with server.client.stream(method, "/graphql", headers=headers, **sent) as response:
+        assert response.headers["content-type"].startswith(EVENTS)
+        assert next(events(response))["event"] == "next"
+
+
+def test_accept_in_several_lines_is_one_list(server: Server) -> None:
+    headers = [("accept", "application/json"), ("accept", EVENTS), *bearer(server.token(fresh_id())).items()]
+    with server.client.stream("POST", "/graphql", json={"query": WATCH_ALONE}, headers=headers) as response:
+        assert response.headers["content-type"].startswith(EVENTS)
+
+
+def test_of_a_document_with_both_the_operation_that_runs_decides(server: Server) -> None:
+    headers = {"accept": BOTH[0], **bearer(server.token(fresh_id()))}
+    ask, watch = ({"query": TWO_OPERATIONS, "operationName": name} for name in ("Ask", "Watch"))
+    assert "data" in server.client.post("/graphql", json=ask, headers=headers).json()
+
+    with server.client.stream("POST", "/graphql", json=watch, headers=headers) as response:
+        assert next(events(response))["event"] == "next"
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json, text/event-stream;q=0", "application/json", "*/*", "application/json, text/*;q=0.5"]
+)
+def test_a_watch_of_a_client_that_does_not_name_events_is_sent_to_where_it_can_be_had(
+    server: Server, accept: str
+) -> None:
+    answer = server.post(WATCH_ALONE, server.token("5"), accept=accept)
+
+    assert answer.status_code == 400
+    assert "text/event-stream" in answer.json()["errors"][0]["message"]
+
+
+def test_json_that_is_listed_with_a_quality_of_nothing_is_not_accepted(server: Server) -> None:
+    accept = "text/event-stream, application/json;q=0"
+    answer = server.post("{ viewer { id } }", server.token("5"), accept=accept)
+
+    assert answer.headers["content-type"].startswith(EVENTS)

@@ -69,7 +69,7 @@ async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_byt
     rendered = await told(gateway, world.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
-    gateway.schema.streams._payloads.clear()
+    gateway.schema.streams.payloads._made.clear()
     executed = await told(gateway, world.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.api import streams
+from app.api import payloads as made_lately
 from app.api.context import Context
 from tests.harness import operations
 from tests.harness.gateway import Gateway, Tenant
@@ -33,7 +33,7 @@ async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gatewa
         cursor = _cursor(start)
         context = Context(gateway.services, world.owner.caller, "test")
         held.push_async_callback(context.close)
-        await asyncio.sleep(streams.FRESH_SECONDS + 0.1)
+        await asyncio.sleep(made_lately.FRESH_SECONDS + 0.1)
         lone = gateway.schema.streams.run(operations.WATCH, {"after": cursor}, None, context)
         alone = await anext(await held.enter_async_context(aclosing(lone)))
 
@@ -51,7 +51,7 @@ def _cursor(payload: bytes) -> str:
 async def test_nothing_is_shared_between_those_who_differ(
     gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "FRESH_SECONDS", 600)  # a slow machine takes longer than a second for both
+    monkeypatch.setattr(made_lately, "FRESH_SECONDS", 600)  # a slow machine takes longer than a second for both
     world: World = await make_world(gateway, "pending")
     query = operations.WATCH.replace("occurredAt", "") if other == "another selection" else operations.WATCH
     second = {
@@ -66,7 +66,7 @@ async def test_nothing_is_shared_between_those_who_differ(
         await world.consumer.accept(world.image)
         for payloads in both:
             await anext(payloads)
-        made = len(gateway.schema.streams._payloads)
+        made = len(gateway.schema.streams.payloads)
 
     assert made == 2
 
@@ -88,7 +88,7 @@ async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway
 async def test_what_was_made_is_forgotten_soon_and_is_never_much(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "REMEMBERED", 3)
+    monkeypatch.setattr(made_lately, "REMEMBERED", 3)
     world = await make_world(gateway, "pending")
     async with AsyncExitStack() as held:
         payloads = await raw(gateway, world.owner, held)
@@ -99,7 +99,7 @@ async def test_what_was_made_is_forgotten_soon_and_is_never_much(
             await anext(payloads)
             await anext(payloads)
 
-    assert len(gateway.schema.streams._payloads) <= 3
+    assert len(gateway.schema.streams.payloads) <= 3
 
 
 TWO_OPERATIONS = """

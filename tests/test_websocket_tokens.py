@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.harness.operations import WATCH
 from tests.harness.server import Server
@@ -26,6 +27,67 @@ async def test_a_token_that_will_never_do_closes_the_socket_with_4401(server: Se
     async with dialled(server) as peer:
         await peer.send({"type": "connection_init", "payload": {"Authorization": value}})
         assert await peer.close_code() == 4401
+
+
+PLACES = ["payload", "headers of the payload", "header of the handshake"]
+
+
+def put(place: str, value: object, key: str = "Authorization") -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `connection_init` has as its payload, and the options of the handshake."""
+    if place == "payload":
+        return {key: value}, {}
+    return ({"headers": {key: value}}, {}) if "payload" in place else ({}, {"additional_headers": {key: str(value)}})
+
+
+@pytest.mark.parametrize("key", ["Authorization", "authorization", "AUTHORIZATION"])
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_token_counts_wherever_clients_put_it(server: Server, place: str, key: str) -> None:
+    tenant = fresh_id()
+    payload, options = put(place, f"Bearer {server.token(tenant)}", key)
+    async with dialled(server, **options) as peer:
+        await peer.send({"type": "connection_init", "payload": payload})
+        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
+
+
+async def test_a_handshake_with_a_token_needs_no_payload(server: Server) -> None:
+    tenant = fresh_id()
+    _, options = put(PLACES[2], f"Bearer {server.token(tenant)}")
+    async with dialled(server, **options) as peer:
+        await peer.send({"type": "connection_init"})
+        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_bad_token_and_an_expired_one_close_the_socket_wherever_they_are(server: Server, place: str) -> None:
+    for value, code in (("Bearer x", 4401), ("Basic eDp5", 4401), (f"Bearer {server.token('5', ttl=-1)}", 4403)):
+        payload, options = put(place, value)
+        async with dialled(server, **options) as peer:
+            await peer.send({"type": "connection_init", "payload": payload})
+            assert await peer.close_code() == code
+
+
+@pytest.mark.parametrize(("winner", "loser"), [(0, 1), (0, 2), (1, 2)])
+async def test_the_payload_wins_over_its_headers_and_both_over_the_handshake(
+    server: Server, winner: int, loser: int
+) -> None:
+    tenant = fresh_id()
+    first, one = put(PLACES[winner], f"Bearer {server.token(tenant)}")
+    second, other = put(PLACES[loser], "Basic of-the-proxy")
+    async with dialled(server, **one, **other) as peer:
+        await peer.send({"type": "connection_init", "payload": {**first, **second}})
+        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
+
+
+async def test_a_page_of_a_foreign_origin_is_refused_though_its_handshake_has_a_token(server: Server) -> None:
+    _, options = put(PLACES[2], f"Bearer {server.token(fresh_id())}")
+    with pytest.raises(InvalidStatus) as refused:
+        async with dialled(server, origin="https://foreign.example", **options):
+            pass
+
+    assert refused.value.response.status_code == 403
 
 
 async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> None:
@@ -57,7 +119,19 @@ async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: S
         assert await peer.is_alive()
 
 
-@pytest.mark.parametrize("payload", [None, {}, {"Authorization": None}, {"token": "x"}])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        {},
+        {"Authorization": None},
+        {"token": "x"},
+        {"headers": None},
+        {"headers": "Bearer x"},
+        {"headers": {}},
+        {"headers": {"Authorization": None}},
+    ],
+)
 async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(server: Server, payload: Any) -> None:
     async with dialled(server) as peer:
         await peer.send({"type": "connection_init", "payload": payload})

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Concatenate, ParamSpec, TypeVar
 
 import strawberry
 
 from app.api.loaders import Loaders
 from app.api.shown import Shown
+from app.api.turns import Turns
 from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
@@ -32,6 +34,10 @@ class Services:
     feed: Feed
     shown: Shown = field(default_factory=Shown)
 
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns(self.settings.watch_loop_share, lambda: self.feed.is_ending)
+
     @property
     def limits(self) -> Limits:
         return Limits(self.settings.tenant_id_pattern, self.settings.member_quota)
@@ -43,6 +49,8 @@ class Context:
     def __init__(self, services: Services, caller: Caller | None, request_id: str) -> None:
         self.services = services
         self.request_id = request_id
+        # The cursor of the last event that a client of server-sent events got: it wins over the argument `after`.
+        self.last_event_id: str | None = None
         self._caller = caller
         self._snapshot = Snapshot(services.store)
         self._loaders: Loaders | None = None

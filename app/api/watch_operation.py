@@ -1,7 +1,7 @@
 """One subscription with its variables: its source, and the payload of each item, rendered where that can be."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import suppress
 from inspect import isawaitable
 from typing import Any, cast
@@ -13,10 +13,8 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     Executor,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     VariableNode,
 )
 from strawberry.types.execution import PreExecutionError
@@ -25,7 +23,7 @@ from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
 from app.api.watch_items import WatchItem
-from app.api.watch_payload import InTheMaking, Payload
+from app.api.watch_position import positions
 from app.errors import ErrorCode, Unavailable
 from app.lifetime import Lifetime
 
@@ -53,7 +51,8 @@ class WatchOperation:
 
     def key(self) -> str:
         """The variables in one spelling, without the one that tells where the watch begins."""
-        of_position = position_variables(self.document, self._name)
+        values = positions(self.document, self._name)
+        of_position = {value.name.value for value in values if isinstance(value, VariableNode)}
         asked = {name: value for name, value in self.variables.items() if name not in of_position}
         return json.dumps(asked, sort_keys=True)
 
@@ -67,7 +66,7 @@ class WatchOperation:
             raise refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
-    def _rendered(self, item: WatchItem) -> bytes | None:
+    def rendered(self, item: WatchItem) -> bytes | None:
         """The payload of an item, if all that is asked of it is at hand."""
         if self.root is None:
             return None
@@ -76,28 +75,21 @@ class WatchOperation:
             return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
-        """The payload of one item. What its fields could not find out for want of the store is not told as null."""
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
+        """The payload of one item that can't be rendered. What its fields could not find out for want of the store is
+        not told as null."""
         result = self._begin(item, context)
         if isawaitable(result):
             result = await result
             await context.renew()
         return _payload(cast(ExecutionResult, result), item, context)
 
-    def execute_apart(self, item: WatchItem, context: Context) -> Payload:
-        """The same in surroundings of its own: at once when it reads nothing, else by a task that nobody cuts short.
-
-        Not by the watcher who happens to be first, since that one may go away meanwhile.
-        """
-        if (rendered := self._rendered(item)) is not None:
-            return rendered
+    async def execute_apart(self, item: WatchItem, context: Context) -> bytes:
+        """The payload, made in surroundings of its own: its watcher may go away meanwhile, and others wait for it."""
         apart = Context(context.services, context.caller, uuid4().hex)
-        result = self._begin(item, apart)
-        if not isawaitable(result):
-            return _payload(cast(ExecutionResult, result), item, apart)
-        finished = _finished(cast(Awaitable[ExecutionResult], result), item, apart)
-        return InTheMaking(self.lifetime(context), finished)
+        try:
+            return await self.execute(item, apart)
+        finally:
+            await apart.close()
 
     def lifetime(self, context: Context) -> Lifetime:
         """How long one item may take."""
@@ -122,13 +114,6 @@ class WatchOperation:
         return built
 
 
-async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context: Context) -> bytes:
-    try:
-        return _payload(await result, item, context)
-    finally:
-        await context.close()
-
-
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
     errors = faults.published(cast(Any, result), context.request_id)
     if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
@@ -149,16 +134,3 @@ def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refus
 
 _NOT_YET = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
 _COME_AGAIN = (*_NOT_YET, ErrorCode.INTERNAL_SERVER_ERROR)
-
-
-def position_variables(document: DocumentNode, name: str | None) -> set[str]:
-    """Variables that stand as `after` at a root field of the operation that runs."""
-    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
-    run = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-    fields = [field for field in run.selection_set.selections if isinstance(field, FieldNode)] if run else []
-    arguments = [argument for field in fields for argument in field.arguments or ()]
-    return {
-        argument.value.name.value
-        for argument in arguments
-        if argument.name.value == "after" and isinstance(argument.value, VariableNode)
-    }

@@ -1,7 +1,7 @@
 """How a watch runs, whatever it watches: from a cursor or a snapshot, live, with every gap said."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -68,13 +68,14 @@ class Watching:
         self._feed = context.services.feed
         self._viewer = context.caller
         self._watch = watch
-        self._manner = manner
+        after = manner.after if context.last_event_id is None else Cursor(context.last_event_id)
+        self._manner = replace(manner, after=after)
         self._position = 0
         self._seal = self._feed.seal
 
     async def start(self) -> AsyncGenerator[WatchItem, None]:
         """The items. A cursor that will not do is told before the first one."""
-        gap, present = None, None
+        gap = None
         if self._manner.after is not None:
             self._seal, head = await self._feed.present()
             mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
@@ -84,19 +85,18 @@ class Watching:
         elif self._manner.initial is WatchInitial.CHANGES:
             self._seal, head = await self._feed.present()
             self._position = head.seq
-        else:
-            present = await self._look()
-        return self._items(gap, present)
+        return self._items(gap)
 
-    async def _items(self, gap: Gap | None, present: Present | None) -> AsyncGenerator[WatchItem, None]:
-        if present is not None:
-            async for item in self._snapshot(None, present):
-                yield item
-        elif self._manner.after is None:
+    async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        is_new = self._manner.after is None
+        if is_new and self._manner.initial is WatchInitial.CHANGES:
             yield self._bookmark()
+        elif is_new:
+            async for item in self._snapshot(None):
+                yield item
         while True:
             if gap is not None:
-                async for item in self._snapshot(gap, await in_time(self._lifetime(), self._look())):
+                async for item in self._snapshot(gap):
                     yield item
             gap = None
             async for item in self._changes():
@@ -131,7 +131,15 @@ class Watching:
 
         return self._context.services.shown.item((seal, change.seq, viewer.tenant_id, viewer.is_operator, print_), make)
 
-    async def _snapshot(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
+    async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        """The present state. Both to read it and to hold it take the tenant's turn."""
+        turns, tenant_id = self._context.services.turns, self._viewer.tenant_id
+        async with turns.snapshot(tenant_id):
+            present = await turns.take(tenant_id, lambda: in_time(self._lifetime(), self._look()), _size)
+            async for item in self._told(gap, present):
+                yield item
+
+    async def _told(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
         self._seal, (head, states) = present
         self._position = head.seq
         if gap is not None:
@@ -178,4 +186,11 @@ class Watching:
         return Cursor(self._seal.close_between(self._position, self._viewer, print_, in_snapshot))
 
 
+def _size(present: Present) -> int:
+    """About how many bytes were read."""
+    _, (_, states) = present
+    return _STATE_BYTES * len(states)
+
+
+_STATE_BYTES = 100
 _ADVICE = "Read the lists again and start at their `watchCursor`, or let the watch reset itself with `onGap: RESET`."

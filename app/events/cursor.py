@@ -25,6 +25,7 @@ _VERSION = 1
 _PLAIN = struct.Struct(">BB8sQ8s8s8s")
 _ANY_WATCH = _NO_SALT = bytes(8)
 _OPERATOR, _IN_SNAPSHOT = 1, 2
+_NOT_OURS = "The cursor was not made by this gateway, or was changed. Start again without it."
 
 
 class Mark(NamedTuple):
@@ -82,10 +83,10 @@ class Seal:
             sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
             plain = self._cipher.decrypt(sealed, None)
         except (InvalidTag, binascii.Error, ValueError):
-            raise CursorInvalid("The cursor was not made by this gateway, or was changed.") from None
+            raise CursorInvalid(_NOT_OURS) from None
         # Base64 has spare bits at its end: of the texts that mean the same bytes only the one given out counts.
         if len(plain) != _PLAIN.size or _text(sealed) != cursor:
-            raise CursorInvalid("The cursor was not made by this gateway, or was changed.")
+            raise CursorInvalid(_NOT_OURS)
         return plain
 
 

@@ -86,6 +86,11 @@ class Feed:
             await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
 
     @property
+    def is_ending(self) -> bool:
+        """Whether every watch is to end."""
+        return self._closing
+
+    @property
     def seconds_since_read(self) -> float:
         """How old the newest look at the log is that succeeded."""
         return _now() - self._last_read

@@ -77,3 +77,8 @@ class Limits(BaseSettings):
         description="Watches that one tenant may have under way on one server process; more are RATE_LIMITED, "
         "and those that come back with a cursor are closed with 1013.",
     )
+    watch_loop_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.25,
+        description="Share of one server process's time that the watches of one tenant may take to find out what is "
+        "nested in their items; those beyond it wait for their turn, and miss nothing.",
+    )

@@ -115,9 +115,11 @@ class Endpoint(GraphQL[Any, None]):
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers={"Allow": parameters.METHODS})
             self.origins.require_own(request)
-            if request.method != "HEAD" and events.are_wanted(request.headers.get("accept")):
+            accepted = parameters.accepted(parameters.accept_of(request))
+            request.state.media_type = accepted.json or parameters.PLAIN_JSON
+            if accepted.events and request.method != "HEAD" and await streaming.is_due(self, request, accepted):
                 return await streaming.answered(self, request)
-            request.state.media_type = parameters.negotiated(request.headers.get("accept"))
+            parameters.require_json_accepted(accepted)
             await self.charge(request)
             return await self.while_client_waits(request, self._planned)
         except Unauthenticated as error:
@@ -139,7 +141,8 @@ class Endpoint(GraphQL[Any, None]):
     async def charge(self, request: Request) -> None:
         if self.budgets is not None and not charging.is_charged(request):
             asked = await self.parse_http_body(parameters.LimitedRequest(request))
-            charging.charge_request(self.budgets, request, await self._caller(request), asked)
+            accepted = parameters.accepted(parameters.accept_of(request))
+            charging.charge_request(self.budgets, request, await self._caller(request), asked, accepted.events)
 
     async def _planned(self, request: Request) -> Response:
         """The answer, by a plan if there is one; else the operation is carried out field by field."""

@@ -14,22 +14,16 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import faults
 from app.api.context import Context
-from app.api.streams import Streams
+from app.api.streams import Streams, Toll
 from app.api.watch_operation import Refused
 from app.errors import Unavailable
 from app.lifetime import Lifetime
 from app.web.callers.identity import Lease
 from app.web.monitoring.running import Running
+from app.web.parameters import EVENT_STREAM
 from app.web.presence import until_gone
 
 HEARTBEAT_SECONDS = 15.0
-MEDIA_TYPE = "text/event-stream"
-
-
-def are_wanted(accept: str | None) -> bool:
-    """Whether the client takes nothing but events: some list them beside JSON at every query, and mean JSON."""
-    listed = {part.partition(";")[0].strip().lower() for part in (accept or "").split(",")}
-    return MEDIA_TYPE in listed and not any(other == "*/*" or other.endswith("json") for other in listed)
 
 
 class Events:
@@ -47,7 +41,7 @@ class Events:
         self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        written = {"content-type": f"{MEDIA_TYPE}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
+        written = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
         gone = asyncio.create_task(until_gone(receive))
         lease = None if self._lease is None else self._lease(gone.cancel)
@@ -86,10 +80,11 @@ async def of_watch(
     context: Context,
     running: Running,
     admit: Callable[[], Lifetime],
+    toll: Toll | None,
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription."""
     try:
-        async with aclosing(streams.run(query, variables, name, context, admit)) as payloads:
+        async with aclosing(streams.run(query, variables, name, context, admit, toll)) as payloads:
             async for payload in payloads:
                 running.items += 1
                 yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])

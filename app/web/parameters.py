@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import mimeparse
 from cross_web import HTTPException, StarletteRequestAdapter
@@ -16,6 +16,7 @@ from app.web.documents import persisted
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 METHODS = "GET, HEAD, OPTIONS, POST"
 
 
@@ -66,7 +67,11 @@ def operations_by(method: str) -> set[OperationType]:
 def refused_operation(kind: OperationType) -> HTTPException:
     if kind is OperationType.MUTATION:
         return HTTPException(405, "Send mutations by POST.")
-    return HTTPException(400, f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}.")
+    return HTTPException(
+        400,
+        f"Subscribe over WebSocket, with the protocol {GRAPHQL_TRANSPORT_WS_PROTOCOL}, or list {EVENT_STREAM} in the "
+        "Accept header to get server-sent events.",
+    )
 
 
 def require_json(content_type: str | None) -> None:
@@ -81,16 +86,43 @@ def require_plain(content_encoding: str | None) -> None:
         raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
 
 
-def negotiated(accept: str | None) -> str:
-    """The media type to answer in; JSON for clients that take anything."""
+class Accepted(NamedTuple):
+    """What a client accepts: JSON of this media type, None for no JSON at all, and whether it lists events."""
+
+    json: str | None
+    events: bool
+
+
+def accepted(accept: str | None) -> Accepted:
+    """What an Accept header says. Raises HTTPException when it can't be read."""
     try:
-        best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
-        chosen = best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+        return Accepted(_best_json(accept) or None, _lists_events(accept))
     except mimeparse.MimeTypeParseException:
         raise HTTPException(400, "The Accept header can't be read.") from None
-    if not chosen:
+
+
+def accept_of(request: Request) -> str | None:
+    """The Accept header of a request; several lines of it are one list (RFC 9110, 5.3)."""
+    return ", ".join(request.headers.getlist("accept")) or None
+
+
+def require_json_accepted(accepted: Accepted) -> None:
+    if accepted.json is None:
         raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
-    return chosen
+
+
+def _best_json(accept: str | None) -> str:
+    best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
+    return best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+
+
+def _lists_events(accept: str | None) -> bool:
+    """Whether events are named; who accepts anything means JSON, and `q=0` means not at all."""
+    if accept is None or EVENT_STREAM not in (lowered := accept.lower()):
+        return False
+    parse = cast(Callable[[str], tuple[str, str, dict[str, str]]], vars(mimeparse)["parse_media_range"])
+    ranges = [parse(part) for part in lowered.split(",") if EVENT_STREAM in part]
+    return any(f"{type_}/{subtype}" == EVENT_STREAM and float(given["q"]) > 0 for type_, subtype, given in ranges)
 
 
 def status_of(response: Mapping[str, Any], media_type: str) -> int:

@@ -21,7 +21,7 @@ from app.api.plan.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
-from app.web import events, exact_json, parameters, refusal
+from app.web import exact_json, parameters, refusal
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.documents.persisted import Persisted
 from app.web.limits import budget, charging
@@ -166,8 +166,8 @@ class Quick:
     def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
         if len(accept := headers.get(b"accept", b"")) > LONGEST_ACCEPT:
             return None
-        media_type, token = _media_type(accept or None), _token(headers.get(b"authorization"))
-        if media_type is None or token is None or b"content-encoding" in headers:
+        accepted, token = _accepted(accept or None), _token(headers.get(b"authorization"))
+        if (media_type := accepted.json) is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
@@ -176,6 +176,8 @@ class Quick:
             return None  # what a client persists is not to be forgotten while such a request is kept
         caller = self._identities.caller(token)
         text = self._persisted.text(wanted.query, wanted.hash, caller.tenant_id)
+        if accepted.events and charging.WATCH_WORD in text:
+            return None  # it may be a watch, which is sent as events
         asked = text, wanted.operation_name, wanted.variables, caller
         charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
         is_refused = charge is not None and charge.retry_after
@@ -189,9 +191,8 @@ def request_id() -> str:
 
 
 @lru_cache(maxsize=256)
-def _media_type(accept: bytes | None) -> str | None:
-    wanted = None if accept is None else accept.decode()
-    return None if events.are_wanted(wanted) else parameters.negotiated(wanted)
+def _accepted(accept: bytes | None) -> parameters.Accepted:
+    return parameters.accepted(None if accept is None else accept.decode("latin-1"))
 
 
 def _size(key: tuple[bytes | None, ...], text: str) -> int:

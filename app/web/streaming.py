@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from cross_web import HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
+from strawberry.http import GraphQLRequestData
 
 from app.api.context import Context
 from app.api.schema import GatewaySchema
@@ -14,10 +15,22 @@ from app.web import events, parameters
 from app.web.callers.identity import bearer
 from app.web.limits import charging
 from app.web.monitoring.running import EVENTS, Running
+from app.web.presence import while_there
 from app.web.refusal import refusal
 
 if TYPE_CHECKING:
     from app.web.endpoint import Endpoint
+
+
+async def is_due(endpoint: "Endpoint", request: Request, accepted: parameters.Accepted) -> bool:
+    """Whether the answer is events: for clients that accept no JSON, and for a watch, which JSON can't carry."""
+    if accepted.json is None:
+        return True
+    asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
+    if charging.WATCH_WORD not in (asked.query or ""):
+        return False
+    await endpoint.charge(request)
+    return _is_watch(endpoint, asked)
 
 
 async def answered(endpoint: "Endpoint", request: Request) -> events.Events:
@@ -38,27 +51,42 @@ async def _events(endpoint: "Endpoint", request: Request) -> events.Events:
     request.state.media_type = parameters.PLAIN_JSON
     asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
     await endpoint.charge(request)
-    streams = cast(GatewaySchema, endpoint.schema).streams
-    query, variables = asked.query or "", dict(asked.variables or {})
-    try:
-        is_watch = streams.is_subscription(query, asked.operation_name)
-    except GraphQLError:
-        is_watch = False
-    if not is_watch:
+    if not _is_watch(endpoint, asked):
         answered = await endpoint.while_client_waits(request, endpoint.run)
         return events.Events(events.of_answer(bytes(answered.body)))
-    if (last := request.headers.get("last-event-id")) and "after" in variables:
-        variables["after"] = last
+    if (charge := charging.charge_of(request)) is not None and charge.delay:
+        await while_there(request.receive, charging.earned(charge))
+    return await _watch(endpoint, request, asked)
+
+
+async def _watch(endpoint: "Endpoint", request: Request, asked: GraphQLRequestData) -> events.Events:
+    streams = cast(GatewaySchema, endpoint.schema).streams
+    query, variables = asked.query or "", dict(asked.variables or {})
     endpoint.load.require_room()
     context: Context = await endpoint.get_context(request, None)
+    context.last_event_id = _last_event_id(request)
     tenant_id = "" if context.is_anonymous else context.caller.tenant_id
     if (too_many := endpoint.watches.begin(tenant_id, query)) is not None:
         raise HTTPException(429, too_many)
     running: Running = request.state.running
     running.transport = EVENTS
     endpoint.operations.watch_begins(running)
-    admit = endpoint.load.admit_watch
-    watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit)
+    admit, charge = endpoint.load.admit_watch, charging.charge_of(request)
+    toll = charging.toll(charge, None if context.is_anonymous else context.caller, charging.address_of(request))
+    watch = events.of_watch(streams, query, variables, asked.operation_name, context, running, admit, toll)
     token = bearer(request.headers.get("authorization"))
     lease = None if token is None else partial(endpoint.identities.lease, token)
     return events.Events(watch, lease, lambda: endpoint.watches.end(tenant_id, query))
+
+
+def _is_watch(endpoint: "Endpoint", asked: GraphQLRequestData) -> bool:
+    try:
+        return cast(GatewaySchema, endpoint.schema).streams.is_subscription(asked.query or "", asked.operation_name)
+    except GraphQLError:
+        return False
+
+
+def _last_event_id(request: Request) -> str | None:
+    """The event that a client goes on behind. Several different ones are no cursor, so they are refused as one."""
+    sent = dict.fromkeys(request.headers.getlist("last-event-id"))
+    return ", ".join(one for one in sent if one) or None

@@ -13,6 +13,7 @@ from tests.bench.compare import compare as comparing
 from tests.bench.equality import Different
 from tests.bench.growth import grow as growing
 from tests.bench.servers import WORKLOADS
+from tests.bench.share import compare as sharing
 from tests.bench.start import compare as starting
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Measure the gateway against its peers.")
@@ -30,6 +31,16 @@ def watch(
 ) -> None:
     """Deliveries, memory and delay of the watch, with Strawberry's own execution in the same run."""
     asyncio.run(watching.compare([int(size) for size in watchers.split(",")], rounds, typer.echo))
+
+
+@app.command()
+def share(
+    watches: Annotated[int, typer.Option(help="Watches of the busy tenant, each with a document of its own.")] = 60,
+    rounds: Annotated[int, typer.Option(help="Rounds, each calm and then busy.")] = 3,
+    seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 5.0,
+) -> None:
+    """How much slower one tenant's point reads are while the watches of another work."""
+    asyncio.run(sharing(watches, rounds, seconds, typer.echo))
 
 
 @app.command()

@@ -4,7 +4,7 @@ import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import jwt
 from pydantic import SecretStr
@@ -124,6 +124,17 @@ def bearer(header: object) -> str | None:
     return token.strip()
 
 
-def from_connection_params(params: Mapping[str, Any]) -> str | None:
-    """The token in the payload of `connection_init`, its key in any case."""
-    return next((bearer(value) for name, value in params.items() if name.lower() == "authorization"), None)
+def from_connection(params: Mapping[str, Any], handshake: str | None) -> str | None:
+    """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's header.
+
+    The first of them counts: a client can renew its payload, and a proxy may have its own use for the header.
+    """
+    headers = params.get("headers")
+    inner = _authorization(cast(dict[str, Any], headers)) if isinstance(headers, dict) else None
+    return next((bearer(value) for value in (_authorization(params), inner, handshake) if value is not None), None)
+
+
+def _authorization(params: Mapping[str, Any]) -> Any:
+    """The value of this key in any case; null is as good as absent."""
+    found = (value for name, value in params.items() if name.lower() == "authorization")
+    return next((value for value in found if value is not None), None)

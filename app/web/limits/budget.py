@@ -115,6 +115,14 @@ class Budget:
             return self._refused(bucket, cost)
         return self._taken(who, bucket, cost)
 
+    def toll(self, who: str, cost: int) -> float:
+        """Take the cost where anything is left, as a debt if need be; else the seconds until there is something."""
+        bucket = self.buckets.of(who)
+        if bucket.level <= 0:
+            return (1 - bucket.level) / self.rate
+        self._taken(who, bucket, min(cost, self.brim))
+        return 0.0
+
     def refund(self, who: str, charge: Charge) -> None:
         """Give back what was taken for an operation that was then not begun."""
         charge.left = self._taken(who, self.buckets.of(who), -charge.cost).left

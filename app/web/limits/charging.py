@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -10,6 +11,8 @@ from starlette.responses import Response
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 
+from app.api.price import WATCH
+from app.api.streams import Toll
 from app.errors import ErrorCode, RateLimited, Unauthenticated
 from app.model import Caller
 from app.web.limits.budget import Budgets, Charge, network
@@ -18,7 +21,7 @@ from app.web.refusal import refusal
 # Where a request keeps what it was charged, so that it is not charged once more.
 CHARGE = "charge"
 # What stands in the text of every watch. Who has spent all has no text read, so nothing more is known of it.
-_WATCH = "subscription"
+WATCH_WORD = "subscription"
 
 
 def is_charged(request: Request) -> bool:
@@ -30,10 +33,13 @@ def charge_of(request: Request) -> Charge | None:
     return getattr(request.state, CHARGE, None)
 
 
-def charge_request(budgets: Budgets, request: Request, caller: Caller | None, asked: GraphQLRequestData) -> None:
-    """Raises RateLimited."""
+def charge_request(
+    budgets: Budgets, request: Request, caller: Caller | None, asked: GraphQLRequestData, accepts_events: bool
+) -> None:
+    """Raises RateLimited. A watch that can be sent as events is lent what it lacks."""
     text, name, variables = asked.query or "", asked.operation_name, asked.variables
-    charge = budgets.charge(caller, address_of(request), text, name, variables)
+    lends = accepts_events and WATCH_WORD in text
+    charge = budgets.charge(caller, address_of(request), text, name, variables, lends)
     request.state.charge = charge
     _require_granted(charge)
 
@@ -45,11 +51,16 @@ async def charge_operation(
     if budgets is None:
         return None
     text, name, variables = operation.query, operation.operation_name, operation.variables
-    charge = budgets.charge(caller, address, text, name, variables, lends=_WATCH in text)
+    charge = budgets.charge(caller, address, text, name, variables, lends=WATCH_WORD in text)
     _require_granted(charge)
-    if charge is not None and charge.delay:
-        await asyncio.sleep(charge.delay)  # until what was lent has been earned, and no other watch is kept waiting
+    await earned(charge)
     return charge
+
+
+async def earned(charge: Charge | None) -> None:
+    """Return when what was lent has been earned; no other watch is kept waiting meanwhile."""
+    if charge is not None and charge.delay:
+        await asyncio.sleep(charge.delay)
 
 
 def charge_unread(budgets: Budgets | None, caller: Caller | None, address: str) -> Charge | None:
@@ -59,15 +70,26 @@ def charge_unread(budgets: Budgets | None, caller: Caller | None, address: str) 
     return charge
 
 
+def toll(charge: Charge | None, caller: Caller | None, address: str) -> Toll | None:
+    """Takes what an item of a watch's snapshot costs, each time that one is produced."""
+    if charge is None:
+        return None
+    return partial(charge.budget.toll, _payer(caller, address), max(1, charge.cost - WATCH))
+
+
 def refund(charge: Charge | None, caller: Caller | None, address: str) -> None:
     """Of an operation that the gateway has then no room for."""
     if charge is not None:
-        charge.budget.refund(network(address) if caller is None else caller.tenant_id, charge)
+        charge.budget.refund(_payer(caller, address), charge)
+
+
+def _payer(caller: Caller | None, address: str) -> str:
+    return network(address) if caller is None else caller.tenant_id
 
 
 def may_be_resumed(query: str | None, variables: Mapping[str, Any] | None) -> bool:
     """Whether this looks like a watch that goes on from a cursor; without its text it may be anything."""
-    is_watch = query is None or _WATCH in query
+    is_watch = query is None or WATCH_WORD in query
     return is_watch and any(isinstance(value, str) for value in (variables or {}).values())
 
 

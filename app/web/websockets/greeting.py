@@ -6,7 +6,7 @@ from typing import Any, cast
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 
 from app.errors import RateLimited, TokenExpired, Unauthenticated, Unavailable
-from app.web.callers.identity import Lease, from_connection_params
+from app.web.callers.identity import Lease, from_connection
 from app.web.limits import charging
 from app.web.limits.places import Place
 from app.web.websockets.connection import Socket
@@ -47,7 +47,7 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
             timeout.cancel()  # it has come in time, though the key that verifies it may take a moment
             cast(Any, self).connection_init_timeout_task = None  # with its frames it weighs more than a kilobyte
         try:
-            token = from_connection_params(payload)
+            token = from_connection(payload, cast(Socket, self.websocket).ws.headers.get("authorization"))
             caller = None if token is None else await view.identities.identify(token)
         except Unauthenticated as error:
             await self._refuse_token(error)

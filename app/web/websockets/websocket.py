@@ -21,7 +21,7 @@ from app.api import faults
 from app.api.context import Context
 from app.api.notes import note_error
 from app.api.schema import GatewaySchema
-from app.api.streams import Streams
+from app.api.streams import Streams, Toll
 from app.api.watch_operation import Refused
 from app.errors import (
     ErrorCode,
@@ -120,7 +120,8 @@ class TransportHandler(Greeter):
         charge = await charging.charge_operation(cast(Any, self.view).budgets, caller, self.address, operation)
         streams = cast(GatewaySchema, self.schema).streams
         if operation.query and streams.is_subscription(operation.query, operation.operation_name):
-            await self._watch_if_there_is_room(streams, operation, context, running, partial(self._admit_watch, charge))
+            admit, toll = partial(self._admit_watch, charge), charging.toll(charge, caller, self.address)
+            await self._watch_if_there_is_room(streams, operation, context, running, admit, toll)
             return
         view = cast(Any, self.view)
         try:
@@ -154,6 +155,7 @@ class TransportHandler(Greeter):
         context: Context,
         running: Running,
         admit: Callable[[], Lifetime],
+        toll: Toll | None,
     ) -> None:
         watches: Watches = cast(Any, self.view).watches
         tenant_id = "" if self.context.caller is None else self.context.caller.tenant_id
@@ -164,7 +166,7 @@ class TransportHandler(Greeter):
                 return
             raise Refused([_too_many(too_many)])
         cast(Any, self.view).operations.watch_begins(running)
-        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context, admit)
+        payloads = streams.run(operation.query, operation.variables, operation.operation_name, context, admit, toll)
         try:
             await self._watch(operation, running, payloads)
         finally:

@@ -1,0 +1,55 @@
+"""Where a watch begins, as its document and its variables say it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
+)
+
+
+def positions(document: DocumentNode, name: str | None) -> list[ValueNode]:
+    """The values that stand as `after` at the root of the operation that runs, also in its fragments."""
+    operation = _operation(document, name)
+    fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
+    waiting: list[SelectionSetNode] = [] if operation is None else [operation.selection_set]
+    found: list[ValueNode] = []
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                found += [argument.value for argument in selection.arguments or () if argument.name.value == "after"]
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode) and (fragment := fragments.pop(selection.name.value, None)):
+                waiting.append(fragment.selection_set)
+    return found
+
+
+def begins_at_a_cursor(document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> bool:
+    """Whether the watch goes on from a cursor: of its variables, of their defaults, or of the document itself."""
+    operation = _operation(document, name)
+    defaults = {
+        one.variable.name.value: one.default_value for one in (operation and operation.variable_definitions) or ()
+    }
+
+    def is_cursor(value: ValueNode | None) -> bool:
+        if isinstance(value, VariableNode):
+            known = value.name.value
+            return bool(variables[known]) if known in variables else is_cursor(defaults.get(known))
+        return isinstance(value, StringValueNode) and bool(value.value)
+
+    return any(map(is_cursor, positions(document, name)))
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
+    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
+    return next((part for part in operations if name in (None, part.name and part.name.value)), None)
