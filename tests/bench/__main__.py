@@ -38,9 +38,10 @@ def share(
     watches: Annotated[int, typer.Option(help="Watches of the busy tenant, each with a document of its own.")] = 60,
     rounds: Annotated[int, typer.Option(help="Rounds, each calm and then busy.")] = 3,
     seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 5.0,
+    loop_share: Annotated[float | None, typer.Option(help="The setting to try; the default one when left out.")] = None,
 ) -> None:
     """How much slower one tenant's point reads are while the watches of another work."""
-    asyncio.run(sharing(watches, rounds, seconds, typer.echo))
+    asyncio.run(sharing(watches, rounds, seconds, typer.echo, loop_share))
 
 
 @app.command()
