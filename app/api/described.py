@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationDefinitionNode
 
-from app.api.measure import Measure
+from app.api.introspection import TooLarge
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
 from app.api.remembered import Remembered
@@ -39,8 +39,8 @@ class Descriptions:
         schema = self._schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
         document = self._schema.documents.parsed(text)
         try:
-            return Measure(schema, document, operation, variables or {}).size().cost
-        except RecursionError:
+            return self._schema.documents.measure(schema, document, operation, variables or {}).size().cost
+        except (RecursionError, TooLarge):
             return None
 
     @staticmethod

@@ -20,6 +20,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.api import timed
+from app.api.introspection import Introspection, TooLarge
 from app.api.limits import Limits, too_complex
 from app.api.measure import Measure
 from app.api.remembered import Remembered
@@ -41,6 +42,7 @@ class Documents:
         self._outcome = Remembered(self._parse)
         self._explains = settings.introspection
         self._validated = Remembered(self._validate)
+        self._introspection = Remembered(Introspection)
 
     def parsed(self, text: str) -> DocumentNode:
         """Raises GraphQLError. A text that does not parse is parsed once, too."""
@@ -96,6 +98,15 @@ class Documents:
         except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
             return [late]
 
+    def measure(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> Measure:
+        return Measure(schema, document, operation, variables, partial(self._introspection, schema, document))
+
     def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
         """The document, or what makes the error of it: an error that was raised already holds on to its raisers."""
         try:
@@ -119,11 +130,13 @@ class Documents:
         refusal = self._limits.refusal_of_document(document)
         if refusal or operation is None:
             return refusal
-        measure = Measure(schema, document, operation, variables)
+        measure = self.measure(schema, document, operation, variables)
         try:
             return self._limits.refusal(measure.size(), measure.root_fields())
         except RecursionError:
             return too_complex("The document is nested too deeply.")
+        except TooLarge:
+            return too_complex("The operation selects too much of the schema.")
 
     def _validate(self, schema: GraphQLSchema, document: DocumentNode) -> list[GraphQLError]:
         rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)

@@ -14,6 +14,9 @@ from app.errors import ErrorCode, Problem, Refusal
 
 logger: Any = structlog.get_logger("faults")
 MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
+# So much a person may read at once, and a refusal is no larger, whatever it is about.
+MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE = 20, 10, 500
+_OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 NO_OPERATION = "The document has no operation to run, or none with the name in operationName."
 _WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
 
@@ -21,7 +24,16 @@ _WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
 def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
     """The errors of a result as a client may see them, each with its code and the request ID."""
     before_execution = isinstance(result, PreExecutionError)
-    return [_published(error, before_execution, request_id) for error in result.errors or ()]
+    errors = list(result.errors or ())
+    if len(errors) > MOST_ERRORS:
+        # Ours first: what becomes of the operation depends on them.
+        errors.sort(key=lambda error: _code(error, before_execution) not in _OURS)
+    shown = [_published(error, before_execution, request_id) for error in errors[:MOST_ERRORS]]
+    return shown if len(errors) <= MOST_ERRORS else [*shown, _and_more(len(errors) - MOST_ERRORS, shown[-1])]
+
+
+def _and_more(number: int, last: GraphQLError) -> GraphQLError:
+    return GraphQLError(f"There are {number} more errors. Mend these first.", extensions=last.extensions)
 
 
 def of_problem(problem: Problem, request_id: str) -> list[GraphQLError]:
@@ -50,7 +62,7 @@ def _published(error: GraphQLError, before_execution: bool, request_id: str) -> 
         logger.debug("problem", request_id=request_id, code=str(code), message=ours)
     return GraphQLError(
         _message(error, code),
-        nodes=error.nodes,
+        nodes=None if error.nodes is None else error.nodes[:MOST_LOCATIONS],
         source=error.source,
         positions=error.positions,
         path=error.path,
@@ -66,7 +78,9 @@ def _details(error: GraphQLError) -> dict[str, str | int]:
 def _message(error: GraphQLError, code: ErrorCode) -> str:
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         return MASKED
-    return NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
+    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
+    # GraphQL quotes what it was sent, as long as it may be.
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
 
 
 def log_fault(error: Exception, request_id: str) -> None:

@@ -9,6 +9,8 @@ from app.api.measure import Size, repeats
 from app.errors import ErrorCode
 from app.settings import Settings
 
+# Tools send one; whoever wants more can send several operations.
+MOST_INTROSPECTIONS = 3
 SMALLER = "Ask for less at a time: fewer fields, smaller pages, or several requests."
 
 
@@ -42,6 +44,7 @@ class Limits:
                 "number of aliases": (size.aliases, self.aliases),
                 "number of root fields": (root_fields, self.root_fields),
                 "number of fields": (size.fields, self.fields),
+                "number of `__schema` and `__type` fields": (size.introspections, MOST_INTROSPECTIONS),
                 "cost": (size.cost, self.cost),
             }
         )

@@ -5,7 +5,7 @@ every spread. So a document of a kilobyte that unfolds to a billion fields is ju
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -21,15 +21,14 @@ from graphql import (
     NullValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
-    SchemaMetaFieldDef,
     SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
     get_named_type,
-    introspection_types,
 )
 
+from app.api.introspection import ROOTS, Introspection
 from app.api.paging import DEFAULT_PAGE, MAX_PAGE
 
 UNKNOWN = object()
@@ -45,6 +44,7 @@ class Size(NamedTuple):
     fields: int = 0
     cost: int = 0
     writes: int = 0
+    introspections: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -53,6 +53,7 @@ class Size(NamedTuple):
             self.fields + other.fields,
             self.cost + other.cost,
             self.writes + other.writes,
+            self.introspections + other.introspections,
         )
 
 
@@ -65,8 +66,10 @@ class Measure:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: Mapping[str, Any],
+        introspection: Callable[[], Introspection],
     ) -> None:
         self._schema = schema
+        self._introspection = introspection
         self._operation = operation
         self._variables = variables
         self._defaults = {
@@ -105,12 +108,12 @@ class Measure:
         return self._selections(selection.selection_set, on)
 
     def _field(self, field: FieldNode, parent: Any) -> Size:
+        if field.name.value in ROOTS and parent is self._schema.query_type:
+            return self._introspected(field)
         # Of a type that has no such field validation will tell; meanwhile it counts as a plain one.
         definition: Any = getattr(parent, "fields", {}).get(field.name.value)
-        if field.name.value == "__schema":
-            definition = SchemaMetaFieldDef
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
-        times = DEFAULT_PAGE if _is_long(field, parent) else self._times(field, definition)
+        times = self._times(field, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
@@ -118,6 +121,11 @@ class Measure:
             1 + times * below.cost,
             times if parent is self._schema.mutation_type else 0,
         )
+
+    def _introspected(self, field: FieldNode) -> Size:
+        below = self._selections(field.selection_set, None)
+        cost = self._introspection().of(field).fields
+        return Size(below.depth + 1, below.aliases + (field.alias is not None), below.fields + 1, cost, 0, 1)
 
     def _fragment(self, name: str) -> Size:
         if name not in self._measured:
@@ -191,11 +199,6 @@ def repeats(document: DocumentNode) -> int:
                 names[(selection.alias or selection.name).value] += 1
             waiting.append(getattr(selection, "selection_set", None))
     return max(names.values(), default=0)
-
-
-def _is_long(field: FieldNode, parent: Any) -> bool:
-    """Whether it gives all types of the schema, which are described while nobody else is served."""
-    return field.name.value == "types" and parent is introspection_types["__Schema"]
 
 
 def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:

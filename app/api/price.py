@@ -1,6 +1,8 @@
 """What an operation costs its caller's budget, known before any of it is carried out."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from time import thread_time
 from typing import Any, NamedTuple, cast
 
 from graphql import (
@@ -16,12 +18,12 @@ from graphql import (
 )
 
 from app.api.documents import Documents
-from app.api.measure import NAMED, Measure
+from app.api.measure import NAMED
 from app.api.paging import MAX_PAGE
 from app.api.plan.kept import keep
 from app.api.plan.selections import operation_of
 from app.api.plan.unplanned import Unplanned
-from app.api.remembered import Remembered
+from app.api.remembered import Remembered, words
 from app.api.schema import GatewaySchema
 
 # In units of one field each: beside its fields, for each object that a mutation may write; for a watch that begins or
@@ -30,11 +32,17 @@ WRITE, WATCH, REFUSED = 10, 100, 100
 KEPT_PRICES = 64
 
 
+# The event loop takes about so long for a unit. Reading a document costs what it takes beyond what is free, or a unit
+# for each of its words and signs.
+UNIT_SECONDS, FREE_SECONDS = 10e-6, 0.02
+
+
 class Price(NamedTuple):
-    """The cost, and whether it is that of a watch."""
+    """The cost, whether it is that of a watch, and what is due for reading a document that is new for its sender."""
 
     cost: int
     is_watch: bool = False
+    reading: int = 0
 
 
 class Prices:
@@ -45,23 +53,66 @@ class Prices:
         documents = gateway_schema.documents
 
         @Remembered
-        def priced(text: str, name: str | None) -> Priced | None:
+        def priced(text: str, name: str | None) -> Priced | Unpriced:
+            reading = Reading(text)
             try:
-                return Priced(schema, documents, text, name)
+                with reading.going_on():
+                    return Priced(schema, documents, text, name, reading)
             except (GraphQLError, Unplanned):
-                return None
+                return Unpriced(reading)
 
         self._priced = priced
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)
-        return _REFUSED if priced is None else priced.price(variables or {})
+        price = priced.price(variables or {})
+        return price._replace(reading=priced.reading.paid()) if priced.reading.due else price
+
+
+class Reading:
+    """What it took to parse, measure and validate one document, until that is paid for."""
+
+    __slots__ = ("_paid", "_seconds", "_words", "due")
+
+    def __init__(self, text: str) -> None:
+        self._words = words(text)
+        self._seconds = 0.0
+        self._paid = 0
+        self.due = self._words
+
+    @contextmanager
+    def going_on(self) -> Generator[None]:
+        began = thread_time()
+        try:
+            yield
+        finally:
+            self._seconds += thread_time() - began
+            self.due = max(self._words, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
+
+    def paid(self) -> int:
+        """What was due; now it no longer is."""
+        due, self.due = self.due, 0
+        self._paid += due
+        return due
+
+
+class Unpriced:
+    """A text that is no operation: each time it costs what a refusal costs."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+
+    def price(self, variables: Mapping[str, Any]) -> Price:
+        return _REFUSED
 
 
 class Priced:
     """One operation of one document, whose price hangs on the sizes of some of its variables."""
 
-    def __init__(self, schema: GraphQLSchema, documents: Documents, text: str, name: str | None) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, documents: Documents, text: str, name: str | None, reading: Reading
+    ) -> None:
+        self.reading = reading
         self._schema, self._documents, self._name = schema, documents, name
         self._document = documents.parsed(text)
         self._operation = operation_of(self._document, name)
@@ -74,14 +125,15 @@ class Priced:
         sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
         found = self._prices.get(sizes)
         if found is None:
-            found = self._worked_out(variables)
+            with self.reading.going_on():
+                found = self._worked_out(variables)
             keep(self._prices, sizes, found, KEPT_PRICES)
         return found
 
     def _worked_out(self, variables: Mapping[str, Any]) -> Price:
         if self._documents.errors(self._schema, self._document, self._name, variables):
             return _REFUSED
-        size = Measure(self._schema, self._document, self._operation, variables).size()
+        size = self._documents.measure(self._schema, self._document, self._operation, variables).size()
         is_watch = self._operation.operation is OperationType.SUBSCRIPTION
         return Price(size.cost + WRITE * size.writes + WATCH * is_watch, is_watch)
 

@@ -68,7 +68,8 @@ class Remembered(Generic[P, T]):
         self._shelves, self._weight = {}, 0
 
     def _added(self, key: tuple[Any, ...]) -> T:
-        result, added = self._work(*key), max(_LEAST_BYTES, sum(map(weight, key)))
+        result = self._work(*key)
+        added = max(_LEAST_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
         shelf = self._shelves.setdefault(_owner.get(), Shelf())
         shelf[key] = result, added
         shelf.weight += added
@@ -92,4 +93,9 @@ def weight(part: Any) -> int:
         part = part.loc and part.loc.source.body
     if not isinstance(part, str):
         return 0
-    return part.__sizeof__() + _BYTES_OF_A_WORD * sum(1 for _ in islice(_WORD.finditer(part), _MOST_WORDS))
+    return part.__sizeof__() + _BYTES_OF_A_WORD * words(part)
+
+
+def words(text: str) -> int:
+    """How many words and signs a document has, as far as it may be parsed."""
+    return sum(1 for _ in islice(_WORD.finditer(text), _MOST_WORDS))

@@ -19,6 +19,7 @@ from app.api.offer_events import OfferEventQueries
 from app.api.scalars import SCALARS
 from app.api.streams import Streams
 from app.api.tenants import TenantQueries
+from app.api.timed import MAX_ERRORS
 from app.api.watch import Subscription
 from app.api.watch_items import ITEMS
 from app.settings import Settings
@@ -44,7 +45,14 @@ class GatewaySchema(strawberry.Schema):
 
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
-    """GraphQL's execution, which asks before each field whether its operation may still go on."""
+    """GraphQL's execution, which asks before each field whether its operation may still go on.
+
+    Of the values of variables it names the first few mistakes.
+    """
+
+    @classmethod
+    def build(cls, *args: Any, **kwargs: Any) -> Any:
+        return cast(Any, super()).build(*args, **{**kwargs, "max_coercion_errors": MAX_ERRORS})
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
         lifetime.require()

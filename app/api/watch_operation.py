@@ -22,6 +22,7 @@ from strawberry.types.execution import PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
+from app.api.timed import MAX_ERRORS
 from app.api.watch_items import WatchItem
 from app.api.watch_position import positions
 from app.errors import ErrorCode, Unavailable
@@ -107,6 +108,7 @@ class WatchOperation:
             context_value=context,
             raw_variable_values=self.variables,
             operation_name=self._name,
+            max_coercion_errors=MAX_ERRORS,
             hide_suggestions=not context.services.settings.introspection,
         )
         if isinstance(built, list):

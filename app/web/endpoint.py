@@ -121,7 +121,7 @@ class Endpoint(GraphQL[Any, None]):
                 return await streaming.answered(self, request)
             parameters.require_json_accepted(accepted)
             await self.charge(request)
-            return await self.while_client_waits(request, self._planned)
+            return await self.while_client_waits(request, self.planned)
         except Unauthenticated as error:
             return charging.refuse_token(self.budgets, request, error)
         except RateLimited as error:
@@ -144,7 +144,7 @@ class Endpoint(GraphQL[Any, None]):
             accepted = parameters.accepted(parameters.accept_of(request))
             charging.charge_request(self.budgets, request, await self._caller(request), asked, accepted.events)
 
-    async def _planned(self, request: Request) -> Response:
+    async def planned(self, request: Request) -> Response:
         """The answer, by a plan if there is one; else the operation is carried out field by field."""
         if getattr(request.state, WAS_LEFT, False):
             return await self.run(request)

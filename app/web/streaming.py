@@ -52,7 +52,7 @@ async def _events(endpoint: "Endpoint", request: Request) -> events.Events:
     asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
     await endpoint.charge(request)
     if not _is_watch(endpoint, asked):
-        answered = await endpoint.while_client_waits(request, endpoint.run)
+        answered = await endpoint.while_client_waits(request, endpoint.planned)
         return events.Events(events.of_answer(bytes(answered.body)))
     if (charge := charging.charge_of(request)) is not None and charge.delay:
         await while_there(request.receive, charging.earned(charge))

@@ -4,13 +4,16 @@ What can't be planned, or is not plainly right, is left to GraphQL's own executi
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
 
+import graphql
+import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
 from app.api.context import Context, Services
+from app.api.introspection import ROOTS
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
 from app.api.plan.kept import keep
@@ -39,6 +42,19 @@ class Ready(NamedTuple):
 
     statement: Statement
     values: Mapping[str, Any]
+
+
+class Introspected:
+    """An operation that asks for nothing but the schema. Its answer is the same for everybody, and made once."""
+
+    def __init__(self, operation: Operation) -> None:
+        operation.require_allowed((), {})
+        execute: Callable[..., Any] = cast(Any, graphql).execute_sync
+        result = execute(operation.schema, operation.document, operation_name=operation.name)
+        if result.errors:
+            raise Unplanned("refused")
+        self.data = orjson.dumps(result.data)
+        self.weight = len(self.data)
 
 
 class Planned:
@@ -93,7 +109,7 @@ class Planner:
         self.left: Counter[str] = Counter()
 
         @Remembered
-        def planned(text: str, name: str | None) -> Planned | Resolved | str:
+        def planned(text: str, name: str | None) -> Planned | Resolved | Introspected | str:
             try:
                 return _plan(Operation(schema, documents, text, name))
             except Unplanned as reason:
@@ -115,9 +131,13 @@ class Planner:
         carried out with errors.
         """
         try:
+            planned = self._planned(text, name)
+            if isinstance(planned, Introspected):
+                self.answered += 1
+                return planned.data
             if caller is None:
                 raise Unplanned("anonymous")
-            found = await self._read_or_call(text, name, variables or {}, caller, acting)
+            found = await self._read_or_call(planned, variables or {}, caller, acting)
         except (TimedOut, Overloaded):
             raise
         except Unplanned as reason:
@@ -154,10 +174,9 @@ class Planner:
         return self._text(found, caller)
 
     async def _read_or_call(
-        self, text: str, name: str | None, variables: Mapping[str, Any], caller: Caller, acting: str | None
+        self, planned: Planned | Resolved | str, variables: Mapping[str, Any], caller: Caller, acting: str | None
     ) -> bytes | Call:
         """The answer of a query, or the call of a mutation, which is ready to be made."""
-        planned = self._planned(text, name)
         if isinstance(planned, str):
             raise Unplanned(planned)
         if isinstance(planned, Planned):
@@ -194,10 +213,12 @@ class Planner:
         return found.text.replace(_MARK, cursor.encode())
 
 
-def _plan(operation: Operation) -> Planned | Resolved:
-    kind = operation.definition.operation
+def _plan(operation: Operation) -> Planned | Resolved | Introspected:
+    kind, roots = operation.definition.operation, root_names(operation.document, operation.definition)
     if kind is OperationType.SUBSCRIPTION:
         raise Unplanned("subscription")
-    if kind is OperationType.MUTATION or root_names(operation.document, operation.definition) <= QUERIES:
+    if kind is OperationType.MUTATION or roots <= QUERIES:
         return Resolved(operation)
+    if roots & set(ROOTS) and roots <= {*ROOTS, "__typename"} and not operation.definition.variable_definitions:
+        return Introspected(operation)
     return Planned(operation)

@@ -22,11 +22,15 @@ LENT_SECONDS = 10
 
 
 class Charge:
-    """What one operation was charged, or why not: `retry_after` seconds, 0 when it may go on."""
+    """What one operation was charged, or why not: `retry_after` seconds, 0 when it may go on.
 
-    __slots__ = ("budget", "cost", "left", "retry_after")
+    `reading` was charged beside the cost, for a document that was new.
+    """
 
-    def __init__(self, budget: "Budget", cost: int, left: float, retry_after: int = 0) -> None:
+    __slots__ = ("budget", "cost", "left", "reading", "retry_after")
+
+    def __init__(self, budget: "Budget", cost: int, left: float, retry_after: int = 0, reading: int = 0) -> None:
+        self.reading = reading
         self.budget = budget
         self.cost = cost
         self.left = left
@@ -35,7 +39,7 @@ class Charge:
     def told(self) -> bytes:
         """The JSON of `extensions.cost`, in the words of other GraphQL servers."""
         left = self.left
-        return self.budget.told % (self.cost, left if left > 0 else 0)
+        return self.budget.told % (self.cost + self.reading, left if left > 0 else 0)
 
     def head(self) -> str:
         """The header `RateLimit`: how much is left, for so many seconds (draft-ietf-httpapi-ratelimit-headers-11)."""
@@ -97,13 +101,16 @@ class Budget:
         if bucket.level >= self.brim:
             bucket.refused = 0
         price = self._prices.of(text, name, variables)
-        cost = price.cost if price.cost < self.brim else self.brim
+        # It has been read, whatever becomes of it. An operation that costs more than all takes all that is left.
+        reading = min(price.reading, self.brim)
+        if reading:
+            self._taken(who, bucket, reading)
+        cost = min(price.cost, self.brim - reading)
         if bucket.level >= cost or (lends and price.is_watch and bucket.level - cost >= -self._most_lent):
-            return self._taken(who, bucket, cost)
+            return self._taken(who, bucket, cost, reading)
         before, bucket.refused = bucket.refused, hash(text)
         if bucket.level < 1 or (before and before != bucket.refused):
-            # It was read on credit, and was no watch; or it is another one than that which is tried again. Whether it
-            # was read for others makes no difference, or each could find out what they ask.
+            # It was read on credit, and was no watch; or it is another one than that which is tried again.
             self._taken(who, bucket, min(REFUSED, self.brim))
         return self._refused(bucket, cost)
 
@@ -127,12 +134,12 @@ class Budget:
         """Give back what was taken for an operation that was then not begun."""
         charge.left = self._taken(who, self.buckets.of(who), -charge.cost).left
 
-    def _taken(self, who: str, bucket: Bucket, cost: int) -> Charge:
+    def _taken(self, who: str, bucket: Bucket, cost: int, reading: int = 0) -> Charge:
         bucket.level -= cost
         if self.unsettled is not None:
             bucket.unsettled += cost
             self.unsettled[who] = bucket
-        return Charge(self, cost, bucket.level)
+        return Charge(self, cost, bucket.level, reading=reading)
 
     def _refused(self, bucket: Bucket, cost: int) -> Charge:
         return Charge(self, cost, bucket.level, max(1, ceil((cost - bucket.level) / self.rate)))
@@ -186,7 +193,7 @@ def data_with_cost(data: bytes, charge: Charge | None) -> bytes:
     if charge is None:
         return b'{"data":%b}' % data
     left = charge.left
-    return charge.budget.answer % (data, charge.cost, left if left > 0 else 0)
+    return charge.budget.answer % (data, charge.cost + charge.reading, left if left > 0 else 0)
 
 
 def with_cost(response: dict[str, Any], charge: Charge | None) -> dict[str, Any]:
