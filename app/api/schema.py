@@ -1,6 +1,7 @@
 """The schema, assembled from one file per noun."""
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, cast
 
 import strawberry
@@ -44,6 +45,9 @@ class GatewaySchema(strawberry.Schema):
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 
 
+_BUILD = signature(StrawberryGraphQLCoreExecutionContext.build)
+
+
 class Execution(StrawberryGraphQLCoreExecutionContext):
     """GraphQL's execution, which asks before each field whether its operation may still go on.
 
@@ -52,7 +56,9 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
 
     @classmethod
     def build(cls, *args: Any, **kwargs: Any) -> Any:
-        return cast(Any, super()).build(*args, **{**kwargs, "max_coercion_errors": MAX_ERRORS})
+        given = _BUILD.bind(*args, **kwargs)  # GraphQL gives some of them by position
+        given.arguments["max_coercion_errors"] = MAX_ERRORS
+        return cast(Any, super()).build(*given.args, **given.kwargs)
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
         lifetime.require()
