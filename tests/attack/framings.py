@@ -46,7 +46,7 @@ LINES = [
 ]
 KINDS = ["application/json", "application/json", "text/plain", "application/json; charset=utf-16"]
 # What is more than a body may be (20 kB here), or more than uvicorn reads ahead.
-PADDINGS = [0, 0, 2, 30_000, 150_000]
+PADDINGS = [0, 0, 2, 30_000, 150_000, 150_000]
 FRAMINGS = ["sized", "sized", "chunked", "chunked", "crumbs", "extended", "trailers", "both", "two sizes", "odd chunk"]
 
 
@@ -142,7 +142,7 @@ async def attack(server: Server, way: Way, seed: int, examples: int) -> list[str
     while batch := list(islice(found, AT_ONCE)):
         await asyncio.gather(*(_hold(way, case) for case in batch))
     nodes = server.data("{ images(first: 100) { nodes { name } } }", token)["images"]["nodes"]
-    return [node["name"] for node in nodes]
+    return [node["name"] for node in nodes if node["name"].startswith(way.name)]
 
 
 async def _hold(way: Way, case: Case) -> None:
