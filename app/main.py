@@ -86,6 +86,8 @@ def create_app(
             store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
         ),
     )
+    # Starlette would redirect to whatever the client calls this host, and to a scheme of its choice.
+    app.router.redirect_slashes = False
     quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
     _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
     _keep(app, leaving=False, schema=schema, stalled=stalled, identities=identities, quick=quick)
@@ -108,7 +110,7 @@ def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
 
 
 def _doors(endpoint: ASGIApp) -> list[BaseRoute]:
-    return [Route("/graphql", endpoint), WebSocketRoute("/graphql", endpoint)]
+    return [route(path, endpoint) for path in ("/graphql", "/graphql/") for route in (Route, WebSocketRoute)]
 
 
 def _pages(settings: Settings, schema: GatewaySchema, ide: Ide | None, demo: Demo | None) -> list[BaseRoute]:

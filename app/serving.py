@@ -154,6 +154,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         ws=sockets.protocol(settings, app.state.stalled),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.drain_seconds,
     )
 

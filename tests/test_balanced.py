@@ -121,7 +121,7 @@ async def test_refusals_reach_the_client_with_their_close_code(
         assert await peer.close_code() == code
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1"])
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1", "//metrics", "/./METRICS"])
 def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
     assert both.balancer.client.get(path).status_code == 404
 

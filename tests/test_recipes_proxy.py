@@ -1,17 +1,23 @@
 """TLS and a proxy by the README's recipe: the three transports go through it, and what is private stays inside."""
 
 import json
+import re
 import ssl
 from collections.abc import Generator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
+from app.settings import Settings
 from tests.harness import nginx, operations
+from tests.harness.balancer import CONFIGURATION
 from tests.harness.patience import until
+from tests.harness.readme import block
 from tests.harness.server import Server, bearer, serving
 from tests.harness.sockets import connected
+from tests.harness.wire import answers, line, request
 from tests.harness.world import fresh_id
 from tests.test_http_events import EVENTS, events
 
@@ -74,6 +80,31 @@ def test_events_come_as_they_happen(proxied: Proxied) -> None:
     assert first["event"] == "next"
 
 
-def test_the_figures_stay_inside(proxied: Proxied) -> None:
-    assert proxied.client.get("/metrics").status_code == 404
+FIGURES = [
+    *("/metrics", "/metrics/", "/%6detrics", "/METRICS", "//metrics", "/./metrics", "/x/../metrics", "/%2e/metrics"),
+    *("/%2Fmetrics", "/metrics?x", "/metrics%0a", "/metrics%0d%0a", "/metrics%00", "/metrics%09", "/metrics%20"),
+    *("/metrics;x", "/metrics/.", "/x%2f..%2fmetrics", "/metrics%c2%85", "https://localhost/metrics"),
+]
+
+
+@pytest.mark.parametrize("path", FIGURES)
+async def test_the_figures_stay_inside(proxied: Proxied, path: str) -> None:
+    async with line(urlsplit(proxied.base).port or 0, proxied.trust) as client:
+        await client.send(request("GET", path, "connection: close"))
+        [refused] = answers(await client.heard())
+    assert refused.status in (400, 404)
+    assert b"image_gateway" not in refused.body
+    assert "x-request-id" not in refused.headers
+
+
+def test_the_health_is_for_all(proxied: Proxied) -> None:
     assert proxied.client.get("/livez").status_code == 200
+
+
+def test_the_gateway_keeps_a_connection_for_longer_than_the_proxies_of_the_recipes() -> None:
+    keeps = Settings.model_fields["keep_alive_seconds"].default
+    of_nginx = re.search(r"keepalive_timeout (\d+)s", block("recipe: nginx"))
+    of_haproxy = re.search(r"timeout http-keep-alive (\d+)s", CONFIGURATION.read_text())
+    assert of_nginx
+    assert of_haproxy
+    assert keeps >= 1.25 * max(int(of_nginx[1]), int(of_haproxy[1]))

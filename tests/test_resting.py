@@ -89,3 +89,12 @@ async def test_a_request_that_is_half_there_is_no_rest(server: InProcess, dial: 
     line.send(whole[-5:])
 
     assert (await line.answer())[2] == {"data": {"viewer": {"id": "1"}}}
+
+
+async def test_a_line_rests_for_as_long_as_the_setting_says(databases: Databases) -> None:
+    settings = settings_for(databases.fresh(), keep_alive_seconds=1)
+    async with in_this_process(settings) as server, dialling(server.port) as dial:
+        line = await dial()
+        line.send(request(server.token_of("1"), QUICK))
+        await line.answer()
+        assert await line.has_ended()

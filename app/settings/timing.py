@@ -55,6 +55,11 @@ class Timing(BaseSettings):
         description="Time in seconds after which a client that takes no byte of its answers is cut off; "
         "it comes back with its cursor.",
     )
+    keep_alive_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        default=75,
+        description="Time in seconds that a connection stays open between two requests; keep it longer than the proxy "
+        "before the gateway does, which would otherwise send a request just when the connection is closed.",
+    )
     drain_seconds: Annotated[int, Field(ge=1, le=14)] = Field(
         default=10, description="Time in seconds that requests under way have to finish after SIGTERM."
     )

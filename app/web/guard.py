@@ -1,25 +1,22 @@
 """Clients that send requests too slowly, without end or out of turn: uvicorn waits, and keeps what they send."""
 
 import asyncio
-from collections.abc import Callable, Sized
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import httptools
 import structlog
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.errors import ErrorCode
 from app.web import parameters, refusal
+from app.web.framing import MAX_HEAD_BYTES, MAX_HEADERS, TOO_MANY_HEADERS, TOO_MUCH_BESIDE, Framed, Refusal
 from app.web.origins import Origins
 from app.web.quick import request_id
+from app.web.turns import Last, Turns
 
 logger: Any = structlog.get_logger("http")
-# What a request may weigh before its headers are complete, and beyond its body.
-MAX_HEAD_BYTES = 131_072
 MAX_PIPELINED = 1_000
-# Each weighs fifty times what it takes on the line when it is small.
-MAX_HEADERS = 200
 # What all requests of this process may weigh that have not come whole, and what any of them may nevertheless.
 MAX_PENDING_BYTES, ALWAYS_PENDING_BYTES = 64_000_000, 16_384
 LAST_SECONDS = 2.0
@@ -32,7 +29,7 @@ class Pending:
         self.bytes = 0
 
 
-class Guarded(HttpToolsProtocol):
+class Guarded(Framed):
     """uvicorn's protocol with an end to its patience. A request that comes in one piece meets none of it."""
 
     request_seconds: ClassVar[float]
@@ -42,7 +39,8 @@ class Guarded(HttpToolsProtocol):
     is_whole = True
     _begins_here = False
     _is_deaf = False
-    _received = 0
+    _brings_body = _expects = False
+    _received = _beside_body = 0
     _pends = 0
     _late: asyncio.TimerHandle | None = None
 
@@ -54,8 +52,11 @@ class Guarded(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        self._begins_here = False
-        super().data_received(data)
+        self._begins_here = self._brings_body = False
+        try:
+            super().data_received(data)
+        except httptools.HttpParserError as error:
+            self._refuse_broken(error.__context__)
         if not self.is_whole:
             # Of a piece in which it begins, most may be requests before it.
             self._wait_for_the_rest(1 if self._begins_here else len(data), len(data))
@@ -71,9 +72,19 @@ class Guarded(HttpToolsProtocol):
         if len(self.headers) > MAX_HEADERS:
             raise OverflowError("a request has too many headers")
         super().on_headers_complete()
+        if self.expect_100_continue and not self.parser.should_upgrade():
+            self._end_unless_it_comes_whole()
+
+    def on_body(self, body: bytes) -> None:
+        self._brings_body = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.is_there()
+        if self._expects:
+            self._expects = False
+            # An answer that has begun has said that it is the last.
+            self.cycle.keep_alive = self.cycle.keep_alive or not self.cycle.response_started
         super().on_message_complete()
 
     def is_there(self) -> None:
@@ -90,9 +101,25 @@ class Guarded(HttpToolsProtocol):
         else:
             super().handle_websocket_upgrade()
 
+    def shutdown(self) -> None:
+        self._expects = False
+        super().shutdown()
+
+    def _end_unless_it_comes_whole(self) -> None:
+        """A client that is answered before it was told to go on may keep the body, or send it: nobody can know."""
+        cycle: Any = self.cycle
+        self._expects = cycle.keep_alive
+        cycle.keep_alive = False
+        cycle.transport = Last(self.transport, self._hang_up)
+
+    def _refuse_broken(self, cause: BaseException | None) -> None:
+        if isinstance(cause, Refusal):
+            self._refuse(cause.status, ErrorCode.BAD_REQUEST, cause.message)
+        else:
+            self.send_400_response("The request is no HTTP/1.1, or not whole. Send it anew on another connection.")
+
     def _refuse_headers(self) -> None:
-        told = f"The request has more than {MAX_HEADERS} headers."
-        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+        self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, TOO_MANY_HEADERS)
         self.headers.clear()  # the line may stay for a moment, and they need not
 
     def send_400_response(self, msg: str) -> None:
@@ -120,16 +147,17 @@ class Guarded(HttpToolsProtocol):
             told = "The gateway is sent more at once than it can hold. Nothing was begun; try again in a moment."
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.UNAVAILABLE, told)
             return
+        self._beside_body = 0 if self._brings_body else self._beside_body + came
         cycle: RequestResponseCycle | None = self.cycle
-        if self._received > MAX_HEAD_BYTES + (2 * self.max_body_bytes if cycle and cycle.more_body else 0):
-            told = f"What comes beside the body is larger than {MAX_HEAD_BYTES} bytes."
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, told)
+        allowed = MAX_HEAD_BYTES + (2 * self.max_body_bytes if cycle and cycle.more_body else 0)
+        if self._beside_body > MAX_HEAD_BYTES or self._received > allowed:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, ErrorCode.BAD_REQUEST, TOO_MUCH_BESIDE)
         elif len(self.headers) > MAX_HEADERS:
             self._refuse_headers()
 
     def _has_come(self) -> None:
         self.pending.bytes -= self._pends
-        self._received = self._pends = 0
+        self._received = self._beside_body = self._pends = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None
@@ -182,6 +210,7 @@ class Guarded(HttpToolsProtocol):
     def _hang_up(self) -> None:
         """A line that is closed while more comes in is reset, and the client may never see what it was told."""
         self._is_deaf = True
+        self.pipeline.clear()
         cycle: Any = self.cycle
         if cycle is not None:
             cycle.disconnected, cycle.waiting_for_100_continue = True, False
@@ -199,28 +228,8 @@ class Guarded(HttpToolsProtocol):
             f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
             f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n"
         )
-        head += "".join(f"{name}: {value}\r\n" for name, value in refusal.retry_after(status).items())
-        of_page = self.origins.lines(dict(self.headers or ()))
+        more = {"allow": parameters.METHODS} if status == HTTPStatus.METHOD_NOT_ALLOWED else refusal.retry_after(status)
+        head += "".join(f"{name}: {value}\r\n" for name, value in more.items())
+        of_page = self.origins.lines(dict(self.scope["headers"] if self.scope else ()))
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), of_page, b"\r\n", body)))
-
-
-class Last:
-    """The line as its last answer has it when something broken follows: what is coming in is read before it closes."""
-
-    def __init__(self, transport: asyncio.Transport, hang_up: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = hang_up
-
-
-class Turns(FlowControl):
-    """Reads on only when nobody waits for the turn: uvicorn does after each answer, and the line of waiters grows."""
-
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
-
-    def resume_reading(self) -> None:
-        if not self._waiting:
-            super().resume_reading()

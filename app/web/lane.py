@@ -13,11 +13,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from app.lifetime import Lifetime
 from app.web.crowded import Crowded
-from app.web.guard import MAX_HEADERS, Pending
+from app.web.framing import MAX_HEADERS
+from app.web.guard import Pending
 from app.web.limits.charging import CHARGE
 from app.web.limits.lines import Lines
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 
+PLACES = (b"/graphql", b"/graphql/")
 logger: Any = structlog.get_logger("http")
 
 
@@ -73,7 +75,7 @@ class Lane(Crowded):
 
     def _plain(self) -> Held | None:
         parser: Any = self.parser
-        if self.url != b"/graphql" or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+        if self.url not in PLACES or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
         if parser.should_upgrade() or self.expect_100_continue or self._is_busy():
             return None

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -85,8 +86,8 @@ class Line:
 
 
 @asynccontextmanager
-async def line(port: int) -> AsyncGenerator[Line]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def line(port: int, trust: ssl.SSLContext | None = None) -> AsyncGenerator[Line]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
     try:
         yield Line(reader, writer)
     finally:

@@ -1,0 +1,134 @@
+"""A body belongs to its request: it is read with it, whatever else the request offers, or the line is closed."""
+
+import json
+
+import pytest
+
+from tests.harness.server import Server
+from tests.harness.wire import Answer, answers, line, operation, request, upgrade
+from tests.harness.world import fresh_id
+
+LIVEZ, LAST = request(), request("GET", "/livez", "connection: close")
+JSON = "content-type: application/json"
+VIEWER = b'{"query":"{viewer{id}}"}'
+IN_CHUNKS = b"%x;a=b\r\n%b\r\n0\r\nx: y\r\n\r\n" % (len(VIEWER), VIEWER)
+UPGRADES = {
+    "h2c": ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAEAAEAAAAIAAAAB"),
+    "TLS": ("connection: upgrade", "upgrade: TLS/1.2"),
+    "a list": ("connection: Upgrade", "upgrade: h2c, websocket"),
+    "two lines": ("upgrade: websocket", "upgrade: foo", "connection: Upgrade"),
+}
+
+
+async def _heard(server: Server, *pieces: bytes) -> list[Answer]:
+    async with line(server.port) as client:
+        await client.send(*pieces)
+        return answers(await client.heard())
+
+
+def _viewers(found: list[Answer]) -> list[str]:
+    return [json.loads(answer.body)["data"]["viewer"]["id"] for answer in found]
+
+
+@pytest.mark.parametrize("offer", UPGRADES)
+async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_is_read(server: Server, offer: str) -> None:
+    tenant = fresh_id()
+    who = (JSON, f"authorization: Bearer {server.token(tenant)}", *UPGRADES[offer])
+    sized = request("POST", "/graphql", *who, f"content-length: {len(VIEWER)}")
+    chunked = request("POST", "/graphql", *who, "transfer-encoding: chunked")
+    found = [
+        *await _heard(server, sized + VIEWER + sized + VIEWER + chunked + IN_CHUNKS + LAST),
+        *await _heard(server, sized, VIEWER, chunked, IN_CHUNKS[:9], IN_CHUNKS[9:], LAST),
+    ]
+    assert [answer.status for answer in found] == [200] * 7
+    assert _viewers([*found[:3], *found[4:6]]) == [tenant] * 5
+
+
+async def test_the_first_request_of_javas_client_over_plain_http_is_answered(server: Server) -> None:
+    tenant = fresh_id()
+    head = (
+        f"POST /graphql HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: {len(VIEWER)}\r\n"
+        "Host: 127.0.0.1\r\nHTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\nUpgrade: h2c\r\n"
+        f"User-Agent: Java-http-client/21\r\nAuthorization: Bearer {server.token(tenant)}\r\n"
+        "Content-Type: application/json\r\n\r\n"
+    )
+    async with line(server.port) as client:
+        await client.send(head.encode(), VIEWER)
+        first = await client.answer()
+        await client.send(head.encode() + VIEWER)
+        assert _viewers([first, await client.answer()]) == [tenant] * 2
+
+
+@pytest.mark.parametrize("offer", UPGRADES)
+async def test_a_request_in_the_body_of_another_is_not_carried_out(server: Server, offer: str) -> None:
+    token = server.token(fresh_id())
+    body = b"\r\n" * 9 + _registers(token)
+    size = f"content-length: {len(body)}"
+    for sent in (size, f"{size}\r\nexpect: 100-continue"):
+        for method in ("POST", "DELETE", "GET"):
+            await _heard(server, request(method, "/graphql", JSON, *UPGRADES[offer], sent), body + LAST)
+    assert _images(server, token) == 0
+
+
+async def test_there_are_no_tunnels(server: Server) -> None:
+    token = server.token(fresh_id())
+    [refused] = await _heard(server, request("CONNECT", "here:80") + _registers(token))
+    assert (refused.status, refused.headers["connection"]) == (405, "close")
+    assert "POST" in refused.headers["allow"]
+    assert _images(server, token) == 0
+
+
+async def test_an_upgrade_of_http_1_0_is_ignored(server: Server) -> None:
+    offered = upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")
+    [refused] = await _heard(server, offered)
+    assert refused.status == 400
+
+
+async def test_the_last_request_of_a_line_may_offer_an_upgrade_too(server: Server) -> None:
+    offer = ("connection: close, Upgrade", "upgrade: h2c", f"content-length: {len(VIEWER)}", JSON)
+    [answer] = await _heard(server, request("POST", "/graphql", *offer), VIEWER)
+    assert answer.status == 200
+
+
+async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server: Server) -> None:
+    token = server.token(fresh_id())
+    who = f"authorization: Bearer {token}"
+    for last in (operation("{ viewer { id } }", who, "connection: close"), LAST):
+        [answer] = await _heard(server, last + _registers(token))
+        assert answer.status == 200
+    assert _images(server, token) == 0
+
+
+async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_called_for(server: Server) -> None:
+    token = server.token(fresh_id())
+    expecting = request("DELETE", "/graphql", "expect: 100-continue", "content-length: 9")
+    [refused] = await _heard(server, expecting, _registers(token))
+    assert (refused.status, refused.headers["connection"]) == (405, "close")
+    assert _images(server, token) == 0
+
+
+async def test_a_line_goes_on_after_a_body_that_was_called_for(server: Server) -> None:
+    asked = operation("{ __typename }", "expect: 100-continue")
+    head, end, body = asked.partition(b"\r\n\r\n")
+    async with line(server.port) as client:
+        await client.send(head + end)
+        assert (await client.answer()).status == 100
+        await client.send(body)
+        assert (await client.answer()).headers.get("connection") != "close"
+        await client.send(LIVEZ)
+        assert (await client.answer()).status == 200
+
+
+def _registers(token: str) -> bytes:
+    query = 'mutation { registerImage(input: {name: "hidden", origin: SNAPSHOT, serverId: "s"}) { image { id } } }'
+    return operation(query, f"authorization: Bearer {token}")
+
+
+def _images(server: Server, token: str) -> int:
+    return server.data("{ images { totalCount } }", token)["images"]["totalCount"]
+
+
+async def test_the_hidden_request_is_one_that_would_be_carried_out(server: Server) -> None:
+    token = server.token(fresh_id())
+    await _heard(server, _registers(token) + LAST)
+    assert _images(server, token) == 1
