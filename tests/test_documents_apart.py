@@ -87,7 +87,7 @@ async def test_a_caller_without_a_token_learns_nothing_of_what_tenants_ask(
     before = Counter(worked)
     await asked(server, transport, query)
 
-    assert worked - before == dict.fromkeys(("parsed", "validated", "priced"), 1)
+    assert worked - before == before
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -1,0 +1,120 @@
+"""Introspection is bounded, priced at what it selects of the schema, and carried out once for each document."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import graphql
+import pytest
+from graphql import get_introspection_query
+
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.world import fresh_id
+
+STANDARD = get_introspection_query(input_value_deprecation=True)
+_INPUT = "args { name description type { name kind description ofType { name kind } } }"
+
+
+def _aliases(number: int, field: str) -> str:
+    return "{ " + " ".join(f"a{n}: {field}" for n in range(number)) + " }"
+
+
+TOO_LARGE = {
+    "27 aliases of __schema": _aliases(27, "__schema { types { name } }"),
+    "27 aliases of __type": _aliases(27, '__type(name: "Image") { name }'),
+    "aliases in a fragment": "{ ...S } fragment S on Query " + _aliases(4, "__schema { types { name } }"),
+    "aliases beside data": "{ viewer { id } ...S } fragment S on Query "
+    + _aliases(4, '__type(name: "Image") { name }'),
+    "a tree of fields": f"{{ __schema {{ types {{ fields {{ type {{ ofType {{ fields {_aliases(25, _INPUT)} }} }} }} }} }} }}",
+}
+NESTED = (
+    "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+    "{ __schema { types { interfaces { possibleTypes { interfaces { possibleTypes { name } } } } } } }",
+)
+COUNTED = (
+    "{ __schema { queryType { name } } }",
+    "{ __schema { types { name kind description } } }",
+    '{ __type(name: "Image") { name fields { name args { name type { name } } type { name ofType { name } } } } }',
+    "{ __schema { ...S } } fragment S on __Schema { directives { name locations args { name defaultValue } } }",
+    '{ a: __type(name: "Nothing") { name } b: __schema { subscriptionType { fields { name } } } }',
+)
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(
+        settings_for(databases.fresh(), rate_per_address=100_000, burst_per_address=100_000)
+    ) as it:
+        yield it
+
+
+@pytest.fixture
+def carried_out(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often GraphQL carried out each introspection."""
+    counted: Counter[str] = Counter()
+    plain: Any = graphql.execute_sync
+
+    def counting(schema: Any, document: Any, *args: Any, **kwargs: Any) -> Any:
+        counted[document.loc.source.body] += 1
+        return plain(schema, document, *args, **kwargs)
+
+    monkeypatch.setattr(graphql, "execute_sync", counting)
+    return counted
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_the_introspection_of_tools_is_answered_without_a_token_within_the_default_budget(
+    databases: Databases, transport: str
+) -> None:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        for _ in range(2):
+            told = await asked(server, transport, STANDARD)
+            assert len(told.answer["data"]["__schema"]["types"]) > 40, told
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("kind", TOO_LARGE)
+async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried_out(
+    server: InProcess, transport: str, kind: str, carried_out: Counter[str]
+) -> None:
+    told = await asked(server, transport, TOO_LARGE[kind])
+
+    assert told.code == "QUERY_TOO_COMPLEX", told
+    assert not carried_out
+
+
+@pytest.mark.parametrize("query", NESTED)
+async def test_lists_of_the_schema_in_lists_of_it_are_refused(
+    server: InProcess, query: str, carried_out: Counter[str]
+) -> None:
+    assert (await asked(server, "endpoint", query)).code == "GRAPHQL_VALIDATION_FAILED"
+    assert not carried_out
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "events"])
+async def test_an_introspection_is_carried_out_once_for_each_tenant(
+    server: InProcess, transport: str, carried_out: Counter[str]
+) -> None:
+    query = f"# {fresh_id()}\n{STANDARD}"
+    tokens = server.token_of(fresh_id()), server.token_of(fresh_id()), None
+    answers = [await asked(server, transport, query, token) for token in tokens * 3]
+
+    assert carried_out == {query: 3}
+    assert all(told.answer["data"] == answers[0].answer["data"] for told in answers)
+
+
+@pytest.mark.parametrize("query", COUNTED)
+async def test_an_introspection_costs_a_unit_for_each_field_of_its_answer(server: InProcess, query: str) -> None:
+    await asked(server, "endpoint", query)  # reading it is charged this once
+    told = await asked(server, "endpoint", query)
+
+    assert told.cost["requestedQueryCost"] == _fields(told.answer["data"])
+
+
+def _fields(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_fields, value))
+    return sum(1 + _fields(below) for below in value.values()) if isinstance(value, dict) else 0
