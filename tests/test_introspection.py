@@ -28,7 +28,7 @@ TOO_LARGE = {
     "aliases in a fragment": "{ ...S } fragment S on Query " + _aliases(4, "__schema { types { name } }"),
     "aliases beside data": "{ viewer { id } ...S } fragment S on Query "
     + _aliases(4, '__type(name: "Image") { name }'),
-    "a tree of fields": f"{{ __schema {{ types {{ fields {{ type {{ ofType {{ fields {_aliases(25, _INPUT)} }} }} }} }} }} }}",
+    "a tree of fields": "{ __schema { types { fields { type { ofType { fields " + _aliases(25, _INPUT) + " } } } } } }",
 }
 NESTED = (
     "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
