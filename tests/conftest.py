@@ -13,6 +13,7 @@ import pytest
 import structlog
 from playwright.async_api import Browser
 
+from app.api import price
 from tests.harness import browser as chromium
 from tests.harness import node as npm
 from tests.harness.commands import Serving, started
@@ -49,6 +50,13 @@ def _engine_of(item: pytest.Item) -> str | None:
         if callspec is None
         else next(filter(None, map(callspec.params.get, ("databases", "server", "played"))), None)
     )
+
+
+@pytest.fixture
+def reading_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what operations cost: what is charged for reading a document that is new has tests of its own."""
+    monkeypatch.setattr(price, "words", lambda text: 0)
+    monkeypatch.setattr(price, "FREE_SECONDS", 1_000.0)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from app.web.limits.bucket import Buckets
 from app.web.limits.budget import BAD_TOKEN, LENT_SECONDS, Budget, Budgets, network
 from tests.harness.operations import WATCH as WATCH_OFFERS
 
+pytestmark = pytest.mark.usefixtures("reading_is_free")
+
 VIEWER = "{ viewer { id } }"
 EXPENSIVE = "{ images(first: 100) { nodes { id } } }"
 PRICES = Prices(build_schema(Settings()))

@@ -11,6 +11,8 @@ from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operations import WATCH
 
+pytestmark = pytest.mark.usefixtures("reading_is_free")
+
 BRIM, INTROSPECTION = 1_000, "{ __schema { queryType { name } } }"
 
 

@@ -25,7 +25,7 @@ from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.outages import away
 from tests.harness.patience import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
 
 PAGE = "query($n: Int) { images(first: $n) { nodes { id name } } }"
 BRIM = 1_000

@@ -19,6 +19,8 @@ from tests.harness.operations import WATCH as WATCH_OFFERS
 from tests.harness.patience import until
 from tests.harness.sockets import Peer
 
+pytestmark = pytest.mark.usefixtures("reading_is_free")
+
 LIMITS: dict[str, Any] = {
     "max_connections": 6,
     "max_connections_per_address": 2,

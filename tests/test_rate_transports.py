@@ -14,6 +14,8 @@ from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.world import fresh_id
 
+pytestmark = pytest.mark.usefixtures("reading_is_free")
+
 BRIM = 1_000
 PAGE = "query($n: Int) { images(first: $n) { nodes { id name } } }"
 INTROSPECTION = "{ __schema { queryType { name } } }"

@@ -5,6 +5,9 @@ from collections.abc import AsyncGenerator
 import orjson
 import pytest
 
+from app.api import price
+from app.api.price import Prices
+from app.api.schema import build_schema
 from tests.harness.asking import TRANSPORTS, Told, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
@@ -49,11 +52,17 @@ async def server(databases: Databases) -> AsyncGenerator[InProcess]:
         yield served
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-@pytest.mark.parametrize("kind", DOCUMENTS)
+# An address holds no long document.
+SENDABLE = [
+    (kind, transport)
+    for kind, text in DOCUMENTS.items()
+    for transport in TRANSPORTS
+    if transport != "get" or len(text) <= 6_000
+]
+
+
+@pytest.mark.parametrize(("kind", "transport"), SENDABLE)
 async def test_the_refusal_of_a_document_is_short(server: InProcess, transport: str, kind: str) -> None:
-    if transport == "get" and len(DOCUMENTS[kind]) > 6_000:
-        pytest.skip("An address holds no such document.")
     _require_short(await asked(server, transport, DOCUMENTS[kind], server.token))
 
 
@@ -86,3 +95,13 @@ def _require_short(told: Told) -> None:
     assert told.answer.get("errors"), told
     assert len(told.answer["errors"]) <= 21
     assert len(orjson.dumps(told.answer)) <= MOST_BYTES
+
+
+def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 0.001, 10.0, 10.219, 20.0, 20.5])
+    monkeypatch.setattr(price, "thread_time", lambda: next(now))
+    prices, text = Prices(build_schema()), "{ viewer { id } }"
+
+    first, second = prices.of(text, None, {}), prices.of(text, None, {})
+
+    assert (first.reading, second.reading) == (pytest.approx(20_000, abs=1), 0)

@@ -45,7 +45,7 @@ class GatewaySchema(strawberry.Schema):
         """Errors are logged where they are published, in `faults`, and not here a second time."""
 
 
-_BUILD = signature(StrawberryGraphQLCoreExecutionContext.build)
+_BUILD = signature(cast(Any, StrawberryGraphQLCoreExecutionContext).build)
 
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
