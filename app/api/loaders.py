@@ -78,7 +78,7 @@ class Loaders:
 
 def _by_id(find: Callable[[list[str]], Awaitable[dict[str, Found]]]) -> DataLoader[str, Found | None]:
     async def load(ids: list[str]) -> Sequence[Found | None]:
-        found = await find(ids)
+        found = await find(list(dict.fromkeys(ids)))
         return [found.get(one) for one in ids]
 
     return DataLoader(load_fn=load, cache=False)
@@ -92,7 +92,7 @@ def _by_parent(
 
     async def load(keys: list[tuple[str, Wanted, PageRequest]]) -> Sequence[Found]:
         parents_of: dict[tuple[Wanted, PageRequest], list[str]] = {}
-        for parent, wanted, page in keys:
+        for parent, wanted, page in dict.fromkeys(keys):
             parents_of.setdefault((wanted, page), []).append(parent)
         found = {arguments: await read(parents, *arguments) for arguments, parents in parents_of.items()}
         return [found[wanted, page].get(parent, nothing(page)) for parent, wanted, page in keys]

@@ -4,19 +4,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, delete, insert, null, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, insert, literal, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
-from app.store import pages, places
+from app.store import named, pages, places
 from app.store.pages import Page, PageRequest
 from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, Rights, any_viewer
-from app.store.ways import Way
+from app.store.ways import Driven, Way
 
 _KEY = pages.sort_key(IMAGE)
 FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
 _ANY_STATUS = tuple(MemberStatus)
+_ID = slot("id", Text())
 
 
 class ImageFilter(NamedTuple):
@@ -32,7 +33,9 @@ class ImageFilter(NamedTuple):
 
 async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenImage]:
     """The images with these IDs that the viewer may see."""
-    statement = _seen_by(viewer).where(Rights(viewer).may_see_image(), IMAGE.c.id.in_(ids))
+    each = named.each_of(ids)
+    seen = and_(*Rights(viewer).sees_named_image(each.c.value))
+    statement = _seen_by(viewer).select_from(Driven(each, IMAGE, seen))
     return {row.id: _make(row) for row in await conn.execute(statement)}
 
 
@@ -74,9 +77,12 @@ async def watched(
     conn: AsyncConnection, viewer: Caller, limit: int, *, image_id: str | None, as_producer: bool, as_consumer: bool
 ) -> list[SeenImage]:
     """The images that the viewer may hear of: its own, those shared to it, or both."""
-    statement = _seen_by(viewer).where(Rights(viewer).may_watch_image(as_producer, as_consumer))
-    if image_id is not None:
-        statement = statement.where(IMAGE.c.id == image_id)
+    rights = Rights(viewer)
+    if image_id is None:
+        seen: Collection[ColumnElement[bool]] = (rights.may_watch_image(as_producer, as_consumer),)
+    else:
+        seen = rights.watches_named_image(literal(image_id), as_producer, as_consumer)
+    statement = _seen_by(viewer).where(*seen)
     return [_make(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
 
 
@@ -140,7 +146,10 @@ def _seen_by(viewer: Caller) -> Select[Any]:
 
 def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
     rights = Rights(viewer)
-    return _seen_by(viewer).where(rights.is_party(), IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted))
+    narrower = IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted)
+    ways = [way.narrowed(*narrower) for way in rights.ways_of_a_party()]
+    found = places.every(ways, _KEY).subquery()
+    return _seen_by(viewer).select_from(Driven(found, IMAGE, IMAGE.c.id == found.c.id))
 
 
 def _make(row: Sequence[Any]) -> SeenImage:
@@ -150,13 +159,13 @@ def _make(row: Sequence[Any]) -> SeenImage:
 @cache
 def _found(is_operator: bool) -> Prepared:
     viewer = any_viewer(is_operator)
-    return Prepared(_seen_by(viewer).where(IMAGE.c.id == slot("id"), Rights(viewer).may_see_image()))
+    return Prepared(_seen_by(viewer).where(*Rights(viewer).sees_named_image(_ID)))
 
 
 @cache
 def _locked(is_operator: bool) -> Prepared:
-    seen = Rights(any_viewer(is_operator)).may_see_image()
-    return Prepared(select(IMAGE.c.id).where(IMAGE.c.id == slot("id"), seen).with_for_update(of=IMAGE))
+    seen = Rights(any_viewer(is_operator)).sees_named_image(_ID)
+    return Prepared(select(IMAGE.c.id).where(*seen).with_for_update(of=IMAGE))
 
 
 _ADD = Prepared(insert(IMAGE).values({name: slot(name) for name in SeenImage._fields}))

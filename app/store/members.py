@@ -5,11 +5,25 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, MemberStatus, SeenMember
-from app.store import pages
+from app.store import named, pages
 from app.store.pages import Page, PageRequest
 from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
@@ -31,7 +45,10 @@ class MemberFilter(NamedTuple):
 
 async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenMember]:
     """The member rows with these IDs that the viewer may see."""
-    statement = _seen_by(viewer).where(MEMBER.c.id.in_(ids))
+    each = named.each_of(ids)
+    beside, *seen = Rights(viewer).sees_named_member(each.c.value)
+    rows = Driven(Driven(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
+    statement = select(*_COLUMNS).select_from(rows).where(*seen)
     return {row.id: _make(row) for row in await conn.execute(statement)}
 
 
@@ -51,9 +68,9 @@ async def of_tenants(
     conn: Connection, viewer: Caller, image_id: str, tenant_ids: Collection[str]
 ) -> dict[str, SeenMember]:
     """The rows of these tenants on one image that the viewer may see."""
-    named = {f"tenant_{index}": tenant_id for index, tenant_id in enumerate(tenant_ids)}
-    statement = _of_tenants(viewer.is_operator, len(named))
-    rows = await statement.rows(conn, image=image_id, viewer=viewer.tenant_id, **named)
+    tenants = {f"tenant_{index}": tenant_id for index, tenant_id in enumerate(tenant_ids)}
+    statement = _of_tenants(viewer.is_operator, len(tenants))
+    rows = await statement.rows(conn, image=image_id, viewer=viewer.tenant_id, **tenants)
     return {row.tenant_id: row for row in map(_make, rows)}
 
 
@@ -86,7 +103,7 @@ async def watched(
 ) -> list[tuple[SeenMember, str]]:
     """The rows that the viewer may hear of, as one side or as both, each with the owner of its image."""
     statement: Any = select(*_COLUMNS, IMAGE.c.owner_id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
-    seen = Rights(viewer).may_watch_member(as_producer, as_consumer)
+    seen = _watched(Rights(viewer), wanted.image_id, as_producer, as_consumer)
     found = statement.where(seen, *_wanted(Rights(viewer), wanted)).order_by(*_KEY).limit(limit)
     rows = await conn.execute(found)
     return [(_make(row[:-1]), row[-1]) for row in rows]
@@ -141,33 +158,49 @@ def _joined() -> Select[Any]:
     return statement.join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
 
 
-def _seen_by(viewer: Caller) -> Select[Any]:
-    return _joined().where(Rights(viewer).may_see_member())
-
-
 def offered_way(rights: Rights, wanted: MemberFilter) -> Way:
-    """How the rows that are offered to the viewer are found: they name it."""
+    """How the rows that are offered to the viewer are found: they name it; of a named image there is one at most."""
     rows = Driven(rights.members, rights.images, rights.image.id == rights.member.image_id)
-    return Way(rows, (rights.is_consumer(), *_wanted(rights, wanted)))
+    if wanted.image_id is None:
+        return Way(rows, (rights.is_consumer(), *_wanted(rights, wanted)))
+    is_named = rights.member.image_id == rights.shared_image_named(_id(wanted.image_id))
+    return Way(rows, (is_named, rights.is_consumer(), *_wanted(rights, wanted)))
 
 
 def sent_way(rights: Rights, wanted: MemberFilter) -> Way:
     """How the rows that the viewer has offered are found: they are of its images."""
     rows = Driven(rights.images, rights.members, rights.image.id == rights.member.image_id)
-    return Way(rows, (rights.is_producer(), *_wanted(rights, wanted)))
+    if wanted.image_id is None:
+        return Way(rows, (rights.is_producer(), *_wanted(rights, wanted)))
+    is_named = rights.image.id == rights.own_image_named(_id(wanted.image_id))
+    return Way(rows, (is_named, rights.is_producer(), *_wanted(rights, wanted)))
 
 
 def seen_where(rights: Rights, wanted: MemberFilter) -> list[ColumnElement[bool]]:
-    """What makes a row, joined to its image, one that the viewer may see."""
+    """What makes a row, joined to an image at hand, one that the viewer may see."""
     return [rights.may_see_member(), *_wanted(rights, wanted)]
 
 
+def _watched(rights: Rights, image_id: str | None, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
+    if image_id is None:
+        return rights.may_watch_member(as_producer, as_consumer)
+    if rights.viewer.is_operator and as_producer and as_consumer:
+        return rights.member.image_id == image_id
+    own = [rights.member.image_id == rights.own_image_named(literal(image_id))] if as_producer else []
+    shared = rights.member.image_id == rights.shared_image_named(literal(image_id))
+    return or_(*own, *([and_(shared, rights.is_consumer())] if as_consumer else []))
+
+
+def _id(given: Any) -> ColumnElement[Any]:
+    """The ID that was given, or the name that stands for it in a statement that is made once."""
+    return type_coerce(literal(given) if isinstance(given, str) else given, Text)
+
+
 def _wanted(rights: Rights, wanted: MemberFilter) -> Iterator[ColumnElement[bool]]:
+    """All filters but the image, which is looked for by itself."""
     image, member = rights.image, rights.member
     if wanted.status is not None:
         yield member.status.in_(wanted.status)
-    if wanted.image_id is not None:
-        yield member.image_id == wanted.image_id
     if wanted.owner_id is not None:
         yield image.owner_id == wanted.owner_id
     if wanted.tenant_id is not None:
@@ -207,5 +240,10 @@ _REMOVE_ALL = Prepared(delete(MEMBER).where(_OF_IMAGE))
 
 @cache
 def _of_tenants(is_operator: bool, number: int) -> Prepared:
-    named = [slot(f"tenant_{index}") for index in range(number)]
-    return Prepared(_seen_by(any_viewer(is_operator)).where(_OF_IMAGE, MEMBER.c.tenant_id.in_(named)))
+    """Rows of others are looked for on the viewer's own image alone."""
+    rights = Rights(any_viewer(is_operator))
+    tenants = [slot(f"tenant_{index}", Text()) for index in range(number)]
+    looked_for = [case((rights.may_look_for(tenant), tenant)) for tenant in tenants]
+    rows = Driven(IMAGE, MEMBER, IMAGE.c.id == MEMBER.c.image_id)
+    of_image = IMAGE.c.id == slot("image"), MEMBER.c.tenant_id.in_(looked_for)
+    return Prepared(select(*_COLUMNS).select_from(rows).where(*of_image, rights.may_see_member()))

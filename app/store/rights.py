@@ -1,17 +1,32 @@
 """Who may see what, as SQL predicates: every query that reads takes some of these, so nothing is checked afterwards."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, FromClause, Table, Text, and_, bindparam, exists, literal, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
+from app.store import named
 from app.store.ways import Driven, Way
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
+_SHARED = ImageVisibility.SHARED.value
 
 # Stands for the viewer's tenant ID in statements that are made once for all viewers.
 VIEWER: ColumnElement[Any] = bindparam("viewer", type_=Text, required=False)
@@ -51,9 +66,45 @@ class Rights:
             return true()
         return or_(*([self._owns()] if as_producer else []), *([self.is_consumer()] if as_consumer else []))
 
-    def may_see_image(self) -> ColumnElement[bool]:
-        """By its ID, an image is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
-        return or_(self.is_party(), self.image.visibility.in_(_OPEN_TO_ALL))
+    def sees_named_image(self, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+        """The image with this ID, which is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
+        if self.viewer.is_operator:
+            return (self.image.id == id,)
+        open_to_all = (self._is_named(id, (self.image.visibility, word.value)) for word in _OPEN_TO_ALL)
+        ways = self._is_owned_by_name(id), *open_to_all, self._is_shared_by_name(id)
+        return self.image.id == named.row_beside(IMAGE, id), or_(*ways)
+
+    def sees_named_member(self, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
+        """The member row with this ID, joined to its image, if the viewer may see it."""
+        is_it = self.member.id, id
+        if self.viewer.is_operator:
+            return (self.member.id == id,)
+        names_me = (self.image.visibility, _SHARED), (self.member.tenant_id, self.viewer.tenant_id)
+        ways = named.all_equal(is_it, (self.image.owner_id, self.viewer.tenant_id)), named.all_equal(is_it, *names_me)
+        return self.member.id == named.row_beside(MEMBER, id), or_(*ways)
+
+    def watches_named_image(
+        self, id: ColumnElement[Any], as_producer: bool, as_consumer: bool
+    ) -> tuple[ColumnElement[bool], ...]:
+        """The image with this ID, if the viewer may watch it as one of these sides."""
+        if self.viewer.is_operator and as_producer and as_consumer:
+            return (self.image.id == id,)
+        own = [self._is_owned_by_name(id)] if as_producer else []
+        shared = [self._is_shared_by_name(id)] if as_consumer else []
+        return self.image.id == named.row_beside(IMAGE, id), or_(*own, *shared)
+
+    def own_image_named(self, id: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The ID, if it is that of an image of the viewer's own; else NULL."""
+        return self._named(id, lambda rights: rights._is_owned_by_name(id))
+
+    def shared_image_named(self, id: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The ID, if it is that of an image that is shared to the viewer at present; else NULL."""
+        return self._named(id, lambda rights: rights._is_shared_by_name(id))
+
+    def _named(self, id: ColumnElement[Any], seen: Callable[["Rights"], ColumnElement[bool]]) -> ColumnElement[Any]:
+        image: Any = IMAGE.alias()
+        found = select(image.c.id).where(image.c.id == named.row_beside(IMAGE, id), seen(Rights(self.viewer, image)))
+        return found.correlate_except(image).scalar_subquery()
 
     def lists_image(self, statuses: Collection[MemberStatus]) -> ColumnElement[bool]:
         """The image list: own images, PUBLIC ones, and those shared to the viewer with one of the statuses."""
@@ -72,7 +123,7 @@ class Rights:
 
     def ways_of_a_party(self, statuses: Collection[MemberStatus] | None = None, owner: Any = None) -> list[Way]:
         """As `is_party`: own images, and those shared to the viewer, with any status or one of these."""
-        whose = self.image.owner_id if owner is None else literal(owner) if isinstance(owner, str) else owner
+        whose = self.image.owner_id if owner is None else _column(owner)
         theirs = () if owner is None else (self.image.owner_id == owner,)
         if self.viewer.is_operator:
             return [Way(self.images, theirs)]
@@ -87,6 +138,10 @@ class Rights:
         if self.viewer.is_operator:
             return true()
         return or_(self._owns(), self.is_consumer())
+
+    def may_look_for(self, tenant: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Of an image, the owner looks for the row of any tenant, and everyone else for its own."""
+        return true() if self.viewer.is_operator else or_(self._owns(), tenant == self.viewer.tenant_id)
 
     def is_consumer(self) -> ColumnElement[bool]:
         """A row joined to its image names the viewer, and is not inert."""
@@ -105,8 +160,23 @@ class Rights:
     def _is_shared(self) -> ColumnElement[bool]:
         return self.image.visibility == ImageVisibility.SHARED
 
+    def _is_shared_by_name(self, id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The image with this ID is shared to the viewer."""
+        held = named.member_of(id, self.viewer.tenant_id), self.viewer.tenant_id
+        return self._is_named(id, (self.image.visibility, _SHARED), held)
+
+    def _is_owned_by_name(self, id: ColumnElement[Any]) -> ColumnElement[bool]:
+        return self._is_named(id, (self.image.owner_id, self.viewer.tenant_id))
+
+    def _is_named(self, id: ColumnElement[Any], *others: tuple[ColumnElement[Any], Any]) -> ColumnElement[bool]:
+        return named.all_equal((self.image.id, id), *others)
+
     def _has_row(self, statuses: Collection[MemberStatus] | None = None) -> ColumnElement[bool]:
         # An alias of its own, since the table may stand in the statement round it.
         row = MEMBER.alias()
         found = exists().where(row.c.image_id == self.image.id, row.c.tenant_id == self.viewer.tenant_id)
         return found if statuses is None else found.where(row.c.status.in_(statuses))
+
+
+def _column(value: Any) -> ColumnElement[Any]:
+    return literal(value) if isinstance(value, str) else value

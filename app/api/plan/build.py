@@ -11,6 +11,7 @@ from graphql import (
     OperationDefinitionNode,
     get_named_type,
     is_object_type,
+    print_ast,
 )
 
 from app.api.plan.arguments import Arguments, PlaceOf, id_of, ids_of, window_of
@@ -19,7 +20,7 @@ from app.api.plan.unplanned import Unplanned
 from app.store.plan.lists import LISTS
 from app.store.plan.objects import FINDERS, IMAGE, MEMBER, ONES, TENANT
 from app.store.plan.pages import FACTS
-from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
+from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 
 KINDS = {"Query": "root", "Image": "image", "Member": "member", "Tenant": "tenant"}
 TYPES = {kind: name for name, kind in KINDS.items()}
@@ -36,8 +37,15 @@ class Builder:
         self.places: list[PlaceOf] = []
 
     def root(self, operation: OperationDefinitionNode) -> Parts:
+        """The fields of the operation; those that ask for the same in the same words are asked for once."""
         query = self._type("Query")
-        return self._parts(query, self._selections.of(query, operation.selection_set))
+        fields = self._selections.of(query, operation.selection_set)
+        first: dict[tuple[str, ...], str] = {}
+        known = {key: first.setdefault(_words(nodes), key) for key, nodes in fields.items()}
+        return tuple(
+            self._part(query, key, nodes) if known[key] == key else Again(key, known[key])
+            for key, nodes in fields.items()
+        )
 
     def _parts(self, type_: GraphQLObjectType, fields: Fields) -> Parts:
         return tuple(self._part(type_, key, nodes) for key, nodes in fields.items())
@@ -99,6 +107,15 @@ class Builder:
 
     def _type(self, name: str) -> GraphQLObjectType:
         return cast(GraphQLObjectType, self._schema.get_type(name))
+
+
+def _words(nodes: list[FieldNode]) -> tuple[str, ...]:
+    """What a field asks for, whatever its key in the answer."""
+    return tuple(
+        f"{node.name.value}({' '.join(sorted(map(print_ast, node.arguments or ())))})"
+        f"{print_ast(node.selection_set) if node.selection_set else ''}"
+        for node in nodes
+    )
 
 
 def _object(type_: Any) -> GraphQLObjectType:

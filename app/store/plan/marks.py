@@ -9,8 +9,27 @@ from functools import lru_cache
 from struct import Struct
 
 CURSOR, WATCH_CURSOR = "\x02", "\x01"
+KEPT, AGAIN = "\x03", "\x04"
+_KEPT, _AGAIN = KEPT.encode(), AGAIN.encode()
 _CURSOR = CURSOR.encode()
 _LENGTH = 92
+
+
+def again(number: int) -> str:
+    """Where a value stands that is kept between two marks, counted from 0."""
+    return f"{AGAIN}{number}{AGAIN}"
+
+
+def complete(text: bytes) -> bytes:
+    """The text with all that its marks stand for."""
+    text = with_cursors(text)
+    if _KEPT not in text:
+        return text
+    pieces = text.split(_KEPT)
+    kept = pieces[1::2]
+    parts = b"".join(pieces).split(_AGAIN)
+    parts[1::2] = [kept[int(number)] for number in parts[1::2]]
+    return b"".join(parts)
 
 
 def with_cursors(text: bytes) -> bytes:

@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from app.store.images import FOR_PARTIES_ONLY
-from app.store.plan import pages
+from app.store.plan import marks, pages
 from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth, written
 from app.store.plan.scope import Scope
-from app.store.plan.tree import ById, Fixed, Leaf, One, Page, Part, Parts
+from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 from app.store.rights import VIEWER
+from app.store.ways import Driven
 
 Shown = Callable[[Dialect, Any], Sql]
 
@@ -46,6 +47,20 @@ def shown(kind: str, parts: Parts, scope: Scope) -> Sql:
     return braces((part.key, _value(kind, part, scope)) for part in parts)
 
 
+def root(parts: Parts, scope: Scope) -> Sql:
+    """The whole answer. What several of its fields are is read for the first of them."""
+    repeated = {part.of for part in parts if isinstance(part, Again)}
+    kept = [part.key for part in parts if part.key in repeated]
+
+    def value(part: Part) -> Sql:
+        if isinstance(part, Again):
+            return text(marks.again(kept.index(part.of)))
+        found = _value("root", part, scope)
+        return concatenated(text(marks.KEPT), found, text(marks.KEPT)) if part.key in kept else found
+
+    return braces((part.key, value(part)) for part in parts)
+
+
 def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
     pieces: list[Sql] = []
     for index, (key, value) in enumerate(fields):
@@ -62,6 +77,7 @@ def _value(kind: str, part: Part, scope: Scope) -> Sql:
         return ONES[kind, part.relation](part.parts, scope)
     if isinstance(part, Page):
         return pages.shown(kind, part, scope)
+    assert isinstance(part, ById)
     return _by_id(part, scope)
 
 
@@ -128,15 +144,15 @@ def _found(part: ById, scope: Scope, id: Sql) -> Sql:
 def _image_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
     inner = scope.with_image()
     row = shown("image", parts, inner.among(inner.image))
-    found = select(row).select_from(inner.image).where(inner.image.c.id == id, inner.rights.may_see_image())
+    found = select(row).select_from(inner.image).where(*inner.rights.sees_named_image(id))
     return scope.inside(found).scalar_subquery()
 
 
 def _member_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
     inner = scope.with_image().with_member()
     row = shown("member", parts, inner.among(inner.member, inner.image).of_a_party())
-    joined = inner.member.join(inner.image, inner.image.c.id == inner.member.c.image_id)
-    found = select(row).select_from(joined).where(inner.member.c.id == id, inner.rights.may_see_member())
+    joined = Driven(inner.member, inner.image, inner.image.c.id == inner.member.c.image_id)
+    found = select(row).select_from(joined).where(*inner.rights.sees_named_member(id))
     return scope.inside(found).scalar_subquery()
 
 

@@ -15,7 +15,7 @@ from app.store import engine
 from app.store.database import AWAY, Store
 from app.store.plan.answer import Answer, Unreadable
 from app.store.plan.dialects import Dialect, Postgres
-from app.store.plan.marks import with_cursors
+from app.store.plan.marks import complete
 from app.store.plan.statement import Statement
 
 CONNECTIONS = 4
@@ -62,7 +62,7 @@ class PostgresReader:
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             # The long way would wait for the same store once more.
             raise Overloaded(AWAY) from error
-        return Answer(with_cursors(text.encode()), seq)
+        return Answer(complete(text.encode()), seq)
 
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:
         pool = await self._opened()

@@ -14,7 +14,7 @@ from app.lifetime import Lifetime
 from app.store.database import Store
 from app.store.plan.answer import Answer, Reader, Unreadable
 from app.store.plan.dialects import Dialect, Sqlite
-from app.store.plan.marks import with_cursors
+from app.store.plan.marks import complete
 from app.store.plan.pooled import PostgresReader
 from app.store.plan.statement import Statement
 
@@ -110,4 +110,4 @@ def _connected(url: URL, *pragmas: str) -> sqlite3.Connection:
 
 def _run(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any]) -> Answer:
     text, seq = connection.execute(sql, given).fetchone()
-    return Answer(with_cursors(text), seq)
+    return Answer(complete(text), seq)

@@ -49,5 +49,13 @@ class ById:
     of_kind: tuple[tuple[str, "Parts"], ...]
 
 
-Part: TypeAlias = Leaf | Fixed | One | Page | ById
+@dataclass(frozen=True)
+class Again:
+    """A root field that has the value of one before it, which is read once. `of` is the key of that one."""
+
+    key: str
+    of: str
+
+
+Part: TypeAlias = Leaf | Fixed | One | Page | ById | Again
 Parts: TypeAlias = tuple[Part, ...]

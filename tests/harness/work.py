@@ -1,0 +1,83 @@
+"""The work that statements take, without a clock: instructions of SQLite's machine, buffers of PostgreSQL."""
+
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import psycopg
+from sqlalchemy import event
+
+from app.store.database import Store
+from app.store.direct import WritingConnection
+
+Sent = tuple[str, Any]
+
+
+@contextmanager
+def sent_to(store: Store) -> Generator[list[Sent]]:
+    """The reading statements that the store is sent meanwhile, with their values."""
+    sent: list[Sent] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")):
+            sent.append((statement, parameters))
+
+    async def run_noted(conn: WritingConnection, statement: str, parameters: Any = None) -> Any:
+        note(None, None, statement, parameters or ())
+        return await run(conn, statement, parameters)
+
+    run = WritingConnection.exec_driver_sql
+    engines = [store.reader.sync_engine, store.writer.sync_engine]
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        with patch.object(WritingConnection, "exec_driver_sql", run_noted):
+            yield sent
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+def work_of(store: Store, sent: Sequence[Sent]) -> list[int]:
+    """The work of each statement, run again by itself."""
+    with _meter(store) as measured:
+        return [measured(*one) for one in sent]
+
+
+@contextmanager
+def _meter(store: Store) -> Generator[Any]:
+    if store.url.get_backend_name() == "sqlite":
+        connection = sqlite3.connect(store.url.database or "")
+        yield lambda sql, values: _steps(connection, sql, values)
+        connection.close()
+        return
+    address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as server:
+        # The tables of the tests are so small that the server would rather read them whole.
+        server.execute("SET enable_seqscan = off")
+        yield lambda sql, values: _buffers(server, sql, values)
+        server.rollback()
+
+
+def _steps(connection: sqlite3.Connection, sql: str, values: Any) -> int:
+    taken = 0
+
+    def step() -> None:
+        nonlocal taken
+        taken += 1
+
+    connection.set_progress_handler(step, 1)
+    connection.execute(sql, values).fetchall()
+    connection.set_progress_handler(None, 0)
+    return taken
+
+
+def _buffers(server: psycopg.Connection, sql: str, values: Any) -> int:
+    explained: Any = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
+    # Whoever comes first marks what is dead, and the next one does not look at it again.
+    server.execute(explained, values)
+    row: Any = server.execute(explained, values).fetchone()
+    plan = row[0][0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
