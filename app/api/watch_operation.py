@@ -24,6 +24,7 @@ from strawberry.types.execution import PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
+from app.api.sized import bound_item, written
 from app.api.watch_items import WatchItem
 from app.api.watch_payload import InTheMaking, Payload
 from app.errors import ErrorCode, Unavailable
@@ -67,17 +68,17 @@ class WatchOperation:
             raise refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
-    def _rendered(self, item: WatchItem) -> bytes | None:
+    def _rendered(self, item: WatchItem, most_bytes: int) -> bytes | None:
         """The payload of an item, if all that is asked of it is at hand."""
         if self.root is None:
             return None
         with suppress(Exception):  # what can't be rendered is told in the words of GraphQL
             data = {self.root.key: self.root.render(item)}
-            return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
+            return written({"data": data, "extensions": {"cursor": item.cursor}}, most_bytes)
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
         """The payload of one item. What its fields could not find out for want of the store is not told as null."""
-        if (rendered := self._rendered(item)) is not None:
+        if (rendered := self._rendered(item, context.services.settings.max_response_bytes)) is not None:
             return rendered
         result = self._begin(item, context)
         if isawaitable(result):
@@ -90,7 +91,7 @@ class WatchOperation:
 
         Not by the watcher who happens to be first, since that one may go away meanwhile.
         """
-        if (rendered := self._rendered(item)) is not None:
+        if (rendered := self._rendered(item, context.services.settings.max_response_bytes)) is not None:
             return rendered
         apart = Context(context.services, context.caller, uuid4().hex)
         result = self._begin(item, apart)
@@ -130,6 +131,7 @@ async def _finished(result: Awaitable[ExecutionResult], item: WatchItem, context
 
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
+    bound_item(result, context.services.settings.max_response_bytes)
     errors = faults.published(cast(Any, result), context.request_id)
     if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
         raise Unavailable("The store can't be reached just now.")

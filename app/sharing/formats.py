@@ -10,6 +10,7 @@ from app.errors import BadUserInput
 
 NAME_LIMIT = 255
 TAG_LIMIT = 50
+TAGS_BYTES = 4_096
 URL_LIMIT = 2048
 OFFER_LIMIT = 100
 BYTE_COUNT_LIMIT = 2**53 - 1
@@ -47,12 +48,15 @@ def text(value: str, *path: str, limit: int = NAME_LIMIT) -> str:
 
 
 def tags(values: Sequence[str], *path: str) -> list[str]:
-    """Up to 50 tags, each a line of text, none twice."""
+    """Up to 50 tags, each a line of text, none twice, and all of them together not too long."""
     if len(values) > TAG_LIMIT:
         raise BadUserInput(f"Give at most {TAG_LIMIT} tags; these are {len(values)}.", path)
     if len(set(values)) < len(values):
         raise BadUserInput("A tag is given twice.", path)
-    return [text(tag, *path, str(index)) for index, tag in enumerate(values)]
+    checked = [text(tag, *path, str(index)) for index, tag in enumerate(values)]
+    if (size := sum(len(tag.encode()) for tag in checked)) > TAGS_BYTES:
+        raise BadUserInput(f"All tags together may have {TAGS_BYTES} bytes of UTF-8; these have {size}.", path)
+    return checked
 
 
 def source_url(value: str, *path: str) -> str:
