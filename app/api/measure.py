@@ -30,6 +30,7 @@ from graphql import (
     introspection_types,
 )
 
+from app.api import weights
 from app.api.paging import DEFAULT_PAGE, MAX_PAGE
 
 UNKNOWN = object()
@@ -38,13 +39,17 @@ NAMED = "tenantIds"
 
 
 class Size(NamedTuple):
-    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write."""
+    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write.
+
+    `response_bytes` is the most that its part of the response may have.
+    """
 
     depth: int = 0
     aliases: int = 0
     fields: int = 0
     cost: int = 0
     writes: int = 0
+    response_bytes: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -53,6 +58,7 @@ class Size(NamedTuple):
             self.fields + other.fields,
             self.cost + other.cost,
             self.writes + other.writes,
+            self.response_bytes + other.response_bytes,
         )
 
 
@@ -111,12 +117,15 @@ class Measure:
             definition = SchemaMetaFieldDef
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
         times = DEFAULT_PAGE if _is_long(field, parent) else self._times(field, definition)
+        name = weights.of_name((field.alias or field.name).value)
+        value = 0 if field.selection_set else weights.of_value(parent, field.name.value, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
             below.fields + 1,
-            1 + times * below.cost,
+            weights.cost_of(name, value) + times * below.cost,
             times if parent is self._schema.mutation_type else 0,
+            name + (value or weights.of_objects(times, below.response_bytes)),
         )
 
     def _fragment(self, name: str) -> Size:
