@@ -15,6 +15,7 @@
     │       └── KeyAwaited  its key is not known, but the next look at the key set may find it
     ├── CursorInvalid       the cursor was not made here, or not for this watch
     ├── CursorExpired       the cursor is of a past that the log no longer holds
+    ├── ResponseTooLarge    what was asked for turns out to be more than one response may have
     ├── RateLimited         the caller has spent what it may spend for now
     ├── DocumentNotFound    no document is known by the hash that was sent for it
     ├── DocumentRefused     only documents of the manifest are carried out
@@ -137,6 +138,18 @@ class CursorInvalid(Problem):
 
 class CursorExpired(Problem):
     code = ErrorCode.CURSOR_EXPIRED
+
+
+class ResponseTooLarge(Problem):
+    """Nothing of the response is sent, rather than a part of it."""
+
+    code = ErrorCode.QUERY_TOO_COMPLEX
+
+    def __init__(self, limit: int, what: str = "The response") -> None:
+        super().__init__(
+            f"{what} has more than {limit} bytes, the most that are sent. Ask for less at a time: smaller pages, fewer "
+            "fields of long texts, or several requests."
+        )
 
 
 class RateLimited(Problem):

@@ -102,7 +102,7 @@ def _persisted(settings: Settings, schema: GatewaySchema) -> Persisted:
 
 def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
     """Who reads what is planned, and the traces if they are wanted: then each unit of the store has a span."""
-    reader, traces = open_reader(store), open_traces(settings)
+    reader, traces = open_reader(store, settings.max_response_bytes), open_traces(settings)
     if traces is None:
         return reader, None
     store.span = traces.unit

@@ -122,7 +122,7 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
         def without_end(connection: sqlite3.Connection, *_: Any) -> Any:
             if threading.current_thread() is not threading.main_thread():
                 taken.set()
-            return run(connection, endless, {})
+            return run(connection, endless, {}, 1_000)
 
         monkeypatch.setattr(reader, "_run", without_end)
         asking = asyncio.create_task(post(server, QUERY))

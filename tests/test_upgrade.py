@@ -80,7 +80,7 @@ def test_a_store_of_an_older_revision_is_migrated_under_its_writers_and_nothing_
     databases: Databases, tmp_path: Path
 ) -> None:
     url, consumer = databases.blank(), fresh_id()
-    with _of_revision(BEFORE, url) as engine:
+    with of_revision(BEFORE, url) as engine:
         older = OlderWorker(engine, consumer)
         older.offer()
         assert _revision(engine) == BEFORE
@@ -98,7 +98,7 @@ def test_a_store_of_an_older_revision_is_migrated_under_its_writers_and_nothing_
 
 
 @contextmanager
-def _of_revision(revision: str, url: str) -> Generator[Engine]:
+def of_revision(revision: str, url: str) -> Generator[Engine]:
     """A store that is made as the version of that revision made it."""
     parts = make_url(url)
     engine = create_engine(parts.set(drivername=parts.drivername.replace("aiosqlite", "pysqlite")))

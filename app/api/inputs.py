@@ -54,7 +54,9 @@ class RegisterImageInput:
         default=None, description="Checksum of the data, 1 to 255 characters, such as `sha256:9f86d0...`."
     )
     tags: list[str] = strawberry.field(
-        default_factory=list, description="Up to 50 words, each 1 to 255 characters, none twice."
+        default_factory=list,
+        description="Up to 50 words, each 1 to 255 characters, none twice, and all together at most 4096 bytes of "
+        "UTF-8.",
     )
     protected: bool = strawberry.field(default=False, description="Whether to refuse deleting it.")
     hidden: bool = strawberry.field(default=False, description="Whether to leave it out of image lists.")
@@ -82,7 +84,9 @@ class UpdateImageInput:
     os_type: OsType | None = _kept("Family of the operating system.", "null clears it")
     checksum: str | None = _kept("Checksum of the data, 1 to 255 characters.", "null clears it")
     tags: list[str] | None = _kept(
-        "The new tags, all of them: up to 50 words of 1 to 255 characters, none twice.", "null clears them"
+        "The new tags, all of them: up to 50 words of 1 to 255 characters, none twice, and all together at most 4096 "
+        "bytes of UTF-8.",
+        "null clears them",
     )
     protected: bool | None = _kept("Whether to refuse deleting it.")
     hidden: bool | None = _kept("Whether to leave it out of image lists.")

@@ -24,6 +24,7 @@ class Limits:
     fields: int
     repeats: int
     cost: int
+    response_bytes: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -34,6 +35,7 @@ class Limits:
             settings.max_fields,
             settings.max_repeats,
             settings.max_cost,
+            settings.max_response_bytes,
         )
 
     def refusal(self, size: Size, root_fields: int) -> GraphQLError | None:
@@ -47,11 +49,19 @@ class Limits:
                 "number of `__schema` and `__type` fields": (size.introspections, MOST_INTROSPECTIONS),
                 "cost": (size.cost, self.cost),
             }
-        )
+        ) or self._refusal_of_response(size)
 
     def refusal_of_document(self, document: DocumentNode) -> GraphQLError | None:
         """The same for what holds for a document as a whole, whichever of its parts is run."""
         return self._first_over({"number of fields of one name": (repeats(document), self.repeats)})
+
+    def _refusal_of_response(self, size: Size) -> GraphQLError | None:
+        if size.response_bytes <= self.response_bytes:
+            return None
+        return too_complex(
+            f"The response to the operation may have {size.response_bytes} bytes, and the limit is "
+            f"{self.response_bytes}."
+        )
 
     def _first_over(self, found: Mapping[str, tuple[int, int]]) -> GraphQLError | None:
         for what, (measured, limit) in found.items():

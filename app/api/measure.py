@@ -28,6 +28,7 @@ from graphql import (
     get_named_type,
 )
 
+from app.api import weights
 from app.api.introspection import ROOTS, Introspection
 from app.api.paging import DEFAULT_PAGE, MAX_PAGE
 
@@ -37,7 +38,10 @@ NAMED = "tenantIds"
 
 
 class Size(NamedTuple):
-    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write."""
+    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write.
+
+    `response_bytes` is the most that its part of the response may have.
+    """
 
     depth: int = 0
     aliases: int = 0
@@ -45,6 +49,7 @@ class Size(NamedTuple):
     cost: int = 0
     writes: int = 0
     introspections: int = 0
+    response_bytes: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -54,6 +59,7 @@ class Size(NamedTuple):
             self.cost + other.cost,
             self.writes + other.writes,
             self.introspections + other.introspections,
+            self.response_bytes + other.response_bytes,
         )
 
 
@@ -114,18 +120,23 @@ class Measure:
         definition: Any = getattr(parent, "fields", {}).get(field.name.value)
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
         times = self._times(field, definition)
+        name = weights.of_name((field.alias or field.name).value)
+        value = 0 if field.selection_set else weights.of_value(parent, field.name.value, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
             below.fields + 1,
-            1 + times * below.cost,
+            weights.cost_of(name, value) + times * below.cost,
             times if parent is self._schema.mutation_type else 0,
+            0,
+            name + (value or weights.of_objects(times, below.response_bytes)),
         )
 
     def _introspected(self, field: FieldNode) -> Size:
         below = self._selections(field.selection_set, None)
-        cost = self._introspection().of(field).fields
-        return Size(below.depth + 1, below.aliases + (field.alias is not None), below.fields + 1, cost, 0, 1)
+        extent = self._introspection().of(field)
+        aliases = below.aliases + (field.alias is not None)
+        return Size(below.depth + 1, aliases, below.fields + 1, extent.fields, 0, 1, extent.bytes)
 
     def _fragment(self, name: str) -> Size:
         if name not in self._measured:

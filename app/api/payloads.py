@@ -41,7 +41,7 @@ class Payloads:
             return payload
         if (waiting := self._waiting.get(key)) is not None and not waiting.has_failed:
             return waiting
-        if (rendered := operation.rendered(item)) is not None:
+        if (rendered := operation.rendered(item, context.services.settings.max_response_bytes)) is not None:
             self._keep(key, rendered)
             return rendered
         return self._in_turn(key, operation, item, context)

@@ -18,6 +18,7 @@ from app.api.members import MemberQueries
 from app.api.mutations import Mutation
 from app.api.offer_events import OfferEventQueries
 from app.api.scalars import SCALARS
+from app.api.sized import Sized
 from app.api.streams import Streams
 from app.api.tenants import TenantQueries
 from app.api.timed import MAX_ERRORS
@@ -83,7 +84,7 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         mutation=Mutation,
         subscription=Subscription,
         types=ITEMS,
-        extensions=[lambda: Prepare(documents)],
+        extensions=[lambda: Prepare(documents), lambda: Sized(settings.max_response_bytes)],
         execution_context_class=Execution if settings.introspection else Reticent,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

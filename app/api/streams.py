@@ -110,7 +110,7 @@ class Alone:
             while delay := self._toll():
                 await self._turns.rest(delay)
         began = perf_counter()
-        if (rendered := self._operation.rendered(item)) is not None:
+        if (rendered := self._operation.rendered(item, self._context.services.settings.max_response_bytes)) is not None:
             await self._count(perf_counter() - began + SENDING_SECONDS)
             return rendered
         return await self._turns.take(self._context.caller.tenant_id, partial(self._executed, item), len)

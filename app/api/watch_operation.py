@@ -22,6 +22,7 @@ from strawberry.types.execution import PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
+from app.api.sized import bound_item, written
 from app.api.timed import MAX_ERRORS
 from app.api.watch_items import WatchItem
 from app.api.watch_position import positions
@@ -67,13 +68,13 @@ class WatchOperation:
             raise refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
-    def rendered(self, item: WatchItem) -> bytes | None:
+    def rendered(self, item: WatchItem, most_bytes: int) -> bytes | None:
         """The payload of an item, if all that is asked of it is at hand."""
         if self.root is None:
             return None
         with suppress(Exception):  # what can't be rendered is told in the words of GraphQL
             data = {self.root.key: self.root.render(item)}
-            return orjson.dumps({"data": data, "extensions": {"cursor": item.cursor}})
+            return written({"data": data, "extensions": {"cursor": item.cursor}}, most_bytes)
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
         """The payload of one item that can't be rendered. What its fields could not find out for want of the store is
@@ -117,6 +118,7 @@ class WatchOperation:
 
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
+    bound_item(result, context.services.settings.max_response_bytes)
     errors = faults.published(cast(Any, result), context.request_id)
     if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
         raise Unavailable("The store can't be reached just now.")

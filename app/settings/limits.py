@@ -45,7 +45,13 @@ class Limits(BaseSettings):
     )
     max_cost: Annotated[int, Field(ge=1)] = Field(
         default=30_000,
-        description="Cost that an operation may have: one for each field, times the sizes of the pages it stands in.",
+        description="Cost that an operation may have: one for each field, and one more for each further KiB that it "
+        "may have, times the sizes of the pages it stands in.",
+    )
+    max_response_bytes: Annotated[int, Field(ge=100_000)] = Field(
+        default=8_000_000,
+        description="Largest response in bytes. An operation whose response may become larger is QUERY_TOO_COMPLEX "
+        "before it begins, and so is one whose response turns out to be larger.",
     )
     max_operations: Annotated[int, Field(ge=1)] = Field(
         default=1_000,

@@ -12,6 +12,7 @@ from app.sharing.names import readable
 
 NAME_LIMIT = 255
 TAG_LIMIT = 50
+TAGS_BYTES = 4_096
 URL_LIMIT = 2048
 OFFER_LIMIT = 100
 BYTE_COUNT_LIMIT = 2**53 - 1
@@ -69,8 +70,14 @@ def tags(values: Sequence[str], *path: str) -> list[str]:
     for index, tag in enumerate(values):
         mistakes.check(_tag, tag, earlier, *path, str(index))
         earlier.add(tag)
+    mistakes.check(_together, values, *path)
     mistakes.require_none()
     return list(values)
+
+
+def _together(values: Sequence[str], *path: str) -> None:
+    if (size := sum(len(tag.encode(errors="replace")) for tag in values)) > TAGS_BYTES:
+        raise BadUserInput(f"All tags together may have {TAGS_BYTES} bytes of UTF-8; these have {size}.", path)
 
 
 def _tag(tag: str, earlier: Container[str], *path: str) -> str:

@@ -1,5 +1,6 @@
 """How each engine is opened: SQLite for the embedded default, PostgreSQL for many workers."""
 
+import json
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,14 @@ POOL, FOLLOWERS = 8, 2
 POOL_SECONDS = 5
 _CLIENT_LIMITS = {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000}
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+
+def as_json(value: Any) -> str:
+    """JSON as it stands in responses: without escapes that are not needed, and without spaces."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value)  # what a client sent with a lone surrogate in it, in an outcome that is recorded
 
 
 def parse_url(text: str) -> URL:
@@ -83,6 +92,7 @@ def open_direct(url: URL) -> Engine:
         poolclass=StaticPool,
         isolation_level="AUTOCOMMIT",
         connect_args=given,
+        json_serializer=as_json,
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "connect", _prepare_sqlite)
@@ -90,7 +100,7 @@ def open_direct(url: URL) -> Engine:
 
 
 def _sqlite(url: URL, begin: str, **pool: int) -> AsyncEngine:
-    engine = create_async_engine(url, **pool, pool_timeout=POOL_SECONDS)
+    engine = create_async_engine(url, **pool, pool_timeout=POOL_SECONDS, json_serializer=as_json)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", partial(_begin, begin=begin))
     return engine
@@ -130,6 +140,7 @@ def _postgres(url: URL, pool_size: int = POOL) -> AsyncEngine:
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
             connect_args=arguments,
+            json_serializer=as_json,
         )
     except ModuleNotFoundError as error:
         raise SetupError(

@@ -18,7 +18,7 @@ from app.api.notes import note_error
 from app.api.plan.kept import keep
 from app.api.plan.planner import Planner, Ready
 from app.api.plan.unplanned import Failed
-from app.errors import ErrorCode, Overloaded, Problem, TimedOut
+from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
 from app.web import exact_json, parameters, refusal
@@ -147,7 +147,7 @@ class Quick:
             on_begin(life := self._load.admit(asked.text, asked.name))
             answer = self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
             data = await within(life, answer)
-        except (Overloaded, TimedOut) as problem:
+        except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             if isinstance(problem, Overloaded):
                 charging.refund(asked.charge, asked.caller, "")
             response = faults.told(problem, id)

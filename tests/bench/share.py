@@ -30,7 +30,7 @@ async def compare(
     watches: int, rounds: int, seconds: float, say: Callable[[str], None], loop_share: float | None = None
 ) -> float:
     """The ratio, round by round and in all."""
-    settings = {"member_quota": -1, "bookmark_seconds": 3_600, "watch_loop_share": loop_share}
+    settings: dict[str, Any] = {"member_quota": -1, "bookmark_seconds": 3_600, "watch_loop_share": loop_share}
     with TemporaryDirectory() as folder, serving(Path(folder), **settings) as server:
         image, heard = server.register(server.token("2")), list[bytes]()
         async with _client(server, "2") as reader, _watches(server, watches, heard):

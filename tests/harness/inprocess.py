@@ -30,6 +30,8 @@ from tests.harness.gateway import Gateway
 from tests.harness.patience import until
 
 PATIENCE_SECONDS = 60
+# With the images of `fill` in the store, more than the buffers of a line hold.
+MUCH = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
 
@@ -89,14 +91,14 @@ class InProcess:
         await connection.send(json.dumps(init))
         await connection.recv()
         for number in range(30):
-            payload = {"query": "{ images(first: 60) { nodes { tags } } }"}
+            payload = {"query": MUCH}
             await connection.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
 
     async def fill(self) -> None:
         """Enough images that an answer does not fit into the buffers of a line."""
         owner = self.gateway.tenant("1")
         for number in range(60):
-            await owner.register(tags=[f"{number} {tag} " + "x" * 240 for tag in range(50)])
+            await owner.register(tags=[f"{number} {tag} " + "x" * 70 for tag in range(50)])
 
 
 async def _bite(line: socket.socket) -> bool:

@@ -24,7 +24,7 @@ from app.api.plan.unplanned import Unplanned
 from app.api.plan.values import Variables
 from app.api.remembered import Remembered
 from app.api.schema import GatewaySchema
-from app.errors import Overloaded, Problem, Refusal, TimedOut
+from app.errors import Overloaded, Problem, Refusal, ResponseTooLarge, TimedOut
 from app.model import Caller
 from app.store.plan.answer import Answer, Reader, Unreadable
 from app.store.plan.marks import WATCH_CURSOR
@@ -127,8 +127,8 @@ class Planner:
     ) -> bytes | None:
         """The JSON of `data`; None when the operation goes the long way, and nothing has been done yet.
 
-        `acting` is the ID of a request that may change something. Raises TimedOut or Overloaded, and Failed when it was
-        carried out with errors.
+        `acting` is the ID of a request that may change something. Raises TimedOut, Overloaded or ResponseTooLarge, and
+        Failed when it was carried out with errors.
         """
         try:
             planned = self._planned(text, name)
@@ -138,7 +138,7 @@ class Planner:
             if caller is None:
                 raise Unplanned("anonymous")
             found = await self._read_or_call(planned, variables or {}, caller, acting)
-        except (TimedOut, Overloaded):
+        except (TimedOut, Overloaded, ResponseTooLarge):
             raise
         except Unplanned as reason:
             self.left[str(reason)] += 1
@@ -166,7 +166,7 @@ class Planner:
         """The answer that the store gives without a wait; None when it can't."""
         try:
             found = self._reader.read_at_once(ready.statement, ready.values)
-        except Unreadable:
+        except (Unreadable, ResponseTooLarge):
             return None
         if found is None:
             return None

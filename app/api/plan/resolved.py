@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, cast
 
-import orjson
 from graphql import (
     Executor,
     GraphQLError,
@@ -26,7 +25,8 @@ from app.api.plan.rendering import Root, Roots, definition_of
 from app.api.plan.taking import arguments_of
 from app.api.plan.unplanned import Failed, Unplanned
 from app.api.plan.values import Variables
-from app.errors import TimedOut
+from app.api.sized import bound_mutation, written
+from app.errors import ResponseTooLarge, TimedOut
 
 # Of the root fields of queries those that ask the store in no one statement.
 QUERIES = {"offerEvents"}
@@ -134,10 +134,10 @@ class Call:
     variables: Mapping[str, Any]
 
     async def data(self, context: Context) -> bytes:
-        """The JSON of `data`. Raises Unplanned or TimedOut, and nothing else."""
+        """The JSON of `data`. Raises Unplanned, TimedOut or ResponseTooLarge, and nothing else."""
         try:
-            return self._rendered(await self._outcome(context))
-        except TimedOut:
+            return self._rendered(await self._outcome(context), context)
+        except (TimedOut, ResponseTooLarge):
             raise
         except Exception as error:  # whatever it is, the long way finds it too, and says where
             raise Unplanned("refused") from error
@@ -151,9 +151,10 @@ class Call:
             raised = error
         if raised is None:
             with suppress(Exception):  # what can't be rendered is told in the words of GraphQL too
-                return self._rendered(outcome)
+                return self._rendered(outcome, context)
         try:
             result = await self.operation.completed(self.variables, context, outcome, raised)
+            bound_mutation(result, context.services.settings.max_response_bytes)
         except Exception as error:  # noqa: BLE001  # as Strawberry has it of what GraphQL did not catch
             result = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
         raise Failed(result)
@@ -161,8 +162,8 @@ class Call:
     async def _outcome(self, context: Context) -> Any:
         return await self.resolve(None, info=Info(context, self.root.node.name.value), **self.arguments)
 
-    def _rendered(self, outcome: Any) -> bytes:
-        return orjson.dumps({self.root.key: self.root.render(outcome)})
+    def _rendered(self, outcome: Any, context: Context) -> bytes:
+        return written({self.root.key: self.root.render(outcome)}, context.services.settings.max_response_bytes)
 
 
 def _plain(operation: Operation) -> Variables | None:

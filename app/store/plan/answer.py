@@ -6,6 +6,9 @@ from typing import Any, NamedTuple, Protocol
 from app.store.plan.dialects import Dialect
 from app.store.plan.statement import Statement
 
+# What a response may have unless the settings say otherwise.
+MOST_BYTES = 8_000_000
+
 
 class Unreadable(Exception):
     """The statement does not work, although the store does: it is too large, or not what the engine takes."""

@@ -7,7 +7,20 @@ from typing import Any, Protocol
 from typing import cast as cast_type
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Integer, Text, bindparam, case, cast, func, literal_column, type_coerce
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
@@ -113,6 +126,9 @@ class Dialect(Protocol):
     def ids(self, name: str) -> Any: ...
     def moment_given(self, moment: datetime) -> Any: ...
     def ids_given(self, ids: tuple[str, ...]) -> Any: ...
+    def bounded(self, asked: Any) -> Select[Any]:
+        """With nothing in place of a response that has too many bytes, where the connection does not see to it."""
+        ...
 
 
 class Sqlite:
@@ -154,10 +170,16 @@ class Sqlite:
     def ids_given(self, ids: tuple[str, ...]) -> Any:
         return orjson.dumps(ids).decode()
 
+    def bounded(self, asked: Any) -> Select[Any]:
+        return asked
+
 
 class Postgres:
     compiler = _telling(postgresql.psycopg.dialect())
     limits = BOUNDED
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = literal_column(str(most_bytes), Integer)
 
     def quoted(self, column: Sql) -> Sql:
         return cast(func.to_json(cast(column, Text)), Text)
@@ -194,3 +216,9 @@ class Postgres:
 
     def ids_given(self, ids: tuple[str, ...]) -> Any:
         return list(ids)
+
+    def bounded(self, asked: Any) -> Select[Any]:
+        # The offset keeps the server from building the text once for each time that it is named.
+        whole: Any = asked.offset(literal_column("0")).subquery().c
+        is_small: Any = func.octet_length(whole.whole) <= self._most_bytes
+        return cast_type(Any, select)(case((is_small, whole.whole)), whole.seq)

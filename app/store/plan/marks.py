@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
 
+from app.errors import ResponseTooLarge
+
 CURSOR, WATCH_CURSOR = "\x02", "\x01"
 KEPT, AGAIN = "\x03", "\x04"
 _KEPT, _AGAIN = KEPT.encode(), AGAIN.encode()
@@ -20,8 +22,8 @@ def again(number: int) -> str:
     return f"{AGAIN}{number}{AGAIN}"
 
 
-def complete(text: bytes) -> bytes:
-    """The text with all that its marks stand for."""
+def complete(text: bytes, most_bytes: int) -> bytes:
+    """The text with all that its marks stand for. Raises ResponseTooLarge, before it is built."""
     text = with_cursors(text)
     if _KEPT not in text:
         return text
@@ -29,6 +31,8 @@ def complete(text: bytes) -> bytes:
     kept = pieces[1::2]
     parts = b"".join(pieces).split(_AGAIN)
     parts[1::2] = [kept[int(number)] for number in parts[1::2]]
+    if sum(map(len, parts)) > most_bytes:
+        raise ResponseTooLarge(most_bytes)
     return b"".join(parts)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import URL
 
 from app import lifetime
-from app.errors import Overloaded
+from app.errors import Overloaded, ResponseTooLarge
 from app.store import engine
 from app.store.database import AWAY, Store
-from app.store.plan.answer import Answer, Unreadable
+from app.store.plan.answer import MOST_BYTES, Answer, Unreadable
 from app.store.plan.dialects import Dialect, Postgres
 from app.store.plan.marks import complete
 from app.store.plan.statement import Statement
@@ -26,10 +26,10 @@ PATIENCE_SECONDS = 4
 class PostgresReader:
     """Each statement is a view of its own, so it needs no transaction round it."""
 
-    dialect: Dialect = Postgres()
-
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, most_bytes: int = MOST_BYTES) -> None:
+        self.dialect: Dialect = Postgres(most_bytes)
         self._store = store
+        self._most_bytes = most_bytes
         self._pool: Any = None
 
     def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
@@ -62,7 +62,9 @@ class PostgresReader:
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
             # The long way would wait for the same store once more.
             raise Overloaded(AWAY) from error
-        return Answer(complete(text.encode()), seq)
+        if text is None:
+            raise ResponseTooLarge(self._most_bytes)
+        return Answer(complete(text.encode(), self._most_bytes), seq)
 
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:
         pool = await self._opened()

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import URL
 
 from app import lifetime
+from app.errors import ResponseTooLarge
 from app.lifetime import Lifetime
 from app.store.database import Store
-from app.store.plan.answer import Answer, Reader, Unreadable
+from app.store.plan.answer import MOST_BYTES, Answer, Reader, Unreadable
 from app.store.plan.dialects import Dialect, Sqlite
 from app.store.plan.marks import complete
 from app.store.plan.pooled import PostgresReader
@@ -26,8 +27,10 @@ CACHED_STATEMENTS = 256
 _AT_HAND = ("cache_size = -65536", "temp_store = MEMORY")
 
 
-def open_reader(store: Store) -> Reader:
-    return SqliteReader(store) if store.url.get_backend_name() == "sqlite" else PostgresReader(store)
+def open_reader(store: Store, most_bytes: int = MOST_BYTES) -> Reader:
+    """A reader of responses that have so many bytes at most."""
+    is_sqlite = store.url.get_backend_name() == "sqlite"
+    return SqliteReader(store, most_bytes) if is_sqlite else PostgresReader(store, most_bytes)
 
 
 class SqliteReader:
@@ -35,8 +38,9 @@ class SqliteReader:
 
     dialect: Dialect = Sqlite()
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, most_bytes: int = MOST_BYTES) -> None:
         self._store = store
+        self._most_bytes = most_bytes
         self._quick: sqlite3.Connection | None = None
         self._patient: sqlite3.Connection | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -46,12 +50,12 @@ class SqliteReader:
         connection = self._quick_one()
         self._until = monotonic() + LOOP_SECONDS
         try:
-            return _run(connection, statement.sql, values)
+            return _run(connection, statement.sql, values, self._most_bytes)
         except sqlite3.OperationalError:
             # It takes longer than the loop can spare, or the file is busy.
             return None
         except sqlite3.Error as error:
-            raise Unreadable(str(error)) from error
+            raise self._refused(error) from error
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         if (answer := self.read_at_once(statement, values)) is not None:
@@ -72,7 +76,7 @@ class SqliteReader:
 
     def _quick_one(self) -> sqlite3.Connection:
         if self._quick is None:
-            self._quick = _connected(self._store.url, "busy_timeout = 0", *_AT_HAND)
+            self._quick = self._connected("busy_timeout = 0", *_AT_HAND)
             self._quick.set_progress_handler(lambda: monotonic() > self._until, STEPS_BETWEEN_LOOKS)
         return self._quick
 
@@ -88,14 +92,24 @@ class SqliteReader:
         if life is not None:
             life.require()
         if self._patient is None:
-            self._patient = _connected(self._store.url, "busy_timeout = 5000")
+            self._patient = self._connected("busy_timeout = 5000")
         try:
             self._patient.set_progress_handler(lambda: life is not None and life.is_over, STEPS_BETWEEN_LOOKS)
-            return _run(self._patient, sql, given)
+            return _run(self._patient, sql, given, self._most_bytes)
         except sqlite3.Error as error:
             if life is not None and life.is_over:
                 raise life.timed_out() from error
-            raise Unreadable(str(error)) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: sqlite3.Error) -> Exception:
+        is_too_large = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG
+        return ResponseTooLarge(self._most_bytes) if is_too_large else Unreadable(str(error))
+
+    def _connected(self, *pragmas: str) -> sqlite3.Connection:
+        connection = _connected(self._store.url, *pragmas)
+        # No text grows beyond that, so a response that is too large is given up while it is built.
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self._most_bytes)
+        return connection
 
 
 def _connected(url: URL, *pragmas: str) -> sqlite3.Connection:
@@ -108,6 +122,6 @@ def _connected(url: URL, *pragmas: str) -> sqlite3.Connection:
     return connection
 
 
-def _run(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any]) -> Answer:
+def _run(connection: sqlite3.Connection, sql: str, given: Mapping[str, Any], most_bytes: int) -> Answer:
     text, seq = connection.execute(sql, given).fetchone()
-    return Answer(complete(text), seq)
+    return Answer(complete(text, most_bytes), seq)

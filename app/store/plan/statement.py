@@ -28,7 +28,8 @@ class Statement:
 
 def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
     whole = objects.root(parts, Scope(Surroundings(any_viewer(is_operator), dialect, places)))
-    asked = select(whole, _seq() if _asks_where_the_log_is(parts) else ZERO)
+    seq = _seq() if _asks_where_the_log_is(parts) else ZERO
+    asked: Any = dialect.bounded(select(whole.label("whole"), seq.label("seq")))
     return Statement(str(asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})))
 
 

@@ -28,6 +28,7 @@ from app.errors import (
     Overloaded,
     Problem,
     RateLimited,
+    ResponseTooLarge,
     TimedOut,
     Unavailable,
 )
@@ -92,7 +93,7 @@ class TransportHandler(Greeter):
             # The cache of parsed documents raises a syntax error, which the parser would have returned.
             refused = PreExecutionError(data=None, errors=[error])
             await operation.send_initial_errors(faults.published(refused, context.request_id))
-        except (Overloaded, TimedOut) as problem:
+        except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             # Of this operation alone: closing would also end the watches beside it, and bring them all back at once.
             await operation.send_initial_errors(faults.of_problem(problem, context.request_id))
         except Unavailable:
