@@ -18,7 +18,7 @@ async def test_tags_with_escapes_are_rewritten_without_and_mean_what_they_meant(
     url = databases.blank()
     with of_revision("0003", url) as engine, engine.begin() as connection:
         old_images.put(connection, "1", 1_001, "[]")
-        old_images.put(connection, "1", 3, json.dumps(TAGS))
+        ids = old_images.put(connection, "1", 3, json.dumps(TAGS))
         [lone] = old_images.put(connection, "2", 1, LONE)
 
     await asyncio.to_thread(upgrade, url)
@@ -30,7 +30,8 @@ async def test_tags_with_escapes_are_rewritten_without_and_mean_what_they_meant(
         kept = connection.execute(text("SELECT CAST(tags AS TEXT) FROM image WHERE id = :id"), {"id": lone})
         assert kept.scalar_one() == LONE
     async with running(settings_for(url)) as gateway:
-        nodes = (await gateway.tenant("1").get("{ images(first: 3) { nodes { tags } } }"))["images"]["nodes"]
+        query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Image { tags } } }"
+        nodes = (await gateway.tenant("1").get(query, ids=ids))["nodes"]
     assert nodes == [{"tags": TAGS}] * 3
 
 
