@@ -123,7 +123,8 @@ async def test_refusals_reach_the_client_with_their_close_code(
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1", "//metrics", "/./METRICS"])
 def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
-    assert both.balancer.client.get(path).status_code == 404
+    # The client would take two slashes for the name of a host.
+    assert both.balancer.client.get("/", extensions={"target": path.encode()}).status_code == 404
 
 
 def test_every_figure_that_dashboard_and_alerts_ask_for_is_served(both: Fleet) -> None:

@@ -11,7 +11,7 @@ from tests.harness.server import Server
 from tests.harness.wire import CLOSE, TEXT, Line, answers, frame, line, operation, request
 
 Flood = Callable[[Server, Tally, int], Awaitable[None]]
-AT_ONCE = 32
+AT_ONCE, POURING_AT_ONCE = 32, 8
 CHUNKED = ("content-type: application/json", "transfer-encoding: chunked")
 DRIPS = [b"GET /graphql HTTP/1.1\r\nhost: here\r\n", request("POST", "/graphql", *CHUNKED), operation("{ x }")[:-3]]
 
@@ -113,9 +113,9 @@ async def endless_headers(server: Server, tally: Tally, number: int) -> None:
             await client.send(*[b"a" * 999 if not place % 2 else b"a: " + b"b" * 990 + b"\r\n"] * 1_000)
             _expect(await hearing, {431} if place % 2 else {414}, "endless headers", tally)
 
-    # A server reads on for two seconds after its refusal; more at once would take this machine longer.
-    for wave in range(0, number, AT_ONCE):
-        await asyncio.gather(*(pour(place) for place in range(wave, min(number, wave + AT_ONCE))))
+    # A line that has brought nothing within `request_seconds` is closed, and these clients share one loop.
+    for wave in range(0, number, POURING_AT_ONCE):
+        await asyncio.gather(*(pour(place) for place in range(wave, min(number, wave + POURING_AT_ONCE))))
 
 
 def _expect(heard: bytes, statuses: set[int], sent: object, tally: Tally) -> None:

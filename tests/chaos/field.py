@@ -27,6 +27,7 @@ STALL_SECONDS = 3
 SETTINGS: dict[str, Any] = {
     "bookmark_seconds": 1,
     "stall_seconds": STALL_SECONDS,
+    "keep_alive_seconds": 5,
     "event_retention": "PT4S",
     "event_retention_count": 150,
     "feed_ring_size": 40,
