@@ -37,6 +37,7 @@ from app.web.limits.budget import open_budgets
 from app.web.limits.lines import Lines
 from app.web.limits.load import Load
 from app.web.limits.settling import Settling
+from app.web.limits.stalled import Stalled
 from app.web.monitoring.colleagues import Colleagues, Desk
 from app.web.monitoring.figures import Sources
 from app.web.monitoring.health import livez, readyz
@@ -45,7 +46,6 @@ from app.web.monitoring.operations import Operations
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.origins import Origins
 from app.web.quick import Quick
-from app.web.websockets.sockets import Stalled
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))

@@ -150,7 +150,9 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
-        http=lane(app.state.quick, settings.max_body_bytes, settings.request_seconds, app.state.lines),
+        http=lane(
+            app.state.quick, settings.max_body_bytes, settings.request_seconds, app.state.lines, app.state.stalled
+        ),
         ws=sockets.protocol(settings, app.state.stalled),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,

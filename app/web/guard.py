@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from app.errors import ErrorCode
 from app.web import parameters, refusal
 from app.web.framing import MAX_HEAD_BYTES, MAX_HEADERS, TOO_MANY_HEADERS, TOO_MUCH_BESIDE, Framed, Refusal
+from app.web.limits.stalled import Stalled
 from app.web.origins import Origins
 from app.web.quick import request_id
 from app.web.turns import Last, Turns
@@ -36,6 +37,7 @@ class Guarded(Framed):
     max_body_bytes: ClassVar[int]
     origins: ClassVar[Origins]
     pending: ClassVar[Pending]
+    stalled: ClassVar[Stalled]
     is_whole = True
     _begins_here = False
     _is_deaf = False
@@ -128,7 +130,16 @@ class Guarded(Framed):
             return
         self._refuse(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, msg)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.stalled.falls_behind(self.transport)
+
+    def resume_writing(self) -> None:
+        self.stalled.catches_up(self.transport)
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self.stalled.catches_up(self.transport)
         self._has_come()
         super().connection_lost(exc)
 

@@ -17,6 +17,7 @@ from app.web.framing import MAX_HEADERS
 from app.web.guard import Pending
 from app.web.limits.charging import CHARGE
 from app.web.limits.lines import Lines
+from app.web.limits.stalled import Stalled
 from app.web.quick import WAS_LEFT, Answer, Asked, Headers, Quick
 
 PLACES = (b"/graphql", b"/graphql/")
@@ -150,8 +151,8 @@ class Lane(Crowded):
             self.end()
 
 
-def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines) -> Any:
+def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines, stalled: Stalled) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    shared = {"lines": lines, "origins": quick.origins, "pending": Pending()}
+    shared = {"lines": lines, "origins": quick.origins, "pending": Pending(), "stalled": stalled}
     return type("Protocol", (Lane,), {**settings, **shared})

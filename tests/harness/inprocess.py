@@ -24,6 +24,7 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.limits.budget import Budgets
 from app.web.limits.load import Load
+from app.web.limits.stalled import Stalled
 from app.web.quick import Quick
 from app.web.websockets.sockets import free_stalled_peers
 from tests.harness.gateway import Gateway
@@ -45,6 +46,7 @@ class InProcess:
         self.load: Load = app.state.load
         self.quick: Quick = app.state.quick
         self.budgets: Budgets | None = app.state.budgets
+        self.stalled: Stalled = app.state.stalled
         self.tokens: Tokens = app.state.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"

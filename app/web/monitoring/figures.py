@@ -16,8 +16,8 @@ from app.store.vitals import Vitals
 from app.web.callers.identity import IdentityProvider
 from app.web.limits.crowd import Crowd
 from app.web.limits.lines import Lines
+from app.web.limits.stalled import Stalled
 from app.web.monitoring.operations import Operations
-from app.web.websockets.sockets import Stalled
 
 PREFIX = "image_gateway_"
 

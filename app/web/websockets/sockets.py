@@ -6,6 +6,7 @@ import struct
 from typing import Any, ClassVar
 
 from app.settings import Settings
+from app.web.limits.stalled import Stalled
 from app.web.websockets.pace import Paced
 
 SEND_BUFFER_BYTES = 65_536
@@ -39,13 +40,6 @@ class Inbox:
         return self._messages.pop(0)
 
 
-class Stalled:
-    """How many lines were cut because their peers took no byte."""
-
-    def __init__(self) -> None:
-        self.cut = 0
-
-
 class FreeingProtocol(Paced):
     """uvicorn's WebSocket, which cuts the line to a peer that takes no byte for a time.
 
@@ -70,10 +64,12 @@ class FreeingProtocol(Paced):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.stalled.falls_behind(self.transport)
         self._cut_unless_it_takes_bytes(self._taken())
 
     def resume_writing(self) -> None:
         self._keep()
+        self.stalled.catches_up(self.transport)
         super().resume_writing()
 
     def send_keepalive_ping(self) -> None:
@@ -96,6 +92,7 @@ class FreeingProtocol(Paced):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._keep()
+        self.stalled.catches_up(self.transport)
         super().connection_lost(exc)
 
     def _cut_unless_it_takes_bytes(self, taken_before: int) -> None:
