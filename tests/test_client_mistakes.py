@@ -161,3 +161,13 @@ async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: 
     told = await asked(server, "events", query, server.token, v=None)
 
     assert _codes(told.answer) == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("transport", ["events", "websocket"])
+async def test_a_watch_whose_fields_hang_on_a_null_says_one_error(server: InProcess, transport: str) -> None:
+    query = "subscription($v: Boolean = true) { watchOffers { cursor @include(if: $v) } }"
+
+    told = await asked(server, transport, query, server.token, v=None)
+
+    assert _codes(told.answer) == {"BAD_USER_INPUT"}
+    assert "data" not in told.answer

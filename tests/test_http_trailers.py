@@ -52,6 +52,18 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
     assert (refused.status, refused.headers["connection"]) == (431, "close")
 
 
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "trailer", ["Connection: close", "Proxy-Connection: close", "Connection: x, close", "TE: gzip"]
+)
+async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
+    server: Server, trailer: str, apart: bool
+) -> None:
+    *_, last = await _sent(server.port, trailer, apart=apart)
+
+    assert (last.status, last.headers["connection"]) == (400, "close")
+
+
 async def test_an_address_in_a_trailer_is_nobodys_behind_the_balancer_either(tmp_path: Path) -> None:
     if (reason := reason_to_skip()) is not None:
         pytest.skip(reason)

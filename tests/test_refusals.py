@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import orjson
 import pytest
 
-from app.api import price
+from app.api import price, timed
 from app.api.price import Prices
 from app.api.schema import build_schema
 from tests.harness.asking import TRANSPORTS, Told, asked
@@ -105,3 +105,13 @@ def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatc
     first, second = prices.of(text, None, {}), prices.of(text, None, {})
 
     assert (first.reading, second.reading) == (pytest.approx(20_000, abs=1), 0)
+
+
+@pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
+def test_what_is_wider_than_any_input_is_not_even_validated(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(timed, "errors_of", None)
+
+    fault = build_schema().fault_of(DOCUMENTS[kind])
+
+    assert fault is not None
+    assert "and the limit is 100" in fault

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from graphql import DocumentNode, GraphQLError
 
-from app.api.measure import Size, repeats
+from app.api.measure import Size
+from app.api.shape import repeats, widest
 from app.errors import ErrorCode
 from app.settings import Settings
 
 # Tools send one; whoever wants more can send several operations.
 MOST_INTROSPECTIONS = 3
+# The widest input of the schema has some twenty fields.
+MOST_ARGUMENTS = 100
 SMALLER = "Ask for less at a time: fewer fields, smaller pages, or several requests."
 
 
@@ -53,7 +56,12 @@ class Limits:
 
     def refusal_of_document(self, document: DocumentNode) -> GraphQLError | None:
         """The same for what holds for a document as a whole, whichever of its parts is run."""
-        return self._first_over({"number of fields of one name": (repeats(document), self.repeats)})
+        return self._first_over(
+            {
+                "number of fields of one name": (repeats(document), self.repeats),
+                "number of arguments of a field, or of input fields of an object,": (widest(document), MOST_ARGUMENTS),
+            }
+        )
 
     def _refusal_of_response(self, size: Size) -> GraphQLError | None:
         if size.response_bytes <= self.response_bytes:

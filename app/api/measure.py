@@ -4,7 +4,6 @@ A fragment is measured once, however often it is spread; what it measures is add
 every spread. So a document of a kilobyte that unfolds to a billion fields is judged as fast as any other.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -194,22 +193,6 @@ class Measure:
             return 0
         spread.add(selection.name.value)
         return self._root_fields(definition.selection_set, spread)
-
-
-def repeats(document: DocumentNode) -> int:
-    """How often the most frequent response name stands in a document, in whatever part of it.
-
-    Validation compares the fields of one name with each other, two by two, also in fragments that nobody spreads.
-    """
-    names: Counter[str] = Counter()
-    waiting: list[SelectionSetNode | None] = [getattr(part, "selection_set", None) for part in document.definitions]
-    while waiting:
-        selection_set = waiting.pop()
-        for selection in selection_set.selections if selection_set else ():
-            if isinstance(selection, FieldNode):
-                names[(selection.alias or selection.name).value] += 1
-            waiting.append(getattr(selection, "selection_set", None))
-    return max(names.values(), default=0)
 
 
 def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:

@@ -22,6 +22,7 @@ from strawberry.types.execution import PreExecutionError
 from app.api import faults
 from app.api.context import Context
 from app.api.plan.rendering import Root
+from app.api.plan.selections import switches
 from app.api.sized import bound_item, written
 from app.api.timed import MAX_ERRORS
 from app.api.watch_items import WatchItem
@@ -62,11 +63,18 @@ class WatchOperation:
         open_source: Callable[[Any], Any] = cast(Any, graphql).create_source_event_stream
         executor = self._executor(context)
         self.coerced = executor.variable_values.coerced
+        self._require_switches(context)
         opened = open_source(executor)
         opened = await opened if isawaitable(opened) else opened
         if isinstance(opened, ExecutionResult):
             raise refused(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
+
+    def _require_switches(self, context: Context) -> None:
+        """What `@skip` and `@include` hang on is the same for every item, so it is refused before the first."""
+        if name := next((name for name in switches(self.document) if self.coerced.get(name, False) is None), None):
+            error = GraphQLError(f"The variable '${name}' switches a field, so it can't be null.")
+            raise refused([error], context, before=False)
 
     def rendered(self, item: WatchItem, most_bytes: int) -> bytes | None:
         """The payload of an item, if all that is asked of it is at hand."""

@@ -9,7 +9,7 @@ from app.errors import BadUserInput
 _REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 # Shown as nothing though their category says otherwise: what Unicode has as default-ignorable, and blank letters.
 _BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufdd0-\ufdef\ufff0-\ufff8\ufffe\uffff"
     "\U0001d159\U000e0000-\U000e0fff]"
 )
 _UNSEEN_CATEGORIES = {"Cc", "Cf", "Zl", "Zp", "Zs"}

@@ -19,6 +19,16 @@ TOO_MUCH_BESIDE = f"What comes beside the body is larger than {MAX_HEAD_BYTES} b
 # Each weighs fifty times what it takes on the line when it is small.
 MAX_HEADERS = 200
 TOO_MANY_HEADERS = f"The request has more than {MAX_HEADERS} headers, with its trailers."
+OF_FRAMING = {
+    b"connection",
+    b"content-length",
+    b"expect",
+    b"keep-alive",
+    b"proxy-connection",
+    b"te",
+    b"transfer-encoding",
+    b"upgrade",
+}
 _CONTROL = re.compile(rb"%(?:[01][0-9a-f]|7f|c2%[89][0-9a-f])", re.IGNORECASE)
 
 
@@ -83,6 +93,9 @@ class Framed(HttpToolsProtocol):
             super().on_message_complete()
 
     def _require_few(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        if any(name in OF_FRAMING for name, _ in trailers):
+            # llhttp has heeded it, and would read nothing more of the line (RFC 9110, 6.5.1).
+            raise Refusal(HTTPStatus.BAD_REQUEST, "A trailer says how to read the connection. Send it as a header.")
         too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if len(trailers) + len(list(self.scope["headers"])) > MAX_HEADERS:
             raise Refusal(too_large, TOO_MANY_HEADERS)

@@ -88,5 +88,5 @@ def _is_watch(endpoint: "Endpoint", asked: GraphQLRequestData) -> bool:
 
 def _last_event_id(request: Request) -> str | None:
     """The event that a client goes on behind. Several different ones are no cursor, so they are refused as one."""
-    sent = dict.fromkeys(request.headers.getlist("last-event-id"))
+    sent = dict.fromkeys(one.strip() for one in request.headers.getlist("last-event-id"))
     return ", ".join(one for one in sent if one) or None
