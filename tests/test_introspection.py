@@ -94,7 +94,7 @@ async def test_lists_of_the_schema_in_lists_of_it_are_refused(
     assert not carried_out
 
 
-@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "events"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_an_introspection_is_carried_out_once_for_each_tenant(
     server: InProcess, transport: str, carried_out: Counter[str]
 ) -> None:

@@ -100,6 +100,7 @@ class Budget:
             return self._refused(bucket, 1)
         if bucket.level >= self.brim:
             bucket.refused = 0
+        on_credit = bucket.level < 1
         price = self._prices.of(text, name, variables)
         # It has been read, whatever becomes of it. An operation that costs more than all takes all that is left.
         reading = min(price.reading, self.brim)
@@ -109,10 +110,11 @@ class Budget:
         if bucket.level >= cost or (lends and price.is_watch and bucket.level - cost >= -self._most_lent):
             return self._taken(who, bucket, cost, reading)
         before, bucket.refused = bucket.refused, hash(text)
-        if bucket.level < 1 or (before and before != bucket.refused):
+        if on_credit or (before and before != bucket.refused):
             # It was read on credit, and was no watch; or it is another one than that which is tried again.
             self._taken(who, bucket, min(REFUSED, self.brim))
-        return self._refused(bucket, cost)
+        # Its reading has been paid for, so that much is not missing from the cost when it is tried again.
+        return self._refused(bucket, min(price.cost, self.brim))
 
     def charge_flat(self, who: str, cost: int) -> Charge:
         bucket = self.buckets.of(who)
