@@ -1,7 +1,6 @@
 """Offering to many consumers in one call, each with an outcome of its own."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -41,7 +40,8 @@ async def test_a_conflict_carries_the_membership_that_stands_unchanged(shared_ga
 
 
 @pytest.mark.parametrize(
-    "tenant_id", ["", " ", "1 ", " 1", "abc", "1" * 21, "1\0", "1\n", "-1", "٣", str(uuid4()), "1e5"]
+    "tenant_id",
+    ["", " ", "1 ", " 1", "abc", "1" * 21, "1\0", "1\n", "-1", "٣", "9b2f4c1e-7d35-4a6b-8c90-1f2e3d4c5b6a", "1e5"],
 )
 async def test_a_tenant_id_has_the_form_of_the_setting_and_nothing_is_trimmed(
     shared_gateway: Gateway, tenant_id: str

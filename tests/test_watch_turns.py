@@ -282,7 +282,7 @@ BRIM = 400
 
 
 @pytest.fixture
-async def charged(databases: Databases) -> AsyncGenerator[InProcess]:
+async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator[InProcess]:
     settings = settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM)
     async with in_this_process(settings) as server:
         assert server.budgets is not None
