@@ -1,13 +1,14 @@
 """Queries on member rows. Every read takes its viewer."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Subquery,
     Text,
     and_,
     case,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,21 +27,13 @@ from app.model import Caller, MemberStatus, SeenMember
 from app.store import named, pages
 from app.store.access_paths import Driven, Way
 from app.store.engines.prepared import Connection, Prepared, slot
+from app.store.member_ways import MemberFilter, filters, offered_way, sent_way, ways_of_images
 from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
 _KEY = pages.sort_key(MEMBER)
 _COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]
 _FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
-
-
-class MemberFilter(NamedTuple):
-    """Which member rows of a list are wanted; None means any."""
-
-    status: tuple[MemberStatus, ...] | None = None
-    image_id: str | None = None
-    owner_id: str | None = None
-    tenant_id: str | None = None
 
 
 async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenMember]:
@@ -104,7 +97,7 @@ async def watched(
     """The rows that the viewer may hear of, as one side or as both, each with the owner of its image."""
     statement: Any = select(*_COLUMNS, IMAGE.c.owner_id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
     seen = _watched(Rights(viewer), wanted.image_id, as_producer, as_consumer)
-    found = statement.where(seen, *_wanted(Rights(viewer), wanted)).order_by(*_KEY).limit(limit)
+    found = statement.where(seen, *filters(Rights(viewer), wanted)).order_by(*_KEY).limit(limit)
     rows = await conn.execute(found)
     return [(_make(row[:-1]), row[-1]) for row in rows]
 
@@ -117,14 +110,15 @@ async def of_images(
     request: PageRequest,
 ) -> dict[str, Page[SeenMember]]:
     """For each image, its rows that the viewer may see."""
-    statement = _of_images(viewer, image_ids, wanted)
-    return await pages.pages_by_parent(conn, statement, _KEY, MEMBER.c.image_id, request, _make)
+    rows = _of_images(viewer, image_ids, wanted)
+    return await pages.pages_by_parent(conn, select(rows), pages.sort_key(rows), rows.c.image_id, request, _make)
 
 
 async def count_of_images(
     conn: AsyncConnection, viewer: Caller, image_ids: Collection[str], wanted: MemberFilter
 ) -> dict[str, int]:
-    return await pages.counts_by_parent(conn, _of_images(viewer, image_ids, wanted), MEMBER.c.image_id)
+    rows = _of_images(viewer, image_ids, wanted)
+    return await pages.counts_by_parent(conn, select(rows), rows.c.image_id)
 
 
 async def count_for_quota(conn: Connection, image_id: str) -> int:
@@ -158,29 +152,6 @@ def _joined() -> Select[Any]:
     return statement.join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
 
 
-def offered_way(rights: Rights, wanted: MemberFilter) -> Way:
-    """How the rows that are offered to the viewer are found: they name it; of a named image there is one at most."""
-    rows = Driven(rights.members, rights.images, rights.image.id == rights.member.image_id)
-    if wanted.image_id is None:
-        return Way(rows, (rights.is_consumer(), *_wanted(rights, wanted)))
-    is_named = rights.member.image_id == rights.shared_image_named(_id(wanted.image_id))
-    return Way(rows, (is_named, rights.is_consumer(), *_wanted(rights, wanted)))
-
-
-def sent_way(rights: Rights, wanted: MemberFilter) -> Way:
-    """How the rows that the viewer has offered are found: they are of its images."""
-    rows = Driven(rights.images, rights.members, rights.image.id == rights.member.image_id)
-    if wanted.image_id is None:
-        return Way(rows, (rights.is_producer(), *_wanted(rights, wanted)))
-    is_named = rights.image.id == rights.own_image_named(_id(wanted.image_id))
-    return Way(rows, (is_named, rights.is_producer(), *_wanted(rights, wanted)))
-
-
-def seen_where(rights: Rights, wanted: MemberFilter) -> list[ColumnElement[bool]]:
-    """What makes a row, joined to an image at hand, one that the viewer may see."""
-    return [rights.may_see_member(), *_wanted(rights, wanted)]
-
-
 def _watched(rights: Rights, image_id: str | None, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
     if image_id is None:
         return rights.may_watch_member(as_producer, as_consumer)
@@ -189,22 +160,6 @@ def _watched(rights: Rights, image_id: str | None, as_producer: bool, as_consume
     own = [rights.member.image_id == rights.own_image_named(literal(image_id))] if as_producer else []
     shared = rights.member.image_id == rights.shared_image_named(literal(image_id))
     return or_(*own, *([and_(shared, rights.is_consumer())] if as_consumer else []))
-
-
-def _id(given: Any) -> ColumnElement[Any]:
-    """The ID that was given, or the name that stands for it in a statement that is made once."""
-    return type_coerce(literal(given) if isinstance(given, str) else given, Text)
-
-
-def _wanted(rights: Rights, wanted: MemberFilter) -> Iterator[ColumnElement[bool]]:
-    """All filters but the image, which is looked for by itself."""
-    image, member = rights.image, rights.member
-    if wanted.status is not None:
-        yield member.status.in_(wanted.status)
-    if wanted.owner_id is not None:
-        yield image.owner_id == wanted.owner_id
-    if wanted.tenant_id is not None:
-        yield member.tenant_id == wanted.tenant_id
 
 
 def _offers(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
@@ -219,8 +174,10 @@ def _by(way: Way) -> Select[Any]:
     return select(*_COLUMNS).select_from(way.rows).where(*way.where)
 
 
-def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Select[Any]:
-    return _joined().where(MEMBER.c.image_id.in_(image_ids), *seen_where(Rights(viewer), wanted))
+def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Subquery:
+    """The rows, way by way: PostgreSQL would compare places with every member there is."""
+    found = [_by(way) for way in ways_of_images(Rights(viewer), image_ids, wanted)]
+    return (found[0] if len(found) == 1 else union_all(*found)).subquery()
 
 
 def _make(row: Sequence[Any]) -> SeenMember:

@@ -22,11 +22,11 @@ from sqlalchemy import (
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
 from app.store import named
 from app.store.access_paths import Driven, Way
+from app.store.constant_work import AllOf, Equal
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
-_SHARED = ImageVisibility.SHARED.value
 
 # Stands for the viewer's tenant ID in statements that are made once for all viewers.
 VIEWER: ColumnElement[Any] = bindparam("viewer", type_=Text, required=False)
@@ -70,18 +70,17 @@ class Rights:
         """The image with this ID, which is seen by its parties, and by everyone when it is COMMUNITY or PUBLIC."""
         if self.viewer.is_operator:
             return (self.image.id == id,)
-        open_to_all = (self._is_named(id, (self.image.visibility, word.value)) for word in _OPEN_TO_ALL)
+        open_to_all = (self._is_named(id, self.image.visibility == word) for word in _OPEN_TO_ALL)
         ways = self._is_owned_by_name(id), *open_to_all, self._is_shared_by_name(id)
-        return self.image.id == named.row_beside(IMAGE, id), or_(*ways)
+        return named.is_beside(self.images, id), or_(*ways)
 
     def sees_named_member(self, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
         """The member row with this ID, joined to its image, if the viewer may see it."""
-        is_it = self.member.id, id
         if self.viewer.is_operator:
             return (self.member.id == id,)
-        names_me = (self.image.visibility, _SHARED), (self.member.tenant_id, self.viewer.tenant_id)
-        ways = named.all_equal(is_it, (self.image.owner_id, self.viewer.tenant_id)), named.all_equal(is_it, *names_me)
-        return self.member.id == named.row_beside(MEMBER, id), or_(*ways)
+        is_it, names_me = Equal(self.member.id, id), self.member.tenant_id == self.viewer.tenant_id
+        ways = AllOf(is_it, self._owns()), AllOf(is_it, self._is_shared(), names_me)
+        return named.is_beside(self.members, id), or_(*ways)
 
     def watches_named_image(
         self, id: ColumnElement[Any], as_producer: bool, as_consumer: bool
@@ -91,7 +90,7 @@ class Rights:
             return (self.image.id == id,)
         own = [self._is_owned_by_name(id)] if as_producer else []
         shared = [self._is_shared_by_name(id)] if as_consumer else []
-        return self.image.id == named.row_beside(IMAGE, id), or_(*own, *shared)
+        return named.is_beside(self.images, id), or_(*own, *shared)
 
     def own_image_named(self, id: ColumnElement[Any]) -> ColumnElement[Any]:
         """The ID, if it is that of an image of the viewer's own; else NULL."""
@@ -103,7 +102,7 @@ class Rights:
 
     def _named(self, id: ColumnElement[Any], seen: Callable[["Rights"], ColumnElement[bool]]) -> ColumnElement[Any]:
         image: Any = IMAGE.alias()
-        found = select(image.c.id).where(image.c.id == named.row_beside(IMAGE, id), seen(Rights(self.viewer, image)))
+        found = select(image.c.id).where(named.is_beside(image, id), seen(Rights(self.viewer, image)))
         return found.correlate_except(image).scalar_subquery()
 
     def lists_image(self, statuses: Collection[MemberStatus]) -> ColumnElement[bool]:
@@ -162,14 +161,13 @@ class Rights:
 
     def _is_shared_by_name(self, id: ColumnElement[Any]) -> ColumnElement[bool]:
         """The image with this ID is shared to the viewer."""
-        held = named.member_of(id, self.viewer.tenant_id), self.viewer.tenant_id
-        return self._is_named(id, (self.image.visibility, _SHARED), held)
+        return self._is_named(id, self._is_shared(), named.has_member(id, self.viewer.tenant_id))
 
     def _is_owned_by_name(self, id: ColumnElement[Any]) -> ColumnElement[bool]:
-        return self._is_named(id, (self.image.owner_id, self.viewer.tenant_id))
+        return self._is_named(id, self._owns())
 
-    def _is_named(self, id: ColumnElement[Any], *others: tuple[ColumnElement[Any], Any]) -> ColumnElement[bool]:
-        return named.all_equal((self.image.id, id), *others)
+    def _is_named(self, id: ColumnElement[Any], *others: ColumnElement[bool]) -> ColumnElement[bool]:
+        return AllOf(Equal(self.image.id, id), *others)
 
     def _has_row(self, statuses: Collection[MemberStatus] | None = None) -> ColumnElement[bool]:
         # An alias of its own, since the table may stand in the statement round it.

@@ -15,6 +15,7 @@ from tests.bench.growth import grow as growing
 from tests.bench.servers import WORKLOADS
 from tests.bench.share import compare as sharing
 from tests.bench.start import compare as starting
+from tests.bench.unseen import compare as hiding
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Measure the gateway against its peers.")
 
@@ -76,6 +77,14 @@ def start(
 ) -> None:
     """Time from the start to the first answers, and memory, beside a bare application with the same libraries."""
     _run(starting(rounds, seconds, typer.echo))
+
+
+@app.command()
+def unseen(
+    rounds: Annotated[int, typer.Option(help="Rounds; in each, every kind of image has its turn.")] = 1_000,
+) -> None:
+    """Whether the clock tells images that a caller may not see from those that do not exist, or what others asked."""
+    _run(hiding(rounds, typer.echo))
 
 
 def _run(work: Coroutine[Any, Any, object]) -> None:

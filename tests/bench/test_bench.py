@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.bench import compare, runtime, watch
+from tests.bench import compare, first_seen, runtime, unseen, watch
 from tests.bench.compare import Options
 from tests.bench.equality import Different, require_same
 from tests.bench.seed import SMALL, world
@@ -48,6 +48,21 @@ def test_servers_that_answer_differently_are_not_measured() -> None:
 
     with pytest.raises(Different, match=r"a peer answers request 0 of 'point' .*: answer.data.image.name is"):
         require_same(workload, "a peer", theirs, ours)
+
+
+async def test_the_benchmark_of_unseen_images_sets_every_reason_beside_the_others_on_both_engines() -> None:
+    said: list[str] = []
+
+    found = await unseen.compare(2, said.append, SMALL)
+
+    reasons, senders = ["unknown", "private", "shared to others", "revoked"], [*first_seen.SENT_BEFORE]
+    operations = dict.fromkeys(("image", "node", "nodes", "acceptOffer"), reasons)
+    expected = {**operations, "first seen": senders}
+    assert {engine: {name: [*row] for name, row in rows.items()} for engine, rows in found.items()} == {
+        "SQLite": expected,
+        "PostgreSQL": expected,
+    }
+    assert sum(line.startswith(("image", "node", "acceptOffer", "first seen")) for line in said) == 10, said
 
 
 async def _compared(*peers: str) -> tuple[compare.Found, list[str]]:

@@ -5,13 +5,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
 from app.api.plan.planner import Planner
 from app.model import Caller, SeenImage, SeenMember
-from app.store import images, members
+from app.store import images, members, named
 from app.store.database import Store
 from app.store.members import MemberFilter
 from app.store.plan.reader import open_reader
@@ -19,7 +18,7 @@ from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.work import Sent, sent_to, work_of
+from tests.harness.work import Sent, sent_to, vacuum, work_of
 from tests.harness.world import World, fresh_id, make_world
 
 CURSOR = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
@@ -75,7 +74,7 @@ async def unseen(databases: Databases) -> AsyncGenerator[Unseen]:
             await viewer.offer(await viewer.register(), shared.owner.id)
         seen_by_none, seen_by_others = await _images(gateway, viewer), await _members(gateway, viewer)
         await _add_ends(gateway.services.store)
-        _vacuum(gateway.services.store)
+        await vacuum(gateway.services.store)
         planner = Planner(gateway.schema.documents, gateway.services, reader)
         yield Unseen(gateway, planner, viewer, seen_by_none, seen_by_others, shared)
         await reader.close()
@@ -122,13 +121,6 @@ async def _add_ends(store: Store) -> None:
             async with store.writing() as tx:
                 insert = f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} LIMIT 1"
                 await tx.conn.execute(text(insert), {"end": end})
-
-
-def _vacuum(store: Store) -> None:
-    if store.url.get_backend_name() == "postgresql":
-        address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as server:
-            server.execute("VACUUM ANALYZE image, member")
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -181,6 +173,19 @@ async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revok
         work.append(_work_of(unseen, await _asked(unseen, operations.MUTATIONS["revokeMember"], {"input": input})))
 
     assert work[0] == work[1] != []
+
+
+@pytest.mark.parametrize("name", ["image", "node", "nodes"])
+async def test_a_lookup_that_stops_where_nothing_is_found_would_be_noticed(
+    unseen: Unseen, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(named, "is_beside", lambda table, id: table.c.id == id)
+    reader = open_reader(unseen.store)
+    faulty = unseen._replace(planner=Planner(unseen.gateway.schema.documents, unseen.gateway.services, reader))
+
+    with pytest.raises(AssertionError):
+        await _alike(unseen, unseen.images, lambda id: _planned(faulty, QUERIES[name], id))
+    await reader.close()
 
 
 async def _alike(unseen: Unseen, ids: dict[str, str], ask: Callable[[str], Awaitable[list[Sent]]]) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import cast
 
-from app.store import images, members
+from app.store import images, member_ways
 from app.store.access_paths import Way
 from app.store.images import ImageFilter
-from app.store.members import MemberFilter
+from app.store.member_ways import MemberFilter
 from app.store.plan.scope import VIEWER, Rows, Scope
 from app.store.plan.windows import Wanted
 
@@ -20,8 +20,9 @@ def _listed(scope: Scope, wanted: Wanted) -> Rows:
 def _of_tenant(scope: Scope, wanted: Wanted) -> Rows:
     tenant, scope = scope.tenant, scope.with_image()
     ways = images.ways_of_owner(scope.rights, tenant, cast(ImageFilter, wanted))
-    # The viewer's own images are not shared to it.
-    ways = ways[:1] if tenant is VIEWER else ways
+    if tenant is VIEWER:
+        # Its own images are not shared to it.
+        ways, scope = ways[:1], scope.with_own_image()
     return Rows(ways, scope.image, scope.among(scope.image).of_a_party(), "image", is_sorted=len(ways) == 1)
 
 
@@ -29,18 +30,21 @@ def _offered(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_image().with_member()
     wanted = cast(MemberFilter, wanted)
     is_sorted = wanted.status is not None and len(wanted.status) == 1
-    return _of_members(scope, members.offered_way(scope.rights, wanted), is_sorted)
+    # Nobody is offered an image of its own.
+    return _of_members(scope.with_image_of_another(), member_ways.offered_way(scope.rights, wanted), is_sorted)
 
 
 def _sent(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_image().with_member()
-    return _of_members(scope, members.sent_way(scope.rights, cast(MemberFilter, wanted)), is_sorted=False)
+    way = member_ways.sent_way(scope.rights, cast(MemberFilter, wanted))
+    return _of_members(scope.with_own_image(), way, is_sorted=False)
 
 
 def _of_image(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_member()
     of_this = scope.member.c.image_id == scope.image.c.id
-    way = Way(scope.member, (of_this, *members.seen_where(scope.rights, cast(MemberFilter, wanted))))
+    seen = member_ways.seen_where(scope.rights, cast(MemberFilter, wanted), owns_image=scope.owns_image is True)
+    way = Way(scope.member, (of_this, *seen))
     return Rows([way], scope.member, scope.among(scope.member).of_a_party(), "member", is_sorted=True)
 
 

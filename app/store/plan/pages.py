@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from app.store import keyset_windows
 from app.store.pages import Position, SortKey, sort_key
@@ -18,7 +18,15 @@ from app.store.plan.windows import Window, symbolic
 
 
 def shown(kind: str, part: Page, scope: Scope) -> Sql:
-    """A connection, as JSON."""
+    """A connection, as JSON. Owners and consumers find the members of an image in different ways."""
+    hangs_on_the_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
+    if not hangs_on_the_owner or scope.of.viewer.is_operator:
+        return _connection(kind, part, scope)
+    own, other = scope.with_own_image(), scope.with_image_of_another()
+    return case((scope.rights.is_producer(), _connection(kind, part, own)), else_=_connection(kind, part, other))
+
+
+def _connection(kind: str, part: Page, scope: Scope) -> Sql:
     window = symbolic(part.place, cast(Window, scope.of.places[part.place]))
     rows = LISTS[kind, part.relation](scope, window.wanted)
     items = [one for one in part.parts if isinstance(one, One) and one.relation in ITEMS]

@@ -25,6 +25,7 @@ class Scope:
     """The rows at hand: an image, a member with its image, or the ID of a tenant.
 
     `is_party` says that the image would not be at hand if the viewer were no party of it, so nobody needs to ask.
+    `owns_image` says whether the image is the viewer's own, where that is decided; None where it hangs on the row.
     """
 
     of: Surroundings
@@ -33,6 +34,7 @@ class Scope:
     tenant: ColumnElement[Any] = VIEWER
     seen: tuple[FromClause, ...] = ()
     is_party: bool = False
+    owns_image: bool | None = None
 
     @property
     def rights(self) -> Rights:
@@ -40,11 +42,17 @@ class Scope:
 
     def with_image(self) -> "Scope":
         """An image is looked for from here."""
-        return replace(self, image=IMAGE.alias(), is_party=self.of.viewer.is_operator)
+        return replace(self, image=IMAGE.alias(), is_party=self.of.viewer.is_operator, owns_image=None)
 
     def with_member(self) -> "Scope":
         """A member is looked for from here, of the image at hand."""
         return replace(self, member=MEMBER.alias())
+
+    def with_own_image(self) -> "Scope":
+        return replace(self, owns_image=True)
+
+    def with_image_of_another(self) -> "Scope":
+        return replace(self, owns_image=False)
 
     def of_a_party(self) -> "Scope":
         """The rows at hand are seen by parties of the image alone, as all member rows are."""

@@ -1,0 +1,67 @@
+"""One request after the other on one connection, each with its own time: what a caller could learn from the clock."""
+
+import json
+from collections.abc import Callable, Mapping
+from socket import IPPROTO_TCP, TCP_NODELAY, create_connection
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+PATIENCE_SECONDS = 60
+Times = dict[str, list[float]]
+
+
+class Connection:
+    """A connection that is kept alive."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+        self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+
+    def send(self, request: bytes) -> tuple[float, Any]:
+        """The microseconds until the whole response is there, and the response."""
+        began = perf_counter()
+        self._socket.sendall(request)
+        response = self._response()
+        spent = perf_counter() - began
+        head, _, body = response.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), response[:2000]
+        return spent * 1e6, json.loads(body)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _response(self) -> bytes:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self._more()
+        head, _, body = received.partition(b"\r\n\r\n")
+        [length] = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        while len(body) < int(length):
+            body += self._more()
+        return head + b"\r\n\r\n" + body
+
+    def _more(self) -> bytes:
+        received = self._socket.recv(1 << 20)
+        assert received, "the server hung up"
+        return received
+
+
+def interleaved(cases: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
+    """The median of each case. In every round each has its turn, and every round begins with another one."""
+    names, times = list(cases), {name: list[float]() for name in cases}
+    for turn in range(rounds):
+        first = turn % len(names)
+        for name in (*names[first:], *names[:first]):
+            times[name].append(cases[name](turn))
+    return {name: median(spent) for name, spent in times.items()}
+
+
+def row(name: str, medians: Mapping[str, float]) -> str:
+    """The medians side by side, and each as so many times the first."""
+    first = next(iter(medians.values()))
+    return f"{name:14}" + "".join(f"  {one:9.0f} ({one / first:5.3f})" for one in medians.values())
+
+
+def head(name: str, cases: Mapping[str, float]) -> str:
+    return f"{name:14}" + "".join(f"  {case:>17}" for case in cases)

@@ -1,0 +1,134 @@
+"""A root field that is repeated under several aliases is read once, and answers alike on either way."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from app.api.plan.planner import Planner, Ready
+from app.store.plan.reader import open_reader
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, Tenant, running, settings_for
+from tests.harness.statements import statements
+from tests.harness.work import Sent, sent_to, vacuum, work_of
+from tests.harness.world import World, make_world
+
+TIMES = 12
+IMAGES = ("unknown", "private", "shared to others", "revoked", "shared to me", "own")
+FIELDS = {
+    "image": "image(id: @) { id name owner { id } }",
+    "node": "node(id: @) { id ... on Image { name } ... on Member { status } }",
+    "nodes": "nodes(ids: @) { id ... on Image { name } ... on Member { status } }",
+}
+SPELLINGS = ("literals", "variables")
+
+
+class Cast(NamedTuple):
+    gateway: Gateway
+    planner: Planner
+    viewer: Tenant
+    images: dict[str, str]
+
+    def ready(self, document: str, variables: dict[str, Any]) -> Ready:
+        assert self.viewer.caller is not None
+        ready = self.planner.ready(document, None, variables, self.viewer.caller)
+        assert ready is not None
+        return ready
+
+
+@pytest.fixture(scope="module")
+async def cast(databases: Databases) -> AsyncGenerator[Cast]:
+    async with running(settings_for(databases.fresh())) as gateway:
+        reader = open_reader(gateway.services.store)
+        shared = await make_world(gateway, "accepted")
+        images = await _images(gateway, shared)
+        await vacuum(gateway.services.store)
+        yield Cast(gateway, Planner(gateway.schema.documents, gateway.services, reader), shared.consumer, images)
+        await reader.close()
+
+
+async def _images(gateway: Gateway, shared: World) -> dict[str, str]:
+    foreign, revoked = await make_world(gateway, "none"), await make_world(gateway, "none")
+    await revoked.owner.offer(revoked.image, shared.consumer.id)
+    await revoked.owner.revoke(revoked.image, shared.consumer.id)
+    return {
+        "unknown": str(uuid4()),
+        "private": await foreign.owner.register(visibility="PRIVATE"),
+        "shared to others": foreign.image,
+        "revoked": revoked.image,
+        "shared to me": shared.image,
+        "own": await shared.consumer.register(),
+    }
+
+
+@pytest.mark.parametrize("why", IMAGES)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_a_repeated_field_has_the_same_bytes_on_either_way(
+    cast: Cast, field: str, spelling: str, why: str
+) -> None:
+    document, variables = _document(field, spelling, cast.images[why], TIMES)
+
+    short = await cast.planner.answer(document, None, variables, cast.viewer.caller)
+    long = await cast.viewer.get(document, **variables)
+
+    assert short == orjson.dumps(long)
+    assert len(long) == TIMES
+    assert all(value == long["a0"] for value in long.values())
+
+
+@pytest.mark.parametrize("why", IMAGES)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_a_repeated_field_is_read_once(cast: Cast, field: str, spelling: str, why: str) -> None:
+    once, often = (_document(field, spelling, cast.images[why], times) for times in (1, TIMES))
+
+    assert _lookups(cast.ready(*often)) == _lookups(cast.ready(*once))
+    assert await _sent(cast, *often) == await _sent(cast, *once)
+    assert _work(cast, await _sent_reads(cast, *often)) == _work(cast, await _sent_reads(cast, *once))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+async def test_fields_with_other_arguments_are_read_each_by_itself(cast: Cast, field: str) -> None:
+    """So what is counted above are lookups."""
+    first, second = (FIELDS[field].replace("@", _literal(field, cast.images[why])) for why in ("unknown", "own"))
+
+    assert _lookups(cast.ready(f"{{ a: {first} b: {second} }}", {})) == 2
+    assert _lookups(cast.ready(f"{{ a: {first} b: {first} }}", {})) == 1
+
+
+def _document(field: str, spelling: str, id: str, times: int) -> tuple[str, dict[str, Any]]:
+    """The field under so many aliases, each with the ID in it or with the variable that holds it."""
+    value = _literal(field, id) if spelling == "literals" else "$value"
+    fields = " ".join(f"a{number}: {FIELDS[field].replace('@', value)}" for number in range(times))
+    if spelling == "literals":
+        return f"{{ {fields} }}", {}
+    type_ = "[ID!]!" if field == "nodes" else "ID!"
+    return f"query($value: {type_}) {{ {fields} }}", {"value": json.loads(_literal(field, id))}
+
+
+def _literal(field: str, id: str) -> str:
+    return json.dumps([id] if field == "nodes" else id)
+
+
+def _lookups(ready: Ready) -> int:
+    return sum(name.endswith("_ids") for name in ready.values)
+
+
+async def _sent(cast: Cast, document: str, variables: dict[str, Any]) -> int:
+    with statements(cast.gateway) as sent:
+        await cast.viewer.get(document, **variables)
+    return len(sent)
+
+
+async def _sent_reads(cast: Cast, document: str, variables: dict[str, Any]) -> list[Sent]:
+    with sent_to(cast.gateway.services.store) as sent:
+        await cast.viewer.get(document, **variables)
+    return [one for one in sent if "event" not in one[0]]
+
+
+def _work(cast: Cast, sent: list[Sent]) -> list[int]:
+    return work_of(cast.gateway.services.store, sent)

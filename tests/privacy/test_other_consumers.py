@@ -1,0 +1,108 @@
+"""A consumer's members take no more work the more other consumers an image has, so they tell nothing of these."""
+
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from app.api.plan.planner import Planner
+from app.store.database import Store
+from app.store.plan.reader import open_reader
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, Tenant, running, settings_for
+from tests.harness.work import sent_to, vacuum, work_of
+from tests.harness.world import World, make_world
+
+OTHERS = 1_000
+PAGE = "nodes { id status } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+MEMBERS = f"members(first: 3) {{ {PAGE} }}"
+AFTER = "MjA5MC0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
+QUERIES = {
+    "a page": f'image(id: "@") {{ {MEMBERS} }}',
+    "the last page": f'image(id: "@") {{ members(last: 3) {{ {PAGE} }} }}',
+    "a page after a member": f'image(id: "@") {{ members(first: 3, after: "{AFTER}") {{ {PAGE} }} }}',
+    "their number": 'image(id: "@") { members { totalCount } }',
+    "of a node": f'node(id: "@") {{ ... on Image {{ {MEMBERS} }} }}',
+    "of the image of a member": f'node(id: "%") {{ ... on Member {{ image {{ {MEMBERS} }} }} }}',
+    "of listed images": f"images(first: 3) {{ nodes {{ {MEMBERS} }} }}",
+    "of offered images": f"offers(first: 3, status: null) {{ nodes {{ image {{ {MEMBERS} }} }} }}",
+    "within members": f'image(id: "@") {{ members(first: 3) {{ nodes {{ image {{ {MEMBERS} }} }} }} }}',
+    "the own one": 'image(id: "@") { viewerMembership { id status } }',
+}
+
+
+class Shared(NamedTuple):
+    """An image of which the consumer is one of few, as yet."""
+
+    gateway: Gateway
+    planner: Planner
+    world: World
+
+    @property
+    def store(self) -> Store:
+        return self.gateway.services.store
+
+
+@pytest.fixture
+async def shared(databases: Databases) -> AsyncGenerator[Shared]:
+    async with running(settings_for(databases.fresh())) as gateway:
+        reader = open_reader(gateway.services.store)
+        world = await make_world(gateway, "accepted")
+        # Pages of the tables that are as full before as afterwards.
+        await _add_members(gateway.services.store, await world.owner.register())
+        yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), world)
+        await reader.close()
+
+
+async def test_members_take_a_consumer_no_more_work_when_others_are_added(shared: Shared) -> None:
+    before = await _work(shared, shared.world.consumer)
+
+    await _add_members(shared.store, shared.world.image)
+
+    assert _dearer(before, await _work(shared, shared.world.consumer)) == {}
+
+
+async def test_the_work_of_reading_all_members_would_be_noticed(shared: Shared) -> None:
+    """For the owner their number is counted."""
+    before = await _work(shared, shared.world.owner)
+
+    await _add_members(shared.store, shared.world.image)
+
+    dearer = _dearer(before, await _work(shared, shared.world.owner))
+    assert {("plan", "their number"), ("long way", "their number")} <= dearer.keys()
+
+
+async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
+    await vacuum(shared.store)
+    assert viewer.caller is not None
+    found: dict[tuple[str, str], int] = {}
+    for name, query in QUERIES.items():
+        document = f"{{ {query} }}".replace("@", shared.world.image).replace("%", shared.world.consumer_row)
+        ready = shared.planner.ready(document, None, {}, viewer.caller)
+        assert ready is not None, name
+        found["plan", name] = sum(work_of(shared.store, [(ready.statement.sql, ready.values)]))
+        with sent_to(shared.store) as sent:
+            assert not (await viewer.ask(document)).errors
+        found["long way", name] = sum(work_of(shared.store, [one for one in sent if "event" not in one[0]]))
+    return found
+
+
+def _dearer(before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]) -> dict[tuple[str, str], object]:
+    """What takes more work than before, but for a level of an index, or a row that lies on another page."""
+    return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.05 + 6}
+
+
+async def _add_members(store: Store, image: str) -> None:
+    """Consumers of the image whose rows are older and newer than all others."""
+    rows = [
+        {"id": str(uuid4()), "image": image, "tenant": f"7{number}", "year": ("2001", "2080")[number % 2]}
+        for number in range(OTHERS)
+    ]
+    stamp = ":year || '-01-01T00:00:00.000000Z'"
+    at = f"CAST({stamp} AS timestamptz)" if store.url.get_backend_name() == "postgresql" else stamp
+    insert = f"INSERT INTO member VALUES (:id, :image, :tenant, 'ACCEPTED', {at}, {at})"
+    async with store.writing() as tx:
+        for row in rows:
+            await tx.conn.execute(text(insert), row)
