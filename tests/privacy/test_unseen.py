@@ -18,7 +18,7 @@ from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.work import Sent, sent_to, vacuum, work_of
+from tests.harness.work import TABLES, Sent, sent_to, vacuum, work_of
 from tests.harness.world import World, fresh_id, make_world
 
 CURSOR = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
@@ -220,5 +220,6 @@ def _input(act: str, id: str) -> dict[str, Any]:
 
 
 def _work_of(unseen: Unseen, sent: list[Sent]) -> list[int]:
-    """Of what the operation has sent; the log is followed meanwhile, and that is not the operation's."""
-    return work_of(unseen.store, [one for one in sent if "event" not in one[0]])
+    """Of what the operation has sent; meanwhile others follow the log and look after the store."""
+    ours = [one for one in sent if "event" not in one[0] and any(table in one[0] for table in TABLES)]
+    return work_of(unseen.store, ours)
