@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from app import logs
+from app.admin.backup import backup
+from app.admin.doctor import doctor
+from app.admin.offboarding import remove_tenant
 from app.api.schema import build_schema
-from app.care.backup import backup
-from app.care.doctor import doctor
-from app.care.leaving import remove_tenant
 from app.command import Database, told_in_one_sentence
 from app.demo import TENANTS, with_own_secret
 from app.model import Role
@@ -25,7 +25,7 @@ from app.settings import Settings
 from app.store import log
 from app.store import migrate as migrations
 from app.store.database import Store
-from app.store.engine import parse_url
+from app.store.engines.engine import parse_url
 from app.web.browser.demo import Demo
 from app.web.callers.identity import SharedSecret
 

@@ -7,45 +7,45 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from app.api.context import Services
-from app.api.described import Descriptions
+from app.api.operation.context import Services
 from app.api.plan.planner import Planner
-from app.api.price import Prices
 from app.api.schema import GatewaySchema, build_schema
+from app.documents.manifest import trusted_documents
+from app.documents.persisted import Persisted
+from app.documents.price import Prices
+from app.documents.summaries import Descriptions
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
 from app.settings import Settings
 from app.store.database import Store
-from app.store.engine import parse_url
-from app.store.notify import Notifier
+from app.store.engines.engine import parse_url
+from app.store.engines.notify import Notifier
 from app.store.opening import Opening
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.store.plan.traced import TracedReader
-from app.store.vitals import Vitals
+from app.store.statistics import Vitals
 from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
 from app.web.bypass import Bypassed
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.documents.manifest import trusted_documents
-from app.web.documents.persisted import Persisted
-from app.web.endpoint import Endpoint
+from app.web.http.endpoint import Endpoint
+from app.web.limits.admission import Load
 from app.web.limits.budget import open_budgets
-from app.web.limits.lines import Lines
-from app.web.limits.load import Load
-from app.web.limits.settling import Settling
-from app.web.limits.stalled import Stalled
-from app.web.monitoring.colleagues import Colleagues, Desk
-from app.web.monitoring.figures import Sources
+from app.web.limits.budget_sync import Settling
+from app.web.limits.connections import Lines
+from app.web.limits.unread import Stalled
+from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import livez, readyz
 from app.web.monitoring.metrics import Metrics, metrics
 from app.web.monitoring.operations import Operations
+from app.web.monitoring.peers import Colleagues, Desk
 from app.web.monitoring.traces import Traces, open_traces
-from app.web.origins import Origins
-from app.web.quick import Quick
+from app.web.server.fast_path import Quick
+from app.web.wire.cors import Origins
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
@@ -67,12 +67,12 @@ def create_app(
     services = Services(settings, store, feed)
     schema = build_schema(settings)
     reader, traces = _reading(store, settings)
-    planner = Planner(schema, services, reader)
+    planner = Planner(schema.documents, services, reader)
     identities = identities or Tokens(settings)
-    operations = Operations(Descriptions(schema), settings, traces)
+    operations = Operations(Descriptions(schema.documents), settings, traces)
     origins = Origins(settings.allowed_origins)
     persisted = _persisted(settings, schema)
-    budgets = open_budgets(settings, Prices(schema))
+    budgets = open_budgets(settings, Prices(schema.documents))
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
     ide = Ide(demo) if settings.ide else None
@@ -96,7 +96,7 @@ def create_app(
 
 
 def _persisted(settings: Settings, schema: GatewaySchema) -> Persisted:
-    trusted = trusted_documents(settings, schema)
+    trusted = trusted_documents(settings, schema.documents)
     return Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
 
 

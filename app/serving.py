@@ -17,22 +17,22 @@ from starlette.applications import Starlette
 from app import logs
 from app.api.schema import build_schema
 from app.demo import greeting, seed
+from app.documents.manifest import trusted_documents
 from app.errors import SetupError, StoreAway
 from app.listening import listen, require_loopback
 from app.main import create_app
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
-from app.store.engine import parse_url
+from app.store.engines.engine import parse_url
 from app.web.browser.demo import Demo
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.documents.manifest import trusted_documents
-from app.web.lane import lane
-from app.web.monitoring.colleagues import Desk
+from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import require_libraries
-from app.web.websockets import sockets
-from app.web.websockets.sockets import FreeingProtocol
+from app.web.server import stalled_peers
+from app.web.server.fast_lane import lane
+from app.web.server.stalled_peers import FreeingProtocol
 from app.workers import Workers
 
 # Of every answer, whoever writes it.
@@ -50,7 +50,7 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             require_loopback(listener)
         if sqlite := sqlite_file(settings):
             _hold(sqlite, held)
-        sockets.free_stalled_peers(listener, settings.stall_seconds)
+        stalled_peers.free_stalled_peers(listener, settings.stall_seconds)
         asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
             _announce(settings, listener, demo, say)
@@ -61,7 +61,7 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
 
 def _require_sense(settings: Settings) -> None:
     Tokens(settings)
-    trusted_documents(settings, build_schema(settings))
+    trusted_documents(settings, build_schema(settings).documents)
     require_libraries(settings)
     is_embedded = parse_url(settings.database_url).get_backend_name() == "sqlite"
     if is_embedded and settings.workers > 1:
@@ -153,7 +153,7 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         http=lane(
             app.state.quick, settings.max_body_bytes, settings.request_seconds, app.state.lines, app.state.stalled
         ),
-        ws=sockets.protocol(settings, app.state.stalled),
+        ws=stalled_peers.protocol(settings, app.state.stalled),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_keep_alive=settings.keep_alive_seconds,

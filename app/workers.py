@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from app.settings import Settings
-from app.web.monitoring.colleagues import Desk, open_desks
+from app.web.monitoring.peers import Desk, open_desks
 
 logger: Any = structlog.get_logger("workers")
 LAST_SECONDS = 4

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from playwright.async_api import Browser
 
-from app.api import price
+from app.documents import price
 from tests.harness import browser as chromium
 from tests.harness import node as npm
 from tests.harness.commands import Serving, started

@@ -10,20 +10,20 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app import lifetime
-from app.api import enums
-from app.api.documents import Documents, Prepare
-from app.api.images import ImageQueries
-from app.api.lookup import NodeQueries
-from app.api.members import MemberQueries
-from app.api.mutations import Mutation
-from app.api.offer_events import OfferEventQueries
-from app.api.scalars import SCALARS
-from app.api.sized import Sized
-from app.api.streams import Streams
-from app.api.tenants import TenantQueries
-from app.api.timed import MAX_ERRORS
-from app.api.watch import Subscription
-from app.api.watch_items import ITEMS
+from app.api.operation.response_size import Sized
+from app.api.types import enums
+from app.api.types.images import ImageQueries
+from app.api.types.members import MemberQueries
+from app.api.types.mutations import Mutation
+from app.api.types.node import NodeQueries
+from app.api.types.scalars import SCALARS
+from app.api.types.tenants import TenantQueries
+from app.api.watch.items import ITEMS
+from app.api.watch.offer_events import OfferEventQueries
+from app.api.watch.streams import Streams
+from app.api.watch.subscriptions import Subscription
+from app.documents.deadlines import MAX_ERRORS
+from app.documents.documents import Documents, Prepare
 from app.settings import Settings
 
 
@@ -37,10 +37,6 @@ class GatewaySchema(strawberry.Schema):
 
     streams: Streams
     documents: Documents
-
-    def fault_of(self, text: str) -> str | None:
-        """What keeps a document from being carried out whatever its variables; None when nothing does."""
-        return self.documents.fault(self._schema, text)
 
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
         """Errors are logged where they are published, in `faults`, and not here a second time."""
@@ -89,8 +85,9 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     _ask_who_is_calling(schema)
+    documents.schema = schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
     schema.documents = documents
-    schema.streams = Streams(schema._schema, documents)  # pyright: ignore[reportPrivateUsage]
+    schema.streams = Streams(documents)
     return schema
 
 

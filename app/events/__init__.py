@@ -1,0 +1,1 @@
+"""The committed log, followed: the feed, its ring, cursors, and retention."""

@@ -12,9 +12,9 @@ import structlog
 
 from app.errors import Unavailable
 from app.events.cursor import Mark, Seal
-from app.events.figures import Figures
 from app.events.hint import Hint
 from app.events.ring import Ring
+from app.events.statistics import Figures
 from app.model import Caller, Change
 from app.store import log, snapshot
 from app.store.database import AWAY, Store

@@ -7,12 +7,12 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from app.errors import SetupError
-from app.settings.front import Front
+from app.settings.frontend import Front
 from app.settings.identity import Identity
 from app.settings.limits import Limits
+from app.settings.observability import Telling
 from app.settings.rates import Rates
 from app.settings.serving import Serving
-from app.settings.telling import Telling
 from app.settings.timing import Timing
 
 PREFIX = "IMAGE_GATEWAY_"

@@ -1,0 +1,1 @@
+"""The rules of sharing and the actions that apply them."""

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import BadUserInput
-from app.sharing.mistakes import Mistakes
 from app.sharing.names import readable
+from app.sharing.problems import Mistakes
 
 NAME_LIMIT = 255
 TAG_LIMIT = 50

@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, NotFound, Refusal
 from app.model import Caller, SeenImage, SeenMember
 from app.store import images, members, outcomes
-from app.store.transaction import Transaction
+from app.store.engines.transaction import Transaction
 
 _REFUSALS: dict[str, type[Refusal]] = {
     kind.code: kind for kind in (NotFound, Forbidden, Conflict, BadUserInput, LimitExceeded)

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 from app.errors import Malformed, Refusal
 from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
-from app.sharing import formats, news, outcome, rules
+from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.addressees import refused_at, sorted_by_form
-from app.sharing.mistakes import Mistakes
 from app.sharing.outcome import Outcome, Request
+from app.sharing.problems import Mistakes
 from app.store import images, log, members
 from app.store.database import Store
-from app.store.transaction import Transaction
+from app.store.engines.transaction import Transaction
 
 Action = Callable[[Transaction], Awaitable[Outcome]]
 
@@ -51,7 +51,7 @@ async def register_image(
         }
         image = SeenImage(**made, **new)
         await images.add(tx.conn, image)
-        await log.append(tx, news.of_registration(caller, image))
+        await log.append(tx, log_entries.of_registration(caller, image))
         return Outcome(image=image)
 
     return await _act(store, caller, Request("registerImage", new, key), act, mistakes)
@@ -96,8 +96,8 @@ async def delete_image(
         await members.remove_all_of(tx.conn, image.id)
         await images.remove(tx.conn, image.id)
         steps = [(row, row.status, None) for row in ended]
-        told = news.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
-        await log.append(tx, told + news.of_deletion(caller, image))
+        told = log_entries.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
+        await log.append(tx, told + log_entries.of_deletion(caller, image))
         return Outcome(ended_id=image.id)
 
     return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act, mistakes)
@@ -131,7 +131,7 @@ async def offer_image(
         if made:
             await members.add(tx.conn, made)
             steps = [(row, None, row.status) for row in made]
-            await log.append(tx, news.of_members(ChangeKind.OFFERED, caller, image, steps))
+            await log.append(tx, log_entries.of_members(ChangeKind.OFFERED, caller, image, steps))
         refusals = tuple(refused_at(places, verdicts))
         standing = {row.id: row for row in [*present.values(), *made]}
         return Outcome(image, tuple(made), None, malformed + refusals, standing)
@@ -161,7 +161,7 @@ async def answer_offer(
             answered = row._replace(status=status, updated_at=max(tx.now, row.updated_at))
             await members.set_status(tx.conn, row.id, status, answered.updated_at)
             step = (row, row.status, status)
-            await log.append(tx, news.of_members(ChangeKind.ANSWERED, caller, image, [step]))
+            await log.append(tx, log_entries.of_members(ChangeKind.ANSWERED, caller, image, [step]))
             row = answered
         return Outcome(image, (row,))
 
@@ -187,7 +187,7 @@ async def revoke_member(
         rows = await members.of_tenants(tx.conn, caller, image.id, [tenant_id])
         row = rules.may_revoke(caller, image, rows.get(tenant_id))
         await members.remove(tx.conn, row.id)
-        await log.append(tx, news.of_members(ChangeKind.REVOKED, caller, image, [(row, row.status, None)]))
+        await log.append(tx, log_entries.of_members(ChangeKind.REVOKED, caller, image, [(row, row.status, None)]))
         return Outcome(ended_id=row.id)
 
     request = Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key)
@@ -233,7 +233,7 @@ async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = 
 async def _tell_of_update(tx: Transaction, caller: Caller, before: SeenImage, after: SeenImage) -> None:
     if (before.status, before.visibility) != (after.status, after.visibility):
         consumers = [row.tenant_id for row in await members.all_of(tx.conn, after.id)]
-        await log.append(tx, list(news.of_update(caller, before, after, consumers)))
+        await log.append(tx, list(log_entries.of_update(caller, before, after, consumers)))
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from app.store.transaction import Transaction
+from app.store.engines.transaction import Transaction
 
 SETTLED_AT_ONCE = 1_000
 SWEPT_AT_ONCE = 5_000

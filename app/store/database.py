@@ -15,10 +15,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import lifetime
 from app.errors import Unavailable
-from app.store import engine
-from app.store.direct import DirectReader
-from app.store.transaction import Clock, Transaction
-from app.store.writer import Writer
+from app.store.engines import engine
+from app.store.engines.sqlite_direct import DirectReader
+from app.store.engines.sqlite_writer import Writer
+from app.store.engines.transaction import Clock, Transaction
 
 T = TypeVar("T")
 LAST_UNITS_SECONDS = 6

@@ -8,11 +8,11 @@ from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, insert, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
-from app.store import named, pages, places
+from app.store import keyset_windows, named, pages
+from app.store.access_paths import Driven, Way
+from app.store.engines.prepared import Connection, Prepared, slot
 from app.store.pages import Page, PageRequest
-from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, Rights, any_viewer
-from app.store.ways import Driven, Way
 
 _KEY = pages.sort_key(IMAGE)
 FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
@@ -48,11 +48,11 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
     """The viewer's image list."""
     ways = listed_ways(Rights(viewer), wanted)
-    return await places.page_of(conn, _seen_by(viewer), ways, IMAGE, request, _make)
+    return await keyset_windows.page_of(conn, _seen_by(viewer), ways, IMAGE, request, _make)
 
 
 async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
-    return await places.count_of(conn, listed_ways(Rights(viewer), wanted), _KEY)
+    return await keyset_windows.count_of(conn, listed_ways(Rights(viewer), wanted), _KEY)
 
 
 async def of_owners(
@@ -148,7 +148,7 @@ def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) 
     rights = Rights(viewer)
     narrower = IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted)
     ways = [way.narrowed(*narrower) for way in rights.ways_of_a_party()]
-    found = places.every(ways, _KEY).subquery()
+    found = keyset_windows.every(ways, _KEY).subquery()
     return _seen_by(viewer).select_from(Driven(found, IMAGE, IMAGE.c.id == found.c.id))
 
 

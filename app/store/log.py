@@ -9,9 +9,9 @@ from sqlalchemy import Integer, Select, delete, func, insert, or_, select, updat
 from sqlmodel import col
 
 from app.model import Caller, Change, Event, EventHead, News
-from app.store.prepared import Connection, Prepared, slot
+from app.store.engines.prepared import Connection, Prepared, slot
+from app.store.engines.transaction import Transaction
 from app.store.rights import VIEWER
-from app.store.transaction import Transaction
 
 COMPACTED_AT_ONCE = 2_000
 

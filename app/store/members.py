@@ -24,10 +24,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, MemberStatus, SeenMember
 from app.store import named, pages
+from app.store.access_paths import Driven, Way
+from app.store.engines.prepared import Connection, Prepared, slot
 from app.store.pages import Page, PageRequest
-from app.store.prepared import Connection, Prepared, slot
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
-from app.store.ways import Driven, Way
 
 _KEY = pages.sort_key(MEMBER)
 _COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]

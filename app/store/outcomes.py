@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, insert, select, tuple_
 from sqlmodel import col
 
 from app.model import RecordedOutcome
-from app.store.transaction import Transaction
+from app.store.engines.transaction import Transaction
 
 KEPT_FOR = timedelta(hours=24)
 SWEPT_AT_ONCE = 500

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Seen = TypeVar("Seen")
-LARGEST_PAGE = 100
+# The items of a page: at most, and when the caller does not say.
+MAX_PAGE, DEFAULT_PAGE = 100, 20
 
 
 class Position(NamedTuple):

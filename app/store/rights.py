@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
 from app.store import named
-from app.store.ways import Driven, Way
+from app.store.access_paths import Driven, Way
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from app import lifetime
 from app.model import Caller
 from app.store.database import Store
-from app.store.direct import DirectReader
+from app.store.engines.sqlite_direct import DirectReader
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.web.quick import Quick
+from app.web.server.fast_path import Quick
 
 
 class Bypassed(Quick):

@@ -4,8 +4,8 @@ from typing import Any
 
 from app.cli import app
 from app.store import log
-from app.web import parameters
-from app.web.websockets.frames import Strict
+from app.web.server.websocket_protocol import Strict
+from app.web.wire import parameters
 
 _append, _request_data = log.append, parameters.request_data
 

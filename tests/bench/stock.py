@@ -15,10 +15,10 @@ from starlette.routing import Route, WebSocketRoute
 from strawberry.asgi import GraphQL
 from strawberry.schema.config import StrawberryConfig
 
-from app.api.scalars import Cursor
 from app.api.schema import SCALARS
-from app.api.tenants import Tenant
-from app.api.watch_items import ITEMS, MemberStatusChanged, WatchBookmark, WatchItem
+from app.api.types.scalars import Cursor
+from app.api.types.tenants import Tenant
+from app.api.watch.items import ITEMS, MemberStatusChanged, WatchBookmark, WatchItem
 from app.model import ChangeKind, MemberStatus
 
 _queues: set[asyncio.Queue[WatchItem]] = set()

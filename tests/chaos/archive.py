@@ -14,7 +14,7 @@ from sqlmodel import SQLModel, col
 from app.model import Change, Member, News
 from app.store import log
 from app.store.database import Store
-from app.store.engine import parse_url
+from app.store.engines.engine import parse_url
 from app.store.snapshot import read_once
 from tests.harness.story import changes_after
 

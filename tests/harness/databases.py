@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from app.store import migrate
 from app.store.database import Store
-from app.store.engine import parse_url
+from app.store.engines.engine import parse_url
 
 
 class Databases(Protocol):

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.api import faults
-from app.api.context import Context, Services
+from app.api.operation import faults
+from app.api.operation.context import Context, Services
 from app.api.schema import GatewaySchema
-from app.api.watch_operation import Refused
+from app.api.watch.operation import Refused
 from app.main import create_app
 from app.model import Caller, Role
 from app.settings import Settings

@@ -14,7 +14,7 @@ import websockets
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
-from app.api.context import Services
+from app.api.operation.context import Services
 from app.api.plan.planner import Planner
 from app.main import create_app
 from app.model import Role
@@ -22,11 +22,11 @@ from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
+from app.web.limits.admission import Load
 from app.web.limits.budget import Budgets
-from app.web.limits.load import Load
-from app.web.limits.stalled import Stalled
-from app.web.quick import Quick
-from app.web.websockets.sockets import free_stalled_peers
+from app.web.limits.unread import Stalled
+from app.web.server.fast_path import Quick
+from app.web.server.stalled_peers import free_stalled_peers
 from tests.harness.gateway import Gateway
 from tests.harness.patience import until
 

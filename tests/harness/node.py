@@ -1,10 +1,12 @@
 """Clients from npm: the packages of `tests/node`, installed once, and the programs that run there."""
 
+import fcntl
 import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 
 FOLDER = Path(__file__).parent.parent / "node"
 PATIENCE_SECONDS = 300
@@ -23,9 +25,12 @@ def reason_to_skip() -> str | None:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    if is_installed(FOLDER):
-        return None
-    installed = run_in_folder(*INSTALL)
+    # Each process of the tests looks here; one of them installs, and the others wait for it.
+    with (Path(gettempdir()) / "image-gateway-npm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_installed(FOLDER):
+            return None
+        installed = run_in_folder(*INSTALL)
     return f"npm install failed: {installed.stderr.strip()[-300:]}" if installed.returncode else None
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.api import watch
-from app.api.offer_watch import OfferWatchFilter, watch_of_offers
-from app.api.watching import Watch
+from app.api.watch import subscriptions
+from app.api.watch.offers import OfferWatchFilter, watch_of_offers
+from app.api.watch.run import Watch
 from app.events.feed import Feed, Item
 from app.events.ring import Ring
 from app.store import log
@@ -62,7 +62,7 @@ def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
             made.fingerprint, lambda change: change.news.kind is not None, made.show, made.states, made.show_state
         )
 
-    monkeypatch.setattr(watch, "watch_of_offers", for_all)
+    monkeypatch.setattr(subscriptions, "watch_of_offers", for_all)
 
 
 PLANTS = {

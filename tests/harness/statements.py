@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from sqlalchemy import event
 
-from app.store.direct import WritingConnection
+from app.store.engines.sqlite_direct import WritingConnection
 from tests.harness.gateway import Gateway
 
 

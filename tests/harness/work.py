@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import event
 
 from app.store.database import Store
-from app.store.direct import WritingConnection
+from app.store.engines.sqlite_direct import WritingConnection
 
 Sent = tuple[str, Any]
 

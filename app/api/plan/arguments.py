@@ -5,11 +5,11 @@ from typing import Any, cast
 
 from graphql import FieldNode, GraphQLField, GraphQLNonNull, VariableNode
 
-from app.api.images import image_filter
-from app.api.members import member_filter
-from app.api.paging import page_request
-from app.api.plan.unplanned import Unplanned
-from app.api.plan.values import ABSENT, check_of, literal
+from app.api.plan.coercion import ABSENT, check_of, literal
+from app.api.types.images import image_filter
+from app.api.types.members import member_filter
+from app.api.types.paging import page_request
+from app.documents.unplanned import Unplanned
 from app.sharing import formats
 from app.store.plan.windows import Ids, Place, Wanted, Window
 

@@ -15,8 +15,8 @@ from graphql import (
 )
 
 from app.api.plan.arguments import Arguments, PlaceOf, id_of, ids_of, window_of
-from app.api.plan.selections import Fields, Selections
-from app.api.plan.unplanned import Unplanned
+from app.documents.selections import Fields, Selections
+from app.documents.unplanned import Unplanned
 from app.store.plan.lists import LISTS
 from app.store.plan.objects import FINDERS, IMAGE, MEMBER, ONES, TENANT
 from app.store.plan.pages import FACTS

@@ -12,22 +12,22 @@ import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
-from app.api.context import Context, Services
-from app.api.introspection import ROOTS
+from app.api.operation.context import Context, Services
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
-from app.api.plan.kept import keep
-from app.api.plan.operation import Operation
-from app.api.plan.resolved import QUERIES, Call, Resolved
-from app.api.plan.selections import Selections, root_names, switches
-from app.api.plan.unplanned import Unplanned
-from app.api.plan.values import Variables
-from app.api.remembered import Remembered
-from app.api.schema import GatewaySchema
+from app.api.plan.coercion import Variables
+from app.api.plan.resolver_call import QUERIES, Call, Resolved
+from app.documents.bounded import keep
+from app.documents.cache import Remembered
+from app.documents.documents import Documents
+from app.documents.introspection import ROOTS
+from app.documents.operation import Operation
+from app.documents.selections import Selections, root_names, switches
+from app.documents.unplanned import Unplanned
 from app.errors import Overloaded, Problem, Refusal, ResponseTooLarge, TimedOut
 from app.model import Caller
 from app.store.plan.answer import Answer, Reader, Unreadable
-from app.store.plan.marks import WATCH_CURSOR
+from app.store.plan.placeholders import WATCH_CURSOR
 from app.store.plan.statement import Statement, statement
 from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, parameters, shape
@@ -99,9 +99,7 @@ class Planned:
 class Planner:
     """Plans the queries of one schema, and answers them from one store."""
 
-    def __init__(self, gateway_schema: GatewaySchema, services: Services, reader: Reader) -> None:
-        schema = gateway_schema._schema  # pyright: ignore[reportPrivateUsage]  # only here is the plain schema of GraphQL
-        documents = gateway_schema.documents
+    def __init__(self, documents: Documents, services: Services, reader: Reader) -> None:
         self._services = services
         self._reader = reader
         self._pattern = services.settings.tenant_id_pattern
@@ -111,7 +109,7 @@ class Planner:
         @Remembered
         def planned(text: str, name: str | None) -> Planned | Resolved | Introspected | str:
             try:
-                return _plan(Operation(schema, documents, text, name))
+                return _plan(Operation(documents, text, name))
             except Unplanned as reason:
                 return str(reason)
 

@@ -22,12 +22,12 @@ from graphql import (
     is_leaf_type,
 )
 
-from app.api.images import Image
-from app.api.members import Member
-from app.api.plan.kept import keep
-from app.api.plan.leaves import Render, leaf
-from app.api.plan.selections import Selections, switches
-from app.api.plan.unplanned import Unplanned
+from app.api.plan.scalars import Render, leaf
+from app.api.types.images import Image
+from app.api.types.members import Member
+from app.documents.bounded import keep
+from app.documents.selections import Selections, switches
+from app.documents.unplanned import Unplanned
 
 KEPT_ROOTS = 8
 

@@ -1,0 +1,1 @@
+"""Compiled queries as one SQL statement that writes the response's JSON."""

@@ -25,9 +25,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
+from app.store.keyset_windows import BOUNDED, LAZILY, Limits
 from app.store.pages import Position
-from app.store.places import BOUNDED, LAZILY, Limits
-from app.store.plan.written import Written
+from app.store.plan.concatenation import Written
 
 Sql = ColumnElement[Any]
 Place = tuple[Sql, ...]

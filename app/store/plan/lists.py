@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import cast
 
 from app.store import images, members
+from app.store.access_paths import Way
 from app.store.images import ImageFilter
 from app.store.members import MemberFilter
 from app.store.plan.scope import VIEWER, Rows, Scope
 from app.store.plan.windows import Wanted
-from app.store.ways import Way
 
 
 def _listed(scope: Scope, wanted: Wanted) -> Rows:

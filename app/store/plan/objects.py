@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
+from app.store.access_paths import Driven
 from app.store.images import FOR_PARTIES_ONLY
-from app.store.plan import marks, pages
+from app.store.plan import pages, placeholders
 from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth, written
 from app.store.plan.scope import Scope
 from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 from app.store.rights import VIEWER
-from app.store.ways import Driven
 
 Shown = Callable[[Dialect, Any], Sql]
 
@@ -54,9 +54,9 @@ def root(parts: Parts, scope: Scope) -> Sql:
 
     def value(part: Part) -> Sql:
         if isinstance(part, Again):
-            return text(marks.again(kept.index(part.of)))
+            return text(placeholders.again(kept.index(part.of)))
         found = _value("root", part, scope)
-        return concatenated(text(marks.KEPT), found, text(marks.KEPT)) if part.key in kept else found
+        return concatenated(text(placeholders.KEPT), found, text(placeholders.KEPT)) if part.key in kept else found
 
     return braces((part.key, value(part)) for part in parts)
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import FromClause, select
 
-from app.store import pages, places
+from app.store import keyset_windows, pages
 from app.store.pages import PageRequest, Position, sort_key
 from app.store.plan.dialects import Dialect, Sql
 from app.store.plan.scope import Rows, Scope
@@ -100,7 +100,7 @@ def _window(asked: Asked, items: list[Sql]) -> FromClause:
 
 def first_places(asked: Asked, window: PageRequest, size: Any) -> FromClause:
     key, limits = sort_key(asked.rows.table), _dialect(asked).limits
-    return places.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limits)
+    return keyset_windows.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limits)
 
 
 def _dialect(asked: Asked) -> Dialect:

@@ -5,13 +5,13 @@ from typing import Any, cast
 
 from sqlalchemy import func, select
 
-from app.store import places
+from app.store import keyset_windows
 from app.store.pages import Position, SortKey, sort_key
 from app.store.plan import objects, page_rows
 from app.store.plan.dialects import NULL, Sql, concatenated, marked, number, text, truth
 from app.store.plan.lists import LISTS
-from app.store.plan.marks import CURSOR, WATCH_CURSOR
 from app.store.plan.page_rows import Asked, Found, Item
+from app.store.plan.placeholders import CURSOR, WATCH_CURSOR
 from app.store.plan.scope import Rows, Scope
 from app.store.plan.tree import Fixed, Leaf, One, Page, Part, Parts
 from app.store.plan.windows import Window, symbolic
@@ -64,7 +64,7 @@ def _cursor(place: SortKey | Position, scope: Scope) -> Sql:
 
 def _total(found: Found) -> Sql:
     rows, outside = found.asked.rows, found.asked.outside
-    every = places.every(rows.ways, sort_key(rows.table), within=outside.inside).subquery()
+    every = keyset_windows.every(rows.ways, sort_key(rows.table), within=outside.inside).subquery()
     return number(select(func.count()).select_from(every).scalar_subquery())
 
 

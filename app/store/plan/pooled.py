@@ -11,11 +11,11 @@ from sqlalchemy import URL
 
 from app import lifetime
 from app.errors import Overloaded, ResponseTooLarge
-from app.store import engine
 from app.store.database import AWAY, Store
+from app.store.engines import engine
 from app.store.plan.answer import MOST_BYTES, Answer, Unreadable
 from app.store.plan.dialects import Dialect, Postgres
-from app.store.plan.marks import complete
+from app.store.plan.placeholders import complete
 from app.store.plan.statement import Statement
 
 CONNECTIONS = 4

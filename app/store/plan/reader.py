@@ -15,7 +15,7 @@ from app.lifetime import Lifetime
 from app.store.database import Store
 from app.store.plan.answer import MOST_BYTES, Answer, Reader, Unreadable
 from app.store.plan.dialects import Dialect, Sqlite
-from app.store.plan.marks import complete
+from app.store.plan.placeholders import complete
 from app.store.plan.pooled import PostgresReader
 from app.store.plan.statement import Statement
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Select
 
 from app.model import Caller
+from app.store.access_paths import Driven, Way
 from app.store.plan.dialects import Dialect
 from app.store.plan.windows import Place
 from app.store.rights import IMAGE, MEMBER, VIEWER, Rights
-from app.store.ways import Driven, Way
 
 
 class Surroundings(NamedTuple):

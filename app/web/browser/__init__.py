@@ -1,1 +1,1 @@
-"""Pages for browsers: GraphiQL, the demo, and what they are made of."""
+"""Pages for browsers: GraphiQL, the demo, and their assets."""

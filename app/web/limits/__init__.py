@@ -1,1 +1,1 @@
-"""How much of it: what callers may spend, and how many of them there may be."""
+"""Budgets, admission, and quotas of connections and watches."""

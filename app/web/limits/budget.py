@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from app.api.price import REFUSED, Prices
+from app.documents.price import REFUSED, Prices
 from app.errors import RateLimited
 from app.model import Caller
 from app.settings import Settings

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 
-from app.api.price import WATCH
-from app.api.streams import Toll
+from app.api.watch.streams import Toll
+from app.documents.price import WATCH
 from app.errors import ErrorCode, RateLimited, Unauthenticated
 from app.model import Caller
 from app.web.limits.budget import Budgets, Charge, network
-from app.web.refusal import refusal
+from app.web.wire.errors import refusal
 
 # Where a request keeps what it was charged, so that it is not charged once more.
 CHARGE = "charge"

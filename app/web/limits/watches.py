@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 
-from app.api.remembered import weight
-from app.web.limits.crowd import Crowd
+from app.documents.cache import weight
+from app.web.limits.tenant_counts import Crowd
 
 # A watch holds its document, parsed; those with the same text share it. About a hundred different ones fit.
 DOCUMENT_BYTES = 8_000_000

@@ -1,1 +1,1 @@
-"""What operators see: health, metrics, and the lines about operations."""
+"""Health, metrics, traces, and the log line of each operation."""

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from app.api.context import Services
+from app.api.operation.context import Services
 from app.web.callers.identity import IdentityProvider
 
 

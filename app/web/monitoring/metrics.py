@@ -14,9 +14,9 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.store import vitals
-from app.web.monitoring.colleagues import Colleagues, Desk, Told
-from app.web.monitoring.figures import PREFIX, Figures, Sources
+from app.store import statistics
+from app.web.monitoring.collector import PREFIX, Figures, Sources
+from app.web.monitoring.peers import Colleagues, Desk, Told
 
 logger: Any = structlog.get_logger("metrics")
 # The store is asked no more often than this, however often somebody looks, and nobody waits long for it.
@@ -54,9 +54,9 @@ class Metrics:
 
     async def _ask(self) -> None:
         try:
-            self._sources.vitals = await vitals.read(self._sources.services.store)
+            self._sources.vitals = await statistics.read(self._sources.services.store)
         except Exception as error:  # noqa: BLE001  # the other figures are told all the same, and the old ones of these are not
-            self._sources.vitals = vitals.Vitals()
+            self._sources.vitals = statistics.Vitals()
             logger.warning("the store does not say how it is", reason=type(error).__name__)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import structlog
 
-from app.api.described import LONGEST_NAME, UNKNOWN, Description, Descriptions
+from app.documents.summaries import LONGEST_NAME, UNKNOWN, Description, Descriptions
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
-from app.web.monitoring.running import HTTP, Running
-from app.web.monitoring.timings import Timings
+from app.web.monitoring.histogram import Timings
+from app.web.monitoring.operation import HTTP, Running
 from app.web.monitoring.traces import TracedRunning, Traces
 
 logger: Any = structlog.get_logger("operations")

@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from threading import Thread
 from typing import Any
 
-from app.api.described import Descriptions
+from app.documents.summaries import Descriptions
 from app.errors import SetupError
 from app.settings import Settings
-from app.web.monitoring.running import Running
+from app.web.monitoring.operation import Running
 
 NAME = "image-sharing-gateway"
 LAST_SECONDS = 2.0

@@ -1,1 +1,1 @@
-"""GraphQL over WebSocket, and sockets that misbehave."""
+"""GraphQL over WebSocket: handshake, operations, close codes."""

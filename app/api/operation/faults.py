@@ -1,0 +1,133 @@
+"""Top-level errors: what of an error is told, under which code. Faults are logged and shown to nobody."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from graphql import DirectiveNode, GraphQLError, GraphQLSyntaxError, ValueNode
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
+
+from app.api.operation.notes import note_error
+from app.errors import ErrorCode, Problem, Refusal
+
+logger: Any = structlog.get_logger("faults")
+MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
+# So much a person may read at once, and a refusal is no larger, whatever it is about.
+MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE = 20, 10, 500
+_OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
+NO_OPERATION = "The document has no operation to run, or none with the name in operationName."
+_WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
+
+
+def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
+    """The errors of a result as a client may see them, each with its code and the request ID."""
+    before_execution = isinstance(result, PreExecutionError)
+    errors = list(result.errors or ())
+    if len(errors) > MOST_ERRORS:
+        # Ours first: what becomes of the operation depends on them.
+        errors.sort(key=lambda error: _code(error, before_execution) not in _OURS)
+    shown = [_published(error, before_execution, request_id) for error in errors[:MOST_ERRORS]]
+    return shown if len(errors) <= MOST_ERRORS else [*shown, _and_more(len(errors) - MOST_ERRORS, shown[-1])]
+
+
+def _and_more(number: int, last: GraphQLError) -> GraphQLError:
+    return GraphQLError(f"There are {number} more errors. Mend these first.", extensions=last.extensions)
+
+
+def of_problem(problem: Problem, request_id: str) -> list[GraphQLError]:
+    """The same of what was wrong before there was anything to carry out."""
+    error = GraphQLError(str(problem), original_error=problem)
+    return published(PreExecutionError(data=None, errors=[error]), request_id)
+
+
+def response(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    """What an operation came to, as GraphQL over HTTP sends it."""
+    errors = published(result, request_id)
+    told: dict[str, Any] = {"errors": formatted(errors)} if errors else {}
+    if result.data is not None or any(error.path for error in errors):
+        told["data"] = result.data
+    return told
+
+
+def _published(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
+    code = _code(error, before_execution)
+    note_error(code)
+    if code is ErrorCode.INTERNAL_SERVER_ERROR:
+        log_fault(error.original_error or error, request_id)
+    else:
+        # GraphQL's own messages quote what the caller sent, and that is nobody else's to read; so may a path.
+        ours = error.message if isinstance(_cause(error), (Problem, Refusal)) else None
+        logger.debug("problem", request_id=request_id, code=str(code), message=ours)
+    return GraphQLError(
+        _message(error, code),
+        nodes=None if error.nodes is None else error.nodes[:MOST_LOCATIONS],
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": str(code), "requestId": request_id, **_details(error)},
+    )
+
+
+def _details(error: GraphQLError) -> dict[str, str | int]:
+    cause = _cause(error)
+    return cause.extensions if isinstance(cause, Problem) else {}
+
+
+def _message(error: GraphQLError, code: ErrorCode) -> str:
+    if code is ErrorCode.INTERNAL_SERVER_ERROR:
+        return MASKED
+    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
+    # GraphQL quotes what it was sent, as long as it may be.
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
+
+
+def log_fault(error: Exception, request_id: str) -> None:
+    """Write down a fault and where it was raised, under the ID that its client was given."""
+    logger.error("fault", request_id=request_id, exc_info=error)
+
+
+def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:
+    original = _cause(error)
+    if isinstance(original, Problem):
+        return original.code
+    if isinstance(original, Refusal):
+        return ErrorCode(original.code)
+    if isinstance(error, GraphQLSyntaxError):
+        return ErrorCode.GRAPHQL_PARSE_FAILED
+    if (code := (error.extensions or {}).get("code")) is not None:
+        return ErrorCode(code)
+    if isinstance(original, _WITHOUT_OPERATION):
+        return ErrorCode.BAD_REQUEST
+    if before_execution and error.nodes and isinstance(original, ValueError):
+        # A literal that its type can't read, such as a number of thousands of digits.
+        return ErrorCode.GRAPHQL_VALIDATION_FAILED
+    if original is not None:
+        return ErrorCode.INTERNAL_SERVER_ERROR
+    if error.path is None or _is_about_a_value(error):
+        # The document's own rules, the values of its variables, or a value that turned out wrong at its field.
+        return ErrorCode.GRAPHQL_VALIDATION_FAILED if before_execution else ErrorCode.BAD_USER_INPUT
+    return ErrorCode.INTERNAL_SERVER_ERROR
+
+
+def _is_about_a_value(error: GraphQLError) -> bool:
+    """Whether it points to a value in the document: an argument or a directive that execution could not coerce."""
+    return bool(error.nodes) and all(isinstance(node, (ValueNode, DirectiveNode)) for node in error.nodes or ())
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """What was raised at the bottom, beneath the layers that GraphQL wraps round it."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def told(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The same in the form of an answer."""
+    return {"errors": formatted(of_problem(problem, request_id))}
+
+
+def formatted(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+    return [dict(error.formatted) for error in errors]

@@ -1,0 +1,170 @@
+"""The values of variables and literals, where they are plainly of their type. All else is left to GraphQL itself."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import graphql
+from graphql import (
+    BooleanValueNode,
+    EnumValueNode,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    OperationDefinitionNode,
+    StringValueNode,
+    ValueNode,
+    get_named_type,
+)
+
+from app.documents.unplanned import Unplanned
+
+Check = Callable[[Any], Any]
+type_of: Callable[[GraphQLSchema, Any], Any] = cast(Any, graphql).type_from_ast
+INT = range(-(2**31), 2**31)
+
+
+class Absent:
+    """No value was given, not even null."""
+
+
+ABSENT = Absent()
+
+
+def check_of(type_: Any) -> Check:
+    """A function that gives a value of this type as the resolvers take it, lists as tuples."""
+    if isinstance(type_, GraphQLNonNull):
+        return _not_null(check_of(cast(Any, type_).of_type))
+    if isinstance(type_, GraphQLList):
+        return _nullable(_list_of(check_of(cast(Any, type_).of_type)))
+    if isinstance(type_, GraphQLEnumType):
+        return _nullable(_one_of(frozenset(type_.values)))
+    if isinstance(type_, GraphQLInputObjectType):
+        return _nullable(_object_of(type_))
+    if (check := _SCALARS.get(str(type_))) is None:
+        raise Unplanned("input type")
+    return _nullable(check)
+
+
+def _nullable(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+def _not_null(check: Check) -> Check:
+    def checked(value: Any) -> Any:
+        if value is None:
+            raise Unplanned("null")
+        return check(value)
+
+    return checked
+
+
+def _list_of(check: Check) -> Check:
+    def checked(values: Any) -> Any:
+        if not isinstance(values, (list, tuple)):
+            raise Unplanned("value")
+        return tuple(check(value) for value in cast(list[Any], values))
+
+    return checked
+
+
+def _object_of(type_: GraphQLInputObjectType) -> Check:
+    """An input object with scalars in it, by the names of the schema."""
+    fields: dict[str, Any] = {**type_.fields}
+    checks = {name: check_of(field.type) for name, field in fields.items()}
+    for field in fields.values():
+        # Resolvers are given the values of enums and of defaults, which are not the words that stand for them.
+        if isinstance(get_named_type(field.type), GraphQLEnumType) or _has_default(field):
+            raise Unplanned("input type")
+    required = {name for name, field in fields.items() if isinstance(field.type, GraphQLNonNull)}
+
+    def checked(value: Any) -> Any:
+        if type(value) is not dict or not required <= cast(dict[str, Any], value).keys():
+            raise Unplanned("value")
+        try:
+            return {name: checks[name](one) for name, one in cast(dict[str, Any], value).items()}
+        except KeyError:
+            raise Unplanned("value") from None
+
+    return checked
+
+
+def _has_default(field: Any) -> bool:
+    return field.default_value is not None and type(field.default_value).__name__ != "UndefinedType"
+
+
+def _one_of(words: frozenset[str]) -> Check:
+    def checked(value: Any) -> Any:
+        if not isinstance(value, str) or value not in words:
+            raise Unplanned("value")
+        return value
+
+    return checked
+
+
+def _text(value: Any) -> Any:
+    if type(value) is not str:
+        raise Unplanned("value")
+    return value
+
+
+def _int(value: Any) -> Any:
+    if type(value) is not int or value not in INT:
+        raise Unplanned("value")
+    return value
+
+
+def _bool(value: Any) -> Any:
+    if type(value) is not bool:
+        raise Unplanned("value")
+    return value
+
+
+_SCALARS: dict[str, Check] = {"ID": _text, "String": _text, "Int": _int, "Boolean": _bool}
+
+
+def literal(node: ValueNode) -> Any:
+    """What stands in the document, where no variable is in it."""
+    if isinstance(node, NullValueNode):
+        return None
+    if isinstance(node, IntValueNode):
+        return int(node.value) if len(node.value) < 12 else ABSENT
+    if isinstance(node, (StringValueNode, EnumValueNode, BooleanValueNode)):
+        return node.value
+    if isinstance(node, ListValueNode):
+        return [literal(value) for value in node.values or ()]
+    raise Unplanned("literal")
+
+
+class Variables:
+    """The declared variables of one operation."""
+
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+        self._checks: list[tuple[str, Check, Any]] = []
+        self.sizes: list[str] = []
+        for declared in operation.variable_definitions or ():
+            name, type_ = declared.variable.name.value, type_of(schema, declared.type)
+            check = check_of(type_)
+            default = ABSENT if declared.default_value is None else check(literal(declared.default_value))
+            self._checks.append((name, check, default))
+            if str(type_).startswith("Int"):
+                self.sizes.append(name)
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Their values; those that were left out and have no default are left out."""
+        values: dict[str, Any] = {}
+        for name, check, default in self._checks:
+            value = check(given[name]) if name in given else default
+            if value is not ABSENT:
+                values[name] = value
+            elif name not in given:
+                self._require_nullable(check)
+        return values
+
+    @staticmethod
+    def _require_nullable(check: Check) -> None:
+        check(None)

@@ -1,0 +1,56 @@
+"""Objects by their ID, whatever their type: `node` and `nodes`."""
+
+from asyncio import gather
+from typing import Annotated
+
+import strawberry
+
+from app.api.operation.context import Info
+from app.api.types.images import Image
+from app.api.types.members import Member
+from app.api.types.node_interface import Node
+from app.api.types.tenants import Tenant
+from app.errors import BadUserInput
+from app.sharing import formats
+
+MAX_IDS = 100
+
+
+@strawberry.type
+class NodeQueries:
+    @strawberry.field(
+        description="An object by its ID: an image, a member, or the caller's own tenant. "
+        "Null when there is none that the caller may see."
+    )
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The ID of any object.")],
+    ) -> Node | None:
+        return await _find(info, id)
+
+    @strawberry.field(
+        description="Objects by their IDs, in the order given, null for each that the caller may not see. "
+        f"At most {MAX_IDS} IDs; more are refused with BAD_USER_INPUT."
+    )
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"Up to {MAX_IDS} IDs.")],
+    ) -> list[Node | None]:
+        if len(ids) > MAX_IDS and info.context.caller:
+            raise BadUserInput(f"Ask for at most {MAX_IDS} IDs at a time; these are {len(ids)}.")
+        return await gather(*(_find(info, id_) for id_ in ids))
+
+
+async def _find(info: Info, id_: str) -> Node | None:
+    """The object, if the caller may see it. A tenant is found by nobody but itself (P1)."""
+    if id_ == info.context.caller.tenant_id:
+        return Tenant(id=strawberry.ID(id_))
+    if (known := formats.uuid(id_)) is None:
+        return None
+    load = info.context.load
+    image, member = await gather(load.image.load(known), load.member.load(known))
+    if image is not None:
+        return Image.of(image)
+    return None if member is None else Member.of(member)

@@ -1,0 +1,132 @@
+"""Connections: the Relay shape over keyset pages, with `nodes`, and a `totalCount` computed only when asked for."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+import strawberry
+
+from app.api.operation.context import Info
+from app.api.types.scalars import Cursor
+from app.errors import BadUserInput, CursorInvalid
+from app.model import SeenImage, SeenMember
+from app.sharing import formats
+from app.store.pages import DEFAULT_PAGE, MAX_PAGE, Page, PageRequest, Position
+
+MAX_CURSOR = 200
+
+Node = TypeVar("Node")
+SeenRow = TypeVar("SeenRow", SeenImage, SeenMember)
+
+First = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"Take this many from the start, 1 to {MAX_PAGE}; {DEFAULT_PAGE} when neither "
+        "`first` nor `last` is given. More is refused with BAD_USER_INPUT."
+    ),
+]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description=f"Take this many from the end, 1 to {MAX_PAGE}; not together with `first`."),
+]
+After = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Only what comes after this cursor of an edge. Past the end the page is empty; "
+        "one that was not given out by this gateway is CURSOR_INVALID."
+    ),
+]
+Before = Annotated[
+    str | None,
+    strawberry.argument(description="Only what comes before this cursor of an edge, as for `after`."),
+]
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether more follows this page in the list.")
+    has_previous_page: bool = strawberry.field(
+        description="Whether something precedes this page: exact when paging by `last`, and otherwise "
+        "true when `after` was given."
+    )
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last edge; null on an empty page.")
+
+
+@strawberry.type(description="One place of a list.")
+class Edge(Generic[Node]):
+    cursor: str = strawberry.field(
+        description="The place, for `after` and `before` of this list; no watch takes it. It stays valid for ever."
+    )
+    node: Node = strawberry.field(description="What stands there.")
+
+
+@strawberry.type(description="One page of a list, newest first. Inserts move no page.")
+class Connection(Generic[Node]):
+    edges: list[Edge[Node]] = strawberry.field(description="The page, each object with its cursor.")
+    nodes: list[Node] = strawberry.field(description="The page, the objects alone.")
+    page_info: PageInfo = strawberry.field(description="Where the page lies in its list.")
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(
+        description="Where the log stood when the page was read: start any watch there, and it tells every change that "
+        "is not in the page yet."
+    )
+    async def watch_cursor(self, info: Info) -> Cursor:
+        return Cursor(await info.context.load.watch_cursor.load(None))
+
+    @strawberry.field(description="How many the list holds for the caller, over all pages. Costs a query of its own.")
+    async def total_count(self) -> int:
+        return await self.count()
+
+
+def page_request(first: int | None, last: int | None, after: str | None, before: str | None) -> PageRequest:
+    """The window that the arguments of a connection ask for."""
+    if first is not None and last is not None:
+        raise BadUserInput("Give `first` or `last`, not both.")
+    for name, size in (("first", first), ("last", last)):
+        if size is not None and not 1 <= size <= MAX_PAGE:
+            raise BadUserInput(f"`{name}` must be 1 to {MAX_PAGE}, and {size} was given.")
+    if first is None and last is None:
+        first = DEFAULT_PAGE
+    return PageRequest(first, last, _position(after), _position(before))
+
+
+def connection(
+    page: Page[SeenRow], make: Callable[[SeenRow], Node], count: Callable[[], Awaitable[int]]
+) -> Connection[Node]:
+    """A page of rows as the schema shows it."""
+    edges = [Edge(cursor=_cursor(row), node=make(row)) for row in page.rows]
+    return Connection(
+        edges=edges,
+        nodes=[edge.node for edge in edges],
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=edges[0].cursor if edges else None,
+            end_cursor=edges[-1].cursor if edges else None,
+        ),
+        count=count,
+    )
+
+
+def _cursor(row: SeenImage | SeenMember) -> str:
+    text = f"{row.created_at.astimezone(UTC).isoformat(timespec='microseconds')} {row.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    try:
+        if len(cursor) > MAX_CURSOR:
+            raise ValueError
+        padded = cursor + "=" * (-len(cursor) % 4)
+        created_at, id_ = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").split(" ")
+        if (known := formats.uuid(id_)) is None:
+            raise ValueError
+        return Position(datetime.fromisoformat(created_at).astimezone(UTC), known)
+    except (binascii.Error, ValueError, OverflowError):
+        raise CursorInvalid("This is no cursor of a list of this gateway. Start without it.") from None

@@ -1,0 +1,1 @@
+"""The watch: subscriptions to the log, their items, and the payloads that watchers share."""

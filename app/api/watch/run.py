@@ -1,0 +1,196 @@
+"""How a watch runs, whatever it watches: from a cursor or a snapshot, live, with every gap said."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+import strawberry
+
+from app.api.operation.context import Context
+from app.api.types.scalars import Cursor
+from app.api.watch.items import WatchBookmark, WatchItem, WatchReset, WatchSynced
+from app.api.watch.payload import in_time
+from app.errors import BadUserInput, CursorExpired
+from app.events.cursor import Seal
+from app.events.feed import Gap
+from app.lifetime import Lifetime
+from app.model import Change
+from app.store import log
+from app.store.log import LogHead
+from app.store.snapshot import Snapshot, ViewerQuery
+
+SNAPSHOT_LIMIT = 10_000
+Present = tuple[Seal, tuple[LogHead, Sequence[Any]]]
+
+
+@strawberry.enum(description="What a watch without a cursor begins with.")
+class WatchInitial(Enum):
+    CHANGES = strawberry.enum_value("CHANGES", description="Nothing: changes from now on.")
+    SNAPSHOT = strawberry.enum_value("SNAPSHOT", description="The present state, item by item, then changes from it.")
+
+
+@strawberry.enum(description="What happens when a watch can't go on from its cursor.")
+class GapPolicy(Enum):
+    RESET = strawberry.enum_value("RESET", description="`WatchReset`, then the present state, then changes.")
+    FAIL = strawberry.enum_value(
+        "FAIL", description="The watch ends with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest one kept."
+    )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched: which changes concern it, what the present state is, and how both are shown."""
+
+    fingerprint: bytes
+    concerns: Callable[[Change], bool]
+    show: Callable[[Cursor, Change], WatchItem]
+    states: ViewerQuery[[int], Sequence[Any]]
+    show_state: Callable[[Cursor, Any], WatchItem]
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the caller wants it."""
+
+    after: Cursor | None
+    initial: WatchInitial
+    on_gap: GapPolicy
+    bookmarks: bool
+
+
+class Watching:
+    """One run of a watch, for one viewer."""
+
+    def __init__(self, context: Context, watch: Watch, manner: Manner) -> None:
+        self._context = context
+        self._feed = context.services.feed
+        self._viewer = context.caller
+        self._watch = watch
+        after = manner.after if context.last_event_id is None else Cursor(context.last_event_id)
+        self._manner = replace(manner, after=after)
+        self._position = 0
+        self._seal = self._feed.seal
+
+    async def start(self) -> AsyncGenerator[WatchItem, None]:
+        """The items. A cursor that will not do is told before the first one."""
+        gap = None
+        if self._manner.after is not None:
+            self._seal, head = await self._feed.present()
+            mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
+            gap = self._feed.gap(mark, head, self._viewer)
+            self._position = mark.seq
+            self._require_reset_allowed(gap, self._seal, head)
+        elif self._manner.initial is WatchInitial.CHANGES:
+            self._seal, head = await self._feed.present()
+            self._position = head.seq
+        return self._items(gap)
+
+    async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        is_new = self._manner.after is None
+        if is_new and self._manner.initial is WatchInitial.CHANGES:
+            yield self._bookmark()
+        elif is_new:
+            async for item in self._snapshot(None):
+                yield item
+        while True:
+            if gap is not None:
+                async for item in self._snapshot(gap):
+                    yield item
+            gap = None
+            async for item in self._changes():
+                if isinstance(item, Gap):
+                    gap = item
+                else:
+                    yield item
+            if gap is None:
+                return
+            self._require_reset_allowed(gap, *await in_time(self._lifetime(), self._feed.present()))
+
+    async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
+        """What is new from the position on; a gap is the last of it."""
+        silence = self._context.services.settings.bookmark_seconds
+        async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence, self._seal):
+            self._position = item.position
+            if item.gap is not None:
+                yield item.gap
+            elif item.change is not None:
+                yield self._shown(item.change)
+            elif self._manner.bookmarks:
+                yield self._bookmark()
+            # The next item's nested fields are read as of then, and no view is held open while waiting for it.
+            await self._context.renew()
+
+    def _shown(self, change: Change) -> WatchItem:
+        """The change as an item; the same for every watch of this viewer with this filter."""
+        seal, viewer, print_ = self._seal, self._viewer, self._watch.fingerprint
+
+        def make() -> WatchItem:
+            return self._watch.show(Cursor(seal.close(change.seq, viewer, print_)), change)
+
+        return self._context.services.shown.item((seal, change.seq, viewer.tenant_id, viewer.is_operator, print_), make)
+
+    async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
+        """The present state. Both to read it and to hold it take the tenant's turn."""
+        turns, tenant_id = self._context.services.turns, self._viewer.tenant_id
+        async with turns.snapshot(tenant_id):
+            present = await turns.take(tenant_id, lambda: in_time(self._lifetime(), self._look()), _size)
+            async for item in self._told(gap, present):
+                yield item
+
+    async def _told(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
+        self._seal, (head, states) = present
+        self._position = head.seq
+        if gap is not None:
+            self._feed.figures.resets[gap] += 1
+            yield WatchReset(cursor=self._cursor(in_snapshot=True), reason=gap)
+        for state in states:
+            yield self._watch.show_state(self._cursor(in_snapshot=True), state)
+            await self._context.renew()
+        yield WatchSynced(cursor=self._cursor())
+
+    async def _look(self) -> Present:
+        """The present state, read in one view of the store with the position that it stands for, and the seal of the
+        log that this is a position of, whatever comes in its place."""
+        return await self._feed.with_seal(self._read_states, lambda view: view[0])
+
+    def _lifetime(self) -> Lifetime:
+        return Lifetime("item of the watch", self._context.services.settings.watch_item_seconds)
+
+    async def _read_states(self) -> tuple[LogHead, Sequence[Any]]:
+        snapshot = Snapshot(self._context.services.store)
+        try:
+            head = await snapshot.read(log.head)
+            states = await snapshot.read(self._watch.states, self._viewer, SNAPSHOT_LIMIT + 1)
+        finally:
+            await snapshot.renew()
+        if len(states) > SNAPSHOT_LIMIT:
+            raise BadUserInput(
+                f"The snapshot has more than {SNAPSHOT_LIMIT} items. Narrow the filter, or page through the list and "
+                "start the watch at its `watchCursor`."
+            )
+        return head, states
+
+    def _require_reset_allowed(self, gap: Gap | None, seal: Seal, head: LogHead) -> None:
+        if gap in (None, Gap.SNAPSHOT_INCOMPLETE) or self._manner.on_gap is GapPolicy.RESET:
+            return
+        oldest = seal.close_between(head.floor, self._viewer, self._watch.fingerprint)
+        raise CursorExpired(f"The watch can't go on from this cursor: {gap}. {_ADVICE}", oldestCursor=oldest)
+
+    def _bookmark(self) -> WatchBookmark:
+        return WatchBookmark(cursor=self._cursor(), at=datetime.now(UTC))
+
+    def _cursor(self, in_snapshot: bool = False) -> Cursor:
+        print_ = self._watch.fingerprint
+        return Cursor(self._seal.close_between(self._position, self._viewer, print_, in_snapshot))
+
+
+def _size(present: Present) -> int:
+    """About how many bytes were read."""
+    _, (_, states) = present
+    return _STATE_BYTES * len(states)
+
+
+_STATE_BYTES = 100
+_ADVICE = "Read the lists again and start at their `watchCursor`, or let the watch reset itself with `onGap: RESET`."

@@ -1,1 +1,0 @@
-"""For those who operate the gateway: doctor, backup, and a tenant that leaves."""

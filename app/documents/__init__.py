@@ -1,0 +1,1 @@
+"""GraphQL documents: parsed, validated, measured, priced, cached, and named by their hash."""

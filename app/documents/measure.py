@@ -1,0 +1,213 @@
+"""How large an operation is: measured once for each part of the document, so the measuring itself is linear.
+
+A fragment is measured once, however often it is spread; what it measures is added (or multiplied, for the cost) at
+every spread. So a document of a kilobyte that unfolds to a billion fields is judged as fast as any other.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLArgument,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    NullValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+)
+
+from app.documents import weights
+from app.documents.introspection import ROOTS, Introspection
+from app.store.pages import DEFAULT_PAGE, MAX_PAGE
+
+UNKNOWN = object()
+# The field of an input that lists tenants, each of which gets an offer.
+NAMED = "tenantIds"
+
+
+class Size(NamedTuple):
+    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write.
+
+    `response_bytes` is the most that its part of the response may have.
+    """
+
+    depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    cost: int = 0
+    writes: int = 0
+    introspections: int = 0
+    response_bytes: int = 0
+
+    def beside(self, other: "Size") -> "Size":
+        return Size(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.fields + other.fields,
+            self.cost + other.cost,
+            self.writes + other.writes,
+            self.introspections + other.introspections,
+            self.response_bytes + other.response_bytes,
+        )
+
+
+class Measure:
+    """Measures one operation of a document, with the values of its variables."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+        introspection: Callable[[], Introspection],
+    ) -> None:
+        self._schema = schema
+        self._introspection = introspection
+        self._operation = operation
+        self._variables = variables
+        self._defaults = {
+            definition.variable.name.value: definition.default_value
+            for definition in operation.variable_definitions or ()
+        }
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._measured: dict[str, Size] = {}
+
+    def size(self) -> Size:
+        root = self._schema.get_root_type(self._operation.operation)
+        return self._selections(self._operation.selection_set, root)
+
+    def root_fields(self) -> int:
+        return self._root_fields(self._operation.selection_set, set())
+
+    def _selections(self, selection_set: SelectionSetNode | None, parent: Any) -> Size:
+        size = Size()
+        for selection in selection_set.selections if selection_set else ():
+            size = size.beside(self._selection(selection, parent))
+        return size
+
+    def _selection(self, selection: SelectionNode, parent: Any) -> Size:
+        if isinstance(selection, FieldNode):
+            return self._field(selection, parent)
+        if isinstance(selection, FragmentSpreadNode):
+            return self._fragment(selection.name.value)
+        if not isinstance(selection, InlineFragmentNode):
+            return Size()
+        condition = selection.type_condition
+        on = self._schema.get_type(condition.name.value) if condition else parent
+        return self._selections(selection.selection_set, on)
+
+    def _field(self, field: FieldNode, parent: Any) -> Size:
+        if field.name.value in ROOTS and parent is self._schema.query_type:
+            return self._introspected(field)
+        # Of a type that has no such field validation will tell; meanwhile it counts as a plain one.
+        definition: Any = getattr(parent, "fields", {}).get(field.name.value)
+        below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
+        times = self._times(field, definition)
+        name = weights.of_name((field.alias or field.name).value)
+        value = 0 if field.selection_set else weights.of_value(parent, field.name.value, definition)
+        return Size(
+            below.depth + 1,
+            below.aliases + (field.alias is not None),
+            below.fields + 1,
+            weights.cost_of(name, value) + times * below.cost,
+            times if parent is self._schema.mutation_type else 0,
+            0,
+            name + (value or weights.of_objects(times, below.response_bytes)),
+        )
+
+    def _introspected(self, field: FieldNode) -> Size:
+        below = self._selections(field.selection_set, None)
+        extent = self._introspection().of(field)
+        aliases = below.aliases + (field.alias is not None)
+        return Size(below.depth + 1, aliases, below.fields + 1, extent.fields, 0, 1, extent.bytes)
+
+    def _fragment(self, name: str) -> Size:
+        if name not in self._measured:
+            # A fragment that spreads itself is refused by validation; here it only must not go on for ever.
+            self._measured[name] = Size()
+            definition = self._fragments.get(name)
+            if definition is not None:
+                on = self._schema.get_type(definition.type_condition.name.value)
+                self._measured[name] = self._selections(definition.selection_set, on)
+        return self._measured[name]
+
+    def _times(self, field: FieldNode, definition: Any) -> int:
+        """How many objects a field may give: as many as the IDs that it takes, or the size of its page."""
+        given = {argument.name.value: self._value(argument.value) for argument in field.arguments or ()}
+        known: dict[str, Any] = definition.args if definition else {}
+        if "ids" in known:
+            return _length(given.get("ids"))
+        if NAMED in _fields_of(known.get("input")):
+            offered = given.get("input")
+            return _length(cast(dict[str, Any], offered).get(NAMED) if isinstance(offered, dict) else offered)
+        if "first" not in known:
+            return 1
+        sizes = [_page_size(given[name]) for name in ("first", "last") if given.get(name) is not None]
+        default = known["first"].default_value
+        return max(sizes, default=default if isinstance(default, int) else DEFAULT_PAGE)
+
+    def _value(self, node: ValueNode) -> Any:
+        """What is known of an argument: numbers, lists and objects. Anything else stands as UNKNOWN."""
+        if isinstance(node, VariableNode):
+            return self._variable(node.name.value)
+        if isinstance(node, NullValueNode):
+            return None
+        if isinstance(node, IntValueNode):
+            return int(node.value) if len(node.value) < 10 else UNKNOWN
+        if isinstance(node, ObjectValueNode):
+            return {field.name.value: self._value(field.value) for field in node.fields or ()}
+        return list(node.values or ()) if isinstance(node, ListValueNode) else UNKNOWN
+
+    def _variable(self, name: str) -> Any:
+        if name in self._variables:
+            return self._variables[name]
+        default = self._defaults.get(name)
+        return None if default is None else self._value(default)
+
+    def _root_fields(self, selection_set: SelectionSetNode, spread: set[str]) -> int:
+        return sum(self._root_count(selection, spread) for selection in selection_set.selections)
+
+    def _root_count(self, selection: SelectionNode, spread: set[str]) -> int:
+        if isinstance(selection, InlineFragmentNode):
+            return self._root_fields(selection.selection_set, spread)
+        if not isinstance(selection, FragmentSpreadNode):
+            return 1
+        definition = self._fragments.get(selection.name.value)
+        if definition is None or selection.name.value in spread:
+            return 0
+        spread.add(selection.name.value)
+        return self._root_fields(definition.selection_set, spread)
+
+
+def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:
+    """The input fields that an argument takes; none for one that is not there, or is no object."""
+    named = cast(Any, get_named_type(argument.type) if argument else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    return getattr(named, "fields", {})
+
+
+def _length(ids: Any) -> int:
+    """How many IDs a list holds. What is no list may be coerced to one, so it counts as the longest."""
+    size = len(cast(list[Any], ids)) if isinstance(ids, list) else MAX_PAGE
+    return max(1, min(size, MAX_PAGE))
+
+
+def _page_size(size: Any) -> int:
+    """The size of a page, where anything that a coercion may make a number of counts as the largest."""
+    known = isinstance(size, int) and not isinstance(size, bool)
+    return max(1, min(size, MAX_PAGE)) if known else MAX_PAGE

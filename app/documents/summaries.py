@@ -1,0 +1,59 @@
+"""What an operation is called outside: its kind, the hash of its document, and its static cost."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from graphql import GraphQLError, OperationDefinitionNode
+
+from app.documents.cache import Remembered
+from app.documents.documents import Documents
+from app.documents.introspection import TooLarge
+from app.documents.selections import operation_of
+from app.documents.unplanned import Unplanned
+
+UNKNOWN = "unknown"
+LONGEST_NAME = 100
+
+
+class Description(NamedTuple):
+    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex; `name` is the
+    one that the document gives the operation."""
+
+    kind: str
+    document: str
+    name: str | None = None
+
+
+class Descriptions:
+    """Of the operations that were asked lately."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self.of = Remembered(self._describe)
+
+    def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
+        """The static cost, as the limits count it; None where there is no such operation to measure."""
+        if (operation := self._operation(text, name)) is None:
+            return None
+        document = self._documents.parsed(text)
+        try:
+            return self._documents.measure(document, operation, variables or {}).size().cost
+        except (RecursionError, TooLarge):
+            return None
+
+    @staticmethod
+    def hash(text: str) -> str:
+        return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+    def _describe(self, text: str, name: str | None) -> Description:
+        if (operation := self._operation(text, name)) is None:
+            return Description(UNKNOWN, self.hash(text), None)
+        named = None if operation.name is None else operation.name.value[:LONGEST_NAME]
+        return Description(operation.operation.value, self.hash(text), named)
+
+    def _operation(self, text: str, name: str | None) -> OperationDefinitionNode | None:
+        try:
+            return operation_of(self._documents.parsed(text), name)
+        except (GraphQLError, Unplanned):
+            return None

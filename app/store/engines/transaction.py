@@ -1,0 +1,19 @@
+"""One change of the store: everything in it is committed together, or nothing is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.store.engines.prepared import Connection
+
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class Transaction:
+    """What an action writes with. `has_news` when it has put events into the log."""
+
+    conn: Connection
+    clock: Clock
+    now: datetime
+    has_news: bool = False

@@ -1,1 +1,0 @@
-"""Documents that are named by their hash: trusted ones, and those that clients persist."""

@@ -1,0 +1,111 @@
+"""GraphQL over server-sent events, one operation a connection, for those whose proxies break WebSockets.
+
+An event is written as the protocol of graphql-sse has it, with the cursor as its id. A watch that can't go on just now
+is cut without `complete`, after which clients come again.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from app.api.operation import faults
+from app.api.operation.context import Context
+from app.api.watch.operation import Refused
+from app.api.watch.streams import Streams, Toll
+from app.errors import Unavailable
+from app.lifetime import Lifetime
+from app.web.callers.identity import Lease
+from app.web.monitoring.operation import Running
+from app.web.wire.disconnect import until_gone
+from app.web.wire.parameters import EVENT_STREAM
+
+HEARTBEAT_SECONDS = 15.0
+
+
+class Events:
+    """The ASGI response: written as the events come, until they end, the token expires or the client goes away."""
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        lease: Callable[[Callable[[], object]], Lease] | None = None,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._chunks = chunks
+        self._lease = lease
+        self._on_end = on_end
+        self.headers: dict[str, str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        written = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
+        headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
+        gone = asyncio.create_task(until_gone(receive))
+        lease = None if self._lease is None else self._lease(gone.cancel)
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            async with aclosing(self._chunks):
+                await self._write(gone, send)
+        finally:
+            gone.cancel()
+            if lease is not None:
+                lease.cancel()
+            self._on_end()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, gone: asyncio.Task[None], send: Send) -> None:
+        chunk: asyncio.Task[bytes | None] = asyncio.ensure_future(anext(self._chunks, None))
+        try:
+            while not gone.done():
+                await asyncio.wait({chunk, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                body = chunk.result() if chunk.done() else b":\n\n"
+                if body is None or gone.done():
+                    return
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                if chunk.done():
+                    chunk = asyncio.ensure_future(anext(self._chunks, None))
+        finally:
+            chunk.cancel()
+            await asyncio.gather(chunk, return_exceptions=True)
+
+
+async def of_watch(
+    streams: Streams,
+    query: str,
+    variables: dict[str, Any],
+    name: str | None,
+    context: Context,
+    running: Running,
+    admit: Callable[[], Lifetime],
+    toll: Toll | None,
+) -> AsyncGenerator[bytes, None]:
+    """The events of a subscription."""
+    try:
+        async with aclosing(streams.run(query, variables, name, context, admit, toll)) as payloads:
+            async for payload in payloads:
+                running.items += 1
+                yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])
+    except Refused as refused:
+        yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))
+        yield COMPLETE
+    except Unavailable:
+        return
+    finally:
+        await context.close()
+
+
+async def of_answer(payload: bytes) -> AsyncGenerator[bytes, None]:
+    """The events of a query or a mutation."""
+    yield _event(payload)
+    yield COMPLETE
+
+
+COMPLETE = b"event: complete\ndata:\n\n"
+
+
+def _event(payload: bytes, cursor: str | None = None) -> bytes:
+    place = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+    return b"event: next\n" + place + b"data: " + payload + b"\n\n"

@@ -1,0 +1,153 @@
+"""The figures of one process, as they are at the moment. No label of theirs can take ever new values."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from platform import python_version
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from app.api.operation.context import Services
+from app.api.plan.planner import Planner
+from app.store.plan.answer import Reader
+from app.store.statistics import Vitals
+from app.web.callers.identity import IdentityProvider
+from app.web.limits.connections import Lines
+from app.web.limits.tenant_counts import Crowd
+from app.web.limits.unread import Stalled
+from app.web.monitoring.operations import Operations
+
+PREFIX = "image_gateway_"
+
+
+@dataclass
+class Sources:
+    """The parts of the gateway that there is something to tell about."""
+
+    services: Services
+    planner: Planner
+    reader: Reader
+    operations: Operations
+    connections: Crowd
+    identities: IdentityProvider
+    stalled: Stalled
+    lines: Lines
+    vitals: Vitals
+
+
+class Figures(Collector):
+    """All of them, each with a sentence."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _operations(self._sources.operations)
+        yield from _plans(self._sources.planner)
+        yield from _watches(self._sources)
+        yield from _lines(self._sources.lines)
+        yield from _log(self._sources.services)
+        yield from _store(self._sources)
+        yield from _keys(self._sources.identities)
+        yield from _build(self._sources)
+
+
+def _operations(operations: Operations) -> Iterator[Metric]:
+    lasted = HistogramMetricFamily(
+        f"{PREFIX}operation_duration_seconds",
+        "Operations by kind and result, and how long they took; a watch counts at its end.",
+        labels=["kind", "result"],
+    )
+    for (kind, result), timings in sorted(operations.timings.items()):
+        lasted.add_metric([kind, result], timings.buckets(), timings.total)
+    yield lasted
+    yield _counted("errors", "Top-level errors, by code.", "code", operations.errors)
+    yield _counted("refusals", "Refusals in the payloads of mutations, by code.", "code", operations.refusals)
+
+
+def _plans(planner: Planner) -> Iterator[Metric]:
+    yield CounterMetricFamily(
+        f"{PREFIX}planned_operations",
+        "Operations that were answered by a plan, without an execution field by field.",
+        planner.answered,
+    )
+    told = "Operations that GraphQL's own execution carried out, by the reason why no plan could."
+    yield _counted("unplanned_operations", told, "reason", planner.left)
+
+
+def _watches(sources: Sources) -> Iterator[Metric]:
+    operations, figures = sources.operations, sources.services.feed.figures
+    yield _gauge("websockets_open", "WebSockets whose tenant is known.", sources.connections.size)
+    yield _gauge("watches_open", "Watches under way, over WebSocket and as events.", len(operations.watches))
+    yield CounterMetricFamily(f"{PREFIX}watch_items", "Items sent to watches.", operations.items)
+    yield _gauge("watch_position_lag", "Events that the slowest watch is behind this process.", figures.slowest)
+    yield _counted("watch_resets", "Watches that were told of a gap, by reason.", "reason", figures.resets)
+    cut = "Connections that were cut because their client took no byte."
+    yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.stalled.cut)
+    yield _gauge("unsent_bytes", "Bytes that wait for clients that do not read.", sources.stalled.bytes)
+
+
+def _lines(lines: Lines) -> Iterator[Metric]:
+    yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(lines.open))
+    yield _gauge("connections_most", "How many of them there may be.", lines.most)
+    told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
+    yield _counted("connections_turned_away", told, "reason", lines.turned_away)
+
+
+def _keys(identities: IdentityProvider) -> Iterator[Metric]:
+    if (age := identities.key_set_age) is not None:
+        told = "Seconds since the key set was last had; look at the log when it is over twice its setting."
+        yield _gauge("key_set_age_seconds", told, age)
+
+
+def _log(services: Services) -> Iterator[Metric]:
+    feed = services.feed
+    yield CounterMetricFamily(
+        f"{PREFIX}watch_gap", "Holes found in the log. It must be 0: page on 1.", feed.figures.holes
+    )
+    told = "Reads of the log, for all watches or for one, that the store did not answer in time."
+    yield CounterMetricFamily(f"{PREFIX}log_late_reads", told, feed.figures.late)
+    yield _gauge("log_head", "Number of the newest event that this process knows.", feed.figures.read)
+    yield _gauge("log_floor", "Number of the newest event that is no longer kept.", feed.figures.floor)
+    yield _gauge("log_head_lag", "Events in the store that this process has not read yet.", feed.figures.lag)
+    yield _gauge("log_read_age_seconds", "Time since the log was last read with success.", feed.seconds_since_read)
+    yield _counted("log_looks", "Why the log was looked at: a hint, or its time had come.", "cause", feed.figures.looks)
+
+
+def _store(sources: Sources) -> Iterator[Metric]:
+    store, vitals = sources.services.store, sources.vitals
+    pools = GaugeMetricFamily(f"{PREFIX}store_connections", "Connections to the store.", labels=["pool", "state"])
+    for name, (in_use, most) in {**store.connections(), **sources.reader.connections()}.items():
+        pools.add_metric([name, "in_use"], in_use)
+        pools.add_metric([name, "idle"], most - in_use)
+    yield pools
+    yield _gauge("store_units", "Units of work under way on the store.", store.units_under_way)
+    yield _gauge("writer_waiting", "Actions that wait for the embedded store's writer.", store.waiting_writers)
+    for name, told, value in (
+        ("notification_queue_usage", "Share of PostgreSQL's notification queue that is full.", vitals[0]),
+        ("oldest_transaction_seconds", "Age of the oldest transaction in the database.", vitals[1]),
+        ("wal_bytes", "Size of the embedded store's write-ahead log.", vitals[2]),
+    ):
+        if value is not None:
+            yield _gauge(name, told, value)
+
+
+def _build(sources: Sources) -> Iterator[Metric]:
+    found = GaugeMetricFamily(f"{PREFIX}build_info", "What runs here.", labels=["version", "python", "store"])
+    engine = sources.services.store.url.get_backend_name()
+    found.add_metric([version("image-sharing-gateway"), python_version(), engine], 1)
+    yield found
+
+
+def _gauge(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}{name}", told, value)
+
+
+def _counted(name: str, told: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"{PREFIX}{name}", told, labels=[label])
+    pairs: Iterable[tuple[str, int]] = sorted((str(key), number) for key, number in counts.items())
+    for key, number in pairs:
+        family.add_metric([key], number)
+    return family

@@ -1,0 +1,69 @@
+"""One operation while it is carried out, and what is found out about it."""
+
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from time import perf_counter
+from typing import Any, Self
+
+from app.api.operation.notes import UNDER_WAY, Notes
+from app.errors import ErrorCode
+from app.model import Caller
+
+HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
+_FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
+
+
+class Running(Notes):
+    """From the beginning of an operation to its end: `with operations.running(HTTP, request_id) as running:`."""
+
+    __slots__ = (
+        "_began",
+        "_on_end",
+        "_outer",
+        "caller",
+        "items",
+        "name",
+        "request_id",
+        "text",
+        "transport",
+        "variables",
+    )
+    _outer: Token[Notes | None]
+    _began: float
+
+    def __init__(self, transport: str, request_id: str, on_end: Callable[["Running", float], None]) -> None:
+        super().__init__()
+        self._on_end: Callable[[Running, float], None] | None = on_end
+        self.transport = transport
+        self.request_id = request_id
+        self.text: str | None = None
+        self.name: str | None = None
+        self.variables: Mapping[str, Any] | None = None
+        self.caller: Caller | None = None
+        self.items = 0
+
+    def asks(self, text: str | None, name: str | None, variables: Mapping[str, Any] | None) -> None:
+        """What it is, as soon as that is known."""
+        self.text, self.name, self.variables = text, name, variables
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether an error of it is ours, and not the client's."""
+        return not _FAULTS.isdisjoint(self.codes)
+
+    def begins_to_watch(self) -> None:
+        """From here on it lasts as long as its client likes."""
+
+    def goes_elsewhere(self) -> None:
+        """It was not carried out here, and is counted where it will be."""
+        self._on_end = None
+
+    def __enter__(self) -> Self:
+        self._outer = UNDER_WAY.set(self)
+        self._began = perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        UNDER_WAY.reset(self._outer)
+        if self._on_end is not None:
+            self._on_end(self, perf_counter() - self._began)

@@ -1,0 +1,120 @@
+"""What one tenant has sent tells nothing to another: its documents are worked out anew for everybody else."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from app.api.plan import planner
+from app.documents import deadlines, price
+from tests.harness import manifests
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.sockets import Peer
+from tests.harness.world import fresh_id
+
+EACH = {"parsed", "validated", "priced", "planned"}
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each step was taken for a document."""
+    counted: Counter[str] = Counter()
+
+    def counting(module: Any, name: str, step: str) -> None:
+        plain = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args: (counted.update([step]), plain(*args))[1])
+
+    counting(deadlines, "parsed", "parsed")
+    counting(deadlines, "errors_of", "validated")
+    counting(price, "operation_of", "priced")
+    counting(planner, "_plan", "planned")
+    return counted
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with _serving(databases) as served:
+        yield served
+
+
+def _serving(databases: Databases, **changes: Any) -> AbstractAsyncContextManager[InProcess]:
+    rates = {"rate_per_tenant": 100_000, "burst_per_tenant": 100_000, "rate_per_address": 100_000}
+    return in_this_process(settings_for(databases.fresh(), **rates, burst_per_address=100_000, **changes))
+
+
+def _fresh_query() -> str:
+    return f'{{ sentOffers(tenantId: "{fresh_id()}") {{ nodes {{ id }} }} }}'
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_another_tenants_request_does_all_the_work_again(
+    server: InProcess, transport: str, worked: Counter[str]
+) -> None:
+    query = _fresh_query()
+    await asked(server, transport, query, server.token_of(fresh_id()))
+    first = Counter(worked)
+    await asked(server, transport, query, server.token_of(fresh_id()))
+
+    assert set(first) >= EACH - ({"planned"} if transport == "events" else set())
+    assert worked == first + first
+    assert all(times == 1 for times in first.values())
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_tenants_own_document_is_worked_out_once(
+    server: InProcess, transport: str, worked: Counter[str]
+) -> None:
+    query, tenant = _fresh_query(), fresh_id()
+    for _ in range(3):
+        await asked(server, transport, query, server.token_of(tenant))
+
+    assert set(worked.values()) == {1}, worked
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_caller_without_a_token_learns_nothing_of_what_tenants_ask(
+    server: InProcess, transport: str, worked: Counter[str]
+) -> None:
+    query = _fresh_query()
+    await asked(server, transport, query, server.token_of(fresh_id()))
+    before = Counter(worked)
+    await asked(server, transport, query)
+
+    assert worked - before == before
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_trusted_document_is_worked_out_once_for_all(
+    databases: Databases, transport: str, worked: Counter[str], tmp_path: Path
+) -> None:
+    query = _fresh_query()
+    async with _serving(databases, documents_path=manifests.write(tmp_path / "manifest.json", query)) as server:
+        worked.clear()
+        for _ in range(3):
+            await asked(server, transport, query, server.token_of(fresh_id()))
+
+    assert set(worked) >= {"parsed", "validated", "priced"}
+    assert set(worked.values()) == {1}, worked
+
+
+async def test_a_watch_that_another_tenant_has_begun_is_worked_out_anew(
+    server: InProcess, worked: Counter[str]
+) -> None:
+    query = f'subscription {{ watchOffers(filter: {{imageId: "{fresh_id()}"}}) {{ cursor }} }}'
+    seen: list[Counter[str]] = []
+    for tenant in (fresh_id(), fresh_id()):
+        async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
+            peer = Peer(connection)
+            await peer.init(server.token_of(tenant))
+            await peer.subscribe(query)
+            assert [(await peer.hear())["type"], (await peer.hear())["type"]] == ["connection_ack", "next"]
+        seen.append(Counter(worked))
+
+    assert seen[1] == seen[0] + seen[0]

@@ -1,0 +1,148 @@
+"""What is remembered of documents: so much, whatever they look like, and each is worked out once."""
+
+import contextvars
+import gc
+import tracemalloc
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from app.api.schema import build_schema
+from app.documents import deadlines
+from app.documents.cache import BYTES, EVERYBODY, NOBODY, Remembered, remember_for
+from app.documents.documents import Documents
+from app.documents.summaries import Descriptions
+from app.settings import Settings
+
+LIMIT = 4_000_000
+# Of those that may be sent, the ones that take the most memory when they are parsed; and texts that are nothing else.
+HEAVY = {
+    "fields": "{ a%d" + " a" * 2_900 + " }",
+    "variables": "query(" + "$a: I " * 740 + ") { a%d }",
+    "comments": "{ a%d } #" + "\N{WATERMELON}" * 60_000,
+    "an empty list in a list": "{ a%d(b: [" + "[]" * 1_400 + "]) }",
+}
+
+
+@contextmanager
+def traced() -> Generator[Callable[[], int]]:
+    """How many bytes are held of those that were asked for in the block."""
+    gc.collect()
+    tracemalloc.start()
+    yield lambda: (gc.collect(), tracemalloc.get_traced_memory()[0])[1]
+    tracemalloc.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", HEAVY)
+def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
+    parsed = Remembered(lambda text: deadlines.parsed(text, 3_000, 60), bytes=LIMIT)
+    with traced() as held:
+        for number in range(12):
+            parsed(HEAVY[kind] % number)
+
+        assert LIMIT / 20 < held() < LIMIT * 1.5
+
+
+def test_names_of_operations_count_too() -> None:
+    descriptions = Descriptions(build_schema(Settings()).documents)
+    with traced() as held:
+        for number in range(200):
+            descriptions.of("{ viewer { id } }", f"{number}" + "x" * 500_000)
+
+        assert held() < 1.2 * BYTES
+
+
+def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for number in range(100):
+        remembered("known")
+        remembered(f"stranger {number}")
+    remembered("stranger 0")
+
+    assert (worked.count("known"), worked.count("stranger 0")) == (1, 2)
+
+
+def test_what_one_tenant_has_sent_is_new_for_another() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append)
+    for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
+        contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
+
+    assert len(worked) == 4
+
+
+def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for owner in ("quiet", *map(str, range(4))):
+        _remembered_for(remembered, owner, "first")
+    for number in range(200):
+        _remembered_for(remembered, "loud", f"text {number}")
+        _remembered_for(remembered, NOBODY, f"text {number}")
+    before = len(worked)
+    for owner in ("quiet", *map(str, range(4))):
+        _remembered_for(remembered, owner, "first")
+
+    assert len(worked) == before
+
+
+def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for number in range(100):
+        _remembered_for(remembered, "loud", f"text {number}")
+    for _ in range(2):
+        for number in range(9):
+            _remembered_for(remembered, "late", f"late {number}")
+
+    assert len([text for text in worked if text.startswith("late")]) == 9
+
+
+def _remembered_for(remembered: Remembered[[str], None], owner: object, text: str) -> None:
+    remember_for(owner)
+    remembered(text)
+
+
+@pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
+def test_what_does_not_parse_is_parsed_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    parse, times = deadlines.parsed, list[str]()
+    monkeypatch.setattr(deadlines, "parsed", lambda text, *limits: times.append(text) or parse(text, *limits))
+    documents, told = Documents(Settings()), list[Any]()
+    for look in (documents.parsed, lambda text: documents.kind(text, None), documents.has_subscription):
+        with pytest.raises(Exception, match=r"Syntax Error: Expected Name|tokens") as refused:
+            look(text)
+        told.append(refused.value)
+
+    assert len(times) == 1
+    assert len({error.message for error in told}) == 1
+    assert told[0].locations == told[2].locations
+
+
+def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_it_came_with() -> None:
+    documents = build_schema(Settings()).documents
+    refused = "mutation { updateImage(input: {id: 1, sizeBytes: -1}) { image { id } } }"
+
+    def ask() -> tuple[list[Any], "weakref.ref[Any]"]:
+        request = Request()
+        found = documents.errors(documents.parsed(refused), None, {})
+        return found, weakref.ref(request)
+
+    found, request = ask()
+    gc.collect()
+
+    assert (found[0].message, request()) == ("A ByteCount is an integer from 0 to 9007199254740991.", None)
+    assert documents.errors(documents.parsed(refused), None, {}) is found
+
+
+class Request:
+    """Something that a caller's frame holds."""
+
+
+@pytest.fixture(autouse=True)
+def of_nobody() -> None:
+    remember_for(NOBODY)

@@ -1,0 +1,117 @@
+"""A refusal is short, whatever it is about, and what it took to find it out is paid for."""
+
+from collections.abc import AsyncGenerator
+
+import orjson
+import pytest
+
+from app.api.schema import build_schema
+from app.documents import deadlines, price
+from app.documents.price import Prices
+from tests.harness.asking import TRANSPORTS, Told, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.world import fresh_id
+
+MOST_BYTES = 16_000
+LONG = "x" * 20_000
+
+
+def _many(name: str, after: str = "") -> str:
+    return " ".join(f"{name}{n}{after}" for n in range(900))
+
+
+DOCUMENTS = {
+    "unknown input fields": f"mutation {{ registerImage(input: {{{_many('nan', ': 1')}}}) {{ image {{ id }} }} }}",
+    "unknown fields": f"{{ viewer {{ {_many('imagez')} }} }}",
+    "unknown arguments": f"{{ images({_many('frist', ': 1')}) {{ nodes {{ id }} }} }}",
+    "unknown variables": f"{{ nodes(ids: [{_many('$v')}]) {{ id }} }}",
+    "unused variables": f"query({_many('$v', ': ID')}) {{ viewer {{ id }} }}",
+    "a long name": f"{{ {LONG} }}",
+    "a long text for a number": f'{{ images(first: "{LONG}") {{ nodes {{ id }} }} }}',
+    "a long word for an enum": f"{{ offers(status: {LONG}) {{ nodes {{ id }} }} }}",
+    "a long unknown directive": f"{{ viewer @{LONG} {{ id }} }}",
+}
+VARIABLES = {
+    "ten thousand wrong items": ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [{}] * 10_000}),
+    "wrong items in a list": ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [{LONG: LONG}]}),
+    "a long text for a number": ("query($n: Int!) { images(first: $n) { nodes { id } } }", {"n": LONG}),
+    "a long text for a cursor": ("query($a: String) { images(after: $a) { nodes { id } } }", {"a": LONG}),
+    "unknown keys of an input": (
+        "mutation($i: RegisterImageInput!) { registerImage(input: $i) { image { id } } }",
+        {"i": {f"nane{n}": 1 for n in range(3_000)}},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    rates = {"rate_per_tenant": 1, "burst_per_tenant": 1_000_000}
+    async with in_this_process(settings_for(databases.fresh(), **rates)) as served:
+        yield served
+
+
+# An address holds no long document.
+SENDABLE = [
+    (kind, transport)
+    for kind, text in DOCUMENTS.items()
+    for transport in TRANSPORTS
+    if transport != "get" or len(text) <= 6_000
+]
+
+
+@pytest.mark.parametrize(("kind", "transport"), SENDABLE)
+async def test_the_refusal_of_a_document_is_short(server: InProcess, transport: str, kind: str) -> None:
+    _require_short(await asked(server, transport, DOCUMENTS[kind], server.token))
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+@pytest.mark.parametrize("kind", VARIABLES)
+async def test_the_refusal_of_variables_is_short(server: InProcess, transport: str, kind: str) -> None:
+    query, variables = VARIABLES[kind]
+    _require_short(await asked(server, transport, query, server.token, **variables))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: InProcess, transport: str) -> None:
+    words = " ".join(f"i{n}: id" for n in range(25))
+    query, token = f"{{ viewer {{ {words} }} }}", server.token_of(fresh_id())
+    first, second = [(await asked(server, transport, query, token)).cost for _ in range(2)]
+
+    assert first["requestedQueryCost"] >= second["requestedQueryCost"] + 75
+    spent = first["throttleStatus"]["currentlyAvailable"] - second["throttleStatus"]["currentlyAvailable"]
+    assert abs(spent - second["requestedQueryCost"]) < 75, "Only a little has come back meanwhile."
+
+
+@pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
+async def test_a_refused_document_costs_its_words_too(server: InProcess, kind: str) -> None:
+    told = await asked(server, "endpoint", DOCUMENTS[kind], server.token_of(fresh_id()))
+
+    assert told.cost["requestedQueryCost"] > 900 * 3
+
+
+def _require_short(told: Told) -> None:
+    assert told.answer.get("errors"), told
+    assert len(told.answer["errors"]) <= 21
+    assert len(orjson.dumps(told.answer)) <= MOST_BYTES
+
+
+def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 0.001, 10.0, 10.219, 20.0, 20.5])
+    monkeypatch.setattr(price, "thread_time", lambda: next(now))
+    prices, text = Prices(build_schema().documents), "{ viewer { id } }"
+
+    first, second = prices.of(text, None, {}), prices.of(text, None, {})
+
+    assert (first.reading, second.reading) == (pytest.approx(20_000, abs=1), 0)
+
+
+@pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
+def test_what_is_wider_than_any_input_is_not_even_validated(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(deadlines, "errors_of", None)
+
+    fault = build_schema().documents.fault(DOCUMENTS[kind])
+
+    assert fault is not None
+    assert "and the limit is 100" in fault

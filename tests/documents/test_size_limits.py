@@ -1,0 +1,157 @@
+"""Limits on what an operation may ask for, judged in time linear in the document."""
+
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from app.api.schema import build_schema
+from app.settings import Settings
+from tests.harness.gateway import Gateway
+
+ROOTS = "fragment a on Query { image(id: 1) { id } nodes(ids: []) { id } }"
+OFFER = "mutation($o: OfferImageInput!) { offerImage(input: $o) { clientMutationId } }"
+OFFER_LITERAL = '{ offerImage(input: {imageId: "1", tenantIds: $t}) { clientMutationId } }'
+NESTED = "{ images { nodes { owner { images { nodes { owner { id } } } } } } }"
+
+
+def bomb(levels: int) -> str:
+    """A document that doubles with each of its levels when it is unfolded."""
+    fragments = [f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(levels)]
+    return " ".join(["{ ...f0 }", *fragments, f"fragment f{levels} on Query {{ viewer {{ id }} }}"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "query", "variables", "measured"),
+    [
+        ("max_depth", NESTED, {}, 7),
+        ("max_depth", "{ ...a } fragment a on Query { viewer { ...b } } fragment b on Tenant { id }", {}, 2),
+        ("max_aliases", "{ a: viewer { id } b: viewer { c: id } }", {}, 3),
+        ("max_root_fields", "{ viewer { id } ... { ...a } } " + ROOTS, {}, 3),
+        ("max_fields", "{ ...a ...a } fragment a on Query { viewer { id } }", {}, 4),
+        ("max_cost", "{ images(first: 50) { nodes { id } } }", {}, 101),
+        ("max_cost", "query($n: Int) { images(first: $n) { nodes { id } } }", {"n": 7}, 15),
+        ("max_cost", "{ images { nodes { id } } }", {}, 41),
+        ("max_cost", "{ images(last: 10) { nodes { members(first: 10) { nodes { id } } } } }", {}, 221),
+        ("max_cost", "query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1", "2", "3"]}, 4),
+        ("max_cost", "query($n: Int = 100) { images(first: $n) { nodes { id } } }", {}, 201),
+        ("max_cost", "query($n: Int = 100) { images(first: $n) { nodes { id } } }", {"n": None}, 41),
+        ("max_cost", "query($n: Int) { images(first: $n) { nodes { id } } }", {"n": 100.0}, 201),
+        ("max_cost", 'query($i: [ID!]! = ["1", "2"]) { nodes(ids: $i) { id } }', {}, 3),
+        ("max_cost", "{ ...a } fragment a on Query { images(first: 50) { nodes { id } } }", {}, 101),
+        ("max_cost", "{ offerEvents { nodes { cursor } } }", {}, 201),
+        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 70}}, 71),
+        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": "1"}}, 101),
+        ("max_cost", "mutation " + OFFER_LITERAL.replace("$t", '["1", "2"]'), {}, 3),
+        ("max_cost", "mutation($t: [ID!]!) " + OFFER_LITERAL, {"t": ["1", "2", "3"]}, 4),
+        ("max_repeats", "{ viewer { id " + "id " * 29 + "} }", {}, 30),
+        ("max_repeats", "{ viewer { id } } fragment unused on Tenant { " + "id " * 30 + "}", {}, 31),
+    ],
+)  # fmt: skip
+def test_an_operation_over_a_limit_is_refused_with_the_limit_and_the_measure(
+    setting: str, query: str, variables: dict[str, Any], measured: int
+) -> None:
+    generous: dict[str, Any] = {
+        "max_depth": 99,
+        "max_aliases": 99,
+        "max_fields": 9_999,
+        "max_repeats": 9_999,
+        "max_cost": 10**9,
+    }
+
+    at_the_limit = _errors(Settings.load(**{**generous, setting: measured}), query, variables)
+    over_it = _errors(Settings.load(**{**generous, setting: measured - 1}), query, variables)
+
+    assert [error for error in at_the_limit if "limit" in error.message] == []
+    assert [error.extensions and error.extensions["code"] for error in over_it] == ["QUERY_TOO_COMPLEX"]
+    assert f"is {measured}, and the limit is {measured - 1}." in over_it[0].message
+
+
+def test_a_bomb_with_three_times_the_levels_takes_about_three_times_as_long_and_not_a_thousand() -> None:
+    settings = Settings.load()
+
+    ratio = _seconds(settings, bomb(18)) / _seconds(settings, bomb(6))
+
+    assert ratio < 60, "a measure that unfolds the fragments takes 2^12 times as long"
+
+
+async def test_a_document_of_too_many_tokens_is_refused_before_it_is_parsed(gateway: Gateway) -> None:
+    answer = await gateway.tenant("1").ask("{ viewer { " + "id " * 3_000 + "} }")
+
+    assert (answer.code, answer.data) == ("QUERY_TOO_COMPLEX", None)
+    assert "3000 tokens" in answer.errors[0]["message"]
+
+
+@pytest.mark.parametrize("levels", [20, 60, 200])
+async def test_a_nested_fragment_bomb_is_refused(gateway: Gateway, levels: int) -> None:
+    assert (await gateway.tenant("1").ask(bomb(levels))).code == "QUERY_TOO_COMPLEX"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ ...a } fragment a on Query { ...a }",
+        "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }",
+        "{ ...unknown }",
+        "{ unknown(first: 3) { a } }",
+    ],
+)
+async def test_a_document_that_is_not_valid_is_measured_without_harm(gateway: Gateway, query: str) -> None:
+    assert (await gateway.tenant("1").ask(query)).code == "GRAPHQL_VALIDATION_FAILED"
+
+
+@pytest.mark.parametrize("query", ["{" * 100_000, "[" * 5_000, "{a" * 900 + "}" * 900, "query(" + "$a:[" * 900])
+async def test_deep_nesting_is_a_clear_refusal(gateway: Gateway, query: str) -> None:
+    answer = await gateway.tenant("1").ask(query)
+
+    assert answer.code in ("QUERY_TOO_COMPLEX", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
+
+
+async def test_a_hundred_aliases_of_a_mutation_are_refused_and_none_is_carried_out(gateway: Gateway) -> None:
+    owner = gateway.tenant("1")
+    image = await owner.register()
+    offers = " ".join(
+        f'a{n}: offerImage(input: {{imageId: "{image}", tenantIds: ["{n + 100}"]}}) {{ errors {{ code }} }}'
+        for n in range(100)
+    )
+
+    assert (await owner.ask(f"mutation {{ {offers} }}")).code == "QUERY_TOO_COMPLEX"
+    assert (await owner.get("{ sentOffers { totalCount } }"))["sentOffers"]["totalCount"] == 0
+
+
+async def test_introspection_as_the_tools_send_it_stays_within_the_limits(gateway: Gateway) -> None:
+    from graphql import get_introspection_query
+
+    assert (await gateway.nobody.get(get_introspection_query()))["__schema"]["queryType"]["name"] == "Query"
+
+
+def _errors(settings: Settings, query: str, variables: dict[str, Any]) -> list[Any]:
+    documents = build_schema(settings).documents
+    return documents.errors(documents.parsed(query), None, variables)
+
+
+def _seconds(settings: Settings, query: str) -> float:
+    times: list[float] = []
+    for _ in range(5):
+        documents = build_schema(settings).documents
+        document = documents.parsed(query)
+        start = perf_counter()
+        documents.errors(document, None, {})
+        times.append(perf_counter() - start)
+    return min(times)
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["1"] * 20_000}),
+        (OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 20_000}}),
+    ],
+)
+async def test_a_list_without_end_among_the_variables_is_refused_before_it_is_coerced(
+    gateway: Gateway, query: str, variables: dict[str, Any]
+) -> None:
+    answer = await gateway.tenant("1").ask(query, **variables)
+
+    assert answer.code == "QUERY_TOO_COMPLEX"
+    assert "20000 values" in answer.errors[0]["message"]

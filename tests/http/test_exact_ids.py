@@ -1,0 +1,107 @@
+"""An ID is exactly what was sent: no number passes through floating point on its way to one."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx2
+import orjson
+import pytest
+
+from app.web.wire import exact_json
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.world import fresh_id
+
+BIG = 98765432109876543210
+OFFER = """mutation($input: OfferImageInput!) {
+  offerImage(input: $input) { members { tenant { id } } errors { code path tenantId } }
+}"""
+SENT = "query($tenant: ID) { sentOffers(tenantId: $tenant) { nodes { tenant { id } } } }"
+TAKES_ID = "query($id: ID!) { image(id: $id) { id } }"
+NO_IDS = ["1.0", "1e3", "-0", "-0.0", "1E400", "12345678901234567890.0"]
+
+
+@pytest.fixture(scope="module")
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as served:
+        yield served
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+async def test_an_offer_to_a_large_number_goes_to_exactly_that_tenant(server: InProcess, transport: str) -> None:
+    owner = fresh_id()
+    image = await server.gateway.tenant(owner).register()
+
+    told = await asked(
+        server, transport, OFFER, server.token_of(owner), input={"imageId": image, "tenantIds": [BIG, BIG + 1]}
+    )
+
+    made = told.answer["data"]["offerImage"]
+    assert [member["tenant"]["id"] for member in made["members"]] == [str(BIG), str(BIG + 1)]
+    assert made["errors"] == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_list_filtered_by_a_large_number_holds_exactly_that_tenant(server: InProcess, transport: str) -> None:
+    owner = server.gateway.tenant(fresh_id())
+    image = await owner.register()
+    await owner.offer(image, str(BIG), str(BIG + 1))
+
+    told = await asked(server, transport, SENT, server.token_of(owner.id), tenant=BIG)
+
+    assert told.answer["data"] == {"sentOffers": {"nodes": [{"tenant": {"id": str(BIG)}}]}}
+
+
+@pytest.mark.parametrize("number", NO_IDS)
+@pytest.mark.parametrize("way", ["lane", "endpoint", "get"])
+async def test_a_number_with_a_fraction_or_an_exponent_is_no_id(server: InProcess, way: str, number: str) -> None:
+    errors = await _posted(server, way, TAKES_ID, f'{{"id": {number}}}')
+
+    assert [error["extensions"]["code"] for error in errors] == ["BAD_USER_INPUT"]
+
+
+@pytest.mark.parametrize(("digits", "code"), [(400, "BAD_USER_INPUT"), (5_000, "BAD_REQUEST")])
+async def test_a_number_of_hundreds_of_digits_is_refused(server: InProcess, digits: int, code: str) -> None:
+    mutation = "mutation($t: ID!, $i: ID!) { revokeMember(input: {imageId: $i, tenantId: $t}) { errors { code } } }"
+
+    body = b'{"query": "%b", "variables": {"i": "x", "t": %b}}' % (mutation.encode(), b"9" * digits)
+    answer = await _post(server, body)
+
+    assert code in answer.text
+
+
+def test_json_is_read_as_orjson_reads_it_but_for_numbers_that_it_changes() -> None:
+    text = b'{"a": [0, 1, -5, 18446744073709551616, -9223372036854775809, 0.5], "b": "-0 \\u00e9", "c": null}'
+
+    read = exact_json.loads(text)
+
+    assert read == {"a": [0, 1, -5, 2**64, -(2**63) - 1, 0.5], "b": "-0 é", "c": None}
+    for broken in (b"[NaN]", b'["\\ud800", 1.5]', b"[1.5" + b"9" * 400 + b"e999,]", b"\xff", b"[1.0]" * 2):
+        with pytest.raises(orjson.JSONDecodeError):
+            exact_json.loads(broken)
+    with pytest.raises(orjson.JSONDecodeError):
+        exact_json.loads(b"[" * 1_000 + b"1.0" + b"]" * 1_000)
+
+
+async def _posted(server: InProcess, way: str, query: str, variables: str) -> list[Any]:
+    if way == "get":
+        answer = await _client_get(server, query, variables)
+    else:
+        body = b'{"query": %b, "variables": %b}' % (orjson.dumps(query), variables.encode())
+        answer = await _post(server, body, "?long=way" if way == "endpoint" else "")
+    return answer.json()["errors"]
+
+
+async def _post(server: InProcess, body: bytes, suffix: str = "") -> httpx2.Response:
+    headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+        return await client.post(server.url.replace("ws", "http", 1) + suffix, content=body)
+
+
+async def _client_get(server: InProcess, query: str, variables: str) -> httpx2.Response:
+    headers = {"authorization": f"Bearer {server.token}"}
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+        params = {"query": query, "variables": variables}
+        return await client.get(server.url.replace("ws", "http", 1), params=params)

@@ -1,0 +1,201 @@
+"""The short lane: plain requests are answered where uvicorn has read them, and no client can tell."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from app.errors import ErrorCode
+from app.web.http.endpoint import Endpoint
+from app.web.server.fast_lane import Lane
+from tests.harness.databases import Databases
+from tests.harness.dialled import Dial, dialling, request
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.patience import until
+from tests.harness.world import World, make_world
+
+POINT = "query($id: ID!) { image(id: $id) { id name } }"
+ACCEPT = "mutation($id: ID!) { acceptOffer(input: {imageId: $id}) { member { status } errors { code } } }"
+OF_ONE_ANSWER_ONLY = {"date", "x-request-id"}
+
+
+@pytest.fixture
+async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        yield server
+
+
+@pytest.fixture
+async def dial(server: InProcess) -> AsyncGenerator[Dial]:
+    async with dialling(server.port) as dial:
+        yield dial
+
+
+async def _world(server: InProcess) -> tuple[World, str]:
+    world = await make_world(server.gateway, "pending")
+    return world, server.token_of(world.consumer.id)
+
+
+async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+
+    async def unreachable(*_: Any) -> None:
+        raise AssertionError("the endpoint was asked")
+
+    with patch.object(Endpoint, "__call__", unreachable):
+        line.send(request(token, POINT, id=world.image))
+        status, _, told = await line.answer()
+        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
+        line.send(request(token, ACCEPT, id=world.image))
+        assert (await line.answer())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
+    for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
+        line.send(request(token, query))
+        assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("more", [[], ["connection: close"], ["accept: application/graphql-response+json"]])
+async def test_no_client_can_tell_the_lane_from_the_endpoint(
+    server: InProcess, dial: Dial, version: str, more: list[str]
+) -> None:
+    world, token = await _world(server)
+    answers: list[Any] = []
+    for path in ("/graphql", "/graphql?long=way"):
+        line = await dial()
+        line.send(request(token, POINT, path, version, *more, id=world.image))
+        status, headers, told = await line.answer()
+        assert len(headers["x-request-id"]) == 32
+        for name in OF_ONE_ANSWER_ONLY:
+            del headers[name]
+        answers.append((status, headers, told))
+        if version == "1.0" or "connection: close" in more:
+            assert await line.has_ended()
+
+    assert answers[0] == answers[1]
+
+
+async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    line.send(
+        request(token, ACCEPT, id=world.image),
+        request(token, POINT, id=world.image),
+        request(token, "{ __schema { queryType { name } } }"),
+        request(token, "{ viewer { id } }"),
+    )
+    told = [(await line.answer())[2]["data"] for _ in range(4)]
+
+    assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
+
+
+async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    for byte in request(token, POINT, id=world.image):
+        line.send(bytes([byte]))
+        await line.writer.drain()
+        await asyncio.sleep(0)  # so that it leaves alone
+    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
+    server: InProcess, dial: Dial
+) -> None:
+    world, token = await _world(server)
+    whole = request(token, ACCEPT, id=world.image)
+    for part in (whole[:-5], whole):
+        line = await dial()
+        line.send(part)
+        await line.writer.drain()
+        line.writer.transport.abort()
+    line = await dial()
+    line.send(request(token, POINT, id=world.image))
+    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    with patch.object(server.planner, "at_once", side_effect=RuntimeError("a fault")):
+        line.send(request(token, POINT, id=world.image))
+        assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+
+
+async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcess, dial: Dial) -> None:
+    line = await dial()
+    line.send(request("nonsense", POINT, id="x"))
+    status, headers, told = await line.answer()
+
+    assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
+    assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
+
+
+async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
+    server: InProcess, dial: Dial
+) -> None:
+    world, token = await _world(server)
+    line, idle = await dial(), await dial()
+    whole = request(token, POINT, id=world.image)
+    line.send(whole[:-5])
+    await until(lambda: any(isinstance(one, Lane) and one._held for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
+    for one in list(server.connections):
+        one.shutdown()
+    assert await idle.has_ended()
+    line.send(whole[-5:])
+    _, headers, told = await line.answer()
+
+    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
+    assert await line.has_ended()
+
+
+async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
+        line.send(request(token, ACCEPT, id=world.image))
+        status, headers, told = await line.answer()
+
+    [error] = told["errors"]
+    assert (status, error["extensions"]["code"]) == (
+        "HTTP/1.1 500 Internal Server Error",
+        ErrorCode.INTERNAL_SERVER_ERROR,
+    )
+    assert error["extensions"]["requestId"] == headers["x-request-id"]
+    assert "a secret" not in str(told)
+
+
+async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    told: list[Any] = []
+    for _ in range(2):
+        line.send(request(token, "{ offers { totalCount } }"))
+        told.append((await line.answer())[2]["data"]["offers"]["totalCount"])
+        await world.consumer.accept(world.image)
+
+    assert told == [1, 0]
+
+
+async def test_a_request_that_comes_again_needs_a_token_that_still_counts(server: InProcess, dial: Dial) -> None:
+    world, token = await _world(server)
+    line = await dial()
+    line.send(request(token, POINT, id=world.image))
+    assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+    with patch("app.web.callers.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
+        line.send(request(token, POINT, id=world.image))
+        assert (await line.answer())[0] == "HTTP/1.1 401 Unauthorized"
+
+
+async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcess, dial: Dial) -> None:
+    world, _ = await _world(server)
+    line, told = await dial(), list[Any]()
+    for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
+        line.send(request(server.token_of(tenant_id), POINT, id=world.image))
+        told.append((await line.answer())[2]["data"]["image"] is not None)
+
+    assert told == [True, True, False]

@@ -1,0 +1,60 @@
+"""What the short lane keeps of requests that come again is small, whichever part of them a client makes large."""
+
+from collections.abc import AsyncGenerator
+from hashlib import sha256
+
+import orjson
+import pytest
+
+from app.web.server.fast_path import KEPT_BYTES
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+
+VIEWER = "{ viewer { id } }"
+LARGE = 60_000
+
+
+@pytest.fixture
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+        yield server
+
+
+def _is_kept(server: InProcess, body: object, **headers: str) -> bool:
+    given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
+    before = len(server.quick._kept)
+    server.quick.asked(raw, orjson.dumps(body))
+    return len(server.quick._kept) > before
+
+
+async def test_a_plain_request_is_kept(server: InProcess) -> None:
+    assert _is_kept(server, {"query": VIEWER})
+    assert _is_kept(server, {"query": VIEWER}, accept="application/json", origin="https://console.example.org")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": f"application/json; {'x' * LARGE}=1"},
+        {"accept": f"application/json, {'x' * LARGE}/*"},
+        {"origin": "https://" + "x" * LARGE},
+        {"authorization": ""},
+    ],
+    ids=["content type", "accept", "origin", "authorization"],
+)
+async def test_one_with_a_header_that_is_large_is_not(server: InProcess, headers: dict[str, str]) -> None:
+    if "authorization" in headers:
+        headers = {"authorization": "Bearer " + " " * LARGE + server.token}
+
+    assert not _is_kept(server, {"query": VIEWER}, **headers)
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(10, True), (KEPT_BYTES, False)])
+async def test_one_whose_hash_names_a_large_document_is_not(server: InProcess, size: int, is_kept: bool) -> None:
+    document = f"{VIEWER} # {'x' * size}"
+    hash = sha256(document.encode()).hexdigest()
+    server.quick._persisted.text(document, hash, "1")
+
+    assert _is_kept(server, {"documentId": hash}) == is_kept

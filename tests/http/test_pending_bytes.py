@@ -1,0 +1,82 @@
+"""Requests that have not come whole fill no memory, however many they are."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+
+from app.web.server import slow_clients
+from app.web.server.slow_clients import ALWAYS_PENDING_BYTES, MAX_HEADERS
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.patience import until
+from tests.harness.wire import Answer, answers, line, operation, request
+
+pytestmark = pytest.mark.slow
+
+SMALL_HEADERS = b"a: b\r\n" * (MAX_HEADERS + 1)
+HALF = 90_000
+
+
+@pytest.mark.parametrize("comes", ["whole", "in pieces"])
+@pytest.mark.parametrize(
+    "begun", [request().partition(b"\r\n\r\n")[0], operation("{ __typename }").partition(b"\r\n\r\n")[0]]
+)
+async def test_a_request_of_many_small_headers_is_refused(
+    sqlite_databases: SqliteDatabases, begun: bytes, comes: str
+) -> None:
+    async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
+        await client.send(begun + b"\r\n" + SMALL_HEADERS + (b"\r\n" if comes == "whole" else b""))
+        [refused] = answers(await client.heard())
+        assert [len(one.headers) for one in server.connections] in ([], [0]), "nothing of them stays on the line"
+
+    assert refused.status == 431
+    assert "more than 200 headers" in json.loads(refused.body)["errors"][0]["message"]
+
+
+async def test_as_many_headers_as_allowed_are_read(sqlite_databases: SqliteDatabases) -> None:
+    many = [f"a{number}: b" for number in range(MAX_HEADERS - 10)]
+    async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
+        await client.send(operation("{ __typename }", *many))
+        assert (await client.answer()).status == 200
+
+
+async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_ones_still_come_through(
+    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "MAX_PENDING_BYTES", 3 * HALF)
+    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+        async with AsyncExitStack() as held:
+            for _ in range(2):
+                await (await held.enter_async_context(line(server.port))).send(_half())
+            await until(lambda: _pending(server) >= 2 * HALF)
+            refused = await _sent(server, _half())
+            small = operation("{ __typename }")
+            answered = await _sent(server, small[: len(small) // 2], small[len(small) // 2 :])
+        await until(lambda: not server.connections)
+        whole = operation("{ __typename }" + " " * HALF * 2)
+        assert (await _sent(server, whole)).status == 200
+
+    assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
+    assert json.loads(refused.body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+    assert answered.status == 200
+    assert len(small) < ALWAYS_PENDING_BYTES
+
+
+def _half() -> bytes:
+    head = request("POST", "/graphql", "content-type: application/json", f"content-length: {3 * HALF}", body=b"")
+    return head + b" " * HALF
+
+
+async def _sent(server: InProcess, *pieces: bytes) -> Answer:
+    async with line(server.port) as client:
+        for piece in pieces:
+            await client.send(piece)
+            await asyncio.sleep(0.01)  # so that it does not come in one piece
+        return await client.answer()
+
+
+def _pending(server: InProcess) -> int:
+    return max((one.pending.bytes for one in server.connections), default=0)

@@ -1,0 +1,81 @@
+"""What comes behind a body is no header (RFC 9110, 6.5.1), and there is not more of it than of headers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.web.server.framing import MAX_HEAD_BYTES, MAX_HEADERS
+from tests.harness.balancer import balanced, reason_to_skip
+from tests.harness.kernel import free_port
+from tests.harness.server import Server, serving
+from tests.harness.wire import Answer, answers, line, request
+from tests.harness.world import fresh_id
+
+QUERY = b'{"query":"{viewer{id}}"}'
+LAST = request("GET", "/livez", "connection: close")
+
+
+async def _sent(port: int, *trailers: str, headers: tuple[str, ...] = (), apart: bool = False) -> list[Answer]:
+    plain = ("content-type: application/json", "transfer-encoding: chunked", *headers)
+    body = request("POST", "/graphql", *plain, body=b"%x\r\n%b\r\n0\r\n" % (len(QUERY), QUERY))
+    behind = "".join(f"{trailer}\r\n" for trailer in (*trailers, "")).encode()
+    async with line(port) as client:
+        await client.send(*([body, behind] if apart else [body + behind]), LAST)
+        return answers(await client.heard())
+
+
+LIES = ("Origin: https://evil.example", "Accept: text/event-stream", "Content-Encoding: gzip", "Content-Type: text/x")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+async def test_trailers_count_for_nothing(server: Server, apart: bool) -> None:
+    tenant = fresh_id()
+    stranger, caller = server.token(fresh_id()), f"authorization: Bearer {server.token(tenant)}"
+    answered, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
+    unknown, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", apart=apart)
+
+    assert answered.headers["content-type"].startswith("application/json")
+    assert json.loads(answered.body)["data"] == {"viewer": {"id": tenant}}
+    assert "errors" in json.loads(unknown.body)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("kind", ["many", "large", "many with its headers"])
+async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, apart: bool) -> None:
+    headers, trailers = {
+        "many": ((), ["a: b"] * (MAX_HEADERS + 1)),
+        "large": ((), ["a: " + "b" * MAX_HEAD_BYTES]),
+        "many with its headers": (("a: b",) * (MAX_HEADERS - 9), ["a: b"] * 9),
+    }[kind]
+    [refused] = await _sent(server.port, *trailers, headers=headers, apart=apart)
+    assert (refused.status, refused.headers["connection"]) == (431, "close")
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize(
+    "trailer", ["Connection: close", "Proxy-Connection: close", "Connection: x, close", "TE: gzip"]
+)
+async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
+    server: Server, trailer: str, apart: bool
+) -> None:
+    *_, last = await _sent(server.port, trailer, apart=apart)
+
+    assert (last.status, last.headers["connection"]) == (400, "close")
+
+
+async def test_an_address_in_a_trailer_is_nobodys_behind_the_balancer_either(tmp_path: Path) -> None:
+    if (reason := reason_to_skip()) is not None:
+        pytest.skip(reason)
+    (folder := tmp_path / "worker").mkdir()
+    with (
+        serving(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
+        balanced(tmp_path, [worker.port, free_port()]) as balancer,
+    ):
+        balancer.until_these_serve("gateway-a")
+        statuses = [(await _sent(balancer.port, f"X-Forwarded-For: 6.6.6.{n}"))[0].status for n in range(60)]
+        token = balancer.token("1")
+        unknown, *_ = await _sent(balancer.port, f"Authorization: Bearer {token}")
+
+    assert 429 in statuses
+    assert b'"1"' not in unknown.body

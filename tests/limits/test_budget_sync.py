@@ -1,0 +1,218 @@
+"""Workers on one PostgreSQL: what a caller spends at one of them is missing at all of them, about a second later."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from app.api.schema import build_schema
+from app.documents.price import Prices
+from app.store import budgets as shared
+from app.store.budgets import Kind
+from app.store.database import Store
+from app.store.engines.engine import parse_url
+from app.web.limits.bucket import Bucket
+from app.web.limits.budget import Budget
+from app.web.limits.budget_sync import Settling
+from tests.harness.asking import asked
+from tests.harness.databases import PostgresDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.outages import away
+from tests.harness.patience import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
+
+PAGE = "query($n: Int) { images(first: $n) { nodes { id name } } }"
+BRIM = 1_000
+OF_TENANTS = Kind("tenant", 1, BRIM)
+
+
+@pytest.fixture
+def url(postgres_databases: PostgresDatabases) -> str:
+    return postgres_databases.fresh()
+
+
+@pytest.fixture
+async def workers(url: str) -> AsyncGenerator[tuple[InProcess, InProcess]]:
+    settings = settings_for(url, rate_per_tenant=1, burst_per_tenant=BRIM, rate_per_address=1)
+    async with AsyncExitStack() as held:
+        yield (
+            await held.enter_async_context(in_this_process(settings)),
+            await held.enter_async_context(in_this_process(settings)),
+        )
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncGenerator[Store]:
+    store = Store(parse_url(url))
+    yield store
+    await store.close()
+
+
+def _tenants(worker: InProcess) -> Budget:
+    assert worker.budgets is not None
+    assert worker.budgets.tenants is not None
+    return worker.budgets.tenants
+
+
+async def _spend(worker: InProcess, times: int) -> list[int]:
+    """The statuses of so many requests that cost 301 each."""
+    return [(await asked(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
+
+
+async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS) -> dict[str, float]:
+    async with store.writing() as tx:
+        return await shared.settle(tx, kind, spent)
+
+
+async def test_what_was_spent_at_one_worker_is_missing_at_the_other(workers: tuple[InProcess, InProcess]) -> None:
+    one, other = workers
+
+    assert await _spend(one, 4) == [200, 200, 200, 429]
+    await until(lambda: not _tenants(one).unsettled)
+    assert await _spend(other, 1) == [200], "until it has settled once it knows of nothing"
+    await until(lambda: not _tenants(other).unsettled)
+
+    assert _tenants(other).buckets.of("1").level < -100
+    assert await _spend(other, 1) == [429]
+
+
+async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
+    workers: tuple[InProcess, InProcess],
+) -> None:
+    granted = 0
+    for _ in range(3):
+        statuses = await asyncio.gather(*(_spend(worker, 5) for worker in workers))
+        granted += sum(told.count(200) for told in statuses)
+        await until(lambda: not any(_tenants(worker).unsettled for worker in workers))
+
+    assert granted <= 6
+    levels = [_tenants(worker).buckets.of("1").level for worker in workers]
+    assert min(levels) == pytest.approx(BRIM - granted * 301, abs=30)
+
+
+async def test_requests_write_nothing_and_a_settlement_is_one_statement(
+    workers: tuple[InProcess, InProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[dict[str, float]] = []
+    settle = shared.settle
+
+    async def counted(tx: Any, kind: Kind, spent: dict[str, float]) -> dict[str, float]:
+        settled.append(spent)
+        return await settle(tx, kind, spent)
+
+    monkeypatch.setattr(shared, "settle", counted)
+    one, _ = workers
+    for _ in range(20):
+        await asked(one, "lane", "{ viewer { id } }", one.token)
+    await until(lambda: not _tenants(one).unsettled)
+
+    assert sum(spent.get("1", 0) for spent in settled) == 40
+    assert len(settled) < 10
+
+
+async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
+    workers: tuple[InProcess, InProcess], url: str
+) -> None:
+    one, _ = workers
+    # Said on a terminal, every failure would take longer than this test has.
+    with capture_logs() as said, away(url):
+        for _ in range(3):
+            told = await asked(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
+            assert told.status == 200
+        assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+        await until(lambda: any("settled" in line["event"] for line in said))
+        assert _tenants(one).unsettled
+    await until(lambda: not _tenants(one).unsettled)
+
+    assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+
+
+async def test_the_shared_budget_refills_by_the_clock_of_the_database(store: Store) -> None:
+    assert (await _settle(store, {"1": 900, "2": 1}, OF_TENANTS)) == {"1": 100, "2": 999}
+    await _settled_earlier(store, "300 s")
+    refilled = (await _settle(store, {"1": 0}, OF_TENANTS))["1"]
+    await _settled_earlier(store, "1 h")
+
+    assert refilled == pytest.approx(450, abs=50)  # as much as a slow machine adds by itself
+    assert (await _settle(store, {"1": 0}, OF_TENANTS))["1"] == BRIM
+
+
+async def _settled_earlier(store: Store, by: str) -> None:
+    """As if so much time had passed: the database's clock can't be set."""
+    async with store.writing() as tx:
+        await tx.conn.execute(text("UPDATE budget SET settled_at = settled_at - CAST(:by AS interval)"), {"by": by})
+
+
+async def test_many_workers_that_settle_the_same_callers_lose_nothing_and_never_wait_in_a_circle(store: Store) -> None:
+    callers = [str(number) for number in range(300)]
+
+    async def settle(worker: int) -> None:
+        for _ in range(5):
+            await _settle(store, dict.fromkeys(callers if worker % 2 else reversed(callers), 1.0))
+
+    await asyncio.gather(*(settle(worker) for worker in range(6)))
+
+    left = await _settle(store, dict.fromkeys(callers, 0.0))
+    assert set(left) == set(callers)
+    assert all(BRIM - 30 <= level <= BRIM - 30 + 60 for level in left.values())
+
+
+async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store: Store) -> None:
+    await _settle(store, {"full": 0.0, "empty": 1_000.0})
+    await _settle(store, {"full": 0.0}, Kind("address", 1, BRIM))
+    async with store.writing() as tx:
+        await shared.sweep(tx, OF_TENANTS)
+        kept = (await tx.conn.exec_driver_sql("SELECT kind, who FROM budget ORDER BY kind")).all()
+
+    assert [tuple(row) for row in kept] == [("address", "full"), ("tenant", "empty")]
+
+
+async def test_a_long_outage_leaves_no_debt_for_what_was_earned_meanwhile(url: str) -> None:
+    now = [1_000.0]
+    budget = Budget("tenant", "tenant's", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
+    store = Store(parse_url(url))
+    settling = Settling(store, _only(budget))
+    with away(url):
+        for _ in range(50):
+            budget.charge_flat("1", 900)
+            now[0] += 9
+            settling._go_on_alone(OSError("away"))
+        budget.charge_flat("1", 500)
+        assert budget.unsettled is not None
+        assert budget.unsettled["1"].unsettled == 500
+    await settling._settle(budget)
+
+    assert budget.buckets.of("1").level == 500
+    await store.close()
+
+
+def _only(budget: Budget) -> Any:
+    class Only:
+        kinds = [budget]
+
+    return Only()
+
+
+async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Budget("tenant", "tenant's", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
+    settling = Settling(store, _only(budget))
+    budget.charge_flat("1", 100)
+    settle = shared.settle
+
+    async def meanwhile(*args: Any) -> dict[str, float]:
+        budget.charge_flat("1", 30)
+        return await settle(*args)
+
+    monkeypatch.setattr(shared, "settle", meanwhile)
+    await settling._settle(budget)
+
+    bucket: Bucket = budget.buckets.of("1")
+    assert (bucket.level, bucket.unsettled) == (BRIM - 130, 30)

@@ -1,0 +1,42 @@
+"""What stays in memory because an operation was priced is bounded, whatever its text, its name and its variables."""
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.api.schema import build_schema
+from app.documents.cache import BYTES
+from app.documents.price import REFUSED, Prices
+from app.settings import Settings
+
+SMALL = "{ viewer { id } }"
+
+
+@pytest.fixture
+def growth() -> Iterator[Any]:
+    tracemalloc.start()
+    began = tracemalloc.get_traced_memory()[0]
+    yield lambda: tracemalloc.get_traced_memory()[0] - began
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("as_name", [False, True], ids=["text", "name"])
+def test_what_is_far_too_long_does_not_stay_because_it_was_priced(growth: Any, as_name: bool) -> None:
+    prices = Prices(build_schema(Settings()).documents)
+    for number in range(60):
+        long = f"\N{WRENCH}{number}" + "x" * 500_000
+        text, name = (SMALL, long) if as_name else (long, None)
+        assert prices.of(text, name, None).cost == REFUSED
+
+    assert growth() < 2 * BYTES, "it would be 120 MB"
+
+
+def test_the_names_in_an_input_do_not_stay_because_it_was_priced(growth: Any) -> None:
+    prices = Prices(build_schema(Settings()).documents)
+    offer = "mutation($o: OfferImageInput!) { offerImage(input: $o) { clientMutationId } }"
+    for number in range(60):
+        prices.of(offer, None, {"o": {f"\N{WRENCH}{number}" + "x" * 250_000: []}})
+
+    assert growth() < BYTES, "it would be 60 MB"

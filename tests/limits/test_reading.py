@@ -1,0 +1,82 @@
+"""Reading a document that is new is charged once, beside its cost, and a refusal names what a retry needs."""
+
+import pytest
+
+from app.api.schema import build_schema
+from app.documents import price
+from app.documents.cache import words
+from app.documents.price import REFUSED, Prices
+from app.settings import Settings
+from app.web.limits.budget import Budget
+
+VIEWER, COST_OF_VIEWER = "{ viewer { id } }", 2
+EXPENSIVE, COST_OF_EXPENSIVE = "{ images(first: 100) { nodes { id } } }", 201
+RATE = 10
+SCHEMA = build_schema(Settings())
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setattr(price, "thread_time", lambda: 0.0)
+    return Clock()
+
+
+def _budget(clock: Clock, brim: int, level: float | None = None) -> Budget:
+    """A budget to which every document is new, with what one caller has left in it."""
+    budget = Budget("tenant", "tenant's", RATE, brim, Prices(SCHEMA.documents), clock)
+    budget.buckets.of("1").level = brim if level is None else level
+    return budget
+
+
+def test_a_document_is_charged_its_words_once(clock: Clock) -> None:
+    budget = _budget(clock, brim=300)
+    left = [budget.charge("1", VIEWER, None, None).left for _ in range(3)]
+
+    assert left == [300 - words(VIEWER) - COST_OF_VIEWER * times for times in (1, 2, 3)]
+
+
+def test_a_refusal_for_want_of_budget_charges_the_words_once_and_nothing_else(clock: Clock) -> None:
+    budget = _budget(clock, brim=300, level=100)
+    left = [budget.charge("1", EXPENSIVE, None, None).left for _ in range(3)]
+
+    assert left == [100 - words(EXPENSIVE)] * 3
+
+
+def test_a_caller_whose_last_units_went_on_reading_is_charged_no_refusal_on_top(clock: Clock) -> None:
+    charge = _budget(clock, brim=300, level=5).charge("1", VIEWER, None, None)
+
+    assert charge.retry_after
+    assert charge.left == 5 - words(VIEWER) > -REFUSED
+
+
+def test_a_new_document_that_costs_more_than_the_whole_budget_runs_from_a_full_one(clock: Clock) -> None:
+    charge = _budget(clock, brim=150).charge("1", EXPENSIVE, None, None)
+
+    assert (charge.retry_after, charge.left) == (0, 0)
+
+
+@pytest.mark.parametrize("brim", [150, COST_OF_EXPENSIVE, 300])
+def test_a_new_document_that_was_refused_runs_after_the_seconds_that_the_refusal_names(clock: Clock, brim: int) -> None:
+    budget = _budget(clock, brim, level=140)
+    refused = budget.charge("1", EXPENSIVE, None, None)
+    clock.now += refused.retry_after
+    again = budget.charge("1", EXPENSIVE, None, None)
+
+    assert refused.retry_after
+    assert refused.cost == min(brim, COST_OF_EXPENSIVE)
+    assert (again.retry_after, again.cost) == (0, refused.cost)
+
+
+def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
+    budget = _budget(clock, brim=300)
+    charge = budget.charge("1", VIEWER, None, None)
+    budget.refund("1", charge)
+
+    assert charge.left == 300 - words(VIEWER)

@@ -1,0 +1,194 @@
+"""A response has a largest size: mostly known before anything is read; else nothing of the response is sent."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+import httpx2
+import pytest
+
+from app.api.schema import build_schema
+from app.settings import Settings
+from tests.harness import old_images
+from tests.harness.askers import on_socket
+from tests.harness.asking import TRANSPORTS, asked
+from tests.harness.databases import Databases
+from tests.harness.gateway import IMAGE, Gateway, settings_for
+from tests.harness.inprocess import InProcess, in_this_process
+
+MOST_BYTES = 1_000_000
+LIMITED = build_schema(Settings()).documents
+TAGS = " ".join(f"a{n}: tags" for n in range(30))
+OF_IMAGE = f"{{ image {{ {TAGS} }} }}"
+HUNDRED = '"1",' * 100
+LONG_NAME = "x" * 60_000
+KEYS = " ".join(f"k{n}{'y' * 2_000}: id" for n in range(20))
+GREEDY = {
+    "pages": "{" + " ".join(f"a{n}: images(first: 100) {{ nodes {{ tags }} }}" for n in range(20)) + "}",
+    "aliases": f"{{ images(first: 100) {{ nodes {{ {TAGS} }} }} }}",
+    "one image for each member": "{ image(id: 1) { members(first: 100) { nodes { image { members(first: 100) { nodes "
+    "{ image { tags } } } } } } } }",
+    "addresses": "{ images(first: 100) { nodes { members(first: 20) { nodes { image { sourceUrl } } } } } }",
+    "one ID again and again": f"query($i: [ID!]! = [{HUNDRED}]) {{ nodes(ids: $i) {{ ... on Image {{ {TAGS} }} }} }}",
+    "a long response name": f"{{ images(first: 100) {{ nodes {{ members {{ nodes {{ {LONG_NAME}: id }} }} }} }} }}",
+    "long response names": f"{{ images(first: 100) {{ nodes {{ members(first: 50) {{ nodes {{ {KEYS} }} }} }} }} }}",
+    "a payload": f'mutation {{ offerImage(input: {{imageId: "1", tenantIds: [{HUNDRED}]}}) {{ members {OF_IMAGE} }} }}',
+    "a watch": "subscription { watchOffers { ... on MemberStatusChanged { member { image { members(first: 100) { "
+    f"nodes {OF_IMAGE} }} }} }} }} }} }}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_what_may_become_too_large_is_refused_before_anything_is_read(name: str) -> None:
+    [refusal] = LIMITED.errors(LIMITED.parsed(GREEDY[name]), None, {})
+
+    assert refusal.extensions == {"code": "QUERY_TOO_COMPLEX"}
+    assert "Ask for less at a time" in refusal.message
+
+
+def test_the_refusal_says_how_large_the_response_may_become() -> None:
+    generous = build_schema(Settings(max_cost=10**9)).documents
+    [refusal] = generous.errors(generous.parsed(GREEDY["aliases"]), None, {})
+
+    assert "bytes, and the limit is 8000000." in refusal.message
+
+
+class Crowd(NamedTuple):
+    server: InProcess
+    old: list[str]
+    offered: str
+
+
+@pytest.fixture(scope="module")
+async def crowd(databases: Databases) -> AsyncGenerator[Crowd]:
+    """A gateway on a store with 40 old images of tenant 1, the last of which has 30 members."""
+    url = databases.fresh()
+    with old_images.at(url) as connection:
+        old = old_images.put(connection, "1", 40)
+    async with in_this_process(settings_for(url, max_response_bytes=MOST_BYTES)) as server:
+        await server.gateway.tenant("1").offer(old[-1], *map(str, range(100, 130)))
+        yield Crowd(server, old, old[-1])
+
+
+PLANNED = "query($n: Int!) { images(first: $n) { nodes { tags } } }"
+EXECUTED = PLANNED.replace("{", "{ __schema { queryType { name } }", 1)
+
+
+@pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_response_that_turns_out_to_be_too_large_is_an_error_and_nothing_else(
+    crowd: Crowd, transport: str, query: str
+) -> None:
+    told = await asked(crowd.server, transport, query, crowd.server.token, n=40)
+    small = await asked(crowd.server, transport, query, crowd.server.token, n=10)
+
+    assert (told.code, told.kind) == ("QUERY_TOO_COMPLEX", "error" if transport == "websocket" else "next")
+    assert "data" not in told.answer
+    assert f"more than {MOST_BYTES} bytes" in told.answer["errors"][0]["message"]
+    assert small.answer["data"]["images"]["nodes"] == [{"tags": old_images.TAGS}] * 10
+
+
+@pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
+async def test_where_the_media_type_has_a_status_for_it_a_response_that_is_too_large_is_400(
+    crowd: Crowd, query: str
+) -> None:
+    headers = {"authorization": f"Bearer {crowd.server.token}", "accept": "application/graphql-response+json"}
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+        url = f"http://127.0.0.1:{crowd.server.port}/graphql"
+        response = await client.post(url, json={"query": query, "variables": {"n": 40}})
+
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+
+
+OFFER = """mutation($input: OfferImageInput!) {
+  offerImage(input: $input) { members { image { tags } } errors { code } }
+}"""
+TWICE = OFFER.replace("offerImage", "a: offerImage").replace("} }\n}", "} }\n  b: __typename }")
+
+
+@pytest.mark.parametrize("mutation", [OFFER, TWICE], ids=["rendered", "executed"])
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+async def test_a_mutation_whose_payload_is_too_large_is_carried_out_and_says_so(
+    crowd: Crowd, transport: str, mutation: str
+) -> None:
+    owner = crowd.server.gateway.tenant("1")
+    image = crowd.old[TRANSPORTS.index(transport) + 10 * (mutation is TWICE)]
+
+    input = {"imageId": image, "tenantIds": list(map(str, range(100, 130)))}
+    told = await asked(crowd.server, transport, mutation, crowd.server.token, input=input)
+    sent = await owner.get("query($i: ID!) { sentOffers(imageId: $i) { totalCount } }", i=image)
+
+    assert (told.code, told.answer["data"], told.kind) == ("QUERY_TOO_COMPLEX", None, "next")
+    assert told.answer["errors"][0]["message"].startswith("The mutation was carried out")
+    assert sent == {"sentOffers": {"totalCount": 30}}
+
+
+WATCH = """subscription { watchOffers { __typename cursor ... on MemberStatusChanged {
+  imageId member { image { members(first: 30) { nodes { image { tags } } } } }
+} } }"""
+
+
+async def test_an_item_of_a_watch_that_is_too_large_is_told_with_its_cursor_and_the_watch_goes_on(crowd: Crowd) -> None:
+    owner = crowd.server.gateway.tenant("1")
+    new = await owner.register(tags=["new"])
+
+    async with on_socket(crowd.server) as peer:
+        await peer.subscribe(WATCH)
+        assert (await peer.item())["__typename"] == "WatchBookmark"
+        await owner.revoke(crowd.offered, "129")
+        await owner.offer(crowd.offered, "129")
+        await owner.offer(new, "2")
+        [_, large, small] = [(await peer.hear())["payload"] for _ in range(3)]
+
+    assert (large["data"], large["errors"][0]["path"]) == (None, ["watchOffers"])
+    assert large["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert small["data"]["watchOffers"]["imageId"] == new
+    after = "query($after: Cursor) { offerEvents(after: $after) { nodes { imageId } } }"
+    behind = await owner.get(after, after=large["extensions"]["cursor"])
+    assert behind["offerEvents"]["nodes"] == [{"imageId": new}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "is_taken"),
+    [
+        (["x" * 255] * 1 + [f"{n:02}" + "x" * 253 for n in range(15)], True),
+        ([f"{n:02}" + "x" * 253 for n in range(17)], False),
+        ([f"{n:02}" + "\N{PILE OF POO}" * 100 for n in range(10)], True),
+        ([f"{n:02}" + "\N{PILE OF POO}" * 100 for n in range(11)], False),
+    ],
+)
+@pytest.mark.parametrize("mutation", ["registerImage", "updateImage"])
+async def test_all_tags_of_an_image_together_are_bounded_in_bytes(
+    gateway: Gateway, mutation: str, tags: list[str], is_taken: bool
+) -> None:
+    owner = gateway.tenant("1")
+    of = {"id": await owner.register()} if mutation == "updateImage" else IMAGE
+
+    payload = await owner.do(mutation, **{**of, "tags": tags})
+
+    assert [error["path"] for error in payload["errors"]] == ([] if is_taken else [["input", "tags"]])
+    assert [error["code"] for error in payload["errors"]] == ([] if is_taken else ["BAD_USER_INPUT"])
+
+
+async def test_an_image_from_before_the_bound_is_read_whole_and_its_other_fields_can_be_changed(crowd: Crowd) -> None:
+    owner = crowd.server.gateway.tenant("1")
+
+    changed = (await owner.update(crowd.old[0], name="renamed"))["image"]
+
+    assert (changed["name"], changed["tags"]) == ("renamed", old_images.TAGS)
+
+
+ODD = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "a\u2028b", "tab-free", "a\u00adb"]
+
+
+@pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
+async def test_tags_are_answered_as_utf_8_without_escapes_whichever_way(databases: Databases, query: str) -> None:
+    async with in_this_process(settings_for(databases.fresh())) as server:
+        await server.gateway.tenant("1").register(tags=ODD)
+        headers = {"authorization": f"Bearer {server.token}"}
+        async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+            url = f"http://127.0.0.1:{server.port}/graphql"
+            response = await client.post(url, json={"query": query, "variables": {"n": 1}})
+
+    assert f'"tags":{json.dumps(ODD, ensure_ascii=False, separators=(",", ":"))}'.encode() in response.content

@@ -1,0 +1,198 @@
+"""Limits of WebSockets: places in all and per address, messages a second, bytes a message; and budgets on a socket."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from app.documents.price import WATCH
+from app.web.limits.budget import BAD_TOKEN, UNREAD
+from app.web.limits.socket_quota import Pace
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.operations import WATCH as WATCH_OFFERS
+from tests.harness.patience import until
+from tests.harness.sockets import Peer
+
+pytestmark = pytest.mark.usefixtures("reading_is_free")
+
+LIMITS: dict[str, Any] = {
+    "max_connections": 6,
+    "max_connections_per_address": 2,
+    "max_messages_per_second": 10,
+    "max_frame_bytes": 5_000,
+    "rate_per_tenant": 50,
+    "burst_per_tenant": 400,
+    "rate_per_address": 1,
+    "burst_per_address": 100,
+}
+
+
+@pytest.fixture
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+    async with in_this_process(settings_for(sqlite_databases.fresh(), **LIMITS)) as server:
+        yield server
+
+
+class Dialled:
+    """Sockets of one test, which end with it."""
+
+    def __init__(self, server: InProcess) -> None:
+        self._server = server
+        self._opened: list[Any] = []
+
+    async def peer(self, token: str | None = None) -> Peer:
+        connection = await connect(self._server.url, subprotocols=[PROTOCOL], proxy=None)
+        self._opened.append(connection)
+        peer = Peer(connection)
+        with suppress(ConnectionClosed):  # the test looks at the code
+            await peer.init(token)
+        return peer
+
+    async def acknowledged(self, token: str | None = None) -> Peer:
+        peer = await self.peer(token)
+        assert (await peer.hear())["type"] == "connection_ack"
+        return peer
+
+    async def close(self) -> None:
+        await asyncio.gather(*(one.close() for one in self._opened))
+
+
+@pytest.fixture
+async def dialled(server: InProcess) -> AsyncGenerator[Dialled]:
+    dialled = Dialled(server)
+    yield dialled
+    await dialled.close()
+
+
+def _level(server: InProcess, level: float) -> Any:
+    assert server.budgets is not None
+    assert server.budgets.tenants is not None
+    bucket = server.budgets.tenants.buckets.of("1")
+    bucket.level = level
+    return bucket
+
+
+async def test_strangers_fill_the_places_of_their_address_and_tenants_do_not(
+    server: InProcess, dialled: Dialled
+) -> None:
+    for _ in range(3):
+        await dialled.acknowledged(server.token)
+    strangers = [await dialled.acknowledged() for _ in range(2)]
+
+    assert await (await dialled.peer()).close_code() == 1013
+    await strangers[0].connection.close()
+    await until(lambda: len(server.connections) == 4)
+    await dialled.acknowledged()
+
+
+async def test_the_server_has_only_so_many_places_for_all(server: InProcess, dialled: Dialled) -> None:
+    held = [await dialled.acknowledged(server.token_of(str(number))) for number in range(6)]
+
+    assert await (await dialled.peer(server.token)).close_code() == 1013
+    await held[0].connection.close()
+    await until(lambda: len(server.connections) == 5)
+    await dialled.acknowledged(server.token)
+
+
+async def test_a_flood_of_messages_is_closed_with_4429(server: InProcess, dialled: Dialled) -> None:
+    peer = await dialled.acknowledged(server.token)
+    for _ in range(60):
+        await peer.send({"type": "ping"})
+
+    assert await peer.close_code() == 4429
+
+
+@pytest.mark.parametrize("kind", ["ping", "pong"])
+async def test_control_frames_are_messages_of_the_same_pace(server: InProcess, dialled: Dialled, kind: str) -> None:
+    peer = await dialled.acknowledged(server.token)
+    with suppress(ConnectionClosed):  # it may be closed before all are sent
+        for _ in range(60):
+            await getattr(peer.connection, kind)()
+
+    assert await peer.close_code() == 4429
+
+
+async def test_as_many_messages_as_may_come_are_answered(server: InProcess, dialled: Dialled) -> None:
+    peer = await dialled.acknowledged(server.token)
+    for _ in range(2 * 10 - 2):
+        await peer.send({"type": "ping"})
+        assert await peer.hear() == {"type": "pong"}
+
+
+def test_the_pace_is_earned_again_with_time() -> None:
+    pace = Pace(10, 0)
+
+    assert [pace.is_kept(0) for _ in range(21)] == [True] * 20 + [False]
+    assert pace.is_kept(0.5)
+
+
+async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcess, dialled: Dialled) -> None:
+    peer = await dialled.acknowledged(server.token)
+    await peer.send({"type": "ping", "payload": {"filling": "x" * 5_000}})
+
+    assert await peer.close_code() == 1009
+
+
+async def test_a_new_watch_waits_for_what_it_was_lent_and_the_socket_lives_on(
+    server: InProcess, dialled: Dialled
+) -> None:
+    peer = await dialled.acknowledged(server.token)
+    bucket = _level(server, WATCH)
+    await peer.subscribe(WATCH_OFFERS, "watch")
+    await until(lambda: bucket.level < 0)
+    await peer.subscribe("{ viewer { id } }", "query")
+
+    refused = await peer.hear()
+    assert (refused["id"], refused["type"]) == ("query", "error")
+    assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert refused["payload"][0]["extensions"]["retryAfter"] >= 1
+    begun = await peer.hear()
+    assert (begun["id"], begun["type"]) == ("watch", "next")
+    assert bucket.level > -LIMITS["rate_per_tenant"]
+
+
+async def test_a_watch_that_can_be_lent_nothing_more_is_refused_and_one_that_goes_on_is_sent_to_come_again(
+    server: InProcess, dialled: Dialled
+) -> None:
+    peer = await dialled.acknowledged(server.token)
+    await peer.subscribe(WATCH_OFFERS)
+    cursor = (await peer.item())["cursor"]
+    _level(server, -10 * LIMITS["rate_per_tenant"] - 50)
+
+    await peer.subscribe(WATCH_OFFERS, "new")
+    refused = await peer.hear()
+    assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("new", "RATE_LIMITED")
+    await peer.subscribe(WATCH_OFFERS, "back", after=cursor)
+    assert await peer.close_code() == 1013
+
+
+async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_spent(
+    server: InProcess, dialled: Dialled
+) -> None:
+    peer = await dialled.acknowledged(server.token)
+    bucket = _level(server, UNREAD)
+    payload: dict[str, Any] = {"documentId": "f" * 64}
+
+    async def code() -> str:
+        await peer.send({"type": "subscribe", "id": "1", "payload": payload})
+        return (await peer.hear())["payload"][0]["extensions"]["code"]
+
+    assert [await code(), await code()] == ["PERSISTED_QUERY_NOT_FOUND", "RATE_LIMITED"]
+    assert bucket.level < UNREAD
+    payload["variables"] = {"after": "a cursor"}
+    await peer.send({"type": "subscribe", "id": "1", "payload": payload})
+    assert await peer.close_code() == 1013
+
+
+async def test_bad_tokens_are_closed_with_4401_until_their_address_has_spent_all(
+    server: InProcess, dialled: Dialled
+) -> None:
+    codes = [await (await dialled.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN + 1)]
+
+    assert codes == [4401] * (100 // BAD_TOKEN) + [1013]

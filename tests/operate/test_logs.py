@@ -1,0 +1,227 @@
+"""The log: a line for each operation, and nothing in it that only the client should know."""
+
+from collections.abc import Generator
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.api.schema import build_schema
+from app.documents.summaries import Descriptions
+from app.web.monitoring.operation import HTTP
+from app.web.monitoring.operations import Operations
+from tests.harness import operations
+from tests.harness.gateway import settings_for
+from tests.harness.loglines import line, lines
+from tests.harness.server import Server, bearer, serving
+from tests.harness.sockets import connected
+from tests.harness.world import fresh_id
+from tests.http.test_faults import SPOILT, spoil
+from tests.http.test_sse import EVENTS, asked, events
+
+POINT = "query Point($id: ID!) { image(id: $id) { id name } }"
+PAGES = "query Pages($n: Int!) { images(first: $n) { nodes { id } } }"
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
+    """A server that writes down all it ever does."""
+    with serving(tmp_path_factory.mktemp("talker"), operation_log="all", log_level="debug") as server:
+        yield server
+
+
+async def test_an_operation_has_one_line_with_what_operators_need_to_know(talker: Server) -> None:
+    tenant = fresh_id()
+    answer = talker.post(POINT, talker.token(tenant), id=str(uuid4()))
+
+    told = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+    assert told.pop("duration_ms") > 0
+    assert {name: told[name] for name in told.keys() - {"timestamp", "event", "request_id"}} == {
+        "level": "info",
+        "logger": "operations",
+        "operation": "Point",
+        "kind": "query",
+        "document": sha256(POINT.encode()).hexdigest(),
+        "tenant": tenant,
+        "transport": "http",
+        "cost": 3,
+        "codes": [],
+        "refusals": [],
+    }
+
+
+@pytest.mark.parametrize("named", [{"operationName": "Pages"}, {}], ids=["named", "unnamed"])
+@pytest.mark.parametrize("form", ["quick", "long", "socket", "events"])
+async def test_the_line_is_there_whatever_way_the_operation_takes(
+    talker: Server, form: str, named: dict[str, str]
+) -> None:
+    tenant = fresh_id()
+    token, body = talker.token(tenant), {"query": PAGES, "variables": {"n": 7}, **named}
+    if form == "socket":
+        async with connected(talker, token) as peer:
+            await peer.send({"type": "subscribe", "id": "1", "payload": body})
+            await peer.hear()
+    else:
+        accept = EVENTS if form == "events" else "*/*"
+        # A header that comes twice keeps a request from the short lane.
+        twice = [("x-twice", "1"), ("x-twice", "2")] if form == "long" else []
+        headers = [*bearer(token).items(), ("accept", accept), *twice]
+        assert talker.client.post("/graphql", json=body, headers=headers).status_code == 200
+
+    told = await line(talker, event="operation", tenant=tenant)
+    assert (told["operation"], told["kind"], told["cost"]) == ("Pages", "query", 1 + 7 * 2)
+    assert told["transport"] == {"socket": "websocket"}.get(form, "http")
+
+
+@pytest.mark.parametrize("form", ["socket", "events"])
+async def test_a_watch_goes_by_the_name_that_its_document_gives_it(talker: Server, form: str) -> None:
+    tenant, query = fresh_id(), "subscription Inbox { watchOffers(initial: SNAPSHOT) { cursor } }"
+    if form == "socket":
+        async with connected(talker, talker.token(tenant)) as peer:
+            await peer.subscribe(query)
+            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+    else:
+        with asked(talker, query, talker.token(tenant)):
+            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+        talker.renew_client()
+
+    assert (await line(talker, event="operation", tenant=tenant))["operation"] == "Inbox"
+
+
+async def test_a_name_that_is_no_name_of_graphql_is_not_written(talker: Server) -> None:
+    secret, token = uuid4().hex, talker.token(fresh_id())
+    for name in (f"\x1b[2J{secret}", f"{secret}\nforged", f"-{secret}", "é" + secret):
+        for query in ("{ viewer { id } }", "{ viewer ", "query A { viewer { id } } query B { viewer { id } }"):
+            talker.client.post("/graphql", json={"query": query, "operationName": name}, headers=bearer(token))
+    long = "N" * 5_000
+    answer = talker.post(f"query {long} {{ viewer {{ id }} }}", token)
+
+    told = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+    assert told["operation"] == long[:100]
+    assert secret not in talker.log
+
+
+async def test_errors_and_refusals_stand_in_the_line_by_their_codes(talker: Server) -> None:
+    token = talker.token(fresh_id())
+    broken, unfit = talker.post("{ viewer { ", token), talker.post("{ nothing }", token)
+    refused = talker.post(operations.MUTATIONS["acceptOffer"], token, input={"imageId": str(uuid4())})
+
+    async def told(answer: Any) -> tuple[str, list[str], list[str]]:
+        found = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+        return found["kind"], found["codes"], found["refusals"]
+
+    assert await told(broken) == ("unknown", ["GRAPHQL_PARSE_FAILED"], [])
+    assert await told(unfit) == ("query", ["GRAPHQL_VALIDATION_FAILED"], [])
+    assert await told(refused) == ("mutation", [], ["NOT_FOUND"])
+
+
+async def test_a_watch_has_a_line_at_its_start_and_one_at_its_end_with_its_items(talker: Server) -> None:
+    owner, consumer = fresh_id(), fresh_id()
+    token = talker.token(owner)
+    image = talker.register(token, visibility="SHARED")
+    async with connected(talker, talker.token(consumer)) as peer:
+        await peer.subscribe(operations.WATCH)
+        await peer.item()
+        started = await line(talker, event="watch started", tenant=consumer)
+        talker.do("offerImage", token, imageId=image, tenantIds=[consumer])
+        await peer.item()
+        assert lines(talker, event="operation", tenant=consumer) == []
+
+    ended = await line(talker, event="operation", tenant=consumer)
+    assert (ended["kind"], ended["transport"], ended["items"]) == ("subscription", "websocket", 2)
+    assert started["request_id"] == ended["request_id"]
+
+
+async def test_a_watch_over_events_has_its_lines_too(talker: Server) -> None:
+    tenant = fresh_id()
+    with asked(talker, operations.WATCH, talker.token(tenant)) as response:
+        next(events(response))
+        await line(talker, event="watch started", tenant=tenant)
+    talker.renew_client()
+
+    ended = await line(talker, event="operation", tenant=tenant)
+    assert (ended["transport"], ended["items"]) == ("events", 1)
+
+
+async def test_no_level_writes_a_token_a_variable_or_a_piece_of_a_document(talker: Server) -> None:
+    secret, token = uuid4().hex, talker.token(fresh_id())
+    quoted = f'{{ image(id: "{secret}") {{ name }} }}'
+    texts = [quoted, f"{{ {secret} }}", f'{{ image(id: "{secret}" ', f"{{ _{secret}: viewer {{ id }} }}"]
+    for text in (*texts, f'{{ images(first: "{secret}") {{ totalCount }} }}', f"# {secret}"):
+        talker.post(text, token, accept="*/*")
+        talker.get(text, token)
+        talker.post(text, token, accept=EVENTS)
+        async with connected(talker, token) as peer:
+            await peer.run(text)
+    talker.post(POINT, token, id=secret)
+    talker.post("query($n: Int!) { images(first: $n) { totalCount } }", token, n=secret)
+    talker.client.post("/graphql", content=f'{{"query": {secret}', headers={"content-type": "application/json"})
+    talker.client.get(f"/{secret}", params={"token": secret})
+    talker.client.post("/graphql", json={}, headers={"authorization": f"Bearer {secret}", "x-request-id": secret})
+    async with connected(talker, token) as peer:
+        await peer.send({"type": secret})
+        assert await peer.close_code() == 4400
+
+    assert secret not in talker.log
+    assert token not in talker.log
+
+
+async def test_the_address_of_a_websocket_is_not_written(talker: Server) -> None:
+    secret, plain = uuid4().hex, talker.ws_url
+    talker.ws_url = f"{plain}?token={secret}"
+    try:
+        async with connected(talker, talker.token(fresh_id())) as peer:
+            assert await peer.is_alive()
+    finally:
+        talker.ws_url = plain
+
+    assert secret not in talker.log
+
+
+async def test_a_fault_is_written_with_its_traceback_and_without_the_values_at_hand(talker: Server) -> None:
+    secret, token = uuid4().hex.upper(), talker.token(fresh_id())
+    image = talker.register(token, name=secret)
+    spoil(talker.database, image, secret)
+    answer = talker.post(SPOILT, token, id=image)
+
+    told = await line(talker, event="fault", request_id=answer.headers["x-request-id"])
+    assert "Traceback (most recent call last)" in told["exception"]
+    assert "LookupError" in told["exception"]
+    assert secret not in talker.log
+    assert (await line(talker, event="operation", request_id=told["request_id"]))["codes"] == ["INTERNAL_SERVER_ERROR"]
+
+
+async def test_a_client_can_not_choose_its_request_id(talker: Server) -> None:
+    chosen = uuid4().hex
+    answer = talker.client.post("/graphql", json={"query": "{ __typename }"}, headers={"x-request-id": chosen})
+
+    assert answer.headers["x-request-id"] != chosen
+    assert chosen not in talker.log
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("off", []),
+        ("errors", ["failed"]),
+        ("slow", ["failed", "slow", "slow at once"]),
+        ("all", ["quick", "failed", "slow", "quick at once", "slow at once"]),
+    ],
+)
+def test_the_setting_says_which_operations_have_a_line(setting: str, told: list[str]) -> None:
+    settings = settings_for("sqlite://", operation_log=setting, slow_operation_seconds=3600.0)
+    those = Operations(Descriptions(build_schema().documents), settings)
+    caller: Any = None
+    with capture_logs() as logged:
+        for name, code, seconds in (("quick", None, 0), ("failed", "BAD_REQUEST", 0), ("slow", None, 3601)):
+            with those.running(HTTP, name) as one:
+                one.asks("{ __typename }", name, None)
+                one.codes += [] if code is None else [code]
+                one._began -= seconds
+        for name, seconds in (("quick at once", 0), ("slow at once", 3601)):
+            those.at_once("{ __typename }", name, None, caller, name, perf_counter() - seconds)
+
+    assert [entry["request_id"] for entry in logged] == told

@@ -1,0 +1,160 @@
+"""The settings: each is explained, used, and refused when it makes no sense."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from app.errors import SetupError
+from app.settings import PREFIX, Settings
+from tests.harness.readme import OPERATIONS, READMES
+
+ROOT = Path(__file__).parent.parent.parent
+FIELDS = Settings.model_fields
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def test_every_setting_is_explained_in_a_sentence() -> None:
+    assert [name for name, field in FIELDS.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_the_documentation_lists_every_setting_with_its_default_and_meaning() -> None:
+    rows = [line for line in READMES[OPERATIONS].splitlines() if line.startswith(f"| `{PREFIX}")]
+
+    assert rows == [_row(name, field.default, field.description) for name, field in FIELDS.items()]
+
+
+def test_every_setting_is_used() -> None:
+    settings = ROOT / "app" / "settings"
+    code = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py") if settings not in path.parents)
+
+    assert [name for name in FIELDS if not re.search(rf"settings\.{name}\b", code)] == []
+
+
+def test_without_any_variable_the_defaults_stand() -> None:
+    assert Settings.load() == Settings()
+
+
+def test_a_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_GATEWAY_MEMBER_QUOTA", "7")
+
+    assert Settings.load().member_quota == 7
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("P7D", 604_800), ("PT1H30M", 5_400), ("90", 90), ("0.5", 0.5)])
+def test_a_length_of_time_is_a_duration_or_seconds(
+    monkeypatch: pytest.MonkeyPatch, written: str, seconds: float
+) -> None:
+    monkeypatch.setenv("IMAGE_GATEWAY_EVENT_RETENTION", written)
+
+    assert Settings.load().event_retention == timedelta(seconds=seconds)
+
+
+def test_what_the_command_line_says_stands_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_GATEWAY_PORT", "1")
+
+    assert Settings.load(port=2).port == 2
+    assert Settings.load(port=None).port == 1
+
+
+@pytest.mark.parametrize("name", ["IMAGE_GATEWAY_COLOUR", "image_gateway_colour", "IMAGE_GATEWAY_"])
+def test_an_unknown_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "blue")
+
+    with pytest.raises(SetupError, match=name):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"),
+        ("port", "http"),
+        ("member_quota", "-2"),
+        ("auth_secret", "x" * 31),
+        ("auth_leeway_seconds", "301"),
+        ("poll_seconds", "0"),
+        ("poll_seconds", "inf"),
+        ("event_retention", "7days"),
+        ("event_retention", "7 d"),
+        ("event_retention", "1:00"),
+        ("event_retention", "P"),
+        ("event_retention", "0"),
+        ("auth_jwks_keep", "1day"),
+        ("bookmark_seconds", "-1"),
+        ("drain_seconds", "15"),
+        ("log_level", "loud"),
+        ("log_format", "xml"),
+        ("documents_mode", "always"),
+        ("allowed_origins", "*"),
+        ("allowed_origins", "null"),
+        ("allowed_origins", "https://console.example.org/"),
+        ("allowed_origins", "https://console.example.org:443"),
+        ("allowed_origins", "https://Console.example.org"),
+        ("allowed_origins", "https://console.example.org,,https://a.example.org"),
+        ("allowed_origins", "https://*.example.org"),
+        ("trusted_proxies", "*"),
+        ("trusted_proxies", "proxy.example.org"),
+        ("trusted_proxies", "10.0.0.1/8"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
+
+    with pytest.raises(SetupError, match=f"{PREFIX}{name.upper()}: ") as refused:
+        Settings.load()
+    assert "\n" not in str(refused.value)
+
+
+def test_the_secret_is_counted_in_bytes_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE_GATEWAY_AUTH_SECRET", "ä" * 16)
+
+    assert "ä" not in repr(Settings.load())
+
+
+@pytest.mark.parametrize("pattern", ["[0-9]{1,20}", "[0-9a-f]{32}", "[a-z][a-z0-9]{2,30}", "acct-[0-9]{4}", "[0-9]+"])
+def test_a_pattern_apart_from_uuids_is_taken(pattern: str) -> None:
+    assert Settings.load(tenant_id_pattern=pattern).tenant_id_pattern == pattern
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        ".*",
+        r"\S+",
+        r"[\w-]{1,64}",
+        "[0-9-]{1,40}",
+        "[a-f-]+",
+        "[A-F0-9-]{36}",
+        "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+        "[0-9]{1,20}|[0-9a-f-]{36}",
+        "(?i)[0-9A-F-]+",
+    ],
+)
+def test_a_pattern_that_could_match_a_uuid_is_refused(pattern: str) -> None:
+    with pytest.raises(SetupError, match="UUID"):
+        Settings.load(tenant_id_pattern=pattern)
+
+
+@pytest.mark.parametrize("pattern", ["[", "(", "*"])
+def test_a_pattern_that_is_no_regular_expression_is_refused(pattern: str) -> None:
+    with pytest.raises(SetupError, match="regular expression"):
+        Settings.load(tenant_id_pattern=pattern)
+
+
+def _row(name: str, default: Any, description: str | None) -> str:
+    written = TypeAdapter(timedelta).dump_python(default, mode="json") if isinstance(default, timedelta) else default
+    shown = "none" if default is None else f"`{written}`"
+    return f"| `{PREFIX}{name.upper()}` | {shown} | {description} |"

@@ -1,0 +1,85 @@
+"""The process above the workers is told to end while it starts one of them: none is forgotten, and none is killed."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app import workers
+from app.web.monitoring.peers import Desk
+from app.workers import Workers
+from tests.harness.gateway import settings_for
+
+
+class Process:
+    """A worker that lives until it is told to end, as far as the process above it can tell."""
+
+    def __init__(self, is_dead: bool = False) -> None:
+        self.pid, self.exitcode, self.is_dead, self.was_killed = 0, 0, is_dead, False
+        self.sentinel, self._other_end = os.pipe()
+
+    def is_alive(self) -> bool:
+        return not self.is_dead
+
+    def terminate(self) -> None:
+        self.is_dead = True
+
+    def kill(self) -> None:
+        self.was_killed = self.is_dead = True
+
+    def join(self, timeout: float) -> None:
+        """It is over at once, or never."""
+
+    def close(self) -> None:
+        os.close(self.sentinel)
+        os.close(self._other_end)
+
+
+@pytest.fixture
+def started() -> Iterator[list[Process]]:
+    """Every process that was started. The handlers of this process's signals come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    made: list[Process] = []
+    yield made
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    for process in made:
+        process.close()
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None:
+    monkeypatch.setattr(Workers, "_start", start)
+    monkeypatch.setattr(workers, "open_desks", lambda number: [Desk(place) for place in range(number)])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = settings_for("postgresql://nowhere/none", workers=2)
+        Workers(settings, listener, lambda *_: None).run()
+
+
+def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
+    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+) -> None:
+    def start(*_: object) -> Process:
+        started.append(Process())
+        signal.raise_signal(signal.SIGTERM)
+        return started[-1]
+
+    _run(monkeypatch, start)
+
+    assert [process.was_killed for process in started] == [False, False]
+
+
+def test_a_dead_worker_is_not_replaced_when_the_end_was_told_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+) -> None:
+    def start(*_: object) -> Process:
+        started.append(Process(is_dead=not started))
+        return started[-1]
+
+    monkeypatch.setattr(workers.time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(workers, "wait", lambda *_, **__: [])
+    _run(monkeypatch, start)
+
+    assert len(started) == 2
+    assert not any(process.was_killed for process in started)

@@ -1,0 +1,206 @@
+"""Mutations on the short way: each is carried out once, and says what the long way says, whatever comes of it."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+
+from app.api.operation import faults
+from app.api.operation.context import Context
+from app.api.plan.planner import Planner
+from app.api.schema import build_schema
+from app.api.types import mutations
+from app.documents.unplanned import Failed
+from app.errors import CursorInvalid, Unavailable, UserErrorCode
+from app.sharing import service
+from app.store.plan.reader import open_reader
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway, Tenant, running, settings_for
+from tests.harness.mutations_told import ACCEPT, DOCUMENTS, ENDED, Story, counted, play
+from tests.harness.story import steps_after
+from tests.harness.world import World, make_world
+
+
+class Ways:
+    """The two ways of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.planner = Planner(gateway.schema.documents, gateway.services, open_reader(gateway.services.store))
+
+    async def short(self, tenant: Tenant, mutation: str, input: dict[str, Any]) -> bytes:
+        answer = await self.planner.answer(DOCUMENTS[mutation], "Q", {"input": input}, tenant.caller, "test")
+        assert answer is not None, self.planner.left
+        return answer
+
+    async def long(self, tenant: Tenant, mutation: str, input: dict[str, Any]) -> bytes:
+        return orjson.dumps(await tenant.get(DOCUMENTS[mutation], input=input))
+
+    async def failed(self, tenant: Tenant, document: str, **variables: Any) -> Any:
+        """The data and the errors of a mutation that the short way carries out with errors."""
+        with pytest.raises(Failed) as failed:
+            await self.planner.answer(document, "Q", variables, tenant.caller, "test")
+        errors = faults.formatted(faults.published(failed.value.result, "test"))
+        return failed.value.result.data, errors
+
+
+@pytest.fixture
+async def ways(gateway: Gateway) -> Ways:
+    return Ways(gateway)
+
+
+async def test_every_mutation_and_every_refusal_is_told_the_same_both_ways(databases: Databases) -> None:
+    told: list[list[tuple[str, bytes]]] = []
+    for way in ("long", "short"):
+        async with running(settings_for(databases.fresh(), member_quota=2)) as gateway:
+            story = Story(getattr(Ways(gateway), way))
+            await play(gateway, story)
+            told.append(story.told)
+
+    for long, short in zip(*told, strict=True):
+        assert short == long
+    assert _refusals(told[0]) == _POSSIBLE
+
+
+def _refusals(told: list[tuple[str, bytes]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for mutation, answer in told:
+        payload = json.loads(answer)[mutation]
+        found.setdefault(mutation, set()).update(error["code"] for error in payload["errors"])
+        if not payload["errors"]:
+            found[mutation].add("ok")
+    return found
+
+
+_ALWAYS = {"ok", "NOT_FOUND", "FORBIDDEN", "BAD_USER_INPUT"}
+_POSSIBLE = {
+    "registerImage": _ALWAYS - {"NOT_FOUND"},
+    "updateImage": _ALWAYS | {"CONFLICT"},
+    "deleteImage": _ALWAYS,
+    "offerImage": {"ok", *UserErrorCode},
+    "acceptOffer": _ALWAYS,
+    "rejectOffer": _ALWAYS,
+    "deferOffer": _ALWAYS,
+    "revokeMember": _ALWAYS,
+}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Unavailable("Not now."), RuntimeError("a secret"), ValueError("a secret"), CursorInvalid("No."), KeyError("x")],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_what_an_action_raises_is_told_the_same_both_ways(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def fails(*_: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(service, "answer_offer", fails)
+    tenant, input = ways.gateway.tenant("2"), {"imageId": "5"}
+
+    short = await ways.failed(tenant, ACCEPT, input=input)
+    long = await tenant.ask(ACCEPT, input=input)
+
+    assert short == (long.data, long.errors)
+    assert long.errors[0]["path"] == ["done"]
+
+
+@pytest.mark.parametrize("spoilt", [{"status": None}, {"status": "MELTED"}, {"id": None}, {"id": object()}])
+async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
+) -> None:
+    world = await make_world(ways.gateway, "pending")
+    show = mutations._member
+
+    def spoiling(outcome: Any) -> Any:
+        member = show(outcome)
+        vars(member).update(spoilt)
+        return member
+
+    monkeypatch.setattr(mutations, "_member", spoiling)
+    input = {"imageId": world.image}
+
+    short = await ways.failed(world.consumer, ACCEPT, input=input)
+    long = await world.consumer.ask(ACCEPT, input=input)
+
+    assert short == (long.data, long.errors)
+    assert (short[0]["done"]["member"], len(short[1])) == (None, 1)
+
+
+@pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
+async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
+) -> None:
+    calls = counted(monkeypatch, ended)
+    world = await make_world(ways.gateway, "pending")
+    before = len(await steps_after(ways.gateway.services.store, 0))
+
+    if ended is None:
+        await ways.short(world.consumer, "acceptOffer", {"imageId": world.image})
+    else:
+        await ways.failed(world.consumer, ACCEPT, input={"imageId": world.image})
+
+    assert calls == [world.image, world.image]
+    assert len(await steps_after(ways.gateway.services.store, 0)) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "reason"),
+    [
+        (ACCEPT, {}, "refused"),
+        (ACCEPT, {"input": {}}, "refused"),
+        (ACCEPT, {"input": {"imageId": "5", "nope": 1}}, "refused"),
+        (ACCEPT, {"input": {"imageId": {}}}, "refused"),
+        (ACCEPT.replace("status }", "status } nope"), {"input": {"imageId": "5"}}, "refused"),
+        (f"{ACCEPT[:-1]} again: acceptOffer(input: $input) {{ member {{ id }} }} }}", {"input": {}}, "refused"),
+        (ACCEPT.replace("status }", "status image { members { totalCount } } }"), None, "Image.members"),
+    ],
+)
+async def test_what_is_not_right_is_found_out_before_anything_is_done(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
+) -> None:
+    calls = counted(monkeypatch, None)
+    given = {"input": {"imageId": "5"}} if variables is None else variables
+
+    assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None
+    assert (ways.planner.left, calls) == ({reason: 1}, [])
+
+
+async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were_not(databases: Databases) -> None:
+    settings = settings_for(databases.fresh(), max_cost=60)
+    async with running(settings) as gateway:
+        planner = Ways(Gateway(gateway.services, build_schema(settings))).planner
+        offer = "mutation Q($input: OfferImageInput!) { offerImage(input: $input) { members { id status } } }"
+        few, many = ({"input": {"imageId": "5", "tenantIds": ["5"] * size}} for size in (2, 90))
+        caller = gateway.tenant("1").caller
+
+        assert await planner.answer(offer, "Q", few, caller, "test") is not None
+        assert await planner.answer(offer, "Q", many, caller, "test") is None
+        assert planner.left == {"refused": 1}
+
+
+async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
+    world: World = await make_world(ways.gateway, "pending")
+
+    assert await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": world.image}}, world.consumer.caller) is None
+    assert ways.planner.left == {"mutation": 1}
+
+
+async def test_the_view_of_the_store_is_given_up_after_each_call(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    close = Context.close
+
+    async def noting(self: Context) -> None:
+        closed.append(self.request_id)
+        await close(self)
+
+    monkeypatch.setattr(Context, "close", noting)
+    caller = ways.gateway.tenant("2").caller
+
+    await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": "5"}}, caller, "test")
+    await ways.planner.answer("{ offerEvents { nodes { kind } } }", None, {}, caller)
+    await ways.planner.answer('{ offerEvents(after: "x") { nodes { kind } } }', None, {}, caller)
+
+    assert closed == ["test", "", ""]

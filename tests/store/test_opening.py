@@ -1,0 +1,121 @@
+"""A worker that starts while PostgreSQL is away, or not migrated yet: alive, not ready, and ready by itself."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.harness.databases import PostgresDatabases, upgrade
+from tests.harness.kernel import workers_of
+from tests.harness.outages import away
+from tests.harness.patience import until
+from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.sockets import connected
+from tests.harness.world import fresh_id
+from tests.http.test_sse import EVENTS
+
+pytestmark = pytest.mark.slow
+
+VIEWER = "{ viewer { id } }"
+OWN = "{ images { totalCount watchCursor } }"
+REGISTER = (
+    'mutation { registerImage(input: {name: "a", origin: IMPORT, sourceUrl: "https://a.example"}) { image { id } } }'
+)
+WATCH = "subscription { watchOffers { cursor } }"
+
+
+@contextmanager
+def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tuple[Server, ExitStack]]:
+    """The server, and what ends the outage when it is closed."""
+    with ExitStack() as outage:
+        outage.enter_context(away(url))
+        with serving(folder, database_url=url, workers=workers, rate_per_tenant=100_000) as server:
+            yield server, outage
+
+
+def asked(server: Server, query: str, token: str) -> httpx2.Response:
+    """By whichever worker takes a new connection."""
+    with httpx2.Client(base_url=server.base, timeout=20) as client:
+        return client.post("/graphql", json={"query": query}, headers=bearer(token))
+
+
+def ready(server: Server) -> int:
+    with httpx2.Client(base_url=server.base, timeout=20) as client:
+        return client.get("/readyz").status_code
+
+
+async def is_ready(server: Server) -> None:
+    """Each of the workers, as far as a run of answers tells."""
+    for _ in range(10):
+        await until(lambda: ready(server) == 200, 60)
+
+
+async def refuses_what_needs_the_store(server: Server, token: str) -> None:
+    assert (server.client.get("/livez").status_code, ready(server)) == (200, 503)
+    assert server.client.get("/metrics").status_code == 200
+    for query in (VIEWER, OWN, REGISTER):
+        answer = asked(server, query, token)
+        assert (answer.status_code, code_told(answer)) in ((503, "UNAVAILABLE"), (200, "UNAVAILABLE")), query
+    assert server.get(OWN, token).status_code == 503
+    assert "event: complete" not in server.post(WATCH, token, EVENTS).text
+    assert asked(server, "{ __schema { queryType { name } } }", token).status_code == 200
+    async with connected(server, token) as peer:
+        await peer.subscribe(WATCH)
+        assert await peer.close_code() == 1013
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
+    postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
+) -> None:
+    with started_in_an_outage(tmp_path, postgres_databases.fresh(), workers) as (server, outage):
+        token = server.token(fresh_id())
+        before = workers_of(server.process.pid)
+        await refuses_what_needs_the_store(server, token)
+        outage.close()
+        await is_ready(server)
+
+        assert workers_of(server.process.pid) == before
+        assert server.data(OWN, token)["images"]["totalCount"] == 0
+        async with connected(server, token) as peer:
+            await peer.subscribe(WATCH)
+            assert (await peer.hear())["type"] == "next"
+            server.register(token)
+        assert server.terminate() == 0
+    assert '"level": "error"' not in server.log
+    assert server.log.count("waiting for the store") == workers
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
+    postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
+) -> None:
+    url = postgres_databases.blank()
+    with started_in_an_outage(tmp_path, url, workers) as (server, outage):
+        token = server.token(fresh_id())
+        outage.close()
+        await until(lambda: server.log.count("image-gateway migrate") == workers, 60)
+        await refuses_what_needs_the_store(server, token)
+        await asyncio.to_thread(upgrade, url)
+        await is_ready(server)
+        assert server.data(OWN, token)["images"]["totalCount"] == 0
+        assert server.terminate() == 0
+    assert '"level": "error"' not in server.log
+
+
+@pytest.mark.parametrize("kind", ["refused", "silent"])
+def test_a_server_that_still_waits_ends_in_good_order(tmp_path: Path, kind: str) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        if kind == "silent":
+            held.listen()
+        url = f"postgresql+psycopg://user:hunter2@127.0.0.1:{held.getsockname()[1]}/name"
+        with serving(tmp_path, database_url=url) as server:
+            assert (server.client.get("/livez").status_code, ready(server)) == (200, 503)
+            assert server.terminate() == 0
+    assert "hunter2" not in server.log
+    assert '"level": "error"' not in server.log

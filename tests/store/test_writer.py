@@ -1,0 +1,143 @@
+"""The writer of the embedded store: actions that wait share a transaction, and nothing else."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from app.errors import Unavailable
+from app.model import ChangeKind, News
+from app.store import log
+from app.store.database import Store
+from app.store.engines.engine import parse_url
+from app.store.engines.prepared import Prepared
+from app.store.engines.sqlite_direct import WritingConnection
+from app.store.engines.transaction import Transaction
+from app.store.snapshot import read_once
+from tests.harness.databases import SqliteDatabases
+from tests.harness.gateway import Gateway, code_of
+from tests.harness.statements import statements
+from tests.harness.world import make_world
+
+NEWS = News(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
+
+
+@pytest.fixture
+async def store(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Store]:
+    store = Store(parse_url(sqlite_databases.fresh()))
+    yield store
+    await store.close()
+
+
+async def _write(tx: Transaction) -> int:
+    await log.append(tx, [NEWS])
+    return (await log.head(tx.conn)).seq
+
+
+async def _write_and_fail(tx: Transaction) -> int:
+    await log.append(tx, [NEWS])
+    raise ValueError("changed my mind")
+
+
+async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_came(store: Store) -> None:
+    await store.act(_write)
+    begun: list[str] = []
+    with patch.object(WritingConnection, "begin", _noting(begun, WritingConnection.begin)):
+        numbers = await asyncio.gather(*(store.act(_write) for _ in range(20)))
+
+    assert numbers == list(range(2, 22))
+    assert len(begun) < 3
+
+
+async def test_an_action_that_fails_undoes_none_of_those_beside_it(store: Store) -> None:
+    works = [_write, _write_and_fail, _write]
+    answers = await asyncio.gather(*(store.act(work) for work in works), return_exceptions=True)
+
+    assert (answers[0], str(answers[1]), answers[2]) == (1, "changed my mind", 2)
+    assert (await read_once(store, log.head)).seq == 2
+
+
+async def test_a_loop_that_has_other_work_is_not_kept_by_an_action_of_many_rows(store: Store) -> None:
+    threads: list[str] = []
+
+    async def write_many(tx: Transaction) -> None:
+        await log.append(tx, [NEWS] * 5_000)
+        threads.append(threading.current_thread().name)
+
+    ticks = 0
+    writing = asyncio.create_task(store.act(write_many))
+    while not writing.done():
+        await asyncio.sleep(0.001)  # other work
+        ticks += 1
+
+    assert (threads, ticks > 10) == (["MainThread"], True)
+
+
+async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: Store) -> None:
+    async def full(_: WritingConnection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with patch.object(WritingConnection, "commit", full):
+        answers = await asyncio.gather(*(store.act(_write) for _ in range(3)), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [Unavailable] * 3
+    assert await store.act(_write) == 1
+
+
+async def test_an_action_whose_caller_has_gone_away_is_carried_out_and_the_next_one_too(store: Store) -> None:
+    gone = asyncio.create_task(store.act(_write))
+    await asyncio.sleep(0)  # the action has begun to wait
+    gone.cancel()
+    assert await store.act(_write) == 2
+
+
+async def test_the_log_of_pages_stays_short_however_much_is_written(store: Store) -> None:
+    pages = Path(f"{store.url.database}-wal")
+    longest = 0
+    for _ in range(600):
+        await store.act(_write)
+        longest = max(longest, (await asyncio.to_thread(pages.stat)).st_size)
+
+    head = await read_once(store, log.head)
+    assert (head.seq, longest < 6 * 2**20) == (600, True)
+
+
+async def test_those_who_write_in_another_way_take_turns_with_the_actions(store: Store) -> None:
+    async with store.writing() as tx:
+        action = asyncio.create_task(store.act(_write))
+        await log.append(tx, [NEWS])
+        await asyncio.sleep(0.05)  # the action would have come between by now
+        assert not action.done()
+    assert await action == 2
+
+
+async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gateway: Gateway) -> None:
+    world = await make_world(gateway, "none")
+    await world.owner.offer(world.image, "77")
+    await gateway.services.feed.stop()  # which reads with prepared statements, too
+    compiled: list[str] = []
+    with (
+        statements(gateway) as sent,
+        patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # what it does is what is looked at
+    ):
+        assert code_of(await world.owner.offer(world.image, world.consumer.id)) == "ok"
+        offered = len(compiled)
+        assert code_of(await world.consumer.accept(world.image)) == "ok"
+
+    is_sqlite = gateway.services.store.url.get_backend_name() == "sqlite"
+    # PostgreSQL locks the image besides. Nothing was sent that was not prepared.
+    assert (offered, len(compiled) - offered) == ((5, 4) if is_sqlite else (6, 5))
+    assert len(sent) == len(compiled)
+
+
+def _noting(noted: list[str], real: Any) -> Any:
+    def note(self: Any, *args: Any) -> Any:
+        noted.append("called")
+        return real(self, *args)
+
+    return note

@@ -1,0 +1,73 @@
+"""Hints between workers: they only make it faster. The poll of these tests comes too late to help."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.store.engines.notify import CHANNEL
+from tests.harness.databases import PostgresDatabases
+from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.world import make_world
+
+NEVER_SECONDS = 600.0
+
+
+@pytest.fixture
+async def workers(postgres_databases: PostgresDatabases) -> AsyncGenerator[tuple[Gateway, Gateway, str]]:
+    url = postgres_databases.fresh()
+    settings = settings_for(url, poll_seconds=NEVER_SECONDS)
+    async with running(settings) as first, running(settings) as second:
+        yield first, second, url
+
+
+async def test_what_is_committed_at_one_worker_wakes_the_watchers_of_another(
+    workers: tuple[Gateway, Gateway, str],
+) -> None:
+    first, second, _ = workers
+    world = await make_world(first, "pending")
+    async with elsewhere(second, world.owner.id).watching() as items:
+        await anext(items)
+        await world.consumer.accept(world.image)
+        assert (await anext(items))["status"] == "ACCEPTED"
+
+
+async def test_killed_sessions_come_back_and_bring_what_was_missed(workers: tuple[Gateway, Gateway, str]) -> None:
+    first, second, url = workers
+    world = await make_world(first, "pending")
+    async with elsewhere(second, world.owner.id).watching() as items:
+        await anext(items)
+        for status in ("ACCEPTED", "REJECTED"):
+            await _kill_sessions(url)
+            await (world.consumer.accept if status == "ACCEPTED" else world.consumer.reject)(world.image)
+            assert (await anext(items))["status"] == status
+
+
+async def test_commits_that_come_together_are_told_together(workers: tuple[Gateway, Gateway, str]) -> None:
+    first, _, url = workers
+    async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as listener:
+        await listener.execute(f"LISTEN {CHANNEL}".encode())
+        for _ in range(200):
+            first.services.store._on_news()
+        heard = [notice async for notice in listener.notifies(timeout=1.0)]
+
+    assert 1 <= len(heard) < 20
+    assert {notice.payload for notice in heard} == {""}
+
+
+def elsewhere(gateway: Gateway, tenant_id: str) -> Any:
+    """The same tenant at another worker."""
+    return gateway.tenant(tenant_id)
+
+
+async def _kill_sessions(url: str) -> None:
+    """Kill the sessions of both workers, once they listen. One that only tells is noticed when it is used."""
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"
+        async with asyncio.timeout(20):
+            while admin.execute(count, [CHANNEL]).fetchall()[0][0] < 3:
+                await asyncio.sleep(0.05)
+        admin.execute(f"{kill} AND datname = current_database()".encode(), [CHANNEL])

@@ -1,0 +1,89 @@
+"""The log, pulled: `offerEvents` tells in pages what a watch tells."""
+
+from typing import Any
+
+import pytest
+
+from app.api.watch import offer_events
+from app.api.watch.offers import OfferWatchFilter, watch_of_offers
+from tests.harness.gateway import Gateway
+from tests.harness.operations import OFFER_EVENTS
+from tests.harness.world import World, make_world
+from tests.watch.test_gaps import first_items
+
+
+async def test_the_log_is_pulled_in_pages_that_concatenate_to_what_a_watch_tells(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    for _ in range(3):
+        await world.consumer.accept(world.image)
+        await world.consumer.reject(world.image)
+
+    pulled, after = await _pull(world, 3)
+    watched = await first_items(world.consumer, 7, after=_start_of_log(gateway, world))
+
+    assert [node["cursor"] for node in pulled] == [item["cursor"] for item in watched]
+    await world.consumer.accept(world.image)
+    [new] = (await world.consumer.get(OFFER_EVENTS, after=after))["offerEvents"]["nodes"]
+    assert new["status"] == "ACCEPTED"
+
+
+async def _pull(world: World, first: int) -> tuple[list[Any], str]:
+    nodes: list[Any] = []
+    after: str | None = None
+    while True:
+        page = (await world.consumer.get(OFFER_EVENTS, after=after, first=first))["offerEvents"]
+        nodes += page["nodes"]
+        after = page["pageInfo"]["endCursor"]
+        assert after is not None
+        if not page["pageInfo"]["hasNextPage"]:
+            return nodes, after
+
+
+def _start_of_log(gateway: Gateway, world: World) -> str:
+    assert world.consumer.caller is not None
+    return gateway.services.feed.seal.close_between(0, world.consumer.caller)
+
+
+async def test_a_cursor_from_inside_a_snapshot_can_not_be_pulled_from(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    [state] = await first_items(world.owner, 1, initial="SNAPSHOT")
+
+    assert (await world.owner.ask(OFFER_EVENTS, after=state["cursor"])).code == "CURSOR_EXPIRED"
+
+
+async def test_how_far_a_page_reads_does_not_hang_on_what_others_do(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offer_events, "READ_AT_MOST", 10)
+    monkeypatch.setattr(offer_events, "READ_AT_ONCE", 2)
+    quiet, busy = await make_world(gateway, "pending"), await make_world(gateway, "pending")
+
+    async def reads_on(world: World, others: int) -> bool:
+        start = (await first_items(world.consumer, 1))[0]["cursor"]
+        for _ in range(4):
+            await world.consumer.accept(world.image)
+            await world.consumer.reject(world.image)
+            for _ in range(others):
+                await gateway.tenant("77").register()
+        nothing = {"imageId": "nothing"}
+        page = await world.consumer.get(PAGE, after=_rebound(gateway, world, start), filter=nothing)
+        return page["offerEvents"]["pageInfo"]["hasNextPage"]
+
+    assert await reads_on(quiet, 0) == await reads_on(busy, 3)
+
+
+PAGE = """query($after: Cursor, $filter: OfferWatchFilter) {
+  offerEvents(after: $after, filter: $filter) { pageInfo { hasNextPage } } }"""
+
+
+def _rebound(gateway: Gateway, world: World, cursor: str) -> str:
+    """The same position for any watch of the viewer."""
+    assert world.consumer.caller is not None
+    feed, viewer = gateway.services.feed, world.consumer.caller
+    seq = feed.seal.open(cursor, viewer, watch_of_offers(viewer, OfferWatchFilter()).fingerprint).seq
+    return feed.seal.close_between(seq, viewer)
+
+
+@pytest.mark.parametrize("first", [0, 101, -1])
+async def test_a_page_of_the_log_has_a_size_of_1_to_100(gateway: Gateway, first: int) -> None:
+    assert (await gateway.tenant("1").ask(OFFER_EVENTS, first=first)).code == "BAD_USER_INPUT"

@@ -1,0 +1,141 @@
+"""One execution for all who ask the same, and the same bytes for each."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack, aclosing
+from typing import Any
+
+import pytest
+
+from app.api.operation.context import Context
+from app.api.watch import payload_cache as made_lately
+from tests.harness import operations
+from tests.harness.gateway import Gateway, Tenant
+from tests.harness.statements import statements
+from tests.harness.world import World, make_world
+
+
+async def raw(gateway: Gateway, tenant: Tenant, held: AsyncExitStack, query: str = operations.WATCH) -> Any:
+    """The payloads of a watch, as bytes."""
+    context = Context(gateway.services, tenant.caller, "test")
+    held.push_async_callback(context.close)
+    return await held.enter_async_context(aclosing(gateway.schema.streams.run(query, {}, None, context)))
+
+
+async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with AsyncExitStack() as held:
+        many = [await raw(gateway, world.owner, held) for _ in range(10)]
+        start, *_ = [await anext(payloads) for payloads in many]
+        with statements(gateway) as sent:
+            await world.consumer.accept(world.image)
+            told = await asyncio.gather(*(anext(payloads) for payloads in many))
+        cursor = _cursor(start)
+        context = Context(gateway.services, world.owner.caller, "test")
+        held.push_async_callback(context.close)
+        await asyncio.sleep(made_lately.FRESH_SECONDS + 0.1)
+        lone = gateway.schema.streams.run(operations.WATCH, {"after": cursor}, None, context)
+        alone = await anext(await held.enter_async_context(aclosing(lone)))
+
+    assert len(set(told)) == 1
+    assert told[0] == alone
+    reads = [statement for statement in sent if "member.id IN" in statement and statement.startswith("SELECT")]
+    assert len(reads) == 1, "the nested member was read once for all ten"
+
+
+def _cursor(payload: bytes) -> str:
+    return json.loads(payload)["extensions"]["cursor"]
+
+
+@pytest.mark.parametrize("other", ["another tenant", "other roles", "another selection"])
+async def test_nothing_is_shared_between_those_who_differ(
+    gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made_lately, "FRESH_SECONDS", 600)  # a slow machine takes longer than a second for both
+    world: World = await make_world(gateway, "pending")
+    query = operations.WATCH.replace("occurredAt", "") if other == "another selection" else operations.WATCH
+    second = {
+        "another tenant": world.consumer,
+        "other roles": gateway.tenant(world.owner.id, "observer"),
+        "another selection": world.owner,
+    }[other]
+    async with AsyncExitStack() as held:
+        both = [await raw(gateway, world.owner, held), await raw(gateway, second, held, query)]
+        for payloads in both:
+            await anext(payloads)
+        await world.consumer.accept(world.image)
+        for payloads in both:
+            await anext(payloads)
+        made = len(gateway.schema.streams.payloads)
+
+    assert made == 2
+
+
+async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with AsyncExitStack() as held:
+        first, second = [await raw(gateway, world.owner, held) for _ in range(2)]
+        await anext(first)
+        await anext(second)
+        waiting = asyncio.create_task(anext(first))
+        await asyncio.sleep(0)
+        await world.consumer.accept(world.image)
+        waiting.cancel()
+        assert b"ACCEPTED" in await anext(second)
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_what_was_made_is_forgotten_soon_and_is_never_much(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made_lately, "REMEMBERED", 3)
+    world = await make_world(gateway, "pending")
+    async with AsyncExitStack() as held:
+        payloads = await raw(gateway, world.owner, held)
+        await anext(payloads)
+        for _ in range(4):
+            await world.consumer.accept(world.image)
+            await world.consumer.reject(world.image)
+            await anext(payloads)
+            await anext(payloads)
+
+    assert len(gateway.schema.streams.payloads) <= 3
+
+
+TWO_OPERATIONS = """
+subscription Resume($x: Cursor) { watchOffers(after: $x) { cursor } }
+subscription Live($x: Boolean!, $from: Cursor) { watchOffers(after: $from) {
+  cursor ... on MemberStatusChanged { kind @include(if: $x) imageId @skip(if: $x) } } }
+"""
+
+
+async def test_a_variable_counts_although_another_operation_of_the_document_begins_there(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    assert world.owner.caller is not None
+    start = gateway.services.feed.seal.close_between(0, world.owner.caller)
+
+    async def told(x: bool) -> set[str]:
+        context = Context(gateway.services, world.owner.caller, "test")
+        variables = {"x": x, "from": start}
+        async with aclosing(gateway.schema.streams.run(TWO_OPERATIONS, variables, "Live", context)) as payloads:
+            item = json.loads(await anext(payloads))["data"]["watchOffers"]
+        await context.close()
+        return set(item)
+
+    assert await told(True) == {"cursor", "kind"}
+    assert await told(False) == {"cursor", "imageId"}
+
+
+async def test_a_watch_that_begins_after_a_revoke_was_answered_is_not_shown_the_membership(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    assert world.consumer.caller is not None
+    start = gateway.services.feed.seal.close_between(0, world.consumer.caller)
+
+    async def member() -> Any:
+        async with world.consumer.watching(after=start) as items:
+            return (await anext(items))["member"]
+
+    assert (await member())["status"] == "PENDING"
+    await world.owner.revoke(world.image, world.consumer.id)
+
+    assert await member() is None

@@ -1,0 +1,96 @@
+"""A client that stops reading is cut off, and when it reads again it comes back by itself and misses nothing."""
+
+import asyncio
+import json
+import socket
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.proxy import Proxy, Streams
+from tests.clients.test_resume import CLIENTS
+from tests.harness.databases import SqliteDatabases
+from tests.harness.kernel import open_sockets
+from tests.harness.node import Run
+from tests.harness.patience import until
+from tests.harness.resuming import UNTIL, watcher
+from tests.harness.server import Server, serving
+
+pytestmark = pytest.mark.slow
+
+SMALL = 8_192
+MOUTHFULS = 20
+
+
+@asynccontextmanager
+async def narrow_line(server: Server) -> AsyncGenerator[tuple[Proxy, int]]:
+    """A way to the server that holds so little that a client which does not read is felt at once."""
+
+    async def dial() -> Streams:
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        line.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", server.port))
+        return await asyncio.open_connection(sock=line, limit=SMALL)
+
+    proxy = Proxy([dial])
+    front = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    try:
+        yield proxy, front.sockets[0].getsockname()[1]
+    finally:
+        front.close()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_stalled_client_is_cut_off_and_misses_nothing(
+    node: Run, sqlite_databases: SqliteDatabases, tmp_path: Path, client: str
+) -> None:
+    tokens = tmp_path / "token"
+    url = sqlite_databases.fresh()
+    with serving(tmp_path, database_url=url, bookmark_seconds=0.5, stall_seconds=1, member_quota=-1) as server:
+        tokens.write_text(owner := server.token("1"))
+        image = server.register(owner)
+        async with narrow_line(server) as (proxy, port):
+            with watcher(client, server, tokens, f"ws://127.0.0.1:{port}/graphql") as process:
+                assert (await _next(process))["__typename"] == "WatchBookmark"
+                due = await _stall(proxy, server, owner, image)
+                server.do("offerImage", owner, imageId=image, tenantIds=[UNTIL])
+                heard = [item async for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
+
+    assert [item["tenant"]["id"] for item in heard] == [*due, UNTIL]
+    assert len({item["cursor"] for item in heard}) == len(heard)
+
+
+async def _stall(proxy: Proxy, server: Server, owner: str, image: str) -> list[str]:
+    """Hold the client's line until the server has cut it; whom the image was offered to meanwhile."""
+    [link] = proxy.links
+    link.stall(True)
+    due: list[str] = []
+    for mouthful in range(MOUTHFULS):
+        consumers = [str(1_000 + 100 * mouthful + number) for number in range(100)]
+        await asyncio.to_thread(server.do, "offerImage", owner, imageId=image, tenantIds=consumers)
+        due += consumers
+    server.client.close()
+    await until(lambda: open_sockets(server.port) == 0)
+    server.renew_client()
+    link.stall(False)
+    return due
+
+
+async def _next(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    line = await asyncio.to_thread(process.stdout.readline)
+    assert line, "the client has ended"
+    return json.loads(line)
+
+
+async def _rest(process: subprocess.Popen[str]) -> AsyncGenerator[Any]:
+    while True:
+        item = await _next(process)
+        yield item
+        if item.get("tenant", {}).get("id") == UNTIL:
+            return
