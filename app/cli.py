@@ -36,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Share images between cloud tenants by a handshake, over GraphQL. Settings come from IMAGE_GATEWAY_... "
-    "variables; the README lists them.",
+    "variables; docker/README.md lists them.",
 )
 
 

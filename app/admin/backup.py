@@ -23,7 +23,9 @@ def backup(
         logs.configure(settings)
         url = parse_url(settings.database_url)
         if url.get_backend_name() != "sqlite":
-            raise SetupError(f"This store is no file. Use: pg_dump --format=custom --file={file} ... (see the README).")
+            raise SetupError(
+                f"The store is not a file. Use: pg_dump --format=custom --file={file} (see docker/README.md)."
+            )
         source = Path(url.database or "").absolute()
         if not source.is_file():
             raise SetupError(f"There is no database file {source}.")

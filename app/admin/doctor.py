@@ -50,7 +50,7 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
         settings = Settings.load(database_url=database)
         url = parse_url(settings.database_url)
     except SetupError as error:
-        yield fail("settings", str(error).removesuffix("."), "Mend it; the README lists the settings.")
+        yield fail("settings", str(error).removesuffix("."), "Correct it; docker/README.md lists the settings.")
         return
     yield ok("settings", "every IMAGE_GATEWAY_ variable is known and makes sense")
     yield (tokens := _tokens(settings))

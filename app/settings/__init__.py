@@ -19,7 +19,7 @@ PREFIX = "IMAGE_GATEWAY_"
 
 
 class Settings(Telling, Timing, Rates, Limits, Front, Identity, Serving):
-    """The settings; each field's description is its documentation, and the README repeats it."""
+    """The settings; each field's description is its documentation, and docker/README.md repeats it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,7 +29,7 @@ class Settings(Telling, Timing, Rates, Limits, Front, Identity, Serving):
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
         unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
         if unknown:
-            raise SetupError(f"Unknown setting {', '.join(unknown)}. The README lists the settings.")
+            raise SetupError(f"Unknown setting {', '.join(unknown)}. docker/README.md lists the settings.")
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})
         except ValidationError as error:

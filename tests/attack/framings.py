@@ -1,6 +1,6 @@
 """python -m tests.attack.framings: requests with another one hidden in the body, in every framing, which must not run.
 
-Direct, through nginx with the README's recipe, and through HAProxy with its own configuration. Each hidden request
+Direct, through nginx and through HAProxy, each with its configuration in docker/. Each hidden request
 registers an image whose name says which case it was, so that the store tells what was carried out.
 """
 

@@ -1,4 +1,4 @@
-"""The README's set-ups for front ends, each run as it stands there: they query, mutate and watch, and miss nothing."""
+"""The set-ups in app/web/clients, each run as it stands: they query, mutate and watch, and miss nothing."""
 
 import json
 import os
@@ -31,7 +31,7 @@ CACHING = ["apollo", "urql", "relay"]
 
 @pytest.fixture(scope="module")
 def page(node: Run, server: Server) -> Generator[Path]:
-    """A folder below the npm packages with all the README's JavaScript in it, for the running server."""
+    """A folder below the npm packages with all set-ups in it, for the running server."""
     (FOLDER / "generated").mkdir(exist_ok=True)
     with TemporaryDirectory(dir=FOLDER / "generated") as folder:
         lay_out(Path(folder), server)
@@ -53,14 +53,14 @@ def story(request: pytest.FixtureRequest, page: Path, server: Server) -> Any:
     return {"client": request.param, **_played(page, server, request.param)}
 
 
-def test_a_set_up_of_the_readme_shows_the_inbox_and_accepts_an_offer(story: Any) -> None:
+def test_a_set_up_shows_the_inbox_and_accepts_an_offer(story: Any) -> None:
     assert story["before"] == {"first": "PENDING", "second": "PENDING"}
     assert story["accepted"] == []
-    # urql alone has no optimistic answers, and the README says so.
+    # urql alone has no optimistic answers, as the guide says.
     assert story["atOnce"]["first"] == ("PENDING" if story["client"] == "urql" else "ACCEPTED")
 
 
-def test_a_set_up_of_the_readme_survives_a_cut_line_with_nothing_twice_and_nothing_missing(story: Any) -> None:
+def test_a_set_up_survives_a_cut_line_with_nothing_twice_and_nothing_missing(story: Any) -> None:
     assert [(name, kind) for name, kind, _ in story["heard"]] == [
         ("first", "ANSWERED"),
         ("third", "OFFERED"),
@@ -76,36 +76,36 @@ def test_a_set_up_of_the_readme_survives_a_cut_line_with_nothing_twice_and_nothi
     assert len({cursor for _, _, cursor in story["heard"]}) == len(story["heard"])
 
 
-def test_what_a_set_up_of_the_readme_shows_is_what_there_is(story: Any) -> None:
+def test_what_a_set_up_shows_is_what_there_is(story: Any) -> None:
     assert story["after"] == {"first": "ACCEPTED", "third": "PENDING", "fourth": "ACCEPTED", "fifth": "PENDING"}
 
 
-def test_a_set_up_of_the_readme_writes_no_old_answer_over_a_newer_change(story: Any) -> None:
+def test_a_set_up_writes_no_old_answer_over_a_newer_change(story: Any) -> None:
     newer = {"first": "REJECTED", "sixth": "PENDING", "seventh": "PENDING", "eighth": "PENDING"}
     assert story["late"] == {**story["after"], **newer}
     assert not story["overtaken"]
 
 
-def test_after_a_reset_a_set_up_of_the_readme_forgets_what_is_gone(story: Any) -> None:
+def test_after_a_reset_a_set_up_forgets_what_is_gone(story: Any) -> None:
     assert story["unaware"] == story["late"]
     assert story["resets"] == 1
     assert story["aware"] == {name: status for name, status in story["late"].items() if name != "third"}
 
 
-def test_a_set_up_of_the_readme_tells_both_kinds_of_errors(story: Any) -> None:
+def test_a_set_up_tells_both_kinds_of_errors(story: Any) -> None:
     assert story["refused"] == ["NOT_FOUND"]
     assert story["wrongCursor"] == "CURSOR_INVALID"
     assert story["wrongToken"] == "UNAUTHENTICATED"
 
 
-def test_the_plain_fetch_of_the_readme_reads_a_list_page_by_page(page: Path, server: Server) -> None:
+def test_the_plain_fetch_reads_a_list_page_by_page(page: Path, server: Server) -> None:
     played = _played(page, server, "fetch")
 
     assert played["names"] == ["last", "fourth", "third", "second", "first"]
     assert (played["wrongCursor"], played["wrongToken"]) == ("CURSOR_INVALID", "UNAUTHENTICATED")
 
 
-def test_the_plain_fetch_of_the_readme_offers_once_though_the_first_answer_was_lost(page: Path, server: Server) -> None:
+def test_the_plain_fetch_offers_once_though_the_first_answer_was_lost(page: Path, server: Server) -> None:
     played = _played(page, server, "fetch")
 
     assert played["tries"] == {"count": 2, "same": True}
@@ -115,9 +115,7 @@ def test_the_plain_fetch_of_the_readme_offers_once_though_the_first_answer_was_l
     ]
 
 
-def test_the_watch_of_the_readme_builds_the_state_and_goes_on_after_a_cut_and_a_reload(
-    page: Path, server: Server
-) -> None:
+def test_the_watch_builds_the_state_and_goes_on_after_a_cut_and_a_reload(page: Path, server: Server) -> None:
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     both = {"producer": producer, "consumer": consumer}
 
@@ -134,7 +132,7 @@ def test_the_watch_of_the_readme_builds_the_state_and_goes_on_after_a_cut_and_a_
     assert set(after["shown"]) == {offered["second"], offered["last"], after["images"]["later"]}
 
 
-def test_the_watch_of_the_readme_forgets_what_it_was_told_when_the_gateway_says_so(page: Path, server: Server) -> None:
+def test_the_watch_forgets_what_it_was_told_when_the_gateway_says_so(page: Path, server: Server) -> None:
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     both = {"producer": producer, "consumer": consumer}
     before = _played(page, server, "watch", last="last", **both)
@@ -148,11 +146,20 @@ def test_the_watch_of_the_readme_forgets_what_it_was_told_when_the_gateway_says_
     assert set(after["shown"]) == {*before["shown"], after["images"]["later"]}
 
 
+def test_the_query_and_the_watch_of_the_front_door_show_an_offer(page: Path, server: Server) -> None:
+    shown = _played(page, server, "front")["shown"]
+
+    assert shown[0] == [{"status": "PENDING", "image": {"name": "before", "owner": shown[0][0]["image"]["owner"]}}]
+    assert [item["__typename"] for item in shown[1:]] == ["WatchBookmark", "MemberStatusChanged"]
+    assert shown[2]["kind"] == "OFFERED"
+    assert shown[2]["member"] == {"image": {"name": "after"}}
+
+
 def _things(played: Any, typename: str) -> list[str]:
     return [image for name, image, _ in played["heard"] if name == typename]
 
 
-def test_the_gql_client_of_the_readme_accepts_what_is_in_the_inbox(server: Server) -> None:
+def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
     consumer = fresh_id()
     _offered(server, consumer, "for gql")
 
@@ -163,7 +170,7 @@ def test_the_gql_client_of_the_readme_accepts_what_is_in_the_inbox(server: Serve
     assert answered == {"offers": {"nodes": [{"status": "ACCEPTED"}]}}
 
 
-def test_the_gql_client_of_the_readme_tells_both_kinds_of_errors(server: Server) -> None:
+def test_the_gql_client_tells_both_kinds_of_errors(server: Server) -> None:
     consumer = fresh_id()
     _offered(server, consumer, "for gql")
 
@@ -171,7 +178,7 @@ def test_the_gql_client_of_the_readme_tells_both_kinds_of_errors(server: Server)
     assert _python(block_for(server, "client: gql"), "nonsense") == "UNAUTHENTICATED\n"
 
 
-def test_the_python_watch_of_the_readme_goes_on_in_a_new_program(server: Server, tmp_path: Path) -> None:
+def test_the_python_watch_goes_on_in_a_new_program(server: Server, tmp_path: Path) -> None:
     consumer = fresh_id()
     with _watching(server, server.token(consumer), tmp_path) as heard:
         assert next(heard) == "WatchBookmark"
@@ -205,7 +212,7 @@ def _python(program: str, token: str) -> str:
 
 @contextmanager
 def _watching(server: Server, token: str, folder: Path) -> Generator[Iterator[str]]:
-    """What a program around the README's watch shows, line by line, until it is killed."""
+    """What a program with the watch of app.client shows, line by line, until it is killed."""
     imports, _, loop = block("client: app.client").partition("async for")
     program = f"""
 import asyncio

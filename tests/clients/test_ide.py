@@ -57,7 +57,9 @@ def test_the_wheel_carries_what_is_served_and_not_what_it_was_built_from(tmp_pat
 
     served = {f"app/web/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*") if path.is_file()}
     assert served <= names
-    assert [name for name in names if name.startswith(("app/web/graphiql/", "tests/")) or "node_modules" in name] == []
+    unserved = ("app/web/graphiql/", "app/web/clients/", "tests/")
+    assert [name for name in names if name.startswith(unserved) or "node_modules" in name] == []
+    assert [name for name in names if name.startswith("app/") and name.endswith(".md")] == []
 
 
 def test_the_lock_file_names_no_download_address() -> None:

@@ -1,4 +1,4 @@
-"""The README: its commands are there, and what it shows works as it stands."""
+"""The READMEs: their commands, links and tables are right, and the handshake with curl works as it stands."""
 
 import json
 import re
@@ -19,11 +19,22 @@ from app.model import Role
 from app.settings import PREFIX, Settings
 from app.web.websockets import handshake
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
-from tests.harness.readme import DEFAULT_PLACE, README, block, table
+from tests.harness.readme import (
+    DEFAULT_PLACE,
+    DOCUMENTATION,
+    FRONT_DOOR,
+    READMES,
+    ROOT,
+    anchors,
+    block,
+    links,
+    table,
+)
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parent.parent.parent
+MOST_LINES = 260
+METRICS = ROOT / "app" / "web" / "monitoring"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +90,7 @@ def test_the_other_commands_are_spelled_right(mark: str) -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    named = set(re.findall(rf"{PREFIX}[A-Z_]+", README))
+    named = set(re.findall(rf"{PREFIX}[A-Z_]+", DOCUMENTATION))
 
     assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
@@ -94,7 +105,7 @@ def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where:
 
 
 def test_the_tables_name_every_close_code_and_role() -> None:
-    first_cells = " ".join(line.split("|")[1] for line in README.splitlines() if line.startswith("| "))
+    first_cells = " ".join(line.split("|")[1] for line in DOCUMENTATION.splitlines() if line.startswith("| "))
     closes = (handshake.PROTOCOL_BROKEN, handshake.TOKEN_INVALID, handshake.TOKEN_EXPIRED, handshake.TRY_AGAIN_LATER)
 
     for role in Role:
@@ -104,14 +115,52 @@ def test_the_tables_name_every_close_code_and_role() -> None:
 
 
 def test_every_file_that_is_named_is_there() -> None:
-    paths = re.findall(r"`((?:app|tests|docker)/[\w/.]*|\.ci/run|schema\.graphql)`", README)
+    paths = re.findall(r"`((?:app|tests|docker)/[\w/.]*|\.ci/run|schema\.graphql)`", DOCUMENTATION)
 
     assert paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_the_front_door_is_short() -> None:
+    assert len(READMES[FRONT_DOOR].splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_between_the_readmes_leads_to_a_file_and_a_heading(readme: Path) -> None:
+    targets = [target.partition("#") for target in links(READMES[readme])]
+
+    assert targets
+    assert [target for target in targets if not _resolves(readme, *target)] == []
+
+
+def test_every_readme_is_reached_from_the_front_door() -> None:
+    reached = {(ROOT / target.partition("#")[0]).resolve() for target in links(READMES[FRONT_DOOR])}
+
+    assert set(READMES) - reached <= {FRONT_DOOR}
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_found() -> None:
+    assert not _resolves(FRONT_DOOR, "docker/README.md", "#", "no-such-heading")
+    assert not _resolves(FRONT_DOOR, "docker/NO.md", "", "")
+
+
+def test_every_metric_in_the_table_is_one_that_the_gateway_has() -> None:
+    cells = " ".join(row[0] for row in table("table: metrics"))
+    named = re.findall(r"`(\w+?)(?:_total)?(?:\{[\w,]+\})?`", cells)
+    code = "".join(path.read_text() for path in METRICS.glob("*.py"))
+    known = set(re.findall(r'"(?:\{PREFIX\})?([a-z]\w+)"', code))
+
+    assert len(named) > 15
+    assert set(named) - known == set()
+
+
+def _resolves(readme: Path, file: str, _: str, anchor: str) -> bool:
+    target = (readme.parent / file).resolve() if file else readme
+    return target.exists() and (not anchor or anchor in anchors(READMES.get(target, "")))
+
+
 def _walk(demo: Serving) -> list[Any]:
-    """Run the README's commands in one shell; the answers that they print."""
+    """Run the commands of the handshake in one shell; the data of the responses that they print."""
     for program in ("bash", "curl"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
@@ -126,7 +175,7 @@ def _walk(demo: Serving) -> list[Any]:
 
 @contextmanager
 def _watching(demo: Serving, token: str) -> Generator[Iterator[str]]:
-    """What the README's watch.py prints, line by line; one that falls silent is ended, and so are its lines."""
+    """The lines that watch.py prints; it is killed when nothing comes any more, which ends them."""
     program = block("walk: watch").replace(DEFAULT_PLACE, demo.place)
     surroundings = environment(auth_secret=None) | {"TOKEN": token, "NO_PROXY": "*"}
     command = [sys.executable, "-c", program]

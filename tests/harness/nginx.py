@@ -1,4 +1,4 @@
-"""nginx as the README has it, on ports and with a certificate of the test's own."""
+"""nginx with docker/nginx.conf, on ports and with a certificate of the test's own."""
 
 import shutil
 import socket
@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness.readme import block
+from tests.harness.readme import DEFAULT_PLACE, NGINX
 from tests.harness.server import Server
 
 _ROUND_IT = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -44,7 +44,7 @@ def proxied(server: Server, folder: Path) -> Generator[int]:
 
 
 def _configuration(server: Server, folder: Path, port: int) -> str:
-    recipe = block("recipe: nginx").replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
+    recipe = NGINX.read_text().replace(DEFAULT_PLACE, f"127.0.0.1:{server.port}")
     recipe = recipe.replace("listen 443", f"listen 127.0.0.1:{port}")
     recipe = recipe.replace("/etc/nginx/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
     temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)

@@ -1,51 +1,77 @@
-"""What the README shows: its text, the code blocks under its marks, and a page made of them."""
+"""The documentation: its texts, the code blocks and tables under its marks, and a page made of its set-ups."""
 
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.harness.node import FOLDER, PATIENCE_SECONDS
 from tests.harness.server import Server
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
+FRONT_DOOR = ROOT / "README.md"
+CODE = ROOT / "app" / "README.md"
+CLIENTS = ROOT / "app" / "web" / "clients" / "README.md"
+OPERATIONS = ROOT / "docker" / "README.md"
+SUITE = ROOT / "tests" / "README.md"
+READMES = {path: path.read_text() for path in (FRONT_DOOR, CODE, CLIENTS, OPERATIONS, SUITE)}
+DOCUMENTATION = "\n".join(READMES.values())
+SETUPS = CLIENTS.parent / "setups"
+NGINX = OPERATIONS.parent / "nginx.conf"
 DEFAULT_PLACE = "127.0.0.1:8000"
-MODULES = ("gateway.js", "fetch.js", "watch.js", "apollo.js", "urql.js", "relay.js", "relay.config.json")
+_CODE_BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _RELAY_TAG = re.compile(r"graphql`(?:query|mutation|subscription) (\w+).*?`", re.DOTALL)
 
 
 def block(mark: str) -> str:
-    """The code block under one of the README's marks."""
-    found = re.search(rf"<!-- {re.escape(mark)} -->\n```\w+\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    assert found, mark
-    return found.group(1)
+    """The code block under a mark, which only one README may have."""
+    found = re.findall(rf"<!-- {re.escape(mark)} -->\n```\w+\n(.*?)^```$", DOCUMENTATION, re.DOTALL | re.MULTILINE)
+    assert len(found) == 1, mark
+    return found[0]
 
 
 def block_for(server: Server, mark: str) -> str:
-    """The same, for a server that is not where the README has it."""
-    return block(mark).replace(DEFAULT_PLACE, server.base.removeprefix("http://"))
+    """The code block under a mark, with the address of a running server."""
+    return _at(server, block(mark))
 
 
 def table(mark: str) -> list[list[str]]:
-    """The cells of the table under one of the README's marks, row by row, without its head."""
-    found = re.search(rf"<!-- {re.escape(mark)} -->\n((?:\|.*\n)+)", README)
-    assert found, mark
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found.group(1).splitlines()[2:]]
+    """The cells of the table under a mark, row by row, without its head."""
+    found = re.findall(rf"<!-- {re.escape(mark)} -->\n((?:\|.*\n)+)", DOCUMENTATION)
+    assert len(found) == 1, mark
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[0].splitlines()[2:]]
+
+
+def links(text: str) -> Iterator[str]:
+    """The targets of the links in a README, except those to other sites."""
+    targets: list[str] = re.findall(r"\]\(([^)\s]+)\)", _CODE_BLOCK.sub("", text))
+    return (target for target in targets if "://" not in target)
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a README."""
+    headings: list[str] = re.findall(r"^#+ (.*)$", _CODE_BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def lay_out(folder: Path, server: Server) -> None:
-    """Put all the README's JavaScript into a folder, with what it tells its readers to put beside it."""
-    for name in MODULES:
-        (folder / name).write_text(block_for(server, f"client: {name}"))
+    """Put the set-ups into a folder, with the files that the guide says to put next to them."""
+    for setup in SETUPS.iterdir():
+        (folder / setup.name).write_text(_at(server, setup.read_text()))
+    (folder / "front.mjs").write_text(block_for(server, "front end: a query and a watch"))
     (folder / "resumable.js").write_text(server.client.get("/resumable.js").text)
     shutil.copy(FOLDER / "readme" / "session.js", folder)
     shutil.copy(ROOT / "schema.graphql", folder)
     _compile_for_relay(folder)
 
 
+def _at(server: Server, text: str) -> str:
+    return text.replace(DEFAULT_PLACE, server.base.removeprefix("http://"))
+
+
 def _compile_for_relay(folder: Path) -> None:
-    """Compile the operations, and put what was compiled where they stood, which is what a bundler's plug-in does."""
+    """Compile the operations and insert the result in their place, as a bundler's plug-in does."""
     compiler = str(FOLDER / "node_modules" / ".bin" / "relay-compiler")
     compiled = subprocess.run([compiler], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr

@@ -1,4 +1,4 @@
-"""TLS and a proxy by the README's recipe: the three transports go through it, and what is private stays inside."""
+"""TLS and a proxy with docker/nginx.conf: the three transports go through it, and what is private stays inside."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from app.settings import Settings
 from tests.harness import nginx, operations
 from tests.harness.balancer import CONFIGURATION
 from tests.harness.patience import until
-from tests.harness.readme import block
+from tests.harness.readme import NGINX
 from tests.harness.server import Server, bearer, serving
 from tests.harness.sockets import connected
 from tests.harness.wire import answers, line, request
@@ -103,7 +103,7 @@ def test_the_health_is_for_all(proxied: Proxied) -> None:
 
 def test_the_gateway_keeps_a_connection_for_longer_than_the_proxies_of_the_recipes() -> None:
     keeps = Settings.model_fields["keep_alive_seconds"].default
-    of_nginx = re.search(r"keepalive_timeout (\d+)s", block("recipe: nginx"))
+    of_nginx = re.search(r"keepalive_timeout (\d+)s", NGINX.read_text())
     of_haproxy = re.search(r"timeout http-keep-alive (\d+)s", CONFIGURATION.read_text())
     assert of_nginx
     assert of_haproxy

@@ -1,4 +1,4 @@
-"""The README's recipes for operators, as they are written there."""
+"""The recipes of docker/README.md, run as they are written there."""
 
 import os
 import sqlite3

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from app.errors import SetupError
 from app.settings import PREFIX, Settings
+from tests.harness.readme import OPERATIONS, READMES
 
 ROOT = Path(__file__).parent.parent.parent
 FIELDS = Settings.model_fields
@@ -26,8 +27,8 @@ def test_every_setting_is_explained_in_a_sentence() -> None:
     assert [name for name, field in FIELDS.items() if not (field.description or "").endswith(".")] == []
 
 
-def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
-    rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
+def test_the_documentation_lists_every_setting_with_its_default_and_meaning() -> None:
+    rows = [line for line in READMES[OPERATIONS].splitlines() if line.startswith(f"| `{PREFIX}")]
 
     assert rows == [_row(name, field.default, field.description) for name, field in FIELDS.items()]
 

@@ -1,4 +1,4 @@
-// The Apollo set-up of the README, played through: node apollo.mjs '{"folder", "url", "producer", "consumer"}'
+// The set-up apollo.js, used by a consumer: node apollo.mjs '{"folder", "url", "producer", "consumer"}'
 import { story } from './story.mjs';
 import { snippet } from './surroundings.mjs';
 

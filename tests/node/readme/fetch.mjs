@@ -1,8 +1,8 @@
-// The README's plain fetch, played through by a producer: node fetch.mjs '{"folder", "url", "producer", "consumer"}'
+// The set-up fetch.js, used by a producer: node fetch.mjs '{"folder", "url", "producer", "consumer"}'
 import { register } from './others.mjs';
 import { end, snippet, told } from './surroundings.mjs';
 
-const { ask, offer, everyImage } = await snippet('fetch.js');
+const { request, offer, everyImage } = await snippet('fetch.js');
 
 globalThis.token = told.producer.token;
 for (const name of ['first', 'second', 'third', 'fourth', 'last']) await register(name);
@@ -10,7 +10,7 @@ for (const name of ['first', 'second', 'third', 'fourth', 'last']) await registe
 const images = [];
 for await (const image of everyImage(2)) images.push(image);
 
-// The answer to the first try is lost on its way, after the offer was made.
+// The response to the first attempt is lost, after the offer was made.
 const send = globalThis.fetch;
 const bodies = [];
 globalThis.fetch = async (url, init) => {
@@ -24,8 +24,8 @@ const offered = await offer(images[0].id, [told.consumer.id, 'no tenant ID']);
 globalThis.fetch = send;
 
 const code = (failing) => failing.then(() => 'nothing was wrong', (problem) => problem.code);
-const wrongCursor = await code(ask('{ images(after: "nonsense") { totalCount } }'));
+const wrongCursor = await code(request('{ images(after: "nonsense") { totalCount } }'));
 globalThis.token = 'nonsense';
-const wrongToken = await code(ask('{ viewer { id } }'));
+const wrongToken = await code(request('{ viewer { id } }'));
 const tries = { count: bodies.length, same: new Set(bodies).size === 1 };
 await end({ names: images.map((image) => image.name), offered, tries, wrongCursor, wrongToken });

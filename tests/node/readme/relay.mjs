@@ -1,4 +1,4 @@
-// The Relay set-up of the README, played through: node relay.mjs '{"folder", "url", "producer", "consumer"}'
+// The set-up relay.js, used by a consumer: node relay.mjs '{"folder", "url", "producer", "consumer"}'
 import Relay from 'relay-runtime';
 import { story } from './story.mjs';
 import { snippet } from './surroundings.mjs';

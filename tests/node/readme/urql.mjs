@@ -1,4 +1,4 @@
-// The urql set-up of the README, played through: node urql.mjs '{"folder", "url", "producer", "consumer"}'
+// The set-up urql.js, used by a consumer: node urql.mjs '{"folder", "url", "producer", "consumer"}'
 import { story } from './story.mjs';
 import { snippet } from './surroundings.mjs';
 

@@ -1,4 +1,4 @@
-// The README's watch that is kept over a reload: node watch.mjs '{"folder", "url", "producer", "consumer", "last"}'
+// The set-up watch.js, over a reload: node watch.mjs '{"folder", "url", "producer", "consumer", "last"}'
 // It ends when the image named `last` is offered. With `stored` in it the page has been here before.
 import { offer, register, revoke } from './others.mjs';
 import { cut, end, kept, snippet, told, until } from './surroundings.mjs';
