@@ -12,12 +12,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from app import lifetime
 from app.api.operation.response_size import Sized
 from app.api.types import enums
-from app.api.types.images import ImageQueries
-from app.api.types.members import MemberQueries
+from app.api.types.image_queries import ImageQueries
 from app.api.types.mutations import Mutation
-from app.api.types.node import NodeQueries
+from app.api.types.node_queries import NodeQueries
+from app.api.types.offer_queries import OfferQueries
 from app.api.types.scalars import SCALARS
-from app.api.types.tenants import TenantQueries
 from app.api.watch.items import ITEMS
 from app.api.watch.offer_events import OfferEventQueries
 from app.api.watch.streams import Streams
@@ -28,7 +27,7 @@ from app.settings import Settings
 
 
 @strawberry.type(description="What the caller may see, as it is now.")
-class Query(TenantQueries, NodeQueries, ImageQueries, MemberQueries, OfferEventQueries):
+class Query(NodeQueries, ImageQueries, OfferQueries, OfferEventQueries):
     pass
 
 

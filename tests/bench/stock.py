@@ -16,8 +16,8 @@ from strawberry.asgi import GraphQL
 from strawberry.schema.config import StrawberryConfig
 
 from app.api.schema import SCALARS
+from app.api.types.nodes import Tenant
 from app.api.types.scalars import Cursor
-from app.api.types.tenants import Tenant
 from app.api.watch.items import ITEMS, MemberStatusChanged, WatchBookmark, WatchItem
 from app.model import ChangeKind, MemberStatus
 

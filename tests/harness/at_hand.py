@@ -21,7 +21,7 @@ from graphql import (
 from hypothesis import strategies as st
 
 from app.api.plan.rendering import definition_of
-from app.api.types.members import Member
+from app.api.types.nodes import Member
 from app.model import SeenImage
 from app.settings import Settings
 from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of

@@ -6,8 +6,8 @@ from typing import Any, cast
 from graphql import FieldNode, GraphQLField, GraphQLNonNull, VariableNode
 
 from app.api.plan.coercion import ABSENT, check_of, literal
-from app.api.types.images import image_filter
-from app.api.types.members import member_filter
+from app.api.types.image_queries import image_filter
+from app.api.types.offer_queries import member_filter
 from app.api.types.paging import page_request
 from app.documents.unplanned import Unplanned
 from app.sharing import formats

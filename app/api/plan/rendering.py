@@ -23,8 +23,7 @@ from graphql import (
 )
 
 from app.api.plan.scalars import Render, leaf
-from app.api.types.images import Image
-from app.api.types.members import Member
+from app.api.types.nodes import Image, Member
 from app.documents.bounded import keep
 from app.documents.selections import Selections, switches
 from app.documents.unplanned import Unplanned

@@ -8,8 +8,7 @@ import strawberry
 
 from app.api.operation.context import Info
 from app.api.types import inputs
-from app.api.types.images import Image
-from app.api.types.members import Member
+from app.api.types.nodes import Image, Member
 from app.api.types.refusals import UserError, user_errors
 from app.errors import Malformed
 from app.model import MemberStatus

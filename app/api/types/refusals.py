@@ -7,7 +7,7 @@ import structlog
 
 from app.api.operation.context import Info
 from app.api.operation.notes import note_refusal
-from app.api.types.members import Member
+from app.api.types.nodes import Member
 from app.errors import Refusal, UserErrorCode
 from app.sharing.outcome import Outcome
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import strawberry
 
+from app.api.types.nodes import Tenant
 from app.api.types.scalars import Cursor
-from app.api.types.tenants import Tenant
 from app.api.watch.items import ImageChanged, ImageState, WatchItem
 from app.api.watch.offers import OfferRole
 from app.api.watch.run import Watch

@@ -5,10 +5,8 @@ from datetime import datetime
 import strawberry
 
 from app.api.operation.context import Info
-from app.api.types.images import Image
-from app.api.types.members import Member
+from app.api.types.nodes import Image, Member, Tenant
 from app.api.types.scalars import Cursor
-from app.api.types.tenants import Tenant
 from app.events.feed import Gap
 from app.model import ChangeKind, ImageChangeKind, ImageStatus, ImageVisibility, MemberStatus
 

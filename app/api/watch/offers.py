@@ -8,8 +8,8 @@ from typing import Any
 
 import strawberry
 
+from app.api.types.nodes import Tenant
 from app.api.types.scalars import Cursor
-from app.api.types.tenants import Tenant
 from app.api.watch.items import MemberState, MemberStatusChanged, WatchItem
 from app.api.watch.run import Watch
 from app.events import cursor as cursors

@@ -48,8 +48,16 @@ def concatenated(*pieces: Sql) -> Sql:
 
 
 def written(*pieces: Sql) -> Sql:
-    """The same of pieces of which none is NULL."""
+    """Concatenation of pieces of which none is NULL."""
     return Written(*_merged(pieces))
+
+
+def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
+    """An object, from its keys and values."""
+    pieces: list[Sql] = []
+    for index, (key, value) in enumerate(fields):
+        pieces += [text(f'{"," if index else "{"}"{key}":'), value]
+    return written(*pieces, text("}" if pieces else "{}"))
 
 
 def _merged(pieces: Iterable[Sql]) -> list[Sql]:

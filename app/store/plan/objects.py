@@ -1,6 +1,6 @@
 """The objects that a plan can read, as JSON in SQL: one line for each of their fields."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 from app.store.access_paths import Driven
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages, placeholders
-from app.store.plan.dialects import NULL, Dialect, Sql, concatenated, number, plain, text, truth, written
+from app.store.plan.dialects import NULL, Dialect, Sql, braces, concatenated, number, plain, text, truth
 from app.store.plan.scope import Scope
 from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 from app.store.rights import VIEWER
@@ -61,13 +61,6 @@ def root(parts: Parts, scope: Scope) -> Sql:
     return braces((part.key, value(part)) for part in parts)
 
 
-def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
-    pieces: list[Sql] = []
-    for index, (key, value) in enumerate(fields):
-        pieces += [text(f'{"," if index else "{"}"{key}":'), value]
-    return written(*pieces, text("}" if pieces else "{}"))
-
-
 def _value(kind: str, part: Part, scope: Scope) -> Sql:
     if isinstance(part, Fixed):
         return text(f'"{part.word}"')
@@ -76,7 +69,7 @@ def _value(kind: str, part: Part, scope: Scope) -> Sql:
     if isinstance(part, One):
         return ONES[kind, part.relation](part.parts, scope)
     if isinstance(part, Page):
-        return pages.shown(kind, part, scope)
+        return pages.shown(kind, part, scope, shown)
     assert isinstance(part, ById)
     return _by_id(part, scope)
 

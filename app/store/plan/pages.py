@@ -1,43 +1,49 @@
 """A page of a list, as JSON in SQL. Its window is looked for once, whatever of the page is asked for."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import case, func, select
 
 from app.store import keyset_windows
 from app.store.pages import Position, SortKey, sort_key
-from app.store.plan import objects, page_rows
-from app.store.plan.dialects import NULL, Sql, concatenated, marked, number, text, truth
+from app.store.plan import page_rows
+from app.store.plan.dialects import NULL, Sql, braces, concatenated, marked, number, text, truth
 from app.store.plan.lists import LISTS
-from app.store.plan.page_rows import Asked, Found, Item
+from app.store.plan.page_rows import Asked, Found
 from app.store.plan.placeholders import CURSOR, WATCH_CURSOR
 from app.store.plan.scope import Rows, Scope
 from app.store.plan.tree import Fixed, Leaf, One, Page, Part, Parts
 from app.store.plan.windows import Window, symbolic
 
+# Renders an object of a kind: it is passed in, since objects have pages, and pages have objects.
+Render = Callable[[str, Parts, Scope], Sql]
 
-def shown(kind: str, part: Page, scope: Scope) -> Sql:
+
+def shown(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
     """A connection, as JSON. Owners and consumers find the members of an image in different ways."""
     hangs_on_the_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
     if not hangs_on_the_owner or scope.of.viewer.is_operator:
-        return _connection(kind, part, scope)
+        return _connection(kind, part, scope, render)
     own, other = scope.with_own_image(), scope.with_image_of_another()
-    return case((scope.rights.is_producer(), _connection(kind, part, own)), else_=_connection(kind, part, other))
+    by_owner, by_another = (_connection(kind, part, side, render) for side in (own, other))
+    return case((scope.rights.is_producer(), by_owner), else_=by_another)
 
 
-def _connection(kind: str, part: Page, scope: Scope) -> Sql:
+def _connection(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
     window = symbolic(part.place, cast(Window, scope.of.places[part.place]))
     rows = LISTS[kind, part.relation](scope, window.wanted)
     items = [one for one in part.parts if isinstance(one, One) and one.relation in ITEMS]
-    found = page_rows.found(Asked(rows, window.page, scope, items, page_rows.facts(part.parts, items)), ITEMS)
+    asked = Asked(rows, window.page, scope, items, page_rows.facts(part.parts, items))
+    found = page_rows.found(asked, {relation: partial(item, render) for relation, item in ITEMS.items()})
     whole = _braces(part.parts, found)
     # Without a column, nothing hangs on the rows.
     return select(whole).select_from(found.row).scalar_subquery() if found.row.c else whole
 
 
 def _braces(parts: Parts, found: Found) -> Sql:
-    return objects.braces((part.key, _value(part, found)) for part in parts)
+    return braces((part.key, _value(part, found)) for part in parts)
 
 
 def _value(part: Part, found: Found) -> Sql:
@@ -51,19 +57,19 @@ def _value(part: Part, found: Found) -> Sql:
     return concatenated(text("["), func.coalesce(found.items(part), text("")), text("]"))
 
 
-def _node(parts: Parts, rows: Rows) -> Sql:
-    return objects.shown(rows.kind, parts, rows.scope)
+def _node(render: Render, parts: Parts, rows: Rows) -> Sql:
+    return render(rows.kind, parts, rows.scope)
 
 
-def _edge(parts: Parts, rows: Rows) -> Sql:
+def _edge(render: Render, parts: Parts, rows: Rows) -> Sql:
     def value(part: Part) -> Sql:
         if isinstance(part, Fixed):
             return text(f'"{part.word}"')
-        return (
-            _cursor(sort_key(rows.table), rows.scope) if isinstance(part, Leaf) else _node(cast(One, part).parts, rows)
-        )
+        if isinstance(part, Leaf):
+            return _cursor(sort_key(rows.table), rows.scope)
+        return _node(render, cast(One, part).parts, rows)
 
-    return objects.braces((part.key, value(part)) for part in parts)
+    return braces((part.key, value(part)) for part in parts)
 
 
 def _cursor(place: SortKey | Position, scope: Scope) -> Sql:
@@ -94,7 +100,7 @@ def _is_more(found: Found) -> Sql:
     return truth(select(func.count()).select_from(behind).scalar_subquery() > 0)
 
 
-ITEMS: dict[str, Item] = {"nodes": _node, "edges": _edge}
+ITEMS: dict[str, Callable[[Render, Parts, Rows], Sql]] = {"nodes": _node, "edges": _edge}
 FACTS: dict[str, Callable[[Found], Sql]] = {
     "total_count": _total,
     # Sealed by who asked for it.

@@ -1,55 +1,17 @@
-"""Members, the rows that bind an image to a consumer, and the two lists of offers."""
+"""The two lists of offers: the inbox and the outbox."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from app.api.operation.context import Info
-from app.api.types.images import Image
-from app.api.types.node_interface import Node
+from app.api.types.nodes import Member
 from app.api.types.paging import After, Before, Connection, First, Last, connection, page_request
-from app.api.types.tenants import Tenant
-from app.model import MemberStatus, SeenImage, SeenMember
+from app.model import MemberStatus
 from app.sharing import formats
 from app.store import members
 from app.store.members import MemberFilter
-
-
-@strawberry.type(
-    description="One image offered to one consumer, whatever the answer. The owner of the image and the consumer see "
-    "the row, and nobody else but operators."
-)
-class Member(Node):
-    tenant: Tenant = strawberry.field(description="The consumer. That it stands here does not say that it exists.")
-    status: MemberStatus = strawberry.field(description="The consumer's answer.")
-    created_at: datetime = strawberry.field(description="When the offer was made.")
-    updated_at: datetime = strawberry.field(
-        description="When the status last changed; equal to `createdAt` until the first answer."
-    )
-    image_id: strawberry.Private[str]
-    seen_image: strawberry.Private[SeenImage | None] = None
-
-    @strawberry.field(description="The image that is shared.")
-    async def image(self, info: Info) -> Image:
-        image = self.seen_image or await info.context.load.image.load(self.image_id)
-        assert image is not None, "who sees a member row sees its image, in the same view of the store"
-        return Image.of(image)
-
-    @classmethod
-    def of(cls, row: SeenMember, image: SeenImage | None = None) -> "Member":
-        """The row, with its image when the caller has it at hand."""
-        return cls(
-            id=strawberry.ID(row.id),
-            tenant=Tenant(id=strawberry.ID(row.tenant_id)),
-            status=row.status,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
-            image_id=row.image_id,
-            seen_image=image,
-        )
-
 
 OfImage = Annotated[
     strawberry.ID | None,
@@ -62,7 +24,7 @@ Status = Annotated[
 
 
 @strawberry.type
-class MemberQueries:
+class OfferQueries:
     @strawberry.field(
         description="The inbox: what is offered to the caller's tenant, newest first, the unanswered ones unless "
         "`status` "

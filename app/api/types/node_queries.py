@@ -1,4 +1,4 @@
-"""Objects by their ID, whatever their type: `node` and `nodes`."""
+"""The caller's own tenant, and objects by their ID, whatever their type."""
 
 from asyncio import gather
 from typing import Annotated
@@ -6,10 +6,7 @@ from typing import Annotated
 import strawberry
 
 from app.api.operation.context import Info
-from app.api.types.images import Image
-from app.api.types.members import Member
-from app.api.types.node_interface import Node
-from app.api.types.tenants import Tenant
+from app.api.types.nodes import Image, Member, Node, Tenant
 from app.errors import BadUserInput
 from app.sharing import formats
 
@@ -18,6 +15,10 @@ MAX_IDS = 100
 
 @strawberry.type
 class NodeQueries:
+    @strawberry.field(description="The caller's own tenant.")
+    def viewer(self, info: Info) -> Tenant:
+        return Tenant(id=strawberry.ID(info.context.caller.tenant_id))
+
     @strawberry.field(
         description="An object by its ID: an image, a member, or the caller's own tenant. "
         "Null when there is none that the caller may see."
