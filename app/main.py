@@ -29,7 +29,6 @@ from app.store.statistics import Vitals
 from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
-from app.web.bypass import Bypassed
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.http.endpoint import Endpoint
@@ -38,13 +37,16 @@ from app.web.limits.budget import open_budgets
 from app.web.limits.budget_sync import Settling
 from app.web.limits.connections import Lines
 from app.web.limits.unread import Stalled
+from app.web.limits.watches import Watches
 from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import livez, readyz
 from app.web.monitoring.metrics import Metrics, metrics
 from app.web.monitoring.operations import Operations
 from app.web.monitoring.peers import Colleagues, Desk
 from app.web.monitoring.traces import Traces, open_traces
+from app.web.pipeline import Pipeline
 from app.web.server.fast_path import Quick
+from app.web.websockets.view import SocketView
 from app.web.wire.cors import Origins
 
 # For those who operate it; none of them wants a token.
@@ -76,8 +78,11 @@ def create_app(
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
     load = Load(settings, schema.documents)
     ide = Ide(demo) if settings.ide else None
-    endpoint = Endpoint(schema, services, planner, identities, operations, load, persisted, origins, ide, budgets)
-    stalled, lines, tenants = Stalled(), Lines(settings), endpoint.places.tenants
+    watches = Watches(settings.max_watches_per_tenant)
+    pipeline = Pipeline(persisted, budgets, load, watches, planner, schema, services, operations)
+    sockets = SocketView(pipeline, identities, origins)
+    endpoint = Endpoint(pipeline, identities, origins, sockets, ide)
+    stalled, lines, tenants = Stalled(), Lines(settings), sockets.places.tenants
     sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, Vitals())
     told = Metrics(sources, desk or Desk())
     app = Starlette(
@@ -88,7 +93,7 @@ def create_app(
     )
     # Starlette would redirect to whatever the client calls this host, and to a scheme of its choice.
     app.router.redirect_slashes = False
-    quick = (Quick if traces is None else Bypassed)(planner, identities, operations, load, persisted, origins, budgets)
+    quick = Quick(pipeline, identities, origins, is_on=traces is None)
     _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
     _keep(app, leaving=False, schema=schema, stalled=stalled, identities=identities, quick=quick)
     _keep(app, max_body_bytes=settings.max_body_bytes)

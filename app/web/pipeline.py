@@ -1,63 +1,128 @@
-"""Operations carried out, over HTTP and WebSocket, and what has become of them."""
+"""The one sequence that every operation passes, whichever transport brings it.
+
+Its document is found, its caller identified, its cost charged; then it is admitted, and either planned or executed.
+Each transport reads the request and writes the response in its own form.
+"""
 
 from collections.abc import Iterable
-from contextlib import aclosing
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
-from cross_web import HTTPException
 from graphql import GraphQLError
-from starlette.requests import Request
-from strawberry.http import GraphQLRequestData
-from strawberry.schema import BaseSchema
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from strawberry.types.execution import ExecutionResult, PreExecutionError
+from strawberry.types.graphql import OperationType
 
-from app.api.operation import faults
-from app.api.operation.context import Context
+from app.api.operation.context import Context, Services
 from app.api.plan.planner import Planner
+from app.api.schema import GatewaySchema
+from app.documents.persisted import Persisted
 from app.documents.unplanned import Failed
-from app.errors import ErrorCode
+from app.errors import ErrorCode, Overloaded, Unavailable
+from app.lifetime import Lifetime
 from app.model import Caller
-from app.web.wire import parameters
+from app.web.limits import charging
+from app.web.limits.admission import Load
+from app.web.limits.budget import Budgets, Charge
+from app.web.limits.watches import Watches
+from app.web.monitoring.operations import Operations
 
+READS = frozenset({OperationType.QUERY})
+READS_AND_WRITES = READS | {OperationType.MUTATION}
+# Marks an HTTP request that the planner has left, so that it is not tried, and counted, once more.
+IS_PLANLESS = "is_planless"
 _OUR_FAULTS = {ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL_SERVER_ERROR}
 
 
-async def executed(
-    schema: BaseSchema, request: Request, context: Any, request_data: GraphQLRequestData
-) -> ExecutionResult:
-    """What came of it over HTTP. Raises HTTPException for an operation that its method does not carry out."""
-    try:
-        return await schema.execute(
-            request_data.query,
-            variable_values=request_data.variables,
+@dataclass(slots=True)
+class Requested:
+    """An operation whose document is known, and who pays for it. `is_planless`: the planner has left it already."""
+
+    text: str
+    name: str | None
+    variables: dict[str, Any] | None
+    caller: Caller | None
+    address: str
+    request_id: str
+    charge: Charge | None
+    kinds: frozenset[OperationType] = READS_AND_WRITES
+    is_planless: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The parts that each operation passes, in this order."""
+
+    persisted: Persisted
+    budgets: Budgets | None
+    load: Load
+    watches: Watches
+    planner: Planner
+    schema: GatewaySchema
+    services: Services
+    operations: Operations
+
+    def admit(self, requested: Requested) -> Lifetime:
+        """The lifetime of the operation. Raises Overloaded, for which nothing is charged."""
+        try:
+            return self.load.admit(requested.text, requested.name)
+        except Overloaded:
+            self._refund(requested)
+            raise
+
+    def admit_watch(self, requested: Requested) -> Lifetime:
+        """The lifetime of a watch's start. Raises Unavailable, for which nothing is charged."""
+        try:
+            return self.load.admit_watch()
+        except Unavailable:
+            self._refund(requested)
+            raise
+
+    def require_room(self, requested: Requested) -> None:
+        """Raises Overloaded, for which nothing is charged."""
+        try:
+            self.load.require_room()
+        except Overloaded:
+            self._refund(requested)
+            raise
+
+    async def execute(self, requested: Requested, context: Context | None = None) -> bytes | ExecutionResult:
+        """The JSON of `data` where there is a plan; else what executing the operation field by field gives.
+
+        Raises Problem, and InvalidOperationTypeError or CannotGetOperationTypeError.
+        """
+        try:
+            data = None if requested.is_planless else await self.planned(requested)
+        except Failed as failed:
+            return failed.result
+        if data is not None:
+            return data
+        context = context or Context(self.services, requested.caller, requested.request_id)
+        try:
+            return await self._executed(requested, context)
+        finally:
+            await context.close()
+
+    async def planned(self, requested: Requested) -> bytes | None:
+        """The JSON of `data`; None where there is no plan, and nothing has been done. Raises Failed, or Problem."""
+        acting = requested.request_id if OperationType.MUTATION in requested.kinds else None
+        text, name, variables = requested.text, requested.name, requested.variables
+        try:
+            return await self.planner.answer(text, name, variables, requested.caller, acting)
+        except Overloaded:
+            self._refund(requested)
+            raise
+
+    async def _executed(self, requested: Requested, context: Context) -> ExecutionResult:
+        return await self.schema.execute(
+            requested.text,
+            variable_values=requested.variables,
             context_value=context,
-            operation_name=request_data.operation_name,
-            allowed_operation_types=parameters.operations_by(request.method),
-            operation_extensions=request_data.extensions,
+            operation_name=requested.name,
+            allowed_operation_types=requested.kinds,
         )
-    except CannotGetOperationTypeError:
-        raise HTTPException(400, faults.NO_OPERATION) from None
-    except InvalidOperationTypeError as error:
-        raise parameters.refused_operation(error.operation_type) from None
 
-
-async def carried_out(
-    planner: Planner, schema: BaseSchema, operation: Operation[Any, None], caller: Caller | None, context: Context
-) -> bytes | ExecutionResult:
-    """The data of an operation that has a plan, or what came of one that has not."""
-    query, name, variables = operation.query, operation.operation_name, operation.variables
-    try:
-        data = await planner.answer(query, name, variables, caller, context.request_id)
-    except Failed as failed:
-        return failed.result
-    if data is not None:
-        return data
-    results = await schema.stream(query, variable_values=variables, context_value=context, operation_name=name)
-    async with aclosing(results):
-        # Without `@defer` there is one result.
-        return cast(ExecutionResult, await anext(results))
+    def _refund(self, requested: Requested) -> None:
+        charging.refund(requested.charge, requested.caller, requested.address)
 
 
 def is_request_error(result: ExecutionResult) -> bool:

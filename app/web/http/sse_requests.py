@@ -1,88 +1,82 @@
-"""Requests that want their answer as events: the watch over plain HTTP, and any other operation."""
+"""Requests whose response is a stream of events: a watch over plain HTTP, or any other operation."""
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from cross_web import HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
-from strawberry.http import GraphQLRequestData
 
 from app.api.operation.context import Context
-from app.api.schema import GatewaySchema
 from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.web.callers.identity import bearer
 from app.web.http import sse
+from app.web.http.exchange import Exchange
 from app.web.limits import charging
 from app.web.monitoring.operation import EVENTS, Running
 from app.web.wire import parameters
-from app.web.wire.disconnect import while_there
 from app.web.wire.errors import refusal
 
-if TYPE_CHECKING:
-    from app.web.http.endpoint import Endpoint
 
-
-async def is_due(endpoint: "Endpoint", request: Request, accepted: parameters.Accepted) -> bool:
-    """Whether the answer is events: for clients that accept no JSON, and for a watch, which JSON can't carry."""
+async def is_due(exchange: Exchange, accepted: parameters.Accepted) -> bool:
+    """Whether the response is events: for clients that accept no JSON, and for a watch, which JSON can't carry."""
     if accepted.json is None:
         return True
-    asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
-    if charging.WATCH_WORD not in (asked.query or ""):
+    if charging.WATCH_WORD not in ((await exchange.parameters()).query or ""):
         return False
-    await endpoint.charge(request)
-    return _is_watch(endpoint, asked)
+    await exchange.charge()
+    return await _is_watch(exchange)
 
 
-async def answered(endpoint: "Endpoint", request: Request) -> sse.Events:
-    """Clients of events come again after any status, so what will never do, as a bad token, is the last event."""
+async def response(exchange: Exchange) -> sse.Events:
+    """Clients of events reconnect after any status, so what can never succeed, as a bad token, is the last event."""
+    request = exchange.request
     try:
-        return await _events(endpoint, request)
+        return await _events(exchange)
     except (TokenExpired, RateLimited, Unavailable):
         raise
     except Unauthenticated as error:
-        last = charging.refuse_token(endpoint.budgets, request, error)
+        last = charging.refuse_token(exchange.pipeline.budgets, request, error)
     except Problem as error:
         last = refusal(request, 200, error.code, str(error))
     return sse.Events(sse.of_answer(bytes(last.body)))
 
 
-async def _events(endpoint: "Endpoint", request: Request) -> sse.Events:
-    """The same operations as events; a watch among them, which plain HTTP can't answer."""
-    request.state.media_type = parameters.PLAIN_JSON
-    asked = await endpoint.parse_http_body(parameters.LimitedRequest(request))
-    await endpoint.charge(request)
-    if not _is_watch(endpoint, asked):
-        answered = await endpoint.while_client_waits(request, endpoint.planned)
-        return sse.Events(sse.of_answer(bytes(answered.body)))
-    if (charge := charging.charge_of(request)) is not None and charge.delay:
-        await while_there(request.receive, charging.earned(charge))
-    return await _watch(endpoint, request, asked)
+async def _events(exchange: Exchange) -> sse.Events:
+    exchange.request.state.media_type = parameters.PLAIN_JSON
+    await exchange.parameters()
+    await exchange.charge()
+    if not await _is_watch(exchange):
+        whole = await exchange.response()
+        return sse.Events(sse.of_answer(bytes(whole.body)))
+    if (charge := charging.charge_of(exchange.request)) is not None and charge.delay:
+        await exchange.while_client_waits(charging.earned(charge))
+    return await _watch(exchange)
 
 
-async def _watch(endpoint: "Endpoint", request: Request, asked: GraphQLRequestData) -> sse.Events:
-    streams = cast(GatewaySchema, endpoint.schema).streams
-    query, variables = asked.query or "", dict(asked.variables or {})
-    endpoint.load.require_room()
-    context: Context = await endpoint.get_context(request, None)
+async def _watch(exchange: Exchange) -> sse.Events:
+    request, pipeline, requested = exchange.request, exchange.pipeline, await exchange.requested()
+    pipeline.require_room(requested)
+    context = Context(pipeline.services, requested.caller, requested.request_id)
     context.last_event_id = _last_event_id(request)
-    tenant_id = "" if context.is_anonymous else context.caller.tenant_id
-    if (too_many := endpoint.watches.begin(tenant_id, query)) is not None:
+    tenant_id = "" if requested.caller is None else requested.caller.tenant_id
+    if (too_many := pipeline.watches.begin(tenant_id, requested.text)) is not None:
         raise HTTPException(429, too_many)
     running: Running = request.state.running
     running.transport = EVENTS
-    endpoint.operations.watch_begins(running)
-    admit, charge = endpoint.load.admit_watch, charging.charge_of(request)
-    toll = charging.toll(charge, None if context.is_anonymous else context.caller, charging.address_of(request))
-    watch = sse.of_watch(streams, query, variables, asked.operation_name, context, running, admit, toll)
+    pipeline.operations.watch_begins(running)
+    admit = partial(pipeline.admit_watch, requested)
+    toll = charging.toll(requested.charge, requested.caller, requested.address)
+    payloads = pipeline.schema.streams.run(requested.text, requested.variables, requested.name, context, admit, toll)
     token = bearer(request.headers.get("authorization"))
-    lease = None if token is None else partial(endpoint.identities.lease, token)
-    return sse.Events(watch, lease, lambda: endpoint.watches.end(tenant_id, query))
+    lease = None if token is None else partial(exchange.identities.lease, token)
+    watch = sse.of_watch(payloads, context, running)
+    return sse.Events(watch, lease, lambda: pipeline.watches.end(tenant_id, requested.text))
 
 
-def _is_watch(endpoint: "Endpoint", asked: GraphQLRequestData) -> bool:
+async def _is_watch(exchange: Exchange) -> bool:
+    asked = await exchange.parameters()
     try:
-        return cast(GatewaySchema, endpoint.schema).streams.is_subscription(asked.query or "", asked.operation_name)
+        return exchange.pipeline.schema.streams.is_subscription(asked.query or "", asked.operation_name)
     except GraphQLError:
         return False
 

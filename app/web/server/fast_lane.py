@@ -15,8 +15,9 @@ from app.lifetime import Lifetime
 from app.web.limits.charging import CHARGE
 from app.web.limits.connections import Lines
 from app.web.limits.unread import Stalled
+from app.web.pipeline import IS_PLANLESS
 from app.web.server.connection_limit import Crowded
-from app.web.server.fast_path import WAS_LEFT, Answer, Asked, Headers, Quick
+from app.web.server.fast_path import Answer, Asked, Headers, Quick
 from app.web.server.framing import MAX_HEADERS
 from app.web.server.slow_clients import Pending
 
@@ -136,7 +137,7 @@ class Lane(Crowded):
         async def app(scope: Any, receive: Any, send: Any) -> None:
             answer = await self.quick.later(asked, self._begin)
             if answer is None:
-                scope["state"].update({WAS_LEFT: True, CHARGE: asked.charge})
+                scope["state"].update({IS_PLANLESS: True, CHARGE: asked.charge})
                 await self.app(scope, receive, send)
                 return
             if self.flow.write_paused and not cycle.disconnected:

@@ -15,26 +15,22 @@ from cross_web import HTTPException
 
 from app.api.operation import faults
 from app.api.operation.notes import note_error
-from app.api.plan.planner import Planner, Ready
+from app.api.plan.planner import Ready
 from app.documents.bounded import keep
-from app.documents.persisted import Persisted
 from app.documents.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.limits import budget, charging
-from app.web.limits.admission import Load
-from app.web.limits.budget import Budgets, Charge
+from app.web.limits.budget import Charge
 from app.web.monitoring.operation import HTTP
-from app.web.monitoring.operations import Operations
+from app.web.pipeline import Pipeline, Requested
 from app.web.wire import errors, exact_json, parameters
 from app.web.wire.cors import Origins
 
 Headers = Mapping[bytes, bytes]
 _RETRY_AFTER = {503: f"retry-after: {errors.RETRY_AFTER_SECONDS}\r\n".encode()}
-# Marks a request that no plan could answer, so that it is not tried, and counted, once more.
-WAS_LEFT = "was_left"
 # The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
 # Headers and document count too: each may be far longer than the body.
 KEPT_REQUESTS, KEPT_BYTES = 1_024, 8_192
@@ -67,26 +63,21 @@ class Asked(NamedTuple):
 class Quick:
     """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
 
-    def __init__(
-        self,
-        planner: Planner,
-        identities: IdentityProvider,
-        operations: Operations,
-        load: Load,
-        persisted: Persisted,
-        origins: Origins,
-        budgets: Budgets | None = None,
-    ) -> None:
-        self._planner = planner
-        self._load = load
+    def __init__(self, pipeline: Pipeline, identities: IdentityProvider, origins: Origins, is_on: bool = True) -> None:
+        # With traces each request is looked at whole, for the header that names the caller's span.
+        self._is_on = is_on
+        self._pipeline = pipeline
+        self._planner = pipeline.planner
         self._identities = identities
-        self._operations = operations
+        self._operations = pipeline.operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
-        self._persisted = persisted
+        self._persisted = pipeline.persisted
         self.origins = origins
-        self._tenants = None if budgets is None else budgets.tenants
+        self._tenants = None if pipeline.budgets is None else pipeline.budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
+        if not self._is_on:
+            return None
         key = *map(headers.get, _READ_HEADERS), bytes(body)
         try:
             if (kept := self._kept.get(key)) is not None:
@@ -143,13 +134,11 @@ class Quick:
         return Answer(429, _head(asked, id, body) + retry, body)
 
     async def _later(self, asked: Asked, id: str, on_begin: Callable[[Lifetime], None]) -> Answer | None:
+        requested = Requested(asked.text, asked.name, asked.variables, asked.caller, "", id, asked.charge)
         try:
-            on_begin(life := self._load.admit(asked.text, asked.name))
-            answer = self._planner.answer(asked.text, asked.name, asked.variables, asked.caller, id)
-            data = await within(life, answer)
+            on_begin(life := self._pipeline.admit(requested))
+            data = await within(life, self._pipeline.planned(requested))
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
-            if isinstance(problem, Overloaded):
-                charging.refund(asked.charge, asked.caller, "")
             response = faults.told(problem, id)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Failed as failed:

@@ -9,6 +9,7 @@ from app.errors import RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.web.callers.identity import Lease, from_connection
 from app.web.limits import charging
 from app.web.limits.socket_quota import Place
+from app.web.pipeline import Pipeline
 from app.web.websockets.connection import Socket
 from app.web.websockets.messages import fault_of
 
@@ -65,7 +66,7 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
 
     async def _refuse_token(self, error: Unauthenticated) -> None:
         try:
-            charging.charge_bad_token(cast(Any, self.view).budgets, self.address)
+            charging.charge_bad_token(self.pipeline.budgets, self.address)
         except RateLimited as problem:
             await self.websocket.close(TRY_AGAIN_LATER, str(problem))
         else:
@@ -76,6 +77,10 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
         if self._lease is not None:
             self._lease.cancel()
         await super().shutdown()
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return cast(Any, self.view).pipeline
 
     @property
     def address(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import mimeparse
-from cross_web import HTTPException, StarletteRequestAdapter
+from cross_web import HTTPException
 from starlette.requests import Request
 from strawberry.http import GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -27,41 +27,22 @@ class Asked(GraphQLRequestData):
     hash: str | None = None
 
 
-class LimitedRequest(StarletteRequestAdapter):
-    """Reads the body only as far as the settings allow."""
-
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
-        self.incoming = request
-
-    @property
-    def method(self) -> Any:
-        """HEAD is answered as GET, whose body the server then keeps to itself."""
-        return "GET" if self.incoming.method == "HEAD" else self.incoming.method
-
-    async def get_body(self) -> bytes:
-        if (read := getattr(self.incoming.state, "body", None)) is not None:
-            return read
-        limit, body = self.incoming.app.state.max_body_bytes, bytearray()
-        too_large = HTTPException(413, f"The body is larger than {limit} bytes.")
-        if int(self.incoming.headers.get("content-length", 0)) > limit:
+async def body(request: Request) -> bytes:
+    """The body of a request, read only as far as the settings allow. Raises HTTPException."""
+    limit, read = request.app.state.max_body_bytes, bytearray()
+    too_large = HTTPException(413, f"The body is larger than {limit} bytes.")
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise too_large
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > limit:
             raise too_large
-        async for chunk in self.incoming.stream():
-            body += chunk
-            if len(body) > limit:
-                raise too_large
-        self.incoming.state.body = bytes(body)
-        return self.incoming.state.body
+    return bytes(read)
 
 
 def require_method(request: Request) -> None:
     if request.method not in METHODS.split(", "):
         raise HTTPException(405, "Send GraphQL by GET or POST.")
-
-
-def operations_by(method: str) -> set[OperationType]:
-    """What a method may carry out: a safe one changes nothing."""
-    return {OperationType.QUERY, OperationType.MUTATION} if method == "POST" else {OperationType.QUERY}
 
 
 def refused_operation(kind: OperationType) -> HTTPException:

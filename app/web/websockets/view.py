@@ -1,0 +1,42 @@
+"""Strawberry's view, for WebSockets only: its protocol, with our handler, our limits and our callers."""
+
+from datetime import timedelta
+from typing import Any
+
+from strawberry.asgi import GraphQL
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from app.web.callers.identity import IdentityProvider
+from app.web.limits.socket_quota import Places
+from app.web.pipeline import Pipeline
+from app.web.websockets.connection import Connection, Socket
+from app.web.websockets.handler import TransportHandler
+from app.web.wire import exact_json
+from app.web.wire.cors import Origins
+
+
+class SocketView(GraphQL[Any, None]):
+    """Each socket's handler finds here what all of them share."""
+
+    graphql_transport_ws_handler_class = TransportHandler
+    websocket_adapter_class = Socket
+
+    def __init__(self, pipeline: Pipeline, identities: IdentityProvider, origins: Origins) -> None:
+        settings = pipeline.services.settings
+        super().__init__(
+            pipeline.schema,
+            graphql_ide=None,
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            allowed_origins=origins.listed,
+            connection_init_wait_timeout=timedelta(seconds=settings.connection_init_seconds),
+            max_subscriptions_per_connection=settings.max_operations_per_socket,
+        )
+        self.pipeline = pipeline
+        self.identities = identities
+        self.places = Places(settings)
+
+    async def get_context(self, request: Any, response: Any) -> Any:
+        return Connection()
+
+    def decode_json(self, data: str | bytes) -> object:
+        return exact_json.loads(data)
