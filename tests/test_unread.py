@@ -3,19 +3,23 @@
 import asyncio
 import json
 import socket
+import tracemalloc
 from contextlib import AsyncExitStack, ExitStack
+from typing import Any
 
 import pytest
 
 from app.web.limits import stalled
-from tests.harness.askers import post
+from tests.harness.askers import on_socket, post
 from tests.harness.databases import Databases
-from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.gateway import IMAGE, settings_for
+from tests.harness.inprocess import PATIENCE_SECONDS, InProcess, in_this_process
+from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
-MOST_BYTES, CLIENTS = 500_000, 12
+COUNT = "{ images(first: 1) { totalCount } }"
+MOST_BYTES, CLIENTS, OPERATIONS = 500_000, 12, 50
 
 
 @pytest.fixture(params=["", "?long=way"], ids=["lane", "endpoint"])
@@ -54,6 +58,51 @@ async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
             assert (await post(server, "{ viewer { id } }")).status == 200
 
 
+async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_each_when_it_reads(
+    databases: Databases,
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+        await server.fill()
+        response = len((await post(server, QUERY)).body)
+        async with on_socket(server) as peer:
+            peer.connection.transport.pause_reading()
+            tracemalloc.start()
+            for number in range(OPERATIONS):
+                await peer.subscribe(QUERY, str(number))
+            await until(lambda: server.stalled.bytes > 3 * response)
+            answered = await post(server, "{ viewer { id } }")
+            held, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+
+            assert answered.told["data"] == {"viewer": {"id": "1"}}
+            assert server.stalled.bytes < 6 * response
+            assert held < OPERATIONS / 2 * response
+            peer.connection.transport.resume_reading()
+            heard = [await peer.hear() for _ in range(2 * OPERATIONS)]
+        await until(lambda: server.stalled.bytes == 0)
+
+    assert sum(message["type"] == "next" for message in heard) == OPERATIONS
+
+
+async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_before_it_is_taken(
+    databases: Databases, path: str
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+        await server.fill()
+        owner, register = server.gateway.tenant("1"), MUTATIONS["registerImage"]
+        with ExitStack() as held:
+            client = await _ask_and_read_nothing(server, path, held)
+            await until(lambda: len(server.stalled.behind) == 1)
+            for _ in range(3):
+                await _ask(client, server, path, register, input={**IMAGE, "name": "pipelined"})
+            assert (await post(server, "{ viewer { id } }")).status == 200
+            before = (await owner.get(COUNT))["images"]["totalCount"]
+            await _take(client, until_there_are=4)
+            after = (await owner.get(COUNT))["images"]["totalCount"]
+
+    assert (before, after) == (60, 63)
+
+
 def test_the_connection_on_which_most_waits_is_cut() -> None:
     lines = [_Line(30), _Line(50), _Line(40)]
     behind = stalled.Stalled(most_bytes=100)
@@ -63,26 +112,64 @@ def test_the_connection_on_which_most_waits_is_cut() -> None:
     assert ([line.is_cut for line in lines], behind.cut, behind.bytes) == ([False, True, False], 1, 70)
 
 
+def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
+    lines = [_Line(50), _Line(30)]
+    behind = stalled.Stalled(most_bytes=100)
+    for line in lines:
+        behind.falls_behind(line)
+    with behind.holding(lines[1], 40):
+        assert ([line.is_cut for line in lines], behind.bytes) == ([False, True], 90)
+
+    assert behind.bytes == 50
+
+
+def test_a_connection_that_has_taken_most_of_it_since_is_not_cut() -> None:
+    lines = [_Line(90), _Line(30), _Line(20)]
+    behind = stalled.Stalled(most_bytes=100)
+    behind.falls_behind(lines[0])
+    lines[0].size = 10
+    for line in lines[1:]:
+        behind.falls_behind(line)
+
+    assert ([line.is_cut for line in lines], behind.bytes) == ([False] * 3, 60)
+
+
 class _Line:
     def __init__(self, size: int) -> None:
-        self._size = size
+        self.size = size
         self.is_cut = False
 
     def get_write_buffer_size(self) -> int:
-        return self._size
+        return self.size
+
+    def is_closing(self) -> bool:
+        return self.is_cut
 
     def abort(self) -> None:
         self.is_cut = True
 
 
-async def _ask_and_read_nothing(server: InProcess, path: str, held: ExitStack) -> None:
+async def _ask_and_read_nothing(server: InProcess, path: str, held: ExitStack) -> socket.socket:
     client = held.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     client.setblocking(False)
-    loop, body = asyncio.get_running_loop(), json.dumps({"query": QUERY}).encode()
-    await loop.sock_connect(client, ("127.0.0.1", server.port))
+    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
+    await _ask(client, server, path, QUERY)
+    return client
+
+
+async def _ask(client: socket.socket, server: InProcess, path: str, query: str, **variables: Any) -> None:
+    body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         f"authorization: Bearer {server.token}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
-    await loop.sock_sendall(client, head.encode() + body)
+    await asyncio.get_running_loop().sock_sendall(client, head.encode() + body)
+
+
+async def _take(client: socket.socket, until_there_are: int) -> None:
+    """Read until so many responses have begun, of which only the first is larger than one piece."""
+    read = b""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while read.count(b"HTTP/1.1 200 OK") < until_there_are:
+            read += await asyncio.get_running_loop().sock_recv(client, 65_536)

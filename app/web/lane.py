@@ -117,7 +117,18 @@ class Lane(Crowded):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, app if self._asked is None else self._later(cycle, self._asked))
+        app = app if self._asked is None else self._later(cycle, self._asked)
+        super()._start_asgi_task(cycle, self._in_turn(cycle, app) if self.flow.write_paused else app)
+
+    def _in_turn(self, cycle: RequestResponseCycle, app: Any) -> Any:
+        """Begins nothing before the client has taken what was said before, which would only wait beside it."""
+
+        async def later(scope: Any, receive: Any, send: Any) -> None:
+            await self.flow.drain()
+            if not cycle.disconnected:
+                await app(scope, receive, send)
+
+        return later
 
     def _later(self, cycle: RequestResponseCycle, asked: Asked) -> Any:
         """An answer that is waited for, as an ASGI application, so that uvicorn looks after it."""

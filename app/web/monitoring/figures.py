@@ -86,6 +86,7 @@ def _watches(sources: Sources) -> Iterator[Metric]:
     yield _counted("watch_resets", "Watches that were told of a gap, by reason.", "reason", figures.resets)
     cut = "Connections that were cut because their client took no byte."
     yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.stalled.cut)
+    yield _gauge("unsent_bytes", "Bytes that wait for clients that do not read.", sources.stalled.bytes)
 
 
 def _lines(lines: Lines) -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """One WebSocket: what is known of it, and how messages are read and written."""
 
+from asyncio import Semaphore
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from app.model import Caller
 
 # A control frame has 125 bytes, two of them for the code.
 LONGEST_REASON_BYTES = 123
+# Operations of one socket that are executed or being sent at a time, since each may hold a whole response. The others
+# begin when the client has read on, so that no result is ever thrown away.
+MOST_AT_ONCE = 4
 
 
 @dataclass
@@ -21,6 +25,7 @@ class Connection:
 
     connection_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     caller: Caller | None = None
+    turn: Semaphore = field(default_factory=lambda: Semaphore(MOST_AT_ONCE))
 
 
 class Socket(ASGIWebSocketAdapter):

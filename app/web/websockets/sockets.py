@@ -3,7 +3,10 @@
 import asyncio
 import socket
 import struct
+from sys import getsizeof
 from typing import Any, ClassVar
+
+from uvicorn._types import ASGISendEvent
 
 from app.settings import Settings
 from app.web.limits.stalled import Stalled
@@ -62,6 +65,11 @@ class FreeingProtocol(Paced):
         self.response.headers.clear()
         super().start_keepalive()
 
+    async def send(self, message: ASGISendEvent) -> None:
+        if not self.writable.is_set():
+            await self._is_writable(message)
+        await super().send(message)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self.stalled.falls_behind(self.transport)
@@ -94,6 +102,12 @@ class FreeingProtocol(Paced):
         self._keep()
         self.stalled.catches_up(self.transport)
         super().connection_lost(exc)
+
+    async def _is_writable(self, message: ASGISendEvent) -> None:
+        """Wait in turn: uvicorn writes everything that waits as soon as there is room for some of it."""
+        with self.stalled.holding(self.transport, getsizeof(message.get("text"))):
+            while not self.writable.is_set():
+                await self.writable.wait()
 
     def _cut_unless_it_takes_bytes(self, taken_before: int) -> None:
         """Look again and again while the peer is behind."""

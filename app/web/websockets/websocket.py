@@ -39,7 +39,7 @@ from app.web.limits.budget import Charge
 from app.web.limits.load import Load
 from app.web.limits.watches import Watches
 from app.web.monitoring.running import WEBSOCKET, Running
-from app.web.websockets.connection import Socket
+from app.web.websockets.connection import Connection, Socket
 from app.web.websockets.greeting import RESTARTING, TRY_AGAIN_LATER, Greeter
 
 
@@ -124,7 +124,12 @@ class TransportHandler(Greeter):
             admit, toll = partial(self._admit_watch, charge), charging.toll(charge, caller, self.address)
             await self._watch_if_there_is_room(streams, operation, context, running, admit, toll)
             return
-        view = cast(Any, self.view)
+        async with cast(Connection, self.context).turn:
+            if not operation.completed:
+                await self._execute(operation, context, charge)
+
+    async def _execute(self, operation: Operation[Any, None], context: Context, charge: Charge | None) -> None:
+        view, caller = cast(Any, self.view), self.context.caller
         try:
             life = cast(Load, view.load).admit(operation.query, operation.operation_name)
             done = await within(life, carried_out(view.planner, view.schema, operation, caller, context))
