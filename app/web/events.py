@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.api import faults
 from app.api.context import Context
@@ -57,19 +57,29 @@ class Events:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, gone: asyncio.Task[None], send: Send) -> None:
-        chunk: asyncio.Task[bytes | None] = asyncio.ensure_future(anext(self._chunks, None))
+        chunk = asyncio.ensure_future(self._next(send))
         try:
             while not gone.done():
                 await asyncio.wait({chunk, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 body = chunk.result() if chunk.done() else b":\n\n"
                 if body is None or gone.done():
                     return
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                await send(_part(body))
+                del body  # a watch waits for long, and need not hold what it sent last
                 if chunk.done():
-                    chunk = asyncio.ensure_future(anext(self._chunks, None))
+                    chunk = asyncio.ensure_future(self._next(send))
         finally:
             chunk.cancel()
             await asyncio.gather(chunk, return_exceptions=True)
+
+    async def _next(self, send: Send) -> bytes | None:
+        """Made when the client has taken most of the last one, beside which it would wait without being counted."""
+        await send(_part(b""))
+        return await anext(self._chunks, None)
+
+
+def _part(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}
 
 
 async def of_watch(
@@ -87,7 +97,9 @@ async def of_watch(
         async with aclosing(streams.run(query, variables, name, context, admit, toll)) as payloads:
             async for payload in payloads:
                 running.items += 1
-                yield _event(payload, orjson.loads(payload)["extensions"]["cursor"])
+                event = [_event(payload, orjson.loads(payload)["extensions"]["cursor"])]
+                del payload  # a watch waits for long, and need not hold what it sent last
+                yield event.pop()
     except Refused as refused:
         yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))
         yield COMPLETE
@@ -99,7 +111,9 @@ async def of_watch(
 
 async def of_answer(payload: bytes) -> AsyncGenerator[bytes, None]:
     """The events of a query or a mutation."""
-    yield _event(payload)
+    event = [_event(payload)]
+    del payload  # the client may take its time, and meanwhile nothing is kept beside what waits to be sent
+    yield event.pop()
     yield COMPLETE
 
 

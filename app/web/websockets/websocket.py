@@ -129,17 +129,29 @@ class TransportHandler(Greeter):
                 await self._execute(operation, context, charge)
 
     async def _execute(self, operation: Operation[Any, None], context: Context, charge: Charge | None) -> None:
+        if (text := await self._rendered(operation, context, charge)) is None:
+            return
+        if not operation.completed:
+            await cast(Socket, self.websocket).send_text(text)
+        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+
+    async def _rendered(self, operation: Operation[Any, None], context: Context, charge: Charge | None) -> str | None:
+        """The message with the result of a query or mutation: it may wait for long, and nothing else of it is kept."""
+        done = await self._carried_out(operation, context, charge)
+        if isinstance(done, bytes):
+            return f"{_head(operation)}{budget.data_with_cost(done, charge).decode()}}}"
+        return await self._rendered_result(operation, done, context, charge)
+
+    async def _carried_out(
+        self, operation: Operation[Any, None], context: Context, charge: Charge | None
+    ) -> bytes | ExecutionResult:
         view, caller = cast(Any, self.view), self.context.caller
         try:
             life = cast(Load, view.load).admit(operation.query, operation.operation_name)
-            done = await within(life, carried_out(view.planner, view.schema, operation, caller, context))
+            return await within(life, carried_out(view.planner, view.schema, operation, caller, context))
         except Overloaded:
             charging.refund(charge, caller, self.address)
             raise
-        if isinstance(done, bytes):
-            await self._send_planned(operation, done, charge)
-        elif await self._send(operation, done, context, charge):
-            await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     def _admit_watch(self, charge: Charge | None) -> Lifetime:
         try:
@@ -147,12 +159,6 @@ class TransportHandler(Greeter):
         except Unavailable:
             charging.refund(charge, self.context.caller, self.address)
             raise
-
-    async def _send_planned(self, operation: Operation[Any, None], data: bytes, charge: Charge | None) -> None:
-        if not operation.completed:
-            payload = budget.data_with_cost(data, charge)
-            await cast(Socket, self.websocket).send_text(f"{_head(operation)}{payload.decode()}}}")
-        await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _watch_if_there_is_room(
         self,
@@ -186,27 +192,31 @@ class TransportHandler(Greeter):
             async for payload in payloads:
                 if not operation.completed:
                     running.items += 1
-                    await socket.send_text(f"{head}{payload.decode()}}}")
-                del payload  # a watch waits for long, and need not hold what it sent last
+                    text = f"{head}{payload.decode()}}}"
+                    del payload  # a watch waits for long, and need not hold what it sends twice, or what it sent last
+                    await socket.send_text(text)
+                    del text
         # The feed has ended, and so will the process: the client comes back to another one.
         await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
 
-    async def _send(
+    async def _rendered_result(
         self, operation: Operation[Any, None], result: ExecutionResult, context: Context, charge: Charge | None
-    ) -> bool:
-        """Send the result of a query or mutation; False when it could not be carried out."""
+    ) -> str | None:
+        """None when it could not be carried out, which the client hears at once."""
         errors = faults.published(result, context.request_id)
         # Sending may take as long as the client likes, and meanwhile it must not hold a view of the store.
         await context.renew()
         if is_request_error(result) and is_our_fault(errors):
             await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
-            return False
+            return None
         if is_request_error(result):
             await operation.send_initial_errors(errors)
-            return False
+            return None
         extensions = budget.with_cost({}, charge).get("extensions", result.extensions)
-        await operation.send_next(ExecutionResult(result.data, errors or None, extensions))
-        return True
+        payload: dict[str, Any] = {"data": result.data}
+        payload |= {"errors": faults.formatted(errors)} if errors else {}
+        payload |= {"extensions": extensions} if extensions else {}
+        return f"{_head(operation)}{orjson.dumps(payload).decode()}}}"
 
 
 def _head(operation: Operation[Any, None]) -> str:
