@@ -84,6 +84,17 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
     assert sum(message["type"] == "next" for message in heard) == OPERATIONS
 
 
+async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(databases: Databases, path: str) -> None:
+    async with in_this_process(settings_for(databases.fresh(), stall_seconds=0.5)) as server:
+        await server.fill()
+        with ExitStack() as held:
+            await _ask_and_read_nothing(server, path, held)
+            await until(lambda: len(server.stalled.behind) == 1)
+            await until(lambda: not server.connections)
+
+            assert not server.stalled.behind
+
+
 @pytest.mark.parametrize("way", ["websocket", "events"])
 async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(databases: Databases, way: str) -> None:
     async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
