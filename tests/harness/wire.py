@@ -34,6 +34,11 @@ class Line:
                 self.writer.write(piece)
                 await self.writer.drain()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the server has hung up and nothing is left to be heard."""
+        return self.reader.at_eof() or self.reader.exception() is not None
+
     async def heard(self) -> bytes:
         """All that the server sends until it hangs up. Raises TimeoutError when it never does."""
         pieces: list[bytes] = []

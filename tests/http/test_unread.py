@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.web.limits import unread
-from tests.harness.askers import on_socket, post
+from app.web.limits import stalled
+from tests.harness.askers import EVENTS, JSON, on_socket, post
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, InProcess, in_this_process
@@ -84,6 +84,39 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
     assert sum(message["type"] == "next" for message in heard) == OPERATIONS
 
 
+async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(databases: Databases, path: str) -> None:
+    async with in_this_process(settings_for(databases.fresh(), stall_seconds=0.5)) as server:
+        await server.fill()
+        with ExitStack() as held:
+            await _ask_and_read_nothing(server, path, held)
+            await until(lambda: len(server.stalled.behind) == 1)
+            await until(lambda: not server.connections)
+
+            assert not server.stalled.behind
+
+
+@pytest.mark.parametrize("way", ["websocket", "events"])
+async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(databases: Databases, way: str) -> None:
+    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+        await server.fill()
+        async with AsyncExitStack() as held:
+            peers = [await held.enter_async_context(on_socket(server)) for _ in range(CLIENTS)]
+            tracemalloc.start()
+            for peer in peers:
+                peer.connection.transport.pause_reading()
+                if way == "events":
+                    await _ask_and_read_nothing(server, "/graphql", held, EVENTS)
+                else:
+                    for number in range(4):
+                        await peer.subscribe(QUERY, str(number))
+            await until(lambda: len(server.stalled.behind) == CLIENTS and server.load.under_way == 0)
+            await post(server, "{ viewer { id } }")
+            memory, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+
+            assert memory < 2 * server.stalled.bytes
+
+
 async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_before_it_is_taken(
     databases: Databases, path: str
 ) -> None:
@@ -105,7 +138,7 @@ async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_b
 
 def test_the_connection_on_which_most_waits_is_cut() -> None:
     lines = [_Line(30), _Line(50), _Line(40)]
-    behind = unread.Stalled(most_bytes=100)
+    behind = stalled.Stalled(most_bytes=100)
     for line in lines:
         behind.falls_behind(line)
 
@@ -114,7 +147,7 @@ def test_the_connection_on_which_most_waits_is_cut() -> None:
 
 def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
     lines = [_Line(50), _Line(30)]
-    behind = unread.Stalled(most_bytes=100)
+    behind = stalled.Stalled(most_bytes=100)
     for line in lines:
         behind.falls_behind(line)
     with behind.holding(lines[1], 40):
@@ -125,7 +158,7 @@ def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
 
 def test_a_connection_that_has_taken_most_of_it_since_is_not_cut() -> None:
     lines = [_Line(90), _Line(30), _Line(20)]
-    behind = unread.Stalled(most_bytes=100)
+    behind = stalled.Stalled(most_bytes=100)
     behind.falls_behind(lines[0])
     lines[0].size = 10
     for line in lines[1:]:
@@ -149,20 +182,24 @@ class _Line:
         self.is_cut = True
 
 
-async def _ask_and_read_nothing(server: InProcess, path: str, held: ExitStack) -> socket.socket:
+async def _ask_and_read_nothing(
+    server: InProcess, path: str, held: ExitStack | AsyncExitStack, accept: str = JSON
+) -> socket.socket:
     client = held.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     client.setblocking(False)
     await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
-    await _ask(client, server, path, QUERY)
+    await _ask(client, server, path, QUERY, accept)
     return client
 
 
-async def _ask(client: socket.socket, server: InProcess, path: str, query: str, **variables: Any) -> None:
+async def _ask(
+    client: socket.socket, server: InProcess, path: str, query: str, accept: str = JSON, **variables: Any
+) -> None:
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        f"authorization: Bearer {server.token}\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"accept: {accept}\r\nauthorization: Bearer {server.token}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     await asyncio.get_running_loop().sock_sendall(client, head.encode() + body)
 
