@@ -38,6 +38,8 @@ _FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
 
 async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[str, SeenMember]:
     """The member rows with these IDs that the viewer may see."""
+    if not ids:
+        return {}
     each = named.each_of(ids)
     beside, *seen = Rights(viewer).sees_named_member(each.c.value)
     rows = Driven(Driven(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)

@@ -31,8 +31,7 @@ WORST = {
 }
 
 
-_INPUT = f"{{imageId: 1, tenantIds: [], {' '.join(f'a{n}: 1' for n in range(900))}}}"
-UNKNOWN_FIELDS = f"mutation {{ offerImage(input: {_INPUT}) {{ clientMutationId }} }}"
+UNKNOWN_FIELDS = f"{{ viewer {{ {' '.join(f'ids{n}' for n in range(900))} }} }}"
 
 
 def lifted(**changes: Any) -> Settings:

@@ -100,11 +100,11 @@ def test_a_refusal_can_be_read_too(listing: Server, headers: dict[str, str], sta
 def test_a_tenant_without_a_budget_is_told_so_where_its_page_can_read_it(tmp_path: Any) -> None:
     with serving(tmp_path, allowed_origins=CONSOLE, rate_per_tenant=1, burst_per_tenant=1) as server:
         headers = {"origin": CONSOLE, **bearer(server.token("7"))}
-        answers = [
-            server.client.post(f"/graphql{more}", json={"query": VIEWER}, headers=headers) for more in ("", "", "?a=b")
-        ]
-    assert [answer.status_code for answer in answers[1:]] == [429, 429]
-    assert [answer.headers[ALLOWED] for answer in answers] == [CONSOLE] * 3
+        for path in ("/graphql", "/graphql?a=b"):
+            # What a slow machine takes a second for has been earned meanwhile.
+            answers = (server.client.post(path, json={"query": VIEWER}, headers=headers) for _ in range(100))
+            refused = next(answer for answer in answers if answer.status_code == 429)
+            assert refused.headers[ALLOWED] == CONSOLE
 
 
 def test_events_can_be_read_by_a_listed_origin(listing: Server) -> None:

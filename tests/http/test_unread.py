@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.web.limits import stalled
+from app.web.limits import unread
 from tests.harness.askers import EVENTS, JSON, on_socket, post
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
@@ -138,7 +138,7 @@ async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_b
 
 def test_the_connection_on_which_most_waits_is_cut() -> None:
     lines = [_Line(30), _Line(50), _Line(40)]
-    behind = stalled.Stalled(most_bytes=100)
+    behind = unread.Stalled(most_bytes=100)
     for line in lines:
         behind.falls_behind(line)
 
@@ -147,7 +147,7 @@ def test_the_connection_on_which_most_waits_is_cut() -> None:
 
 def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
     lines = [_Line(50), _Line(30)]
-    behind = stalled.Stalled(most_bytes=100)
+    behind = unread.Stalled(most_bytes=100)
     for line in lines:
         behind.falls_behind(line)
     with behind.holding(lines[1], 40):
@@ -158,7 +158,7 @@ def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
 
 def test_a_connection_that_has_taken_most_of_it_since_is_not_cut() -> None:
     lines = [_Line(90), _Line(30), _Line(20)]
-    behind = stalled.Stalled(most_bytes=100)
+    behind = unread.Stalled(most_bytes=100)
     behind.falls_behind(lines[0])
     lines[0].size = 10
     for line in lines[1:]:

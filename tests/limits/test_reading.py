@@ -8,6 +8,10 @@ from app.documents.cache import words
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from app.web.limits.budget import Budget
+from tests.harness.askers import post
+from tests.harness.databases import Databases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import in_this_process
 
 VIEWER, COST_OF_VIEWER = "{ viewer { id } }", 2
 EXPENSIVE, COST_OF_EXPENSIVE = "{ images(first: 100) { nodes { id } } }", 201
@@ -80,3 +84,20 @@ def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
     budget.refund("1", charge)
 
     assert charge.left == 300 - words(VIEWER)
+
+
+async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its_document_took_all_that_there_was(
+    databases: Databases,
+) -> None:
+    async with in_this_process(settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=1)) as server:
+        assert server.budgets is not None
+        assert server.budgets.tenants is not None
+        buckets = server.budgets.tenants.buckets
+        now = buckets.clock()
+        buckets.clock = lambda: now
+        statuses = [(await post(server, "{ viewer { id } }")).status]
+        for _ in range(3):
+            buckets.of("1").level = 1
+            statuses += [(await post(server, "{ viewer { id } }")).status for _ in range(2)]
+
+    assert statuses == [200, *[200, 429] * 3]

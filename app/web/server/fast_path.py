@@ -86,7 +86,7 @@ class Quick:
             asked = self._asked(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
-        if asked is not None and asked.ready is not None and _size(key, asked.text) <= KEPT_BYTES:
+        if asked is not None and _is_worth_keeping(asked) and _size(key, asked.text) <= KEPT_BYTES:
             keep(self._kept, key, asked, KEPT_REQUESTS)
         return asked
 
@@ -182,6 +182,11 @@ def request_id() -> str:
 @lru_cache(maxsize=256)
 def _accepted(accept: bytes | None) -> parameters.Accepted:
     return parameters.accepted(None if accept is None else accept.decode("latin-1"))
+
+
+def _is_worth_keeping(asked: Asked) -> bool:
+    """With a plan, and charged what it costs each time: the first time, its document was charged for as well."""
+    return asked.ready is not None and (asked.charge is None or not asked.charge.reading)
 
 
 def _size(key: tuple[bytes | None, ...], text: str) -> int:

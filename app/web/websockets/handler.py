@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from strawberry.types.execution import ExecutionResult, PreExecutionError
@@ -74,7 +75,7 @@ class TransportHandler(Greeter):
             await operation.send_initial_errors(refused.errors)
         except RateLimited as problem:
             await self._rate_limited(operation, problem, running.request_id)
-        except CannotGetOperationTypeError as error:
+        except (CannotGetOperationTypeError, MissingQueryError) as error:
             await self._refuse(operation, GraphQLError(faults.NO_OPERATION, original_error=error), running)
         except GraphQLError as error:
             # The cache of parsed documents raises a syntax error, which the parser would have returned.
