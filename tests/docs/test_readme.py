@@ -45,7 +45,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
 
 @pytest.mark.parametrize(
     ("mark", "end"),
-    [("command: demo", ".venv/bin/image-gateway serve --demo"), ("command: tests", ".venv/bin/pytest -q")],
+    [("command: demo", ".venv/bin/image-gateway serve --demo"), ("command: tests", ".venv/bin/pytest -q -n logical")],
 )
 def test_each_of_the_two_commands_is_one_line_from_nothing_to_the_end(mark: str, end: str) -> None:
     (line,) = block(mark).splitlines()

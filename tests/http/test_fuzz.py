@@ -1,6 +1,6 @@
 """Hostile input of every kind, thought up by Hypothesis: a clear JSON error with its status, never a 500.
 
-`pytest tests/http/test_fuzz.py --rounds 1000` tries more.
+`pytest -m long tests/http/test_fuzz.py --rounds 1000` tries more.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tests.harness.server import Server
 from tests.harness.sockets import connected, dialled
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

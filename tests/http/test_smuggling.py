@@ -12,7 +12,7 @@ from tests.harness import balancer, nginx
 from tests.harness.server import Server, serving
 from tests.harness.wire import line
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 EXAMPLES = 96
 
 

@@ -25,7 +25,11 @@ from tests.harness.resuming import UNTIL, next_item, rest, watcher
 from tests.harness.server import bearer, code_told, serving
 from tests.harness.sockets import connected, dialled
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason_to_skip()), reason=str(reason_to_skip()))]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.skipif(bool(reason_to_skip()), reason=str(reason_to_skip())),
+]
 
 
 @pytest.fixture(scope="module")

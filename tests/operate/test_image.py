@@ -23,7 +23,7 @@ from tests.harness.patience import until
 from tests.harness.server import Server
 from tests.harness.sockets import connected
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 STAGE = Stage((image.ROOT / "docker" / "Dockerfile").read_text())
 TRY_TO_WRITE = """

@@ -1,6 +1,6 @@
 """kill -9 in the middle of mutations, and a database that goes away: nothing acknowledged is lost, nothing half done.
 
-`pytest tests/sharing/test_crash.py --rounds 1000` kills the server in the middle of 1,000 mutations.
+`pytest -m long tests/sharing/test_crash.py --rounds 1000` kills the server in the middle of 1,000 mutations.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.harness.outages import away
 from tests.harness.server import Server, bearer, serving
 from tests.harness.story import changes_after, steps_after
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 CLIENTS = 8
 KILLS = 2
