@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -31,6 +34,31 @@ def test_rooms_import_only_what_they_may() -> None:
     result = subprocess.run([sys.executable, "-c", program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
 
     assert result.returncode == 0, result.stdout
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(_imports()).prepare()  # raises CycleError
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    rooms = defaultdict[str, set[str]](set)
+    for module, imported in _imports().items():
+        rooms[_room(module)] |= {_room(one) for one in imported}
+
+    # What stands beside the rooms is above all of them or below all of them, which the contracts say.
+    between = {room: others - {room, "app"} for room, others in rooms.items() if room != "app"}
+    TopologicalSorter(between).prepare()
+
+
+def _imports() -> dict[str, set[str]]:
+    """Each module with those that it imports, also for its types alone."""
+    graph = grimp.build_graph("app", cache_dir=None)
+    return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+
+def _room(module: str) -> str:
+    is_package = (ROOT / module.replace(".", "/")).is_dir()
+    return module if is_package else module.rpartition(".")[0]
 
 
 def test_the_schema_file_is_what_the_code_serves() -> None:
