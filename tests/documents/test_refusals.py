@@ -4,7 +4,10 @@ from collections.abc import AsyncGenerator
 
 import orjson
 import pytest
+from graphql import GraphQLError
+from strawberry.types.execution import ExecutionResult
 
+from app.api.operation import faults
 from app.api.schema import build_schema
 from app.documents import deadlines, price
 from app.documents.price import Prices
@@ -95,6 +98,15 @@ def _require_short(told: Told) -> None:
     assert told.answer.get("errors"), told
     assert len(told.answer["errors"]) <= 21
     assert len(orjson.dumps(told.answer)) <= MOST_BYTES
+
+
+def test_errors_with_long_aliases_in_their_paths_are_fewer() -> None:
+    errors = [GraphQLError("no", path=["images", number, "a" * 9_000]) for number in range(15)]
+
+    shown = faults.published(ExecutionResult(data=None, errors=errors), "test")
+
+    assert [len(error.path or ()) for error in shown] == [3, 3, 0]
+    assert shown[-1].message == "There are 13 more errors. Mend these first."
 
 
 def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Top-level errors: what of an error is told, under which code. Faults are logged and shown to nobody."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from app.errors import ErrorCode, Problem, Refusal
 logger: Any = structlog.get_logger("faults")
 MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
 # So much a person may read at once, and a refusal is no larger, whatever it is about.
-MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE = 20, 10, 500
+MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE, LONGEST_PATHS = 20, 10, 500, 20_000
 _OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 NO_OPERATION = "The document has no operation to run, or none with the name in operationName."
 _WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
@@ -25,11 +26,18 @@ def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
     """The errors of a result as a client may see them, each with its code and the request ID."""
     before_execution = isinstance(result, PreExecutionError)
     errors = list(result.errors or ())
-    if len(errors) > MOST_ERRORS:
+    if (number := _listed(errors)) < len(errors):
         # Ours first: what becomes of the operation depends on them.
         errors.sort(key=lambda error: _code(error, before_execution) not in _OURS)
-    shown = [_published(error, before_execution, request_id) for error in errors[:MOST_ERRORS]]
-    return shown if len(errors) <= MOST_ERRORS else [*shown, _and_more(len(errors) - MOST_ERRORS, shown[-1])]
+    shown = [_published(error, before_execution, request_id) for error in errors[:number]]
+    return shown if number == len(errors) else [*shown, _and_more(len(errors) - number, shown[-1])]
+
+
+def _listed(errors: list[GraphQLError]) -> int:
+    """How many errors are listed: as many as a person reads, at least one. A path may hold aliases of any length."""
+    characters = accumulate(sum(len(str(part)) for part in error.path or ()) for error in errors[:MOST_ERRORS])
+    fitting = sum(1 for total in characters if total <= LONGEST_PATHS)
+    return min(len(errors), max(1, fitting))
 
 
 def _and_more(number: int, last: GraphQLError) -> GraphQLError:
