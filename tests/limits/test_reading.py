@@ -1,5 +1,7 @@
 """Reading a document that is new is charged once, beside its cost, and a refusal names what a retry needs."""
 
+import gc
+
 import pytest
 
 from app.api.schema import build_schema
@@ -101,3 +103,19 @@ async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its
             statuses += [(await post(server, "{ viewer { id } }")).status for _ in range(2)]
 
     assert statuses == [200, *[200, 429] * 3]
+
+
+def test_a_collection_of_garbage_is_charged_to_nobody() -> None:
+    reading, collected = price.Reading("{ a }"), list[str]()
+    gc.collect()
+    gc.callbacks.append(note := lambda phase, _: collected.append(phase))
+    try:
+        with reading.going_on():
+            for _ in range(20):
+                _ = [[] for _ in range(gc.get_threshold()[0])]
+            meanwhile = tuple(collected)
+    finally:
+        gc.callbacks.remove(note)
+
+    assert meanwhile == ()
+    assert gc.isenabled()

@@ -1,7 +1,6 @@
 """An operation as a tree in the store's words: what it asks for, and how the places in it are filled."""
 
 import re
-from collections.abc import Iterable
 from typing import Any, cast
 
 from graphql import (
@@ -18,13 +17,12 @@ from app.api.plan.arguments import Arguments, PlaceOf, id_of, ids_of, window_of
 from app.documents.selections import Fields, Selections
 from app.documents.unplanned import Unplanned
 from app.store.plan.lists import LISTS
-from app.store.plan.objects import FINDERS, IMAGE, MEMBER, ONES, TENANT
+from app.store.plan.objects import COLUMNS, FINDERS, ONES
 from app.store.plan.pages import FACTS
 from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 
 KINDS = {"Query": "root", "Image": "image", "Member": "member", "Tenant": "tenant"}
 TYPES = {kind: name for name, kind in KINDS.items()}
-COLUMNS: dict[str, Iterable[str]] = {"image": IMAGE, "member": MEMBER, "tenant": TENANT, "root": ()}
 BY_ID = {"image": (id_of, ("image",)), "node": (id_of, ("tenant", *FINDERS)), "nodes": (ids_of, ("tenant", *FINDERS))}
 
 
@@ -55,7 +53,7 @@ class Builder:
         word = snake(name)
         if name == "__typename":
             return Fixed(key, type_.name)
-        if word in COLUMNS[kind]:
+        if word in COLUMNS[kind] and name in type_.fields:
             return Leaf(key, word)
         field = type_.fields.get(name)
         if field is None:

@@ -1,45 +1,21 @@
-"""The objects that a plan can read, as JSON in SQL: one line for each of their fields."""
+"""The objects that a plan can read, as JSON in SQL. Columns are rendered by their types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import JSON, Boolean, Column, Enum, Integer, case, func, select
 
+from app.columns import Timestamp
 from app.store.access_paths import Driven
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages, placeholders
 from app.store.plan.dialects import NULL, Dialect, Sql, braces, concatenated, number, plain, text, truth
 from app.store.plan.scope import Scope
 from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
-from app.store.rights import VIEWER
+from app.store.rights import IMAGE, MEMBER, VIEWER
 
-Shown = Callable[[Dialect, Any], Sql]
-
-IMAGE: dict[str, Shown] = {
-    "id": lambda d, image: plain(image.id),
-    "name": lambda d, image: d.quoted(image.name),
-    "origin": lambda d, image: plain(image.origin),
-    "server_id": lambda d, image: func.coalesce(d.quoted(image.server_id), NULL),
-    "source_url": lambda d, image: func.coalesce(d.quoted(image.source_url), NULL),
-    "status": lambda d, image: plain(image.status),
-    "visibility": lambda d, image: plain(image.visibility),
-    "size_bytes": lambda d, image: func.coalesce(number(image.size_bytes), NULL),
-    "min_disk_gb": lambda d, image: number(image.min_disk_gb),
-    "min_ram_mb": lambda d, image: number(image.min_ram_mb),
-    "os_type": lambda d, image: func.coalesce(plain(image.os_type), NULL),
-    "checksum": lambda d, image: func.coalesce(d.quoted(image.checksum), NULL),
-    "tags": lambda d, image: d.json(image.tags),
-    "protected": lambda d, image: truth(image.protected),
-    "hidden": lambda d, image: truth(image.hidden),
-    "created_at": lambda d, image: plain(d.time(image.created_at)),
-    "updated_at": lambda d, image: plain(d.time(image.updated_at)),
-}
-MEMBER: dict[str, Shown] = {
-    "id": lambda d, member: plain(member.id),
-    "status": lambda d, member: plain(member.status),
-    "created_at": lambda d, member: plain(d.time(member.created_at)),
-    "updated_at": lambda d, member: plain(d.time(member.updated_at)),
-}
+_TO_PARTIES = {("image", column) for column in FOR_PARTIES_ONLY}
+_TABLES = {"image": IMAGE, "member": MEMBER}
 
 
 def shown(kind: str, parts: Parts, scope: Scope) -> Sql:
@@ -77,10 +53,32 @@ def _value(kind: str, part: Part, scope: Scope) -> Sql:
 def _leaf(kind: str, column: str, scope: Scope) -> Sql:
     if kind == "tenant":
         return TENANT[column](scope)
-    if kind == "member":
-        return MEMBER[column](scope.of.dialect, scope.member.c)
-    value = IMAGE[column](scope.of.dialect, scope.image.c)
-    return _to_parties(value, scope) if column in FOR_PARTIES_ONLY else value
+    rows = scope.member if kind == "member" else scope.image
+    value = _json(scope.of.dialect, _TABLES[kind].c[column], rows.c[column])
+    return _to_parties(value, scope) if (kind, column) in _TO_PARTIES else value
+
+
+def _json(dialect: Dialect, column: Column[Any], value: Any) -> Sql:
+    """The JSON of a column's value, by the column's type. A new column needs nothing here."""
+    json = _json_by_type(dialect, column, value)
+    return func.coalesce(json, NULL) if column.nullable else json
+
+
+def _json_by_type(dialect: Dialect, column: Column[Any], value: Any) -> Sql:
+    match column.type:
+        case Timestamp():
+            return plain(dialect.time(value))
+        case Enum():
+            return plain(value)
+        case Boolean():
+            return truth(value)
+        case Integer():
+            return number(value)
+        case JSON():
+            return dialect.json(value)
+        case _:
+            # The IDs of rows are UUIDs, in which there is nothing to escape.
+            return plain(value) if column.primary_key else dialect.quoted(value)
 
 
 def _to_parties(value: Sql, scope: Scope) -> Sql:
@@ -104,6 +102,12 @@ def _of_tenant(scope: Scope, tenant: Any) -> Scope:
 
 # The form of tenant IDs leaves nothing in them that JSON would have escaped.
 TENANT: dict[str, Callable[[Scope], Sql]] = {"id": lambda scope: plain(scope.tenant)}
+COLUMNS: dict[str, Collection[str]] = {
+    "image": frozenset(IMAGE.c.keys()),
+    "member": frozenset(MEMBER.c.keys()),
+    "tenant": TENANT,
+    "root": (),
+}
 ONES: dict[tuple[str, str], Callable[[Parts, Scope], Sql]] = {
     ("root", "viewer"): lambda parts, scope: shown("tenant", parts, _of_tenant(scope, VIEWER)),
     ("image", "owner"): _owner,
