@@ -29,7 +29,7 @@ SETTINGS: dict[str, Any] = {
     "stall_seconds": STALL_SECONDS,
     "keep_alive_seconds": 5,
     "event_retention": "PT4S",
-    "event_retention_count": 150,
+    "event_retention_count": 60,
     "feed_ring_size": 40,
     "drain_seconds": 2,
     "log_level": "warning",

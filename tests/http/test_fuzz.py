@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -161,7 +162,8 @@ async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(server: Serv
         async with connected(server, server.token("1")) as peer:
             for number in range(20):
                 await peer.subscribe(WATCH, op=str(number))
-            await peer.hear()
+            with suppress(ConnectionClosed):  # 1013, where the machine is too slow for all these watches
+                await peer.hear()
             peer.connection.transport.abort()
 
     await asyncio.gather(*(vanish() for _ in range(20)))
