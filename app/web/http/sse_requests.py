@@ -56,6 +56,7 @@ async def _events(exchange: Exchange) -> sse.Events:
 async def _watch(exchange: Exchange) -> sse.Events:
     request, pipeline, requested = exchange.request, exchange.pipeline, await exchange.requested()
     pipeline.require_room(requested)
+    await pipeline.services.feed.head()  # a store that is away is said by a status, which can't be said later
     context = Context(pipeline.services, requested.caller, requested.request_id)
     context.last_event_id = _last_event_id(request)
     tenant_id = "" if requested.caller is None else requested.caller.tenant_id
