@@ -6,19 +6,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.api.operation import loop_share as module
 from app.api.operation.context import Context
 from app.api.operation.loop_share import Leaving, Turns
 from app.api.watch.operation import WatchOperation
-from app.documents.price import WATCH as PRICE_OF_A_START
-from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.gateway import Gateway, Tenant
 from tests.harness.patience import until
-from tests.harness.sockets import Peer, connect
 from tests.harness.world import make_world
 
 NESTED = """subscription($after: Cursor) { watchOffers(after: $after) {
@@ -273,89 +268,3 @@ async def test_a_snapshot_waits_for_its_turn_and_holds_no_view_of_the_store(gate
         while kinds[-1] == "MemberState":
             kinds.append(_item(await anext(told))["__typename"])
     assert kinds[-1] == "WatchSynced"
-
-
-ITEMS = 12
-SNAPSHOT = "subscription { watchOffers(initial: SNAPSHOT) { __typename cursor ... on MemberState { tenant { id } } } }"
-COST_OF_AN_ITEM = 5
-BRIM = 400
-
-
-@pytest.fixture
-async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator[InProcess]:
-    settings = settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM)
-    async with in_this_process(settings) as server:
-        assert server.budgets is not None
-        assert server.budgets.tenants is not None
-        budget = server.budgets.tenants
-        now = budget.buckets.clock()
-        budget.buckets.clock = lambda: now  # nothing is earned but what a test gives
-        budget.unsettled = None
-        yield server
-
-
-@asynccontextmanager
-async def streaming(server: InProcess, transport: str) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:
-    """The next item of a snapshot, over each transport that carries one."""
-    if transport == "websocket":
-        async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-            peer = Peer(connection)
-            await peer.init(server.token)
-            assert (await peer.hear())["type"] == "connection_ack"
-            await peer.subscribe(SNAPSHOT)
-            yield peer.item
-        return
-    headers = {"accept": "text/event-stream", "authorization": f"Bearer {server.token}"}
-    url = server.url.replace("ws", "http", 1)
-    async with (
-        httpx2.AsyncClient(trust_env=False, verify=False, headers=headers, timeout=60) as client,
-        client.stream("POST", url, json={"query": SNAPSHOT}) as response,
-    ):
-        lines = response.aiter_lines()
-
-        async def item() -> Any:
-            async for line in lines:
-                if line.startswith("data: "):
-                    return _item(line.removeprefix("data: ").encode())
-            raise AssertionError("the stream has ended")
-
-        yield item
-
-
-@pytest.mark.parametrize("transport", ["websocket", "events"])
-async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_there(
-    charged: InProcess, transport: str
-) -> None:
-    owner = charged.gateway.tenant("1")
-    image = await owner.register()
-    await owner.offer(image, *(str(100 + number) for number in range(ITEMS)))
-    assert charged.budgets is not None
-    assert charged.budgets.tenants is not None
-    bucket = charged.budgets.tenants.buckets.of("1")
-    bucket.level = PRICE_OF_A_START + COST_OF_AN_ITEM + 6 * COST_OF_AN_ITEM
-    async with streaming(charged, transport) as item:
-        first = [await item() for _ in range(6)]
-        waiting = asyncio.ensure_future(item())
-        await asyncio.sleep(0.05)
-        assert not waiting.done()
-        assert bucket.level == 0
-        bucket.level = float(BRIM)
-        rest = [await waiting, *[await item() for _ in range(6)]]
-
-    told = [*first, *rest]
-    assert sorted(one["tenant"]["id"] for one in told[:-1]) == [str(100 + number) for number in range(ITEMS)]
-    assert told[-1]["__typename"] == "WatchSynced"
-    assert bucket.level == BRIM - 6 * COST_OF_AN_ITEM
-
-
-@pytest.mark.parametrize("transport", ["websocket", "events"])
-async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProcess, transport: str) -> None:
-    assert charged.budgets is not None
-    assert charged.budgets.tenants is not None
-    budget = charged.budgets.tenants
-    budget._most_lent = 1_000
-    budget.rate = 1_000  # what is lent is earned in a moment
-    budget.buckets.of("1").level = 1.0
-
-    async with streaming(charged, transport) as item:
-        assert (await item())["__typename"] == "WatchSynced"
