@@ -4,8 +4,9 @@ The limits keep even the worst document far below the deadlines; these hold wher
 has no time to give. A step is a token, a node of a document, or a comparison of two fields.
 """
 
-from collections.abc import Collection
-from contextlib import suppress
+import gc
+from collections.abc import Collection, Generator
+from contextlib import contextmanager, suppress
 from time import thread_time
 from typing import Any
 
@@ -30,6 +31,18 @@ MAX_ERRORS = 10
 # GraphQL's own bound is 25 times this, which is a second.
 MAX_COMPARISONS = 20_000
 STEPS_BETWEEN_LOOKS = 16
+
+
+@contextmanager
+def without_collecting() -> Generator[None]:
+    """Collects no garbage meanwhile: that takes up to hundreds of milliseconds, and no document has caused it."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Clock:
@@ -64,7 +77,7 @@ def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
     timed = TimedParser(text, max_tokens=max_tokens)
     timed.clock = Clock("Parsing", seconds)
     # The error is raised behind the block, or it would keep the frames of the whole recursion.
-    with suppress(RecursionError):
+    with suppress(RecursionError), without_collecting():
         return timed.parse_document()
     raise parser.nested_too_deeply_error(timed)
 
@@ -90,7 +103,8 @@ def errors_of(
 
     timed = [Compared if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules]
     try:
-        found = validate(schema, document, [Timed, *timed], MAX_ERRORS, hide_suggestions)
+        with without_collecting():
+            found = validate(schema, document, [Timed, *timed], MAX_ERRORS, hide_suggestions)
     except TooManyComparisons:
         return [too_complex(f"Its fields of the same names need more than {MAX_COMPARISONS} comparisons.")]
     for error in found:

@@ -1,6 +1,5 @@
 """What an operation costs its caller's budget, known before any of it is carried out."""
 
-import gc
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from time import thread_time
@@ -20,6 +19,7 @@ from graphql import (
 
 from app.documents.bounded import keep
 from app.documents.cache import Remembered, words
+from app.documents.deadlines import without_collecting
 from app.documents.documents import Documents
 from app.documents.measure import NAMED
 from app.documents.selections import operation_of
@@ -79,16 +79,12 @@ class Reading:
 
     @contextmanager
     def going_on(self) -> Generator[None]:
-        # A collection of garbage takes up to hundreds of milliseconds, and nobody in particular has caused it.
-        collects = gc.isenabled()
-        gc.disable()
         began = thread_time()
         try:
-            yield
+            with without_collecting():
+                yield
         finally:
             self._seconds += thread_time() - began
-            if collects:
-                gc.enable()
             self.due = max(self._words, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
 
     def paid(self) -> int:

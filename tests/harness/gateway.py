@@ -26,7 +26,14 @@ IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "htt
 
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
-    defaults: dict[str, Any] = {"auth_secret": SecretStr(SECRET), "bookmark_seconds": 60, "poll_seconds": 0.2}
+    # A slow machine may need long for what is no test of deadlines.
+    patient = {"parse_seconds": 30, "validation_seconds": 30}
+    defaults: dict[str, Any] = {
+        "auth_secret": SecretStr(SECRET),
+        "bookmark_seconds": 60,
+        "poll_seconds": 0.2,
+        **patient,
+    }
     return Settings(database_url=database_url, **{**defaults, **changes})
 
 

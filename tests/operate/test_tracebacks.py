@@ -51,7 +51,7 @@ def test_values_in_messages_are_left_out(act: Callable[[], Any]) -> None:
 
     assert SECRET not in told
     assert "Traceback" in told
-    assert "test_logs_tracebacks.py" in told
+    assert "test_tracebacks.py" in told
     assert "Error" in told
 
 
