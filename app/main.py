@@ -69,21 +69,16 @@ def create_app(
     services = Services(settings, store, feed)
     schema = build_schema(settings)
     reader, traces = _reading(store, settings)
-    planner = Planner(schema.documents, services, reader)
-    identities = identities or Tokens(settings)
-    operations = Operations(Descriptions(schema.documents), settings, traces)
-    origins = Origins(settings.allowed_origins)
-    persisted = _persisted(settings, schema)
-    budgets = open_budgets(settings, Prices(schema.documents))
+    pipeline = _pipeline(services, schema, reader, traces)
+    planner, budgets, load = pipeline.planner, pipeline.budgets, pipeline.load
     settling = None if budgets is None or notifier is None else Settling(store, budgets)
-    load = Load(settings, schema.documents)
+    identities = identities or Tokens(settings)
+    origins = Origins(settings.allowed_origins)
     ide = Ide(demo) if settings.ide else None
-    watches = Watches(settings.max_watches_per_tenant)
-    pipeline = Pipeline(persisted, budgets, load, watches, planner, schema, services, operations)
     sockets = SocketView(pipeline, identities, origins)
     endpoint = Endpoint(pipeline, identities, origins, sockets, ide)
     stalled, lines, tenants = Stalled(), Lines(settings), sockets.places.tenants
-    sources = Sources(services, planner, reader, operations, tenants, identities, stalled, lines, Vitals())
+    sources = Sources(services, planner, reader, pipeline.operations, tenants, identities, stalled, lines, Vitals())
     told = Metrics(sources, desk or Desk())
     app = Starlette(
         routes=[*_doors(origins.around(endpoint)), *_pages(settings, schema, ide, demo), *OPERATIONS],
@@ -100,9 +95,20 @@ def create_app(
     return app
 
 
-def _persisted(settings: Settings, schema: GatewaySchema) -> Persisted:
-    trusted = trusted_documents(settings, schema.documents)
-    return Persisted(trusted, schema.documents, settings.documents_mode, settings.automatic_documents_bytes)
+def _pipeline(services: Services, schema: GatewaySchema, reader: Reader, traces: Traces | None) -> Pipeline:
+    """What every operation passes, whichever transport brings it."""
+    settings, documents = services.settings, schema.documents
+    trusted = trusted_documents(settings, documents)
+    return Pipeline(
+        persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
+        budgets=open_budgets(settings, Prices(documents)),
+        load=Load(settings, documents),
+        watches=Watches(settings.max_watches_per_tenant),
+        planner=Planner(documents, services, reader),
+        schema=schema,
+        services=services,
+        operations=Operations(Descriptions(documents), settings, traces),
+    )
 
 
 def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:

@@ -47,8 +47,8 @@ class Timing(BaseSettings):
     )
     watch_item_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10,
-        description="Time in seconds that a watch may take to start, or to find out what is asked of one item; then it "
-        "is cut (1013), and comes back with its cursor.",
+        description="Seconds that a watch may take to start, or to resolve the fields of one item; after that it is "
+        "closed with 1013, and its client resumes from its cursor.",
     )
     stall_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30,

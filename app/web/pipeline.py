@@ -77,15 +77,7 @@ class Pipeline:
             self._refund(requested)
             raise
 
-    def require_room(self, requested: Requested) -> None:
-        """Raises Overloaded, for which nothing is charged."""
-        try:
-            self.load.require_room()
-        except Overloaded:
-            self._refund(requested)
-            raise
-
-    async def execute(self, requested: Requested, context: Context | None = None) -> bytes | ExecutionResult:
+    async def execute(self, requested: Requested) -> bytes | ExecutionResult:
         """The JSON of `data` where there is a plan; else what executing the operation field by field gives.
 
         Raises Problem, and InvalidOperationTypeError or CannotGetOperationTypeError.
@@ -96,7 +88,7 @@ class Pipeline:
             return failed.result
         if data is not None:
             return data
-        context = context or Context(self.services, requested.caller, requested.request_id)
+        context = Context(self.services, requested.caller, requested.request_id)
         try:
             return await self._executed(requested, context)
         finally:

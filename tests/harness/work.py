@@ -107,5 +107,6 @@ def _vacuum(address: str) -> None:
             server.execute("VACUUM (ANALYZE, FREEZE) image, member")
             if not server.execute(NOT_ALL_VISIBLE, [list(TABLES)]).fetchall():
                 return
-            time.sleep(0.01)  # the other transaction ends
+            # Nothing announces the end of the transaction that keeps the dead rows, so this looks again.
+            time.sleep(0.01)
     raise AssertionError("A transaction was open for so long that dead rows could not be removed.")

@@ -220,6 +220,6 @@ def _input(act: str, id: str) -> dict[str, Any]:
 
 
 def _work_of(unseen: Unseen, sent: list[Sent]) -> list[int]:
-    """Of what the operation has sent; meanwhile others follow the log and look after the store."""
+    """The work of the operation's own statements, without those of the tailer and of upkeep."""
     ours = [one for one in sent if "event" not in one[0] and any(table in one[0] for table in TABLES)]
     return work_of(unseen.store, ours)

@@ -1,7 +1,6 @@
 """The snapshot of a watch is paid for by its items, and waits when the budget is spent, on every transport."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,11 +13,7 @@ from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
 from tests.harness.sockets import Peer, connect
-
-
-def _item(payload: bytes) -> Any:
-    return json.loads(payload)["data"]["watchOffers"]
-
+from tests.watch.test_turns import item_of
 
 ITEMS = 12
 SNAPSHOT = "subscription { watchOffers(initial: SNAPSHOT) { __typename cursor ... on MemberState { tenant { id } } } }"
@@ -61,7 +56,7 @@ async def streaming(server: InProcess, transport: str) -> AsyncGenerator[Callabl
         async def item() -> Any:
             async for line in lines:
                 if line.startswith("data: "):
-                    return _item(line.removeprefix("data: ").encode())
+                    return item_of(line.removeprefix("data: ").encode())
             raise AssertionError("the stream has ended")
 
         yield item
@@ -81,6 +76,7 @@ async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_ther
     async with streaming(charged, transport) as item:
         first = [await item() for _ in range(6)]
         waiting = asyncio.ensure_future(item())
+        # That nothing comes can only be waited for.
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert bucket.level == 0

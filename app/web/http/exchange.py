@@ -17,6 +17,7 @@ from app.model import Caller
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.http import caching
 from app.web.limits import budget, charging
+from app.web.monitoring.operation import Running
 from app.web.pipeline import IS_PLANLESS, READS, READS_AND_WRITES, Pipeline, Requested
 from app.web.wire import exact_json, parameters
 from app.web.wire.disconnect import while_there
@@ -33,13 +34,14 @@ class Exchange:
         self.request = request
         self.pipeline = pipeline
         self.identities = identities
+        self.token = bearer(request.headers.get("authorization"))
 
     async def caller(self) -> Caller | None:
         """Raises Unauthenticated, or Unavailable."""
-        token = bearer(self.request.headers.get("authorization"))
-        caller = None if token is None else await self.identities.identify(token)
-        self.request.state.running.caller = caller
-        return caller
+        running: Running = self.request.state.running
+        if running.caller is None and self.token is not None:
+            running.caller = await self.identities.identify(self.token)
+        return running.caller
 
     async def parameters(self) -> Asked:
         """Raises HTTPException, DocumentProblem, Unauthenticated or RateLimited."""

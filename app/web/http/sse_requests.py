@@ -7,12 +7,13 @@ from graphql import GraphQLError
 from starlette.requests import Request
 
 from app.api.operation.context import Context
-from app.errors import Problem, RateLimited, TokenExpired, Unauthenticated, Unavailable
-from app.web.callers.identity import bearer
+from app.errors import Problem, RateLimited, TimedOut, TokenExpired, Unauthenticated, Unavailable
+from app.lifetime import within
 from app.web.http import sse
 from app.web.http.exchange import Exchange
 from app.web.limits import charging
 from app.web.monitoring.operation import EVENTS, Running
+from app.web.pipeline import Requested
 from app.web.wire import parameters
 from app.web.wire.errors import refusal
 
@@ -55,23 +56,30 @@ async def _events(exchange: Exchange) -> sse.Events:
 
 async def _watch(exchange: Exchange) -> sse.Events:
     request, pipeline, requested = exchange.request, exchange.pipeline, await exchange.requested()
-    pipeline.require_room(requested)
-    await pipeline.services.feed.head()  # a store that is away is said by a status, which can't be said later
-    context = Context(pipeline.services, requested.caller, requested.request_id)
-    context.last_event_id = _last_event_id(request)
+    await _require_store(exchange, requested)
     tenant_id = "" if requested.caller is None else requested.caller.tenant_id
     if (too_many := pipeline.watches.begin(tenant_id, requested.text)) is not None:
         raise HTTPException(429, too_many)
+    context = Context(pipeline.services, requested.caller, requested.request_id)
+    context.last_event_id = _last_event_id(request)
     running: Running = request.state.running
     running.transport = EVENTS
     pipeline.operations.watch_begins(running)
     admit = partial(pipeline.admit_watch, requested)
     toll = charging.toll(requested.charge, requested.caller, requested.address)
     payloads = pipeline.schema.streams.run(requested.text, requested.variables, requested.name, context, admit, toll)
-    token = bearer(request.headers.get("authorization"))
-    lease = None if token is None else partial(exchange.identities.lease, token)
+    lease = None if exchange.token is None else partial(exchange.identities.lease, exchange.token)
     watch = sse.of_watch(payloads, context, running)
     return sse.Events(watch, lease, lambda: pipeline.watches.end(tenant_id, requested.text))
+
+
+async def _require_store(exchange: Exchange, requested: Requested) -> None:
+    """Raises Unavailable when the store is away: once the stream has begun, no status can report it."""
+    life = exchange.pipeline.admit_watch(requested)
+    try:
+        await exchange.while_client_waits(within(life, exchange.pipeline.services.feed.head()))
+    except TimedOut as late:
+        raise Unavailable(str(late)) from late
 
 
 async def _is_watch(exchange: Exchange) -> bool:

@@ -1,0 +1,154 @@
+"""Watches that wait for their turn: each change comes later, once and in order, and nothing is held meanwhile."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.api.operation import loop_share as module
+from app.api.operation.context import Context
+from app.api.watch.operation import WatchOperation
+from tests.harness.gateway import Gateway, Tenant
+from tests.harness.patience import until
+from tests.harness.world import make_world
+
+NESTED = """subscription($after: Cursor) { watchOffers(after: $after) {
+  cursor __typename ... on MemberStatusChanged { %s } } }"""
+DEAR = NESTED.replace("%s", "status tenant { id } member { status image { name } }")
+
+
+@asynccontextmanager
+async def watched(gateway: Gateway, tenant: Tenant, query: str = DEAR, **variables: Any) -> AsyncGenerator[Any]:
+    context = Context(gateway.services, tenant.caller, "test")
+    try:
+        async with aclosing(gateway.schema.streams.run(query, variables, None, context)) as payloads:
+            yield payloads
+    finally:
+        await context.close()
+
+
+def item_of(payload: bytes) -> Any:
+    return json.loads(payload)["data"]["watchOffers"]
+
+
+def _overdrawn(gateway: Gateway, tenant: Tenant) -> Callable[[], None]:
+    """Have a tenant take an hour of the loop; what is given back lets that hour pass."""
+    turns = gateway.services.turns
+    turns.spend(tenant.id, 3_600)
+
+    def earn() -> None:
+        turns._accounts[tenant.id].level = 0.25
+
+    return earn
+
+
+async def test_a_tenant_beyond_its_share_gets_each_change_later_once_and_in_order(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with AsyncExitStack() as held:
+        owners, consumers = [
+            await held.enter_async_context(watched(gateway, tenant)) for tenant in (world.owner, world.consumer)
+        ]
+        await asyncio.gather(anext(owners), anext(consumers))
+        earn = _overdrawn(gateway, world.owner)
+        for _ in range(5):
+            await world.consumer.accept(world.image)
+            await world.consumer.reject(world.image)
+        waiting = asyncio.create_task(anext(owners))
+        others = [item_of(await anext(consumers))["cursor"] for _ in range(10)]
+        assert not waiting.done()
+        earn()
+        told = [item_of(await waiting), *[item_of(await anext(owners)) for _ in range(9)]]
+
+    assert len({one["cursor"] for one in told}) == len(set(others)) == 10
+    assert [one["status"] for one in told] == ["ACCEPTED", "REJECTED"] * 5
+
+
+async def test_what_is_at_hand_waits_for_no_turn(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with watched(gateway, world.owner, NESTED.replace("%s", "kind tenant { id }")) as payloads:
+        await anext(payloads)
+        _overdrawn(gateway, world.owner)
+        await world.consumer.accept(world.image)
+        assert item_of(await anext(payloads))["tenant"]["id"] == world.consumer.id
+
+
+async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_from_others(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with watched(gateway, world.owner) as first, watched(gateway, world.owner) as second:
+        await asyncio.gather(anext(first), anext(second))
+        earn = _overdrawn(gateway, world.owner)
+        await world.consumer.accept(world.image)
+        waiting = [asyncio.create_task(anext(payloads)) for payloads in (first, second)]
+        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        waiting[0].cancel()
+        await asyncio.gather(waiting[0], return_exceptions=True)
+        earn()
+        assert item_of(await waiting[1])["member"]["status"] == "ACCEPTED"
+
+        _overdrawn(gateway, world.owner)
+        await world.consumer.reject(world.image)
+        alone = asyncio.create_task(anext(second))
+        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        alone.cancel()
+        await until(lambda: gateway.schema.streams.payloads.waiting == 0)
+
+
+async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(gateway, "pending")
+    running, most, execute = 0, 0, WatchOperation.execute_apart
+
+    async def counted(*args: Any) -> bytes:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            return await execute(*args)
+        finally:
+            running -= 1
+
+    monkeypatch.setattr(WatchOperation, "execute_apart", counted)
+    async with AsyncExitStack() as held:
+        queries = [DEAR.replace("cursor __typename", f"cursor alias{number}: __typename") for number in range(20)]
+        streams = [await held.enter_async_context(watched(gateway, world.owner, query)) for query in queries]
+        await asyncio.gather(*map(anext, streams))
+        await world.consumer.accept(world.image)
+        told = [item_of(payload) for payload in await asyncio.gather(*map(anext, streams))]
+
+    assert most <= module.AT_ONCE
+    assert len({one["cursor"] for one in told}) == 1
+
+
+async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    async with watched(gateway, world.owner) as payloads:
+        await anext(payloads)
+        _overdrawn(gateway, world.owner)
+        await world.consumer.accept(world.image)
+        waiting = asyncio.create_task(anext(payloads, None))
+        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        gateway.services.feed.end_watches()
+
+        assert await waiting is None
+
+
+async def test_a_snapshot_waits_for_its_turn_and_holds_no_view_of_the_store(gateway: Gateway) -> None:
+    world = await make_world(gateway, "pending")
+    earn = _overdrawn(gateway, world.owner)
+    async with watched(
+        gateway, world.owner, DEAR.replace("(after: $after)", "(after: $after, initial: SNAPSHOT)")
+    ) as told:
+        waiting = asyncio.create_task(anext(told))
+        # That nothing comes can only be waited for.
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        assert gateway.services.store.connections()["reader"][0] == 0
+        earn()
+        kinds = [item_of(await waiting)["__typename"]]
+        while kinds[-1] == "MemberState":
+            kinds.append(item_of(await anext(told))["__typename"])
+    assert kinds[-1] == "WatchSynced"
