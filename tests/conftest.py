@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -15,6 +16,7 @@ from playwright.async_api import Browser
 
 from app.documents import price
 from tests.harness import browser as chromium
+from tests.harness import forks
 from tests.harness import node as npm
 from tests.harness.commands import Serving, started
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
@@ -77,6 +79,20 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_processes() -> Generator[None]:
+    """Most tests start the gateway by a fork, which costs a tenth of a new interpreter."""
+    with patch.object(forks, "forking", True):
+        yield
+
+
+@pytest.fixture
+def new_interpreters() -> Generator[None]:
+    """For tests of the process itself: each command is a new interpreter, as operators start it."""
+    with patch.object(forks, "forking", False):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
