@@ -13,8 +13,7 @@ from typing import Any
 from app.settings import PREFIX
 from tests.harness.forks import Process, launched
 from tests.harness.gateway import SECRET
-
-PATIENCE_SECONDS = 60
+from tests.harness.patience import PATIENCE_SECONDS
 
 
 def environment(**settings: Any) -> dict[str, str]:

@@ -28,9 +28,8 @@ from app.web.limits.unread import Stalled
 from app.web.server.fast_path import Quick
 from app.web.server.stalled_peers import free_stalled_peers
 from tests.harness.gateway import Gateway
-from tests.harness.patience import until
+from tests.harness.patience import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 60
 # With the images of `fill` in the store, more than the buffers of a line hold.
 MUCH = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
