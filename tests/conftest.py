@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -38,11 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working."""
+    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working.
+
+    Files of slow tests and long files come first, so that no process is left alone with one of them in the end.
+    """
     wanted = config.getoption("--engine")
-    left_out = [item for item in items if wanted and _engine_of(item) not in (None, wanted)]
-    config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -sizes[item.path], item.path))
 
 
 def _engine_of(item: pytest.Item) -> str | None:
