@@ -29,9 +29,6 @@ class Keystone:
             raise self.problem
         return Caller("1", frozenset({Role.ADMIN}), datetime.now(UTC) + timedelta(seconds=self.seconds), None, token)
 
-    async def close(self) -> None: ...
-
-
 @pytest.fixture
 def keystone() -> Keystone:
     return Keystone()

@@ -33,8 +33,6 @@ class Authority(Protocol):
         """Raises Unauthenticated, or Unavailable when it can't be told just now."""
         ...
 
-    async def close(self) -> None: ...
-
 
 @dataclass
 class Known:
@@ -95,7 +93,7 @@ class KeystoneTokens:
     def key_set_age(self) -> float | None:
         return None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """There is nothing to fetch beforehand."""
 
     async def stop(self) -> None:
@@ -103,7 +101,6 @@ class KeystoneTokens:
         for task in [*tasks, *self._confirming.values()]:
             task.cancel()
         await asyncio.gather(*tasks, *self._confirming.values(), return_exceptions=True)
-        await self._authority.close()
 
     async def _confirmed(self, token: str) -> Caller:
         """Ask Keystone, once for all who wait for the same token."""
