@@ -50,6 +50,10 @@ class Upstream(BaseSettings):
         "So long may one that was revoked go on.",
     )
 
+    upstream_poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=2, description="Time in seconds between two questions to Glance which images have changed."
+    )
+
     @field_validator("upstream_keystone_url", "upstream_glance_url")
     @classmethod
     def _url_is_safe(cls, url: str | None) -> str | None:

@@ -56,6 +56,16 @@ class Glance:
                     yield image_view(image)
                 path = _next(body)
 
+    async def shows(self, token: str, image_id: str) -> bool:
+        """Whether the caller may see the image. Raises UpstreamError."""
+        try:
+            await self._service.call("GET", _image(image_id), _as(token))
+        except Refused as refused:
+            if refused.status in (403, 404):
+                return False
+            raise
+        return True
+
     async def offer(self, token: str, image_id: str, tenant_id: str) -> MemberView:
         answer = await self._service.call("POST", _members(image_id), _as(token), body={"member": tenant_id})
         return _one_member(answer)

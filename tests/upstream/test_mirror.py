@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.mirror.look import Mirror
 from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus
-from app.sharing.mirror.look import Mirror
 from app.upstream.views import ImageView, MemberView, View
 from tests.harness.gateway import Gateway
 

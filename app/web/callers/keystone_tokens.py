@@ -47,7 +47,7 @@ class Watched:
     """The leases of one token, and the task that has it confirmed again and again while there are any."""
 
     task: asyncio.Task[None]
-    leases: set[Lease] = field(default_factory=set)
+    leases: set[Lease] = field(default_factory=set[Lease])
 
 
 class KeystoneTokens:

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from app.mirror.difference import Difference, difference
 from app.model import SeenImage
-from app.sharing.mirror.difference import Difference, difference
 from app.store import images, log, members, mirror
 from app.store.database import Store
 from app.store.engines.transaction import Transaction
