@@ -46,8 +46,7 @@ class Server:
         self.client = self._fresh_client()
 
     def _fresh_client(self) -> httpx2.Client:
-        # Without TLS: to read the certificates of the machine takes longer than most tests.
-        return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS, verify=False)
+        return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
 
     @property
     def log(self) -> str:
