@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from app.documents.price import REFUSED, WATCH, WRITE
-from app.web.limits.budget import BAD_TOKEN, UNREAD, Budgets
+from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budgets
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -28,7 +28,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcess]:
     rates: dict[str, Any] = {"rate_per_tenant": 1, "rate_per_address": 1}
     settings = settings_for(databases.fresh(), **rates, burst_per_tenant=BRIM, burst_per_address=BRIM)
     async with in_this_process(settings) as served:
-        for budget in _budgets(served).kinds:
+        for budget in _budgets(served).limited:
             now = budget.buckets.clock()
             budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
             budget.unsettled = None  # and what a test sets stays
@@ -50,13 +50,13 @@ def _budgets(server: InProcess) -> Budgets:
 def _of_address(server: InProcess) -> Any:
     addresses = _budgets(server).addresses
     assert addresses is not None
-    return addresses.buckets.of("127.0.0.1")
+    return addresses.buckets.get("127.0.0.1")
 
 
 def _of_tenant(server: InProcess, tenant_id: str) -> Any:
     tenants = _budgets(server).tenants
     assert tenants is not None
-    return tenants.buckets.of(tenant_id)
+    return tenants.buckets.get(tenant_id)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -120,8 +120,8 @@ async def test_without_a_token_the_address_pays(server: InProcess, transport: st
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "get"])
 async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(server: InProcess, transport: str) -> None:
     first = await send_over(server, transport, PAGE, "nonsense")
-    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN)
-    _of_address(server).level = BAD_TOKEN - 1
+    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN_COST)
+    _of_address(server).level = BAD_TOKEN_COST - 1
 
     second = await send_over(server, transport, PAGE, "nonsense")
 
@@ -188,7 +188,7 @@ async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, t
 @pytest.mark.parametrize("way", ["application/json", "text/event-stream"])
 async def test_a_document_that_is_refused_by_its_hash_is_charged_over_http(server: InProcess, way: str) -> None:
     tenant = fresh_id()
-    _of_tenant(server, tenant).level = UNREAD
+    _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST
     url = server.url.replace("ws", "http", 1)
     headers = {"authorization": f"Bearer {server.token_of(tenant)}", "accept": way}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
@@ -196,4 +196,4 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_over_http(serve
 
     assert "PERSISTED_QUERY_NOT_FOUND" in first.text
     assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
-    assert (second.status_code, second.headers["retry-after"]) == (429, str(UNREAD))
+    assert (second.status_code, second.headers["retry-after"]) == (429, str(UNKNOWN_DOCUMENT_COST))
