@@ -27,17 +27,19 @@ MAX_ITEMS = 4_096
 Present = tuple[Seal, tuple[LogHead, Sequence[Any]]]
 
 
-@strawberry.enum(description="What a watch without a cursor begins with.")
+@strawberry.enum(description="How a watch without a cursor starts.")
 class WatchInitial(Enum):
-    CHANGES = strawberry.enum_value("CHANGES", description="Nothing: changes from now on.")
-    SNAPSHOT = strawberry.enum_value("SNAPSHOT", description="The present state, item by item, then changes from it.")
+    CHANGES = strawberry.enum_value("CHANGES", description="With changes from now on.")
+    SNAPSHOT = strawberry.enum_value(
+        "SNAPSHOT", description="With the current state, item by item, followed by the changes after it."
+    )
 
 
-@strawberry.enum(description="What happens when a watch can't go on from its cursor.")
+@strawberry.enum(description="What to do when a watch can't continue from its cursor.")
 class GapPolicy(Enum):
-    RESET = strawberry.enum_value("RESET", description="`WatchReset`, then the present state, then changes.")
+    RESET = strawberry.enum_value("RESET", description="Deliver `WatchReset`, then the current state, then changes.")
     FAIL = strawberry.enum_value(
-        "FAIL", description="The watch ends with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest one kept."
+        "FAIL", description="End the watch with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest usable cursor."
     )
 
 
