@@ -32,6 +32,7 @@ NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=["sqlite", "postgres"], help="Run on one engine only; on both by default.")
     parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+    parser.addoption("--cloud", help="The file of a cloud that `python -m tests.cloud` runs; else one is started.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

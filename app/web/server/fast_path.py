@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 from cross_web import HTTPException
 
+from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import Ready
-from app.documents.bounded import keep
 from app.documents.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -87,7 +87,7 @@ class FastPath:
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
         if asked is not None and _is_worth_keeping(asked) and _size(key, asked.text) <= KEPT_BYTES:
-            keep(self._kept, key, asked, KEPT_REQUESTS)
+            caches.put(self._kept, key, asked, KEPT_REQUESTS)
         return asked
 
     def _charged_again(self, asked: Asked) -> Asked:
