@@ -18,9 +18,8 @@ from app.main import Parts, create_app
 from app.model import Caller, Role
 from app.settings import Settings
 from tests.harness import operations
-from tests.harness.patience import until
+from tests.harness.patience import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 20
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
 

@@ -22,9 +22,8 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.server.stalled_peers import free_stalled_peers
 from tests.harness.gateway import Gateway
-from tests.harness.patience import until
+from tests.harness.patience import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 60
 # With the images of `fill` in the store, more than the buffers of a line hold.
 MUCH = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
