@@ -9,8 +9,8 @@ import structlog
 
 from app.errors import Unavailable
 from app.mirror.look import Mirror
+from app.model import SeenImage
 from app.upstream.errors import UpstreamError
-from app.upstream.views import ImageView
 
 logger: Any = structlog.get_logger("mirror")
 LOOKS_AT_ONCE = 4
@@ -23,7 +23,7 @@ RETRY_SECONDS = 2.0
 class Lists(Protocol):
     """Where images are listed."""
 
-    def images(self, **filters: str) -> AsyncIterator[ImageView]:
+    def images(self, **filters: str) -> AsyncIterator[SeenImage]:
         """Those that fit. Raises UpstreamError."""
         ...
 

@@ -51,7 +51,7 @@ async def forget(conn: Connection, image_id: str) -> None:
 
 async def image(conn: Connection, image_id: str) -> SeenImage | None:
     rows = await _IMAGE.rows(conn, image=image_id)
-    return SeenImage._make(rows[0]) if rows else None
+    return SeenImage.from_values(rows[0]) if rows else None
 
 
 async def all_members(conn: Connection, image_id: str) -> dict[str, SeenMember]:
@@ -60,12 +60,12 @@ async def all_members(conn: Connection, image_id: str) -> dict[str, SeenMember]:
 
 
 async def replace_image(conn: Connection, image: SeenImage) -> None:
-    values: Mapping[str, Any] = {name: value for name, value in image._asdict().items() if name != "id"}
+    values: Mapping[str, Any] = {name: value for name, value in image.as_dict().items() if name != "id"}
     await conn.execute(update(IMAGE).where(IMAGE.c.id == image.id).values(**values))
 
 
 async def replace_member(conn: Connection, row: SeenMember) -> None:
-    await _REPLACE_MEMBER.run(conn, **row._asdict())
+    await _REPLACE_MEMBER.run(conn, **row.as_dict())
 
 
 _MARK = Prepared(
@@ -84,6 +84,6 @@ _ADVANCE = Prepared(
 _MARKED = Prepared(text("SELECT image_id FROM mirrored_image WHERE marks > seen ORDER BY image_id LIMIT :limit"))
 _COUNT = Prepared(text("SELECT count(*) FROM mirrored_image WHERE marks > seen"))
 _FORGET = Prepared(text("DELETE FROM mirrored_image WHERE image_id = :image"))
-_IMAGE = Prepared(select(*(IMAGE.c[name] for name in SeenImage._fields)).where(IMAGE.c.id == slot("image")))
+_IMAGE = Prepared(select(*IMAGE.c).where(IMAGE.c.id == slot("image")))
 _CHANGING = {name: slot(name) for name in ("status", "created_at", "updated_at")}
 _REPLACE_MEMBER = Prepared(update(MEMBER).where(MEMBER.c.id == slot("id")).values(_CHANGING))

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
-from app.model import MemberStatus
+from app.model import MemberStatus, SeenImage
 from app.upstream.credential import Credential
 from app.upstream.errors import Refused, Unanswered
 from app.upstream.service import Response, Service
-from app.upstream.views import ImageView, MemberView, View, image_view, member_views
+from app.upstream.views import MemberView, View, image_view, member_views
 
 PATCH = "application/openstack-images-v2.1-json-patch"
 # Glance's own maximum. Sorted by what never changes: a marker that moved would let pages skip images silently.
@@ -44,7 +44,7 @@ class Glance:
                 return View(image, rows, duplicates)
         raise Unanswered("the image changes faster than it can be read")
 
-    async def images(self, **filters: str) -> AsyncGenerator[ImageView]:
+    async def images(self, **filters: str) -> AsyncGenerator[SeenImage]:
         """All images that fit, hidden ones included, page by page. Raises UpstreamError."""
         for hidden in ("false", "true"):
             params = {"visibility": "all", "os_hidden": hidden, "limit": str(PAGE), "sort": ORDER, **filters}

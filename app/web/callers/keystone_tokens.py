@@ -53,6 +53,8 @@ class Watched:
 class KeystoneTokens:
     """The identity provider in front of a cloud."""
 
+    token_header: str | None = "x-auth-token"
+
     def __init__(self, authority: Authority, cache_seconds: float) -> None:
         self._authority = authority
         self._cache_seconds = cache_seconds
