@@ -227,7 +227,9 @@ def _background(parts: Parts) -> Iterator[Component]:
 def _mirroring(parts: Parts) -> Iterator[Component]:
     """What keeps the mirror of a cloud up to date."""
     if parts.cloud is not None and parts.mirror is not None:
-        yield MirrorWorker(parts.mirror, parts.cloud.glance, parts.services.settings.upstream_poll_seconds)
+        settings = parts.services.settings
+        poll_seconds, sweep_rate = settings.upstream_poll_seconds, settings.upstream_sweep_rate
+        yield MirrorWorker(parts.mirror, parts.cloud.glance, poll_seconds, sweep_rate)
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:

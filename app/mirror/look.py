@@ -5,6 +5,7 @@ one meanwhile. Whatever is lost, doubled or late on the way to a look does no ha
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -38,16 +39,27 @@ class Mirror:
     async def mark(self, image_ids: Sequence[str]) -> None:
         """Note, so that it outlives this process, that these images may have changed."""
 
-        async def act(tx: Transaction) -> None:
-            await mirror.mark(tx, image_ids)
+        await self._store.act(lambda tx: mirror.mark(tx, image_ids))
 
-        await self._store.act(act)
+    async def expect(self, image_ids: Sequence[str]) -> None:
+        """Note images that were there before the gateway."""
+
+        await self._store.act(lambda tx: mirror.expect(tx, image_ids))
+
+    async def is_empty(self) -> bool:
+        return await self._store.act(lambda tx: mirror.is_empty(tx.conn))
+
+    async def lead(self, holder: str, seconds: float) -> bool:
+        return await self._store.act(lambda tx: mirror.lead(tx, holder, seconds))
+
+    async def updates(self, after: str, limit: int) -> list[tuple[str, datetime]]:
+        return await self._store.act(lambda tx: mirror.updates(tx.conn, after, limit))
+
+    async def with_members(self, after: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.with_members(tx.conn, after, limit))
 
     async def marked(self, limit: int) -> list[str]:
-        async def act(tx: Transaction) -> list[str]:
-            return await mirror.marked(tx.conn, limit)
-
-        return await self._store.act(act)
+        return await self._store.act(lambda tx: mirror.marked(tx.conn, limit))
 
     async def look(self, image_id: str) -> None:
         """Read the image and store what has changed. Raises UpstreamError, or Unavailable."""
@@ -62,10 +74,7 @@ class Mirror:
                 return
 
     async def _position(self, image_id: str) -> Position | None:
-        async def act(tx: Transaction) -> Position | None:
-            return await mirror.position(tx.conn, image_id)
-
-        return await self._store.act(act)
+        return await self._store.act(lambda tx: mirror.position(tx.conn, image_id))
 
     async def _stored(self, image_id: str, position: Position, view: View | None) -> bool:
         async def act(tx: Transaction) -> bool:
@@ -73,7 +82,9 @@ class Mirror:
                 return False
             was = await mirror.image(tx.conn, image_id)
             rows = await mirror.all_members(tx.conn, image_id)
-            await _write(tx, image_id, difference(was, rows, view, tx.now))
+            found = difference(was, rows, view, tx.now)
+            await _write(tx, image_id, found)
+            await log.append(tx, () if position.is_import else found.news)
             if view is None:
                 await mirror.forget(tx.conn, image_id)
             return True
@@ -92,7 +103,6 @@ async def _write(tx: Transaction, image_id: str, found: Difference) -> None:
         await members.add(tx.conn, found.added)
     if found.is_gone:
         await images.remove(tx.conn, image_id)
-    await log.append(tx, found.news)
 
 
 async def _write_image(tx: Transaction, image: SeenImage, is_new: bool) -> None:

@@ -1,33 +1,16 @@
 """Changes through the gateway take place in Glance, with the caller's own token, and what Glance says is the answer."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import pytest
 
-from app.model import Caller
 from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import settings_before
+from tests.cloud.users import Front
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, code_of, running
+from tests.harness.gateway import code_of, running
 
 pytestmark = pytest.mark.cloud
-
-
-class Front:
-    """A gateway in front of the cloud, and the users who call it."""
-
-    def __init__(self, cloud: Cloud, gateway: Gateway) -> None:
-        self.cloud = cloud
-        self.gateway = gateway
-
-    async def user(self, name: str) -> Tenant:
-        return Tenant(self.gateway, await identify(self.gateway, await self.cloud.token(name)))
-
-
-async def identify(gateway: Gateway, token: str) -> Caller:
-    upstream: Any = gateway.services.upstream
-    return await upstream._front.authority.caller(token)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,10 @@ def bearer(header: object) -> str | None:
 def from_headers(headers: Mapping[str, str], token_header: str | None) -> str | None:
     """The token of a request: a bearer, or the value of the provider's own header."""
     token = bearer(headers.get("authorization"))
-    return token if token is not None or token_header is None else headers.get(token_header)
+    if token is not None or token_header is None:
+        return token
+    own: object = headers.get(token_header)
+    return own if isinstance(own, str) else None
 
 
 def from_connection(params: Mapping[str, Any], handshake: Mapping[str, str], token_header: str | None) -> str | None:
