@@ -103,12 +103,12 @@ class Exchange:
         return answer(whole, self.request.state.media_type)
 
     async def _read(self) -> Asked:
-        asked, caller = parameters.request_data(await self._data()), await self.caller()
-        tenant_id = None if caller is None else caller.tenant_id
+        data = await self._data()
         try:
-            asked.query = self.pipeline.persisted.text(asked.query, asked.hash, tenant_id)
+            asked, caller = parameters.request_data(data), await self.caller()
+            asked.query = self.pipeline.persisted.text(asked.query, asked.hash, caller and caller.tenant_id)
         except DocumentProblem:
-            address = charging.address_of(self.request)
+            caller, address = await self.caller(), charging.address_of(self.request)
             self.request.state.charge = charging.charge_unread(self.pipeline.budgets, caller, address)
             raise
         return asked
@@ -118,14 +118,15 @@ class Exchange:
         if request.method == "POST":
             parameters.require_json(request.headers.get("content-type"))
             parameters.require_plain(request.headers.get("content-encoding"))
-            return _json(await parameters.body(request))
+            return _json(await parameters.body(request), "The body")
         # A form sends the fields that nobody has filled in, too.
         data: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
-        return data | {name: _json(data[name]) for name in ("variables", "extensions") if name in data}
+        inner = {name: _json(data[name], f"`{name}`") for name in ("variables", "extensions") if name in data}
+        return data | inner
 
 
-def _json(data: str | bytes) -> Any:
+def _json(data: str | bytes, name: str) -> Any:
     try:
         return exact_json.loads(data)
     except JSONDecodeError as error:
-        raise HTTPException(400, "Unable to parse request body as JSON") from error
+        raise HTTPException(400, f"{name} can't be parsed as JSON.") from error

@@ -7,7 +7,7 @@ from graphql import GraphQLError
 from starlette.requests import Request
 
 from app.api.operation.context import Context
-from app.errors import Problem, RateLimited, TimedOut, TokenExpired, Unauthenticated, Unavailable
+from app.errors import ErrorCode, Problem, RateLimited, TimedOut, TokenExpired, Unauthenticated, Unavailable
 from app.lifetime import within
 from app.web.http import sse
 from app.web.http.exchange import Exchange
@@ -39,6 +39,10 @@ async def response(exchange: Exchange) -> sse.Events:
         last = charging.refuse_token(exchange.pipeline.budgets, request, error)
     except Problem as error:
         last = refusal(request, 200, error.code, str(error))
+    except HTTPException as error:
+        if error.status_code == 429:
+            raise
+        last = refusal(request, 200, ErrorCode.BAD_REQUEST, error.reason)
     return sse.Events(sse.of_answer(bytes(last.body)))
 
 

@@ -1,5 +1,6 @@
 """What a GraphQL request over HTTP must look like: its method, media types and parameters."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -18,6 +19,9 @@ RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 METHODS = "GET, HEAD, OPTIONS, POST"
+# A comma inside quotes separates nothing.
+_LISTED = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.?)*(?:"|$))+')
+MediaRange = tuple[str, str, dict[str, str]]
 
 
 @dataclass
@@ -77,7 +81,8 @@ class Accepted(NamedTuple):
 def accepted(accept: str | None) -> Accepted:
     """What an Accept header says. Raises HTTPException when it can't be read."""
     try:
-        return Accepted(_best_json(accept) or None, _lists_events(accept))
+        ranges = _media_ranges(accept or "*/*")
+        return Accepted(_best_json(ranges), _lists_events(ranges))
     except mimeparse.MimeTypeParseException:
         raise HTTPException(400, "The Accept header can't be read.") from None
 
@@ -92,18 +97,23 @@ def require_json_accepted(accepted: Accepted) -> None:
         raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
 
 
-def _best_json(accept: str | None) -> str:
-    best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
-    return best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+def _best_json(ranges: list[MediaRange]) -> str | None:
+    """The JSON media type that the client prefers; None when it accepts neither."""
+    quality = cast(
+        Callable[[str, list[MediaRange]], tuple[float, float]], vars(mimeparse)["quality_and_fitness_parsed"]
+    )
+    preferred = max((RESPONSE_JSON, PLAIN_JSON), key=lambda one: (quality(one, ranges), one == PLAIN_JSON))
+    return preferred if quality(preferred, ranges)[0] else None
 
 
-def _lists_events(accept: str | None) -> bool:
-    """Whether events are named; who accepts anything means JSON, and `q=0` means not at all."""
-    if accept is None or EVENT_STREAM not in (lowered := accept.lower()):
-        return False
-    parse = cast(Callable[[str], tuple[str, str, dict[str, str]]], vars(mimeparse)["parse_media_range"])
-    ranges = [parse(part) for part in lowered.split(",") if EVENT_STREAM in part]
-    return any(f"{type_}/{subtype}" == EVENT_STREAM and float(given["q"]) > 0 for type_, subtype, given in ranges)
+def _lists_events(ranges: list[MediaRange]) -> bool:
+    """Whether events are named: a client that accepts anything means JSON, and `q=0` means not at all."""
+    return any(f"{type_}/{subtype}".lower() == EVENT_STREAM and float(of["q"]) > 0 for type_, subtype, of in ranges)
+
+
+def _media_ranges(accept: str) -> list[MediaRange]:
+    parse = cast(Callable[[str], MediaRange], vars(mimeparse)["parse_media_range"])
+    return [parse(part) for part in _LISTED.findall(accept) if part.strip()]
 
 
 def status_of(response: Mapping[str, Any], media_type: str) -> int:
