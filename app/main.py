@@ -32,12 +32,12 @@ from app.web.browser.ide import Ide, front
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.http.endpoint import Endpoint
-from app.web.limits.admission import Load
-from app.web.limits.budget import open_budgets
-from app.web.limits.budget_sync import Settling
-from app.web.limits.connections import Lines
-from app.web.limits.unread import Stalled
-from app.web.limits.watches import Watches
+from app.web.limits.admission import Admission
+from app.web.limits.budget_sync import BudgetSync
+from app.web.limits.budgets import open_budgets
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.unread import SlowReaders
+from app.web.limits.watches import WatchQuota
 from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import livez, readyz
 from app.web.monitoring.metrics import Metrics, metrics
@@ -45,9 +45,9 @@ from app.web.monitoring.operations import Operations
 from app.web.monitoring.peers import Colleagues, Desk
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
-from app.web.server.fast_path import Quick
+from app.web.server.fast_path import FastPath
 from app.web.websockets.view import SocketView
-from app.web.wire.cors import Origins
+from app.web.wire.cors import CorsPolicy
 
 # For those who operate it; none of them wants a token.
 OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
@@ -70,27 +70,38 @@ def create_app(
     schema = build_schema(settings)
     reader, traces = _reading(store, settings)
     pipeline = _pipeline(services, schema, reader, traces)
-    planner, budgets, load = pipeline.planner, pipeline.budgets, pipeline.load
-    settling = None if budgets is None or notifier is None else Settling(store, budgets)
+    planner, budgets, admission = pipeline.planner, pipeline.budgets, pipeline.admission
+    settling = None if budgets is None or notifier is None else BudgetSync(store, budgets)
     identities = identities or Tokens(settings)
-    origins = Origins(settings.allowed_origins)
+    cors = CorsPolicy(settings.allowed_origins)
     ide = Ide(demo) if settings.ide else None
-    sockets = SocketView(pipeline, identities, origins)
-    endpoint = Endpoint(pipeline, identities, origins, sockets, ide)
-    stalled, lines, tenants = Stalled(), Lines(settings), sockets.places.tenants
-    sources = Sources(services, planner, reader, pipeline.operations, tenants, identities, stalled, lines, Vitals())
+    sockets = SocketView(pipeline, identities, cors)
+    endpoint = Endpoint(pipeline, identities, cors, sockets, ide)
+    slow_readers, connection_limit = SlowReaders(), ConnectionLimit(settings)
+    sources = Sources(
+        services=services,
+        planner=planner,
+        reader=reader,
+        operations=pipeline.operations,
+        connections=sockets.quotas.tenants,
+        identities=identities,
+        slow_readers=slow_readers,
+        connection_limit=connection_limit,
+        vitals=Vitals(),
+    )
     told = Metrics(sources, desk or Desk())
     app = Starlette(
-        routes=[*_doors(origins.around(endpoint)), *_pages(settings, schema, ide, demo), *OPERATIONS],
+        routes=[*_doors(cors.wrap(endpoint)), *_pages(settings, schema, ide, demo), *OPERATIONS],
         lifespan=lambda _: _running(
             store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
         ),
     )
     # Starlette would redirect to whatever the client calls this host, and to a scheme of its choice.
     app.router.redirect_slashes = False
-    quick = Quick(pipeline, identities, origins, is_on=traces is None)
-    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
-    _keep(app, leaving=False, schema=schema, stalled=stalled, identities=identities, quick=quick)
+    fast_path = FastPath(pipeline, identities, cors, is_on=traces is None)
+    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, metrics=told)
+    _keep(app, admission=admission, connection_limit=connection_limit, slow_readers=slow_readers, fast_path=fast_path)
+    _keep(app, leaving=False, schema=schema, identities=identities)
     _keep(app, max_body_bytes=settings.max_body_bytes)
     return app
 
@@ -102,8 +113,8 @@ def _pipeline(services: Services, schema: GatewaySchema, reader: Reader, traces:
     return Pipeline(
         persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
         budgets=open_budgets(settings, Prices(documents)),
-        load=Load(settings, documents),
-        watches=Watches(settings.max_watches_per_tenant),
+        admission=Admission(settings, documents),
+        watches=WatchQuota(settings.max_watches_per_tenant),
         planner=Planner(documents, services, reader),
         schema=schema,
         services=services,
@@ -160,7 +171,7 @@ async def _running(
     upkeep: Upkeep,
     notifier: Notifier | None,
     identities: IdentityProvider,
-    settling: Settling | None,
+    settling: BudgetSync | None,
     colleagues: Colleagues,
     traces: Traces | None,
 ) -> AsyncGenerator[None, None]:

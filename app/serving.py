@@ -151,9 +151,13 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
         http=lane(
-            app.state.quick, settings.max_body_bytes, settings.request_seconds, app.state.lines, app.state.stalled
+            app.state.fast_path,
+            settings.max_body_bytes,
+            settings.request_seconds,
+            app.state.connection_limit,
+            app.state.slow_readers,
         ),
-        ws=stalled_peers.protocol(settings, app.state.stalled),
+        ws=stalled_peers.protocol(settings, app.state.slow_readers),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -22,10 +22,10 @@ from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.limits.admission import Load
-from app.web.limits.budget import Budgets
-from app.web.limits.unread import Stalled
-from app.web.server.fast_path import Quick
+from app.web.limits.admission import Admission
+from app.web.limits.budgets import Budgets
+from app.web.limits.unread import SlowReaders
+from app.web.server.fast_path import FastPath
 from app.web.server.stalled_peers import free_stalled_peers
 from tests.harness.gateway import Gateway
 from tests.harness.patience import until
@@ -43,10 +43,10 @@ class InProcess:
         self.connections = connections
         self.services: Services = app.state.services
         self.planner: Planner = app.state.planner
-        self.load: Load = app.state.load
-        self.quick: Quick = app.state.quick
+        self.admission: Admission = app.state.admission
+        self.fast_path: FastPath = app.state.fast_path
         self.budgets: Budgets | None = app.state.budgets
-        self.stalled: Stalled = app.state.stalled
+        self.slow_readers: SlowReaders = app.state.slow_readers
         self.tokens: Tokens = app.state.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"

@@ -17,7 +17,7 @@ from app.store.database import Store
 from app.store.engines.engine import parse_url
 from app.web.limits.bucket import Bucket
 from app.web.limits.budget import Budget
-from app.web.limits.budget_sync import Settling
+from app.web.limits.budget_sync import BudgetSync
 from tests.harness.asking import asked
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
@@ -78,7 +78,7 @@ async def test_what_was_spent_at_one_worker_is_missing_at_the_other(workers: tup
     assert await _spend(other, 1) == [200], "until it has settled once it knows of nothing"
     await until(lambda: not _tenants(other).unsettled)
 
-    assert _tenants(other).buckets.of("1").level < -100
+    assert _tenants(other).buckets.get("1").level < -100
     assert await _spend(other, 1) == [429]
 
 
@@ -92,7 +92,7 @@ async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
         await until(lambda: not any(_tenants(worker).unsettled for worker in workers))
 
     assert granted <= 6
-    levels = [_tenants(worker).buckets.of("1").level for worker in workers]
+    levels = [_tenants(worker).buckets.get("1").level for worker in workers]
     assert min(levels) == pytest.approx(BRIM - granted * 301, abs=30)
 
 
@@ -125,12 +125,12 @@ async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
         for _ in range(3):
             told = await asked(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
             assert told.status == 200
-        assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+        assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
         await until(lambda: any("settled" in line["event"] for line in said))
         assert _tenants(one).unsettled
     await until(lambda: not _tenants(one).unsettled)
 
-    assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+    assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
 
 
 async def test_the_shared_budget_refills_by_the_clock_of_the_database(store: Store) -> None:
@@ -175,26 +175,26 @@ async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store
 
 async def test_a_long_outage_leaves_no_debt_for_what_was_earned_meanwhile(url: str) -> None:
     now = [1_000.0]
-    budget = Budget("tenant", "tenant's", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
+    budget = Budget("tenant", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
     store = Store(parse_url(url))
-    settling = Settling(store, _only(budget))
+    sync = BudgetSync(store, _only(budget))
     with away(url):
         for _ in range(50):
             budget.charge_flat("1", 900)
             now[0] += 9
-            settling._go_on_alone(OSError("away"))
+            sync._continue_alone(OSError("away"))
         budget.charge_flat("1", 500)
         assert budget.unsettled is not None
         assert budget.unsettled["1"].unsettled == 500
-    await settling._settle(budget)
+    await sync._settle(budget)
 
-    assert budget.buckets.of("1").level == 500
+    assert budget.buckets.get("1").level == 500
     await store.close()
 
 
 def _only(budget: Budget) -> Any:
     class Only:
-        kinds = [budget]
+        limited = [budget]
 
     return Only()
 
@@ -202,8 +202,8 @@ def _only(budget: Budget) -> Any:
 async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budget = Budget("tenant", "tenant's", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
-    settling = Settling(store, _only(budget))
+    budget = Budget("tenant", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
+    sync = BudgetSync(store, _only(budget))
     budget.charge_flat("1", 100)
     settle = shared.settle
 
@@ -212,7 +212,7 @@ async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
         return await settle(*args)
 
     monkeypatch.setattr(shared, "settle", meanwhile)
-    await settling._settle(budget)
+    await sync._settle(budget)
 
-    bucket: Bucket = budget.buckets.of("1")
+    bucket: Bucket = budget.buckets.get("1")
     assert (bucket.level, bucket.unsettled) == (BRIM - 130, 30)

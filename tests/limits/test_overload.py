@@ -31,7 +31,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
         asking = {name: asyncio.create_task(post(server, mutation, input={**IMAGE, "name": name})) for name in names}
         await until(lambda: sum(one.done() for one in asking.values()) == ASKED - ROOM)
         # Nothing has been done yet, so those were told without a wait for anything.
-        assert (server.load.under_way, server.load.shed, store.ended) == (ROOM, ASKED - ROOM, [])
+        assert (server.admission.in_flight, server.admission.shed, store.ended) == (ROOM, ASKED - ROOM, [])
         shed = [one.result() for one in asking.values() if one.done()]
         store.let_go()
         answers = {name: await one for name, one in asking.items()}
@@ -41,7 +41,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
     done = sorted(name for name, answer in answers.items() if answer.status == 200)
     assert len(done) == ROOM
     assert sorted(node["name"] for node in listed["images"]["nodes"]) == done
-    assert server.load.under_way == 0
+    assert server.admission.in_flight == 0
 
 
 async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sends_watches_elsewhere(
@@ -82,7 +82,7 @@ async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
         await until(lambda: not server.connections)
         shed = await post(server, QUERY)
         store.let_go()
-        await until(lambda: server.load.under_way == 0)
+        await until(lambda: server.admission.in_flight == 0)
         taken_on = await post(server, QUERY)
 
     assert (shed.status, shed.code) == (503, "UNAVAILABLE")

@@ -21,14 +21,14 @@ async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
     """A gateway that has taken on all that it can."""
     settings = settings_for(sqlite_databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM, max_operations=1)
     async with in_this_process(settings) as server:
-        server.load.under_way = 1
+        server.admission.in_flight = 1
         yield server
 
 
 def level(server: InProcess) -> float:
     assert server.budgets is not None
     assert server.budgets.tenants is not None
-    return server.budgets.tenants.buckets.of("1").level
+    return server.budgets.tenants.buckets.get("1").level
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -39,7 +39,7 @@ async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> No
     assert (told.code, level(full)) == ("UNAVAILABLE", BRIM)
     if told.headers is not None:
         assert told.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
-    full.load.under_way = 0
+    full.admission.in_flight = 0
     assert (await asked(full, transport, INTROSPECTION, full.token)).status == 200
     assert level(full) < BRIM
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.documents.price import REFUSED, WATCH, WRITE
-from app.web.limits.budget import BAD_TOKEN, UNREAD, Budgets
+from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budgets
 from tests.harness.asking import TRANSPORTS, asked, sent_over
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
@@ -27,7 +27,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcess]:
     rates: dict[str, Any] = {"rate_per_tenant": 1, "rate_per_address": 1}
     settings = settings_for(databases.fresh(), **rates, burst_per_tenant=BRIM, burst_per_address=BRIM)
     async with in_this_process(settings) as served:
-        for budget in _budgets(served).kinds:
+        for budget in _budgets(served).limited:
             now = budget.buckets.clock()
             budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
             budget.unsettled = None  # and what a test sets stays
@@ -49,13 +49,13 @@ def _budgets(server: InProcess) -> Budgets:
 def _of_address(server: InProcess) -> Any:
     addresses = _budgets(server).addresses
     assert addresses is not None
-    return addresses.buckets.of("127.0.0.1")
+    return addresses.buckets.get("127.0.0.1")
 
 
 def _of_tenant(server: InProcess, tenant_id: str) -> Any:
     tenants = _budgets(server).tenants
     assert tenants is not None
-    return tenants.buckets.of(tenant_id)
+    return tenants.buckets.get(tenant_id)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -119,8 +119,8 @@ async def test_without_a_token_the_address_pays(server: InProcess, transport: st
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "get"])
 async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(server: InProcess, transport: str) -> None:
     first = await asked(server, transport, PAGE, "nonsense")
-    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN)
-    _of_address(server).level = BAD_TOKEN - 1
+    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN_COST)
+    _of_address(server).level = BAD_TOKEN_COST - 1
 
     second = await asked(server, transport, PAGE, "nonsense")
 
@@ -202,11 +202,11 @@ async def test_a_document_that_is_refused_by_its_name_costs_the_same_on_every_tr
     server: InProcess, name: str, transport: str
 ) -> None:
     tenant, (sent, code) = fresh_id(), MISNAMED[name]
-    _of_tenant(server, tenant).level = UNREAD
+    _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST
 
     first, second = [await sent_over(server, transport, sent, server.token_of(tenant)) for _ in range(2)]
 
     assert (first.code, second.code) == (code, "RATE_LIMITED")
     if first.headers is not None:
         assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
-        assert (second.status, second.headers["retry-after"]) == (429, str(UNREAD))
+        assert (second.status, second.headers["retry-after"]) == (429, str(UNKNOWN_DOCUMENT_COST))
