@@ -1,7 +1,7 @@
-"""GraphQL requests over HTTP: method, media types and parameters, and the status of responses."""
+"""GraphQL requests over HTTP: method, media types and parameters."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -13,7 +13,6 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from app.documents import persisted
-from app.errors import ErrorCode
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
@@ -114,18 +113,6 @@ def _accepts_events(ranges: list[MediaRange]) -> bool:
 def _media_ranges(accept: str) -> list[MediaRange]:
     parse = cast(Callable[[str], MediaRange], vars(mimeparse)["parse_media_range"])
     return [parse(part) for part in _LISTED.findall(accept) if part.strip()]
-
-
-def response_status(response: Mapping[str, Any], media_type: str) -> int:
-    """The status for the result of an operation: 503 if the client should retry. Only responses in the newer media type
-    have other error statuses."""
-    if response.get("data") is None:
-        codes = {error["extensions"]["code"] for error in response.get("errors", ())}
-        if ErrorCode.UNAVAILABLE in codes:
-            return 503
-        if media_type == RESPONSE_JSON and ErrorCode.TIMEOUT in codes:
-            return 504
-    return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
 
 
 def parse_parameters(data: Any) -> RequestParameters:
