@@ -4,11 +4,11 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from tests.harness.asking import asked
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import in_this_process
 from tests.harness.outages import away
+from tests.harness.transports import send_over
 
 REQUESTS = 40
 QUERY = "{ viewer { id } images { totalCount } }"
@@ -21,7 +21,7 @@ async def test_requests_during_an_outage_share_one_traceback_and_a_line_a_second
     async with in_this_process(settings_for(url)) as server:
         began = asyncio.get_running_loop().time()
         with capture_logs() as logged, away(url):
-            told = await asyncio.gather(*(asked(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
+            told = await asyncio.gather(*(send_over(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
         seconds = asyncio.get_running_loop().time() - began
 
     assert {one.status for one in told} == {503}

@@ -82,7 +82,7 @@ class Traces:
     def error_status(self) -> Any:
         return self._api.Status(self._api.StatusCode.ERROR)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Export the remaining spans, for a short time at most."""
         shutdown = Thread(target=self._provider.shutdown, daemon=True)
         shutdown.start()
