@@ -1,14 +1,17 @@
 """The nouns: images, members, the log of their changes, and who is calling. Plain data, no behaviour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
+from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint, text
 
 from app.columns import Timestamp, row_number, word_of
 from app.rows import Row, named_tuple
+
+# A partial index, which is empty but for what waits.
+_WHERE_MARKED: dict[str, Any] = {f"{engine}_where": text("marks > seen") for engine in ("sqlite", "postgresql")}
 
 
 class MemberStatus(StrEnum):
@@ -74,6 +77,8 @@ class Caller:
     roles: frozenset[Role]
     expires_at: datetime
     subject: str | None = None
+    # With which an upstream is called in the caller's name; no part of who the caller is.
+    token: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_operator(self) -> bool:
@@ -189,6 +194,23 @@ class Budget(SQLModel, table=True):
     who: str = Field(primary_key=True, max_length=255)
     level: float = Field(sa_type=Double)
     settled_at: datetime = Field(sa_type=Timestamp)
+
+
+class MirroredImage(SQLModel, table=True):
+    """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
+
+    `version` counts the views that were stored; it begins at the time, so that an image that comes back never meets
+    a version of its own past.
+    """
+
+    __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]
+
+    image_id: str = Field(primary_key=True, max_length=36)
+    version: int = Field(sa_type=BigInteger)
+    marks: int = Field(sa_type=BigInteger)
+    seen: int = Field(sa_type=BigInteger)
+
+    __table_args__ = (Index("mirrored_image_marked", "image_id", **_WHERE_MARKED),)
 
 
 class SeenImage(Row, named_tuple(Image)):

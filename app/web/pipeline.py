@@ -21,9 +21,10 @@ from app.errors import ErrorCode, Overloaded, Unavailable
 from app.lifetime import Lifetime
 from app.model import Caller
 from app.web.limits import charging
-from app.web.limits.admission import Load
-from app.web.limits.budget import Budgets, Charge
-from app.web.limits.watches import Watches
+from app.web.limits.admission import Admission
+from app.web.limits.budget import Charge
+from app.web.limits.budgets import Budgets
+from app.web.limits.watches import WatchQuota
 from app.web.monitoring.operations import Operations
 
 READS = frozenset({OperationType.QUERY})
@@ -54,8 +55,8 @@ class Pipeline:
 
     persisted: Persisted
     budgets: Budgets | None
-    load: Load
-    watches: Watches
+    admission: Admission
+    watches: WatchQuota
     planner: Planner
     schema: GatewaySchema
     services: Services
@@ -64,7 +65,7 @@ class Pipeline:
     def admit(self, requested: Requested) -> Lifetime:
         """The lifetime of the operation. Raises Overloaded, for which nothing is charged."""
         try:
-            return self.load.admit(requested.text, requested.name)
+            return self.admission.admit(requested.text, requested.name)
         except Overloaded:
             self._refund(requested)
             raise
@@ -72,7 +73,7 @@ class Pipeline:
     def admit_watch(self, requested: Requested) -> Lifetime:
         """The lifetime of a watch's start. Raises Unavailable, for which nothing is charged."""
         try:
-            return self.load.admit_watch()
+            return self.admission.admit_watch()
         except Unavailable:
             self._refund(requested)
             raise

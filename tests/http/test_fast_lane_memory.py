@@ -24,9 +24,9 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]
 def _is_kept(server: InProcess, body: object, **headers: str) -> bool:
     given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
     raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
-    before = len(server.quick._kept)
-    server.quick.asked(raw, orjson.dumps(body))
-    return len(server.quick._kept) > before
+    before = len(server.fast_path._kept)
+    server.fast_path.asked(raw, orjson.dumps(body))
+    return len(server.fast_path._kept) > before
 
 
 async def test_a_plain_request_is_kept(server: InProcess) -> None:
@@ -55,6 +55,6 @@ async def test_one_with_a_header_that_is_large_is_not(server: InProcess, headers
 async def test_one_whose_hash_names_a_large_document_is_not(server: InProcess, size: int, is_kept: bool) -> None:
     document = f"{VIEWER} # {'x' * size}"
     hash = sha256(document.encode()).hexdigest()
-    server.quick._persisted.text(document, hash, "1")
+    server.fast_path._persisted.text(document, hash, "1")
 
     assert _is_kept(server, {"documentId": hash}) == is_kept

@@ -15,19 +15,19 @@ from app.web.limits import charging
 from app.web.monitoring.operation import HTTP
 from app.web.pipeline import Pipeline
 from app.web.wire import parameters
-from app.web.wire.cors import Origins
-from app.web.wire.errors import refused
+from app.web.wire.cors import CorsPolicy
+from app.web.wire.errors import response_to
 
 
 class Endpoint:
     """The ASGI application of /graphql. `sockets` is the one for WebSockets."""
 
     def __init__(
-        self, pipeline: Pipeline, identities: IdentityProvider, origins: Origins, sockets: ASGIApp, ide: Ide | None
+        self, pipeline: Pipeline, identities: IdentityProvider, cors: CorsPolicy, sockets: ASGIApp, ide: Ide | None
     ) -> None:
         self._pipeline = pipeline
         self._identities = identities
-        self._origins = origins
+        self._cors = cors
         self._sockets = sockets
         self._ide = ide
         self._max_age = pipeline.services.settings.documents_max_age_seconds
@@ -56,18 +56,18 @@ class Endpoint:
         try:
             return await self._accepted(request)
         except Unauthenticated as error:
-            return charging.refuse_token(self._pipeline.budgets, request, error)
+            return charging.bad_token_response(self._pipeline.budgets, request, error)
         except RateLimited as error:
-            return charging.refuse(request, error)
+            return charging.rate_limit_response(request, error)
         except Exception as error:  # noqa: BLE001  # the last door: whatever it is, the client is told what it may know
-            return refused(request, error)
+            return response_to(request, error)
 
     async def _accepted(self, request: Request) -> Response | sse.Events:
         parameters.require_method(request)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": parameters.METHODS})
-        self._origins.require_own(request)
-        accepted = parameters.accepted(parameters.accept_of(request))
+        self._cors.require_same_origin(request)
+        accepted = parameters.parse_accept(parameters.accept_header(request))
         request.state.media_type = accepted.json or parameters.PLAIN_JSON
         exchange = Exchange(request, self._pipeline, self._identities)
         if accepted.events and request.method != "HEAD" and await sse_requests.is_due(exchange, accepted):

@@ -20,9 +20,9 @@ from app.web.limits import budget, charging
 from app.web.monitoring.operation import Running
 from app.web.pipeline import IS_PLANLESS, READS, READS_AND_WRITES, Pipeline, Requested
 from app.web.wire import exact_json, parameters
-from app.web.wire.disconnect import while_there
-from app.web.wire.errors import answer
-from app.web.wire.parameters import Asked
+from app.web.wire.disconnect import run_while_connected
+from app.web.wire.errors import operation_response
+from app.web.wire.parameters import RequestParameters
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Exchange:
             running.caller = await self.identities.identify(self.token)
         return running.caller
 
-    async def parameters(self) -> Asked:
+    async def parameters(self) -> RequestParameters:
         """Raises HTTPException, DocumentProblem, Unauthenticated or RateLimited."""
         state = self.request.state
         if not hasattr(state, "parameters"):
@@ -55,7 +55,7 @@ class Exchange:
         """Raises RateLimited."""
         budgets = self.pipeline.budgets
         if budgets is not None and not charging.is_charged(self.request):
-            asked, accepted = await self.parameters(), parameters.accepted(parameters.accept_of(self.request))
+            asked, accepted = await self.parameters(), parameters.parse_accept(parameters.accept_header(self.request))
             charging.charge_request(budgets, self.request, await self.caller(), asked, accepted.events)
 
     async def requested(self) -> Requested:
@@ -79,7 +79,7 @@ class Exchange:
         return await self.while_client_waits(within(life, self._executed(requested)))
 
     async def while_client_waits(self, work: Coroutine[Any, Any, T]) -> T:
-        return await while_there(self.request.receive, work)
+        return await run_while_connected(self.request.receive, work)
 
     async def _executed(self, requested: Requested) -> Response:
         try:
@@ -87,7 +87,7 @@ class Exchange:
         except CannotGetOperationTypeError:
             raise HTTPException(400, faults.NO_OPERATION) from None
         except InvalidOperationTypeError as error:
-            raise parameters.refused_operation(error.operation_type) from None
+            raise parameters.operation_not_allowed(error.operation_type) from None
         return self._of_plan(result) if isinstance(result, bytes) else self._of_result(result)
 
     def _of_plan(self, data: bytes) -> Response:
@@ -100,16 +100,16 @@ class Exchange:
         if "errors" not in response:
             caching.note(self.request, response.get("data"))
         whole = budget.with_cost(response, charging.charge_of(self.request))
-        return answer(whole, self.request.state.media_type)
+        return operation_response(whole, self.request.state.media_type)
 
-    async def _read(self) -> Asked:
-        asked, caller = parameters.request_data(await self._data()), await self.caller()
+    async def _read(self) -> RequestParameters:
+        asked, caller = parameters.parse_parameters(await self._data()), await self.caller()
         tenant_id = None if caller is None else caller.tenant_id
         try:
             asked.query = self.pipeline.persisted.text(asked.query, asked.hash, tenant_id)
         except DocumentProblem:
             address = charging.address_of(self.request)
-            self.request.state.charge = charging.charge_unread(self.pipeline.budgets, caller, address)
+            self.request.state.charge = charging.charge_unknown_document(self.pipeline.budgets, caller, address)
             raise
         return asked
 
@@ -117,8 +117,8 @@ class Exchange:
         request = self.request
         if request.method == "POST":
             parameters.require_json(request.headers.get("content-type"))
-            parameters.require_plain(request.headers.get("content-encoding"))
-            return _json(await parameters.body(request))
+            parameters.require_no_encoding(request.headers.get("content-encoding"))
+            return _json(await parameters.read_body(request))
         # A form sends the fields that nobody has filled in, too.
         data: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
         return data | {name: _json(data[name]) for name in ("variables", "extensions") if name in data}

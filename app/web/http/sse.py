@@ -17,7 +17,7 @@ from app.api.watch.operation import Refused
 from app.errors import Unavailable
 from app.web.callers.identity import Lease
 from app.web.monitoring.operation import Running
-from app.web.wire.disconnect import until_gone
+from app.web.wire.disconnect import wait_for_disconnect
 from app.web.wire.parameters import EVENT_STREAM
 
 HEARTBEAT_SECONDS = 15.0
@@ -40,7 +40,7 @@ class Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         written = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
         headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
-        gone = asyncio.create_task(until_gone(receive))
+        gone = asyncio.create_task(wait_for_disconnect(receive))
         lease = None if self._lease is None else self._lease(gone.cancel)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})

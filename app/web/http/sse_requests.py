@@ -15,10 +15,10 @@ from app.web.limits import charging
 from app.web.monitoring.operation import EVENTS, Running
 from app.web.pipeline import Requested
 from app.web.wire import parameters
-from app.web.wire.errors import refusal
+from app.web.wire.errors import error_response
 
 
-async def is_due(exchange: Exchange, accepted: parameters.Accepted) -> bool:
+async def is_due(exchange: Exchange, accepted: parameters.AcceptedTypes) -> bool:
     """Whether the response is events: for clients that accept no JSON, and for a watch, which JSON can't carry."""
     if accepted.json is None:
         return True
@@ -36,9 +36,9 @@ async def response(exchange: Exchange) -> sse.Events:
     except (TokenExpired, RateLimited, Unavailable):
         raise
     except Unauthenticated as error:
-        last = charging.refuse_token(exchange.pipeline.budgets, request, error)
+        last = charging.bad_token_response(exchange.pipeline.budgets, request, error)
     except Problem as error:
-        last = refusal(request, 200, error.code, str(error))
+        last = error_response(request, 200, error.code, str(error))
     return sse.Events(sse.of_answer(bytes(last.body)))
 
 
@@ -50,7 +50,7 @@ async def _events(exchange: Exchange) -> sse.Events:
         whole = await exchange.response()
         return sse.Events(sse.of_answer(bytes(whole.body)))
     if (charge := charging.charge_of(exchange.request)) is not None and charge.delay:
-        await exchange.while_client_waits(charging.earned(charge))
+        await exchange.while_client_waits(charging.wait_until_earned(charge))
     return await _watch(exchange)
 
 

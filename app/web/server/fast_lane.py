@@ -13,11 +13,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from app.lifetime import Lifetime
 from app.web.limits.charging import CHARGE
-from app.web.limits.connections import Lines
-from app.web.limits.unread import Stalled
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.unread import SlowReaders
 from app.web.pipeline import IS_PLANLESS
 from app.web.server.connection_limit import Crowded
-from app.web.server.fast_path import Answer, Asked, Headers, Quick
+from app.web.server.fast_path import Answer, Asked, FastPath, Headers
 from app.web.server.framing import MAX_HEADERS
 from app.web.server.slow_clients import Pending
 
@@ -37,7 +37,7 @@ class Held:
 class Lane(Crowded):
     """uvicorn's protocol, which has a look at plain requests first."""
 
-    quick: Quick
+    quick: FastPath
     app: Any
     _held: Held | None = None
     _asked: Asked | None = None
@@ -163,8 +163,10 @@ class Lane(Crowded):
             self.end()
 
 
-def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines, stalled: Stalled) -> Any:
+def lane(
+    quick: FastPath, max_body_bytes: int, request_seconds: float, lines: ConnectionLimit, slow_readers: SlowReaders
+) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    shared = {"lines": lines, "origins": quick.origins, "pending": Pending(), "stalled": stalled}
+    shared = {"lines": lines, "cors": quick.cors, "pending": Pending(), "slow_readers": slow_readers}
     return type("Protocol", (Lane,), {**settings, **shared})

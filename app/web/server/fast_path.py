@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 from cross_web import HTTPException
 
+from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import Ready
-from app.documents.bounded import keep
 from app.documents.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -27,7 +27,7 @@ from app.web.limits.budget import Charge
 from app.web.monitoring.operation import HTTP
 from app.web.pipeline import Pipeline, Requested
 from app.web.wire import errors, exact_json, parameters
-from app.web.wire.cors import Origins
+from app.web.wire.cors import CorsPolicy
 
 Headers = Mapping[bytes, bytes]
 _RETRY_AFTER = {503: f"retry-after: {errors.RETRY_AFTER_SECONDS}\r\n".encode()}
@@ -60,10 +60,10 @@ class Asked(NamedTuple):
     charge: Charge | None = None
 
 
-class Quick:
+class FastPath:
     """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
 
-    def __init__(self, pipeline: Pipeline, identities: IdentityProvider, origins: Origins, is_on: bool = True) -> None:
+    def __init__(self, pipeline: Pipeline, identities: IdentityProvider, cors: CorsPolicy, is_on: bool = True) -> None:
         # With traces each request is looked at whole, for the header that names the caller's span.
         self._is_on = is_on
         self._pipeline = pipeline
@@ -72,7 +72,7 @@ class Quick:
         self._operations = pipeline.operations
         self._kept: dict[tuple[Any, ...], Asked] = {}
         self._persisted = pipeline.persisted
-        self.origins = origins
+        self.cors = cors
         self._tenants = None if pipeline.budgets is None else pipeline.budgets.tenants
 
     def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
@@ -87,7 +87,7 @@ class Quick:
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
         if asked is not None and _is_worth_keeping(asked) and _size(key, asked.text) <= KEPT_BYTES:
-            keep(self._kept, key, asked, KEPT_REQUESTS)
+            caches.put(self._kept, key, asked, KEPT_REQUESTS)
         return asked
 
     def _charged_again(self, asked: Asked) -> Asked:
@@ -123,13 +123,13 @@ class Quick:
         return answer
 
     def _refused(self, asked: Asked, charge: Charge) -> Answer:
-        id, problem = request_id(), charge.refusal()
+        id, problem = request_id(), charge.error()
         self._persisted.begin(asked.text, asked.caller.tenant_id)
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller
             note_error(problem.code)
-        body = errors.body(problem.code, str(problem), id, problem.extensions)
+        body = errors.error_body(problem.code, str(problem), id, problem.extensions)
         retry = f"retry-after: {charge.retry_after}\r\n".encode()
         return Answer(429, _head(asked, id, body) + retry, body)
 
@@ -140,14 +140,14 @@ class Quick:
             data = await within(life, self._pipeline.planned(requested))
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             response = faults.told(problem, id)
-            status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
+            status, body = parameters.response_status(response, asked.media_type), orjson.dumps(response)
         except Failed as failed:
             response = budget.with_cost(faults.response(failed.result, id), asked.charge)
-            status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
+            status, body = parameters.response_status(response, asked.media_type), orjson.dumps(response)
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
             faults.log_fault(error, id)
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
-            status, body = 500, errors.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
+            status, body = 500, errors.error_body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
         else:
             return None if data is None else _answer(data, asked, id)
         return Answer(status, _head(asked, id, body) + _RETRY_AFTER.get(status, b""), body)
@@ -160,7 +160,7 @@ class Quick:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
-        wanted = parameters.request_data(exact_json.loads(body))
+        wanted = parameters.parse_parameters(exact_json.loads(body))
         if wanted.hash and wanted.query:
             return None  # what a client persists is not to be forgotten while such a request is kept
         caller = self._identities.caller(token)
@@ -171,7 +171,7 @@ class Quick:
         charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
         is_refused = charge is not None and charge.retry_after
         ready = None if is_refused else self._planner.ready(*asked)
-        return Asked(*asked, media_type, token, ready, self.origins.lines(headers), charge)
+        return Asked(*asked, media_type, token, ready, self.cors.header_lines(headers), charge)
 
 
 def request_id() -> str:
@@ -180,8 +180,8 @@ def request_id() -> str:
 
 
 @lru_cache(maxsize=256)
-def _accepted(accept: bytes | None) -> parameters.Accepted:
-    return parameters.accepted(None if accept is None else accept.decode("latin-1"))
+def _accepted(accept: bytes | None) -> parameters.AcceptedTypes:
+    return parameters.parse_accept(None if accept is None else accept.decode("latin-1"))
 
 
 def _is_worth_keeping(asked: Asked) -> bool:
@@ -211,4 +211,4 @@ def _head(asked: Asked, id: str, body: bytes) -> bytes:
     )
     if asked.charge is None:
         return head.encode() + asked.cors
-    return b"%b%b%b" % (head.encode(), asked.charge.lines(), asked.cors)
+    return b"%b%b%b" % (head.encode(), asked.charge.header_lines(), asked.cors)

@@ -53,9 +53,9 @@ class TransportHandler(Greeter):
             self.pipeline.persisted.put_into(payload, caller and caller.tenant_id)
         except Problem as problem:
             try:
-                charging.charge_unread(self.pipeline.budgets, caller, self.address)
+                charging.charge_unknown_document(self.pipeline.budgets, caller, self.address)
             except RateLimited as limited:
-                if charging.may_be_resumed(payload.get("query"), payload.get("variables")):
+                if charging.may_resume(payload.get("query"), payload.get("variables")):
                     await self.websocket.close(TRY_AGAIN_LATER, str(limited))
                 return faults.of_problem(limited, uuid4().hex)
             return faults.of_problem(problem, uuid4().hex)
@@ -100,10 +100,10 @@ class TransportHandler(Greeter):
     async def _rate_limited(self, operation: Operation[Any, None], problem: RateLimited, request_id: str) -> None:
         """Tell it, and let the socket live; but an error would end for ever a watch that goes on from a cursor."""
         note_error(problem.code)
-        if charging.may_be_resumed(operation.query, operation.variables):
+        if charging.may_resume(operation.query, operation.variables):
             await self.websocket.close(TRY_AGAIN_LATER, str(problem))
         else:
-            await operation.send_initial_errors([charging.as_error(problem, request_id)])
+            await operation.send_initial_errors([charging.rate_limit_error(problem, request_id)])
 
     async def _answer(self, operation: Operation[Any, None], running: Running) -> None:
         requested = await self._requested(operation, running.request_id)

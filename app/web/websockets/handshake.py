@@ -1,4 +1,4 @@
-"""How a WebSocket is let in, and when it is sent away: its place, its token and its protocol."""
+"""How a WebSocket is let in, and when it is sent away: its quota, its token and its protocol."""
 
 import asyncio
 from typing import Any, cast
@@ -8,7 +8,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 from app.errors import RateLimited, TokenExpired, Unauthenticated, Unavailable
 from app.web.callers.identity import Lease, from_connection
 from app.web.limits import charging
-from app.web.limits.socket_quota import Place
+from app.web.limits.socket_quota import SocketSlot
 from app.web.pipeline import Pipeline
 from app.web.websockets.connection import Socket
 from app.web.websockets.messages import fault_of
@@ -17,22 +17,22 @@ PROTOCOL_BROKEN, TOKEN_INVALID, TOKEN_EXPIRED, TRY_AGAIN_LATER, RESTARTING = 440
 
 
 class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
-    """Strawberry's protocol handler, with a place and a lease for each socket, and exact close codes."""
+    """Strawberry's protocol handler, with a quota slot and a lease for each socket, and exact close codes."""
 
-    _place: Place
+    _slot: SocketSlot
     _lease: Lease | None = None
     _closing: asyncio.Task[None] | None = None
 
     async def handle(self) -> None:
-        """Speak with the client, if there is a place for it."""
-        self._place = Place(cast(Any, self.view).places, charging.network_of(cast(Socket, self.websocket).ws))
+        """Serve the client, if the quotas allow one more socket."""
+        self._slot = SocketSlot(cast(Any, self.view).quotas, charging.network_of(cast(Socket, self.websocket).ws))
         try:
-            if (full := self._place.arrive()) is not None:
+            if (full := self._slot.acquire()) is not None:
                 await self.websocket.close(TRY_AGAIN_LATER, full)
             else:
                 await super().handle()
         finally:
-            self._place.leave()
+            self._slot.release()
 
     async def handle_message(self, message: Any) -> None:
         """Refuse what breaks the protocol; the rest is Strawberry's."""
@@ -57,7 +57,7 @@ class Greeter(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(TRY_AGAIN_LATER, str(error))
             return
         if self.context.caller is None and caller is not None:
-            if (full := self._place.introduce(caller.tenant_id)) is not None:
+            if (full := self._slot.move_to_tenant(caller.tenant_id)) is not None:
                 await self.websocket.close(TRY_AGAIN_LATER, full)
                 return
             self.context.caller = caller
