@@ -139,7 +139,7 @@ def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud
         identities=identities,
         cors=cors,
         sockets=sockets,
-        fast_path=FastPath(pipeline, identities, cors, is_on=traces is None),
+        fast_path=FastPath(pipeline, identities, cors, is_enabled=traces is None),
         connection_limit=connection_limit,
         slow_readers=slow_readers,
         health=Health(feed, identities),

@@ -127,7 +127,7 @@ def bearer(header: object) -> str | None:
     return token.strip()
 
 
-def from_headers(headers: Mapping[str, str], token_header: str | None) -> str | None:
+def header_token(headers: Mapping[str, str], token_header: str | None) -> str | None:
     """The token of a request: a bearer, or the value of the provider's own header."""
     token = bearer(headers.get("authorization"))
     if token is not None or token_header is None:
@@ -136,7 +136,7 @@ def from_headers(headers: Mapping[str, str], token_header: str | None) -> str | 
     return own if isinstance(own, str) else None
 
 
-def from_connection(params: Mapping[str, Any], handshake: Mapping[str, str], token_header: str | None) -> str | None:
+def connection_token(params: Mapping[str, Any], handshake: Mapping[str, str], token_header: str | None) -> str | None:
     """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's headers.
 
     The first of them counts: a client can renew its payload, and a proxy may have its own use for the header.
@@ -144,7 +144,7 @@ def from_connection(params: Mapping[str, Any], handshake: Mapping[str, str], tok
     inner: Any = params.get("headers")
     for given in (params, inner, handshake):
         if isinstance(given, Mapping):
-            token = from_headers(_lowered(cast(Mapping[str, Any], given)), token_header)
+            token = header_token(_lowered(cast(Mapping[str, Any], given)), token_header)
             if token is not None:
                 return token
     return None

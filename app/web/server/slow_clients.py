@@ -13,8 +13,10 @@ from app.web.limits.unread import SlowReaders
 from app.web.server.fast_path import request_id
 from app.web.server.framing import MAX_HEAD_BYTES, MAX_HEADERS, TOO_MANY_HEADERS, TOO_MUCH_BESIDE, Framed, Refusal
 from app.web.server.response_order import Last, Turns
-from app.web.wire import errors, parameters
+from app.web.wire import parameters
 from app.web.wire.cors import CorsPolicy
+from app.web.wire.errors import error_body
+from app.web.wire.problems import status_headers
 
 logger: Any = structlog.get_logger("http")
 MAX_PIPELINED = 1_000
@@ -234,13 +236,12 @@ class Guarded(Framed):
     def _tell(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
         id = request_id()
         logger.info("refused", request_id=id, status=int(status), code=str(code), message=message)
-        body = errors.error_body(code, message, id)
+        body = error_body(code, message, id)
         head = (
             f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
             f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n"
         )
-        more = {"allow": parameters.METHODS} if status == HTTPStatus.METHOD_NOT_ALLOWED else errors.retry_after(status)
-        head += "".join(f"{name}: {value}\r\n" for name, value in more.items())
+        head += "".join(f"{name.lower()}: {value}\r\n" for name, value in status_headers(status).items())
         of_page = self.cors.header_lines(dict(self.scope["headers"] if self.scope else ()))
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), of_page, b"\r\n", body)))
