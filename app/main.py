@@ -90,7 +90,7 @@ def create_app(
 
     `desk` connects this process with the others of the same server.
     """
-    cloud = _open_cloud(settings)
+    cloud = open_cloud(settings)
     parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, desk or Desk())
     background = Group(list(_background(parts)))
 
@@ -149,7 +149,8 @@ def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud
     )
 
 
-def _open_cloud(settings: Settings) -> "Cloud | None":
+def open_cloud(settings: Settings) -> "Cloud | None":
+    """The cloud that the gateway stands in front of, if the settings name one. Raises SetupError."""
     if settings.upstream is None:
         return None
     # The HTTP client is imported only where it is used.

@@ -20,7 +20,7 @@ from app.demo import greeting, seed
 from app.documents.manifest import trusted_documents
 from app.errors import SetupError, StoreAway
 from app.listening import listen, require_loopback
-from app.main import Parts, create_app
+from app.main import Parts, create_app, open_cloud
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
@@ -42,7 +42,7 @@ SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    _require_sense(settings)
+    _require_sense(settings, demo)
     with ExitStack() as held:
         # Before the store is touched: a server that can't listen leaves no trace.
         listener = held.enter_context(listen(settings.host, settings.port))
@@ -59,8 +59,11 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
 
 
-def _require_sense(settings: Settings) -> None:
-    Tokens(settings)
+def _require_sense(settings: Settings, demo: Demo | None) -> None:
+    if open_cloud(settings) is None:
+        Tokens(settings)
+    elif demo is not None:
+        raise SetupError("The demo keeps its images itself. Unset IMAGE_GATEWAY_UPSTREAM.")
     trusted_documents(settings, build_schema(settings).documents)
     require_libraries(settings)
     is_embedded = parse_url(settings.database_url).get_backend_name() == "sqlite"

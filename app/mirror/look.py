@@ -16,9 +16,12 @@ from app.store import images, log, members, mirror
 from app.store.database import Store
 from app.store.engines.transaction import Transaction
 from app.store.mirror import Position
+from app.upstream.errors import Unanswered
 from app.upstream.views import View
 
 logger: Any = structlog.get_logger("mirror")
+# So many other images are asked for before an image is believed to be gone.
+WITNESSES = 5
 
 
 class Source(Protocol):
@@ -68,10 +71,25 @@ class Mirror:
                 await self.mark([image_id])
                 continue
             view = await self._source.view(image_id)
+            if view is None:
+                await self._require_sight(image_id)
             if view is not None and view.duplicates:
                 logger.warning("several rows for one member", image=image_id, tenants=sorted(view.duplicates))
             if await self._stored(image_id, position, view):
                 return
+
+    async def _require_sight(self, image_id: str) -> None:
+        """Raises Unanswered when images of others have vanished too: then it is the credential that has lost its role.
+
+        Without this, a policy that was reset would look as if every image had been deleted.
+        """
+        others = await self._store.act(lambda tx: mirror.others(tx.conn, image_id, WITNESSES))
+        for other in others:
+            if await self._source.view(other) is not None:
+                return
+        if others:
+            logger.error("the images of other projects have vanished; does the credential still see them?")
+            raise Unanswered("the credential sees no image of another project any more")
 
     async def _position(self, image_id: str) -> Position | None:
         return await self._store.act(lambda tx: mirror.position(tx.conn, image_id))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, Text, select, text, update
 
-from app.model import SeenImage, SeenMember
+from app.model import ImageVisibility, SeenImage, SeenMember
 from app.store import members
 from app.store.engines.prepared import Connection, Prepared, slot
 from app.store.engines.transaction import Transaction
@@ -57,6 +57,11 @@ async def updates(conn: Connection, after: str, limit: int) -> list[tuple[str, d
 async def with_members(conn: Connection, after: str, limit: int) -> list[str]:
     """Some images that have members, in the order of their IDs."""
     return [row[0] for row in await _WITH_MEMBERS.rows(conn, after=after, limit=limit)]
+
+
+async def others(conn: Connection, image_id: str, limit: int) -> list[str]:
+    """The newest other images that not everybody may see."""
+    return [row[0] for row in await _OTHERS.rows(conn, image=image_id, limit=limit)]
 
 
 async def position(conn: Connection, image_id: str) -> Position | None:
@@ -130,6 +135,13 @@ _WITH_MEMBERS = Prepared(
     .distinct()
     .where(MEMBER.c.image_id > _AFTER[0])
     .order_by(MEMBER.c.image_id)
+    .limit(_AFTER[1])
+)
+_CLOSED = IMAGE.c.visibility.in_((ImageVisibility.PRIVATE, ImageVisibility.SHARED))
+_OTHERS = Prepared(
+    select(IMAGE.c.id)
+    .where(IMAGE.c.id != slot("image"), _CLOSED)
+    .order_by(IMAGE.c.created_at.desc(), IMAGE.c.id.desc())
     .limit(_AFTER[1])
 )
 _POSITION = Prepared(text("SELECT version, marks, seen FROM mirrored_image WHERE image_id = :image"))

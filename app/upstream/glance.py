@@ -56,6 +56,11 @@ class Glance:
                     yield image_view(image)
                 path = _next(body)
 
+    async def is_empty(self) -> bool:
+        """Whether the gateway's credential sees no image at all. Raises UpstreamError."""
+        page = await self._read("/images", {"visibility": "all", "limit": "1"})
+        return page is None or not page.body.get("images")
+
     async def shows(self, token: str, image_id: str) -> bool:
         """Whether the caller may see the image. Raises UpstreamError."""
         try:
