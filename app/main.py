@@ -98,7 +98,7 @@ def create_app(
     )
     # Starlette would redirect to whatever the client calls this host, and to a scheme of its choice.
     app.router.redirect_slashes = False
-    fast_path = FastPath(pipeline, identities, cors, is_on=traces is None)
+    fast_path = FastPath(pipeline, identities, cors, is_enabled=traces is None)
     _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, metrics=told)
     _keep(app, admission=admission, connection_limit=connection_limit, slow_readers=slow_readers, fast_path=fast_path)
     _keep(app, leaving=False, schema=schema, identities=identities)
