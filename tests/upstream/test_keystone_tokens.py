@@ -29,6 +29,7 @@ class Keystone:
             raise self.problem
         return Caller("1", frozenset({Role.ADMIN}), datetime.now(UTC) + timedelta(seconds=self.seconds), None, token)
 
+
 @pytest.fixture
 def keystone() -> Keystone:
     return Keystone()
