@@ -2,12 +2,16 @@
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
+import httpx2
 import hypothesis
 import pytest
 import structlog
@@ -15,6 +19,7 @@ from playwright.async_api import Browser
 
 from app.documents import price
 from tests.harness import browser as chromium
+from tests.harness import forks
 from tests.harness import node as npm
 from tests.harness.commands import Serving, started
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
@@ -27,6 +32,7 @@ NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=["sqlite", "postgres"], help="Run on one engine only; on both by default.")
     parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+    parser.addoption("--cloud", help="The file of a cloud that `python -m tests.cloud` runs; else one is started.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,11 +42,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working."""
+    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working.
+
+    Files of slow tests and long files come first, so that no process is left alone with one of them in the end.
+    """
     wanted = config.getoption("--engine")
-    left_out = [item for item in items if wanted and _engine_of(item) not in (None, wanted)]
-    config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -sizes[item.path], item.path))
 
 
 def _engine_of(item: pytest.Item) -> str | None:
@@ -77,6 +89,27 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_processes() -> Generator[None]:
+    """Most tests start the gateway by a fork, which costs a tenth of a new interpreter."""
+    with patch.object(forks, "forking", True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Generator[None]:
+    """Each new HTTP client would read the certificates of the machine, which takes longer than most tests."""
+    with patch("httpx2._transports.default.create_ssl_context", cache(httpx2.create_ssl_context)):
+        yield
+
+
+@pytest.fixture
+def new_interpreters() -> Generator[None]:
+    """For tests of the process itself: each command is a new interpreter, as operators start it."""
+    with patch.object(forks, "forking", False):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

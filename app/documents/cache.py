@@ -4,13 +4,14 @@ Whether a text was sent before shows in the time that it takes, so what one tena
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import islice
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from graphql import DocumentNode
+
+from app.caches import WeightedCache
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,18 +33,6 @@ def remember_for(owner: object) -> None:
     _owner.set(owner)
 
 
-class Shelf(OrderedDict[tuple[Any, ...], tuple[Any, int]]):
-    """What is remembered for one owner, the least recently used first, and how many bytes that is."""
-
-    weight = 0
-
-    def drop_oldest(self) -> int:
-        """Forget one entry; returns its bytes."""
-        _, (_, weight) = self.popitem(last=False)
-        self.weight -= weight
-        return weight
-
-
 class Remembered(Generic[P, T]):
     """A function of a document that remembers its results, but not what it has raised.
 
@@ -55,7 +44,7 @@ class Remembered(Generic[P, T]):
         self._work: Callable[..., T] = work
         self._most = bytes
         self._weight = 0
-        self._shelves: dict[object, Shelf] = {}
+        self._shelves: dict[object, WeightedCache[tuple[Any, ...], Any]] = {}
 
     def __call__(self, *key: P.args, **_: P.kwargs) -> T:
         shelf = self._shelves.get(_owner.get())
@@ -70,10 +59,8 @@ class Remembered(Generic[P, T]):
     def _added(self, key: tuple[Any, ...]) -> T:
         result = self._work(*key)
         added = max(_LEAST_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
-        shelf = self._shelves.setdefault(_owner.get(), Shelf())
-        shelf[key] = result, added
-        shelf.weight += added
-        self._weight += added
+        shelf = self._shelves.setdefault(_owner.get(), WeightedCache())
+        self._weight += shelf.add(key, result, added)
         while self._weight > self._most:
             self._shrink(max(self._shelves, key=lambda owner: self._shelves[owner].weight))
         return result
@@ -82,7 +69,7 @@ class Remembered(Generic[P, T]):
         """Have the one who holds most forget, until all fits or it holds no more than its fair share."""
         shelf, fair_share = self._shelves[owner], self._most / len(self._shelves)
         while shelf and self._weight > self._most and shelf.weight > fair_share:
-            self._weight -= shelf.drop_oldest()
+            self._weight -= shelf.evict()
         if not shelf:
             del self._shelves[owner]
 

@@ -19,16 +19,17 @@ from app.model import Role
 from app.settings import PREFIX
 from app.web.callers.identity import SharedSecret
 from tests.harness import operations
+from tests.harness.forks import Process, launched
 from tests.harness.gateway import IMAGE, SECRET, settings_for
 
 START_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 
 
 class Server:
     """One running server: where it listens, what it logs, and tokens that it believes."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, folder: Path) -> None:
+    def __init__(self, process: Process, url: str, folder: Path) -> None:
         self.process = process
         self.url = url
         self.base = url.removesuffix("/graphql")
@@ -98,8 +99,8 @@ def bearer(token: str | None) -> dict[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token}"}
 
 
-def told(response: httpx2.Response) -> dict[str, Any]:
-    """The first error of an answer; all of them have a code of the closed list and the answer's request ID."""
+def first_error(response: httpx2.Response) -> dict[str, Any]:
+    """The first error of a response. Each of its errors has a known code and the request ID of the response."""
     errors: list[dict[str, Any]] = response.json()["errors"]
     for error in errors:
         assert error["message"]
@@ -108,8 +109,8 @@ def told(response: httpx2.Response) -> dict[str, Any]:
     return errors[0]
 
 
-def code_told(response: httpx2.Response) -> str:
-    return told(response)["extensions"]["code"]
+def error_code(response: httpx2.Response) -> str:
+    return first_error(response)["extensions"]["code"]
 
 
 @contextmanager
@@ -124,21 +125,18 @@ def serving(
         "poll_seconds": 0.2,
     }
     environment = _environment(**{**defaults, **settings})
-    command = [sys.executable, "-m", module, "serve", "--port", str(port)]
-    command += ["--database", database_url or f"sqlite+aiosqlite:///{folder / 'gateway.db'}"]
+    database = database_url or f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
+    arguments = ["serve", "--port", str(port), "--database", database]
     with (
         (folder / "server.log").open("a") as log,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+        launched(arguments, Path.cwd(), environment, log, module) as process,
     ):
+        assert process.stdout is not None
+        server = Server(process, _announced_url(process, process.stdout, folder), folder)
         try:
-            assert process.stdout is not None
-            server = Server(process, _announced_url(process, process.stdout, folder), folder)
-            try:
-                yield server
-            finally:
-                server.client.close()
+            yield server
         finally:
-            process.kill()
+            server.client.close()
 
 
 def _environment(**settings: Any) -> dict[str, str]:
@@ -148,7 +146,7 @@ def _environment(**settings: Any) -> dict[str, str]:
     return environment | {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
 
 
-def _announced_url(process: subprocess.Popen[str], stdout: IO[str], folder: Path) -> str:
+def _announced_url(process: Process, stdout: IO[str], folder: Path) -> str:
     """The URL that the server prints once it listens."""
     too_late = Timer(START_SECONDS, process.kill)
     too_late.start()

@@ -9,13 +9,13 @@ import pytest
 from app.web.limits import connections
 from app.web.limits.connections import MIN_CONNECTIONS, RESERVE, ConnectionLimit
 from app.web.server.http_protocol import HttpProtocol
-from tests.harness.askers import on_socket, post
 from tests.harness.databases import SqliteDatabases
 from tests.harness.figures import scraped
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
+from tests.harness.raw_clients import on_socket, post
 from tests.harness.slow_store import SlowStore
 from tests.harness.wire import Line, answers, line, operation, request
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from app.web.limits import unread
-from tests.harness.askers import EVENTS, JSON, on_socket, post
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, InProcess, in_this_process
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
+from tests.harness.raw_clients import EVENTS, JSON, on_socket, post
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
 COUNT = "{ images(first: 1) { totalCount } }"
@@ -39,7 +39,7 @@ async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
             await until(lambda: server.slow_readers.cut > 0)
 
             assert server.slow_readers.bytes <= MOST_BYTES
-            assert (await post(server, "{ viewer { id } }")).told["data"] == {"viewer": {"id": "1"}}
+            assert (await post(server, "{ viewer { id } }")).content["data"] == {"viewer": {"id": "1"}}
         await until(lambda: not server.slow_readers.connections)
 
 
@@ -74,7 +74,7 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
             held, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
 
-            assert answered.told["data"] == {"viewer": {"id": "1"}}
+            assert answered.content["data"] == {"viewer": {"id": "1"}}
             assert server.slow_readers.bytes < 6 * response
             assert held < OPERATIONS / 2 * response
             peer.connection.transport.resume_reading()

@@ -18,12 +18,12 @@ from app.store.engines.engine import parse_url
 from app.web.limits.bucket import Bucket
 from app.web.limits.budget import Budget
 from app.web.limits.budget_sync import BudgetSync
-from tests.harness.asking import asked
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.outages import away
 from tests.harness.patience import until
+from tests.harness.transports import send_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
 
@@ -62,7 +62,7 @@ def _tenants(worker: InProcess) -> Budget:
 
 async def _spend(worker: InProcess, times: int) -> list[int]:
     """The statuses of so many requests that cost 301 each."""
-    return [(await asked(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
+    return [(await send_over(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
 
 
 async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS) -> dict[str, float]:
@@ -88,7 +88,7 @@ async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
     granted = 0
     for _ in range(3):
         statuses = await asyncio.gather(*(_spend(worker, 5) for worker in workers))
-        granted += sum(told.count(200) for told in statuses)
+        granted += sum(reply.count(200) for reply in statuses)
         await until(lambda: not any(_tenants(worker).unsettled for worker in workers))
 
     assert granted <= 6
@@ -109,7 +109,7 @@ async def test_requests_write_nothing_and_a_settlement_is_one_statement(
     monkeypatch.setattr(shared, "settle", counted)
     one, _ = workers
     for _ in range(20):
-        await asked(one, "lane", "{ viewer { id } }", one.token)
+        await send_over(one, "lane", "{ viewer { id } }", one.token)
     await until(lambda: not _tenants(one).unsettled)
 
     assert sum(spent.get("1", 0) for spent in settled) == 40
@@ -123,8 +123,8 @@ async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
     # Said on a terminal, every failure would take longer than this test has.
     with capture_logs() as said, away(url):
         for _ in range(3):
-            told = await asked(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
-            assert told.status == 200
+            reply = await send_over(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
+            assert reply.status == 200
         assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
         await until(lambda: any("settled" in line["event"] for line in said))
         assert _tenants(one).unsettled

@@ -7,12 +7,12 @@ import pytest
 
 from app.store.engines import engine
 from app.store.plan import pooled
-from tests.harness.askers import CODES, EVENTS, Answered, asked, get, leaving_over_http, on_socket, post
 from tests.harness.databases import Databases, PostgresDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import in_this_process
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.patience import until
+from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leaving_over_http, on_socket, open_request, post
 from tests.harness.slow_store import SlowStore, slow_reads
 from tests.limits.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
@@ -59,8 +59,8 @@ async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sen
                 for way, code in CODES.items():
                     if way != "events":
                         assert await code(server, QUERY) == "UNAVAILABLE"
-                async with asked(server, WATCH, EVENTS) as line:
-                    assert Answered(await line.read()).status == 503
+                async with open_request(server, WATCH, EVENTS) as line:
+                    assert RawResponse(await line.read()).status == 503
                 async with on_socket(server) as late:
                     await late.subscribe(WATCH)
                     assert await late.close_code() == 1013
@@ -110,7 +110,7 @@ async def test_a_plan_that_gets_no_connection_in_time_is_told_the_same(
     async with in_this_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
         store = slow_reads(monkeypatch)
         for _ in range(pooled.CONNECTIONS):
-            await lines.enter_async_context(asked(server, QUERY))
+            await lines.enter_async_context(open_request(server, QUERY))
         await until(lambda: len(store.begun) == pooled.CONNECTIONS)
         answer = await post(server, QUERY)
         store.let_go()

@@ -10,10 +10,10 @@ from app.documents.cache import words
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from app.web.limits.budget import Budget
-from tests.harness.askers import post
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import in_this_process
+from tests.harness.raw_clients import post
 
 VIEWER, COST_OF_VIEWER = "{ viewer { id } }", 2
 EXPENSIVE, COST_OF_EXPENSIVE = "{ images(first: 100) { nodes { id } } }", 201

@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.harness.askers import on_socket
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operations import WATCH
+from tests.harness.raw_clients import on_socket
+from tests.harness.transports import TRANSPORTS, send_over
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 
@@ -33,14 +33,14 @@ def level(server: InProcess) -> float:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> None:
-    await asked(full, transport, INTROSPECTION, full.token)
-    told = await asked(full, transport, INTROSPECTION, full.token)
+    await send_over(full, transport, INTROSPECTION, full.token)
+    reply = await send_over(full, transport, INTROSPECTION, full.token)
 
-    assert (told.code, level(full)) == ("UNAVAILABLE", BRIM)
-    if told.headers is not None:
-        assert told.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
+    assert (reply.code, level(full)) == ("UNAVAILABLE", BRIM)
+    if reply.headers is not None:
+        assert reply.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
     full.admission.in_flight = 0
-    assert (await asked(full, transport, INTROSPECTION, full.token)).status == 200
+    assert (await send_over(full, transport, INTROSPECTION, full.token)).status == 200
     assert level(full) < BRIM
 
 

@@ -94,7 +94,7 @@ async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProce
     assert charged.budgets is not None
     assert charged.budgets.tenants is not None
     budget = charged.budgets.tenants
-    budget._most_lent = 1_000
+    budget._max_debt = 1_000
     budget.rate = 1_000  # what is lent is earned in a moment
     budget.buckets.get("1").level = 1.0
 

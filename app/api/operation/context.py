@@ -1,13 +1,12 @@
 """What a resolver is given: who is calling, one view of the store, and the way to act on it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import strawberry
 
-from app.api.operation.item_cache import Shown
 from app.api.operation.loaders import Loaders
 from app.api.operation.loop_share import Turns
 from app.errors import Unauthenticated
@@ -32,7 +31,8 @@ class Services:
     settings: Settings
     store: Store
     feed: Feed
-    shown: Shown = field(default_factory=Shown)
+    # Watch items by change and viewer: sealing its cursor is most of what an item costs.
+    items: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     @cached_property
     def turns(self) -> Turns:

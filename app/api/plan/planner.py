@@ -12,12 +12,12 @@ import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
+from app import caches
 from app.api.operation.context import Context, Services
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
 from app.api.plan.coercion import Variables
 from app.api.plan.resolver_call import QUERIES, Call, Resolved
-from app.documents.bounded import keep
 from app.documents.cache import Remembered
 from app.documents.documents import Documents
 from app.documents.introspection import ROOTS
@@ -69,7 +69,7 @@ class Planned:
 
     def require_allowed(self, values: Mapping[str, Any]) -> None:
         """The limits hang on the sizes of the pages."""
-        self._operation.require_allowed(tuple(values.get(size) for size in self.variables.sizes), values)
+        self._operation.require_allowed(tuple([_size(values.get(name)) for name in self.variables.sizes]), values)
 
     def tree(self, values: Mapping[str, Any]) -> tuple[Parts, list[PlaceOf]]:
         """What is asked for, as `@skip` and `@include` leave it, and how its places are filled."""
@@ -79,7 +79,7 @@ class Planned:
             schema, document = self._operation.schema, self._operation.document
             builder = Builder(schema, Selections(schema, document, values))
             found = builder.root(self._operation.definition), builder.places
-            keep(self._trees, chosen, found, KEPT_STATEMENTS)
+            caches.put(self._trees, chosen, found, KEPT_STATEMENTS)
         return found
 
     def statement(
@@ -89,7 +89,7 @@ class Planned:
         found = self._statements.get(key)
         if found is None:
             found = statement(parts, is_operator, places, reader.dialect)
-            keep(self._statements, key, found, KEPT_STATEMENTS)
+            caches.put(self._statements, key, found, KEPT_STATEMENTS)
         return found
 
     def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -209,6 +209,10 @@ class Planner:
             return found.text
         cursor = self._services.feed.seal.close_between(found.seq, caller)
         return found.text.replace(_MARK, cursor.encode())
+
+
+def _size(value: Any) -> int | None:
+    return len(cast(tuple[Any, ...], value)) if type(value) is tuple else value
 
 
 def _plan(operation: Operation) -> Planned | Resolved | Introspected:

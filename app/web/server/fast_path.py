@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 from cross_web import HTTPException
 
+from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import Ready
-from app.documents.bounded import keep
 from app.documents.unplanned import Failed
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -90,7 +90,7 @@ class FastPath:
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
         if operation is not None and _is_cacheable(operation) and _size(key, operation.text) <= MAX_CACHED_BYTES:
-            keep(self._cache, key, operation, MAX_CACHED_REQUESTS)
+            caches.put(self._cache, key, operation, MAX_CACHED_REQUESTS)
         return operation
 
     def _charge_again(self, operation: Operation) -> Operation:

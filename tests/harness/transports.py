@@ -1,4 +1,4 @@
-"""One operation, asked over each transport of a gateway in this process."""
+"""Sends an operation over each transport of a gateway in this process."""
 
 import json
 from typing import Any, NamedTuple
@@ -9,12 +9,12 @@ from websockets.asyncio.client import connect
 from tests.harness.inprocess import PROTOCOL, InProcess
 from tests.harness.sockets import Peer
 
-# The short lane takes the first; what has a query string, or is a GET, goes the long way.
+# The fast lane answers the first alone: a query string, or another method than POST, leads past it.
 TRANSPORTS = ("lane", "endpoint", "get", "events", "websocket")
 
 
-class Told(NamedTuple):
-    """What a client is told: a status and headers where there are any, the answer, and its type over WebSocket."""
+class Reply(NamedTuple):
+    """A response: status and headers over HTTP, the type of the message over WebSocket."""
 
     answer: dict[str, Any]
     status: int = 200
@@ -30,7 +30,7 @@ class Told(NamedTuple):
         return self.answer["errors"][0]["extensions"]["code"]
 
 
-async def asked(server: InProcess, transport: str, query: str, token: str | None = None, **variables: Any) -> Told:
+async def send_over(server: InProcess, transport: str, query: str, token: str | None = None, **variables: Any) -> Reply:
     if transport == "websocket":
         return await _over_websocket(server, query, token, variables)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
@@ -46,14 +46,14 @@ async def asked(server: InProcess, transport: str, query: str, token: str | None
     text = response.text
     if "event-stream" in response.headers["content-type"]:
         text = text.partition("data: ")[2].partition("\n")[0]
-    return Told(json.loads(text), response.status_code, response.headers)
+    return Reply(json.loads(text), response.status_code, response.headers)
 
 
-async def _over_websocket(server: InProcess, query: str, token: str | None, variables: Any) -> Told:
+async def _over_websocket(server: InProcess, query: str, token: str | None, variables: Any) -> Reply:
     async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
         peer = Peer(connection)
         await peer.init(token)
         assert (await peer.hear())["type"] == "connection_ack"
         first, *_ = await peer.run(query, **variables)
         answer = {"errors": first["payload"]} if first["type"] == "error" else first["payload"]
-        return Told(answer, kind=first["type"])
+        return Reply(answer, kind=first["type"])
