@@ -1,4 +1,4 @@
-"""The short lane: plain requests are answered where uvicorn has read them, and no client can tell."""
+"""The fast lane answers plain requests within the HTTP protocol, and no client can tell the difference."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -207,7 +207,7 @@ async def _first_event(client: Line) -> bytes:
 ASKED = {
     "of the endpoint": request("DELETE", "/graphql"),
     "of another route": LIVEZ,
-    "in the short lane": operation("{ __typename }"),
+    "of the fast lane": operation("{ __typename }"),
     "that no plan answers": operation("{ x }"),
 }
 
