@@ -24,6 +24,7 @@ from app.documents.cache import Remembered
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import Limits, too_complex
 from app.documents.measure import Measure
+from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
 
@@ -43,6 +44,7 @@ class Documents:
         self._limits = Limits.of(settings)
         self._outcome = Remembered(self._parse)
         self._explains = settings.introspection
+        self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
         self._validated = Remembered(self._validate)
         self._introspection = Remembered(Introspection)
 
@@ -94,7 +96,7 @@ class Documents:
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         refusal = self._too_complex(document, wanted, variables)
         try:
-            return [refusal] if refusal else self._validated(document)
+            return [refusal] if refusal else self._validated(_text(document))
         except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
             return [late]
 
@@ -131,9 +133,16 @@ class Documents:
         except TooLarge:
             return too_complex("The operation selects too much of the schema.")
 
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)
-        return deadlines.errors_of(self.schema, document, rules, not self._explains, self._settings.validation_seconds)
+    def _validate(self, text: str) -> list[GraphQLError]:
+        document = self.parsed(text)
+        seconds = self._settings.validation_seconds
+        return deadlines.errors_of(self.schema, document, self._rules, not self._explains, seconds)
+
+
+def _text(document: DocumentNode) -> str:
+    """The text of a parsed document. As a key it is hashed once; a document would be hashed node by node each time."""
+    assert document.loc is not None
+    return document.loc.source.body
 
 
 def _longest(variables: Mapping[str, Any]) -> int:
