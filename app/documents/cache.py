@@ -7,7 +7,8 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
-from itertools import islice
+from heapq import heapify, heappop, heappush
+from itertools import count, islice
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from graphql import DocumentNode
@@ -20,6 +21,7 @@ BYTES = 32_000_000
 _WORD, _BYTES_OF_A_WORD, _MOST_WORDS = re.compile(r"\w+|[^\s\w,]"), 600, 5_000
 # Small documents are counted as larger than they are, so that there are not too many of them.
 _LEAST_BYTES = 16_000
+_SPARE_ENTRIES = 1_000
 # Owners beside the tenants: callers without a token, and everybody, for what the operator has published.
 NOBODY, EVERYBODY = object(), object()
 
@@ -36,6 +38,8 @@ class Shelf(OrderedDict[tuple[Any, ...], tuple[Any, int]]):
     """What is remembered for one owner, the least recently used first, and how many bytes that is."""
 
     weight = 0
+    # The number of its last change.
+    change = 0
 
     def drop_oldest(self) -> int:
         """Forget one entry; returns its bytes."""
@@ -56,6 +60,7 @@ class Remembered(Generic[P, T]):
         self._most = bytes
         self._weight = 0
         self._shelves: dict[object, Shelf] = {}
+        self._heaviest = Heaviest(self._shelves)
 
     def __call__(self, *key: P.args, **_: P.kwargs) -> T:
         shelf = self._shelves.get(_owner.get())
@@ -65,17 +70,20 @@ class Remembered(Generic[P, T]):
         return self._added(key)
 
     def cache_clear(self) -> None:
-        self._shelves, self._weight = {}, 0
+        self._shelves.clear()
+        self._weight = 0
 
     def _added(self, key: tuple[Any, ...]) -> T:
         result = self._work(*key)
         added = max(_LEAST_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
-        shelf = self._shelves.setdefault(_owner.get(), Shelf())
+        owner = _owner.get()
+        shelf = self._shelves.setdefault(owner, Shelf())
         shelf[key] = result, added
         shelf.weight += added
         self._weight += added
+        self._heaviest.note(owner)
         while self._weight > self._most:
-            self._shrink(max(self._shelves, key=lambda owner: self._shelves[owner].weight))
+            self._shrink(self._heaviest.owner())
         return result
 
     def _shrink(self, owner: object) -> None:
@@ -83,8 +91,40 @@ class Remembered(Generic[P, T]):
         shelf, fair_share = self._shelves[owner], self._most / len(self._shelves)
         while shelf and self._weight > self._most and shelf.weight > fair_share:
             self._weight -= shelf.drop_oldest()
-        if not shelf:
+        if shelf:
+            self._heaviest.note(owner)
+        else:
             del self._shelves[owner]
+
+
+class Heaviest:
+    """Finds the owner that holds most, of as many as there are, without looking at all of them.
+
+    A heap with an entry for each change of a shelf; those of earlier changes are dropped when they come up.
+    """
+
+    def __init__(self, shelves: dict[object, Shelf]) -> None:
+        self._shelves = shelves
+        self._changes = count(1)
+        self._heap: list[tuple[int, int, object]] = []
+
+    def note(self, owner: object) -> None:
+        """An owner's shelf has changed."""
+        shelf = self._shelves[owner]
+        shelf.change = next(self._changes)
+        heappush(self._heap, (-shelf.weight, shelf.change, owner))
+        if len(self._heap) > 2 * len(self._shelves) + _SPARE_ENTRIES:
+            self._heap = [(-shelf.weight, shelf.change, owner) for owner, shelf in self._shelves.items()]
+            heapify(self._heap)
+
+    def owner(self) -> object:
+        """Of those that hold equally much, the one whose shelf has not changed for longest."""
+        while True:
+            _, change, owner = self._heap[0]
+            shelf = self._shelves.get(owner)
+            if shelf is not None and shelf.change == change:
+                return owner
+            heappop(self._heap)
 
 
 def weight(part: Any) -> int:

@@ -49,7 +49,7 @@ class Connection:
 
 
 def interleaved(cases: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
-    """The median of each case. In every round all take turns, in a shuffled order, so that none always follows another."""
+    """The median of each case. In every round all take turns, in an order of its own."""
     times, order, dice = {name: list[float]() for name in cases}, list(cases), Random(4122)
     for turn in range(rounds):
         dice.shuffle(order)

@@ -91,6 +91,53 @@ def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None
     assert len(worked) == before
 
 
+def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
+    looks: list[int] = []
+    for tenants in (50, 5_000):
+        remembered = Remembered(str.upper, bytes=tenants * 16_000)
+        for number in range(tenants):
+            _remembered_for(remembered, CountedOwner(number), "first")
+        CountedOwner.looks = 0
+        for number in range(100):
+            _remembered_for(remembered, CountedOwner(tenants + number), "first")
+        looks.append(CountedOwner.looks)
+
+    assert looks[1] <= 2 * looks[0]
+
+
+def test_the_one_who_holds_most_forgets_first_whoever_came_before() -> None:
+    worked: list[str] = []
+    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    for owner, texts in (("light", 1), ("heavy", 12), ("middling", 7)):
+        for number in range(texts):
+            _remembered_for(remembered, owner, f"{owner} {number}")
+    _remembered_for(remembered, "late", "late 0")
+    del worked[:]
+    for owner, texts in (("light", 1), ("middling", 7), ("late", 1)):
+        for number in range(texts):
+            _remembered_for(remembered, owner, f"{owner} {number}")
+    assert worked == []
+
+    _remembered_for(remembered, "heavy", "heavy 0")
+    assert worked == ["heavy 0"]
+
+
+class CountedOwner:
+    """An owner that counts how often owners are looked up."""
+
+    looks = 0
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __hash__(self) -> int:
+        CountedOwner.looks += 1
+        return hash(self._number)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     worked: list[str] = []
     remembered = Remembered(worked.append, bytes=20 * 16_000)
@@ -103,7 +150,7 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered_for(remembered: Remembered[[str], None], owner: object, text: str) -> None:
+def _remembered_for(remembered: Remembered[[str], Any], owner: object, text: str) -> None:
     remember_for(owner)
     remembered(text)
 
