@@ -1,15 +1,16 @@
-"""Which parts there are, and how they are put together."""
+"""The wiring: builds the parts of a gateway and connects them."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
 
 from app.api.operation.context import Services
 from app.api.plan.planner import Planner
-from app.api.schema import GatewaySchema, build_schema
+from app.api.schema import build_schema
+from app.background import Closing, Component, Group
 from app.documents.manifest import trusted_documents
 from app.documents.persisted import Persisted
 from app.documents.price import Prices
@@ -21,11 +22,10 @@ from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
 from app.store.engines.notify import Notifier
-from app.store.opening import Opening
 from app.store.plan.answer import Reader
 from app.store.plan.reader import open_reader
 from app.store.plan.traced import TracedReader
-from app.store.statistics import Vitals
+from app.store.startup import StoreStartup
 from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
@@ -39,18 +39,34 @@ from app.web.limits.connections import Lines
 from app.web.limits.unread import Stalled
 from app.web.limits.watches import Watches
 from app.web.monitoring.collector import Sources
-from app.web.monitoring.health import livez, readyz
-from app.web.monitoring.metrics import Metrics, metrics
+from app.web.monitoring.health import Health
+from app.web.monitoring.metrics import Metrics
 from app.web.monitoring.operations import Operations
-from app.web.monitoring.peers import Colleagues, Desk
+from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
 from app.web.server.fast_path import Quick
 from app.web.websockets.view import SocketView
 from app.web.wire.cors import Origins
 
-# For those who operate it; none of them wants a token.
-OPERATIONS = (Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics))
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts of one gateway, which the server around it and the tests look up as `app.state.parts`."""
+
+    services: Services
+    notifier: Notifier | None
+    reader: Reader
+    traces: Traces | None
+    pipeline: Pipeline
+    identities: IdentityProvider
+    origins: Origins
+    sockets: SocketView
+    quick: Quick
+    lines: Lines
+    stalled: Stalled
+    health: Health
+    metrics: Metrics
 
 
 def create_app(
@@ -59,45 +75,90 @@ def create_app(
     demo: Demo | None = None,
     desk: Desk | None = None,
 ) -> Starlette:
-    """The gateway as an ASGI application. The store must be migrated.
+    """Build the gateway as an ASGI application. The store must be migrated.
 
-    `demo` is what a demo shows, and to whom; `desk` is the place of this process among several.
+    `desk` connects this process with the others of the same server.
     """
-    store, hint, notifier = _store_with_news(settings.database_url)
-    upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
-    feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
-    services = Services(settings, store, feed)
-    schema = build_schema(settings)
-    reader, traces = _reading(store, settings)
-    pipeline = _pipeline(services, schema, reader, traces)
-    planner, budgets, load = pipeline.planner, pipeline.budgets, pipeline.load
-    settling = None if budgets is None or notifier is None else Settling(store, budgets)
-    identities = identities or Tokens(settings)
-    origins = Origins(settings.allowed_origins)
-    ide = Ide(demo) if settings.ide else None
-    sockets = SocketView(pipeline, identities, origins)
-    endpoint = Endpoint(pipeline, identities, origins, sockets, ide)
-    stalled, lines, tenants = Stalled(), Lines(settings), sockets.places.tenants
-    sources = Sources(services, planner, reader, pipeline.operations, tenants, identities, stalled, lines, Vitals())
-    told = Metrics(sources, desk or Desk())
-    app = Starlette(
-        routes=[*_doors(origins.around(endpoint)), *_pages(settings, schema, ide, demo), *OPERATIONS],
-        lifespan=lambda _: _running(
-            store, reader, feed, upkeep, notifier, identities, settling, told.colleagues, traces
-        ),
-    )
-    # Starlette would redirect to whatever the client calls this host, and to a scheme of its choice.
+    parts = _build_parts(settings, identities or Tokens(settings), desk or Desk())
+    background = Group(list(_background(parts)))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        await background.start()
+        try:
+            yield
+        finally:
+            await background.stop()
+
+    app = Starlette(routes=list(_routes(parts, demo)), lifespan=lifespan)
+    # Starlette's redirects would trust the client's Host header and scheme.
     app.router.redirect_slashes = False
-    quick = Quick(pipeline, identities, origins, is_on=traces is None)
-    _keep(app, services=services, upkeep=upkeep, planner=planner, budgets=budgets, load=load, metrics=told, lines=lines)
-    _keep(app, leaving=False, schema=schema, stalled=stalled, identities=identities, quick=quick)
-    _keep(app, max_body_bytes=settings.max_body_bytes)
+    app.state.parts = parts
+    app.state.max_body_bytes = settings.max_body_bytes
     return app
 
 
-def _pipeline(services: Services, schema: GatewaySchema, reader: Reader, traces: Traces | None) -> Pipeline:
-    """What every operation passes, whichever transport brings it."""
-    settings, documents = services.settings, schema.documents
+def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -> Parts:
+    store, hint, notifier = _open_store(settings.database_url)
+    feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
+    services = Services(settings, store, feed)
+    reader, traces = _open_reader(store, settings)
+    pipeline = _build_pipeline(services, reader, traces)
+    origins = Origins(settings.allowed_origins)
+    sockets = SocketView(pipeline, identities, origins)
+    stalled, lines = Stalled(), Lines(settings)
+    sources = Sources(
+        services=services,
+        planner=pipeline.planner,
+        reader=reader,
+        operations=pipeline.operations,
+        connections=sockets.places.tenants,
+        identities=identities,
+        stalled=stalled,
+        lines=lines,
+    )
+    return Parts(
+        services=services,
+        notifier=notifier,
+        reader=reader,
+        traces=traces,
+        pipeline=pipeline,
+        identities=identities,
+        origins=origins,
+        sockets=sockets,
+        quick=Quick(pipeline, identities, origins, is_on=traces is None),
+        lines=lines,
+        stalled=stalled,
+        health=Health(feed, identities),
+        metrics=Metrics(sources, desk),
+    )
+
+
+def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
+    """The store, and what hints at its commits: within this process, and on PostgreSQL to the other ones."""
+    hint, url = Hint(), parse_url(database_url)
+    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
+
+    def on_commit() -> None:
+        hint.give()
+        if notifier is not None:
+            notifier.give()
+
+    return Store(url, on_commit), hint, notifier
+
+
+def _open_reader(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
+    """The reader of plans, and the traces if they are wanted: then each unit of the store has a span."""
+    reader, traces = open_reader(store, settings.max_response_bytes), open_traces(settings)
+    if traces is None:
+        return reader, None
+    store.span = traces.unit
+    return TracedReader(reader, traces.unit), traces
+
+
+def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -> Pipeline:
+    settings, schema = services.settings, build_schema(services.settings)
+    documents = schema.documents
     trusted = trusted_documents(settings, documents)
     return Pipeline(
         persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
@@ -111,84 +172,33 @@ def _pipeline(services: Services, schema: GatewaySchema, reader: Reader, traces:
     )
 
 
-def _reading(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
-    """Who reads what is planned, and the traces if they are wanted: then each unit of the store has a span."""
-    reader, traces = open_reader(store, settings.max_response_bytes), open_traces(settings)
-    if traces is None:
-        return reader, None
-    store.span = traces.unit
-    return TracedReader(reader, traces.unit), traces
+def _background(parts: Parts) -> Iterator[Component]:
+    """The background work, in the order in which it starts."""
+    settings, store, budgets = parts.services.settings, parts.services.store, parts.pipeline.budgets
+    if parts.traces is not None:
+        yield Closing(parts.traces.close)
+    yield Closing(parts.reader.close)
+    yield Closing(store.close)
+    upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
+    notifiers = () if parts.notifier is None else (parts.notifier,)
+    yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers))
+    yield parts.identities
+    if budgets is not None and parts.notifier is not None:
+        yield Settling(store, budgets)
+    yield parts.metrics.colleagues
 
 
-def _doors(endpoint: ASGIApp) -> list[BaseRoute]:
-    return [route(path, endpoint) for path in ("/graphql", "/graphql/") for route in (Route, WebSocketRoute)]
-
-
-def _pages(settings: Settings, schema: GatewaySchema, ide: Ide | None, demo: Demo | None) -> list[BaseRoute]:
-    """For browsers, as far as the settings let them in."""
-    return [
-        Route("/", front(ide, settings.introspection)),
-        *asset_routes(schema.as_str() if settings.introspection else None),
-        *([] if demo is None else demo_routes(demo, SharedSecret(settings))),
-    ]
-
-
-def _keep(app: Starlette, **parts: object) -> None:
-    """What is looked up while it runs: by health and metrics, by the server round it, by tests."""
-    for name, part in parts.items():
-        setattr(app.state, name, part)
-
-
-def _store_with_news(database_url: str) -> tuple[Store, Hint, Notifier | None]:
-    """The store, and how its news is hinted at: in this process, and to other ones on PostgreSQL."""
-    hint, url = Hint(), parse_url(database_url)
-    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
-
-    def on_news() -> None:
-        hint.give()
-        if notifier is not None:
-            notifier.give()
-
-    return Store(url, on_news), hint, notifier
-
-
-@asynccontextmanager
-async def _running(
-    store: Store,
-    reader: Reader,
-    feed: Feed,
-    upkeep: Upkeep,
-    notifier: Notifier | None,
-    identities: IdentityProvider,
-    settling: Settling | None,
-    colleagues: Colleagues,
-    traces: Traces | None,
-) -> AsyncGenerator[None, None]:
-    """From the first request to the last: what works in the background, begun and ended in order."""
-
-    async def begin() -> None:
-        await feed.start()
-        upkeep.start()
-        if notifier is not None:
-            notifier.start()
-
-    opening = Opening(store, begin)
-    await opening.start()
-    identities.start()
-    if settling is not None:
-        settling.start()
-    await colleagues.start()
-    yield
-    await opening.stop()
-    await colleagues.stop()
-    if settling is not None:
-        await settling.stop()
-    if notifier is not None:
-        await notifier.stop()
-    await upkeep.stop()
-    await identities.stop()
-    await feed.stop()
-    await store.close()
-    await reader.close()
-    if traces is not None:
-        traces.close()
+def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
+    settings, schema = parts.services.settings, parts.pipeline.schema
+    ide = Ide(demo) if settings.ide else None
+    endpoint = parts.origins.around(Endpoint(parts.pipeline, parts.identities, parts.origins, parts.sockets, ide))
+    for path in ("/graphql", "/graphql/"):
+        yield Route(path, endpoint)
+        yield WebSocketRoute(path, endpoint)
+    yield Route("/", front(ide, settings.introspection))
+    yield from asset_routes(schema.as_str() if settings.introspection else None)
+    if demo is not None:
+        yield from demo_routes(demo, SharedSecret(settings))
+    yield Route("/livez", parts.health.livez)
+    yield Route("/readyz", parts.health.readyz)
+    yield Route("/metrics", parts.metrics.respond)

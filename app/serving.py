@@ -20,7 +20,7 @@ from app.demo import greeting, seed
 from app.documents.manifest import trusted_documents
 from app.errors import SetupError, StoreAway
 from app.listening import listen, require_loopback
-from app.main import create_app
+from app.main import Parts, create_app
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
@@ -82,13 +82,14 @@ def _run(
     desk: Desk | None = None,
 ) -> None:
     app = create_app(settings, demo=demo, desk=desk)
+    parts: Parts = app.state.parts
 
     async def give_notice() -> None:
-        app.state.leaving = True
+        parts.health.is_draining = True
         # Balancers ask in their own time, and nothing tells that all of them have.
         await asyncio.sleep(settings.drain_notice_seconds)
 
-    server = Server(uvicorn_config(app, settings), on_started, give_notice, app.state.services.feed.end_watches)
+    server = Server(uvicorn_config(app, settings), on_started, give_notice, parts.services.feed.end_watches)
     with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 
@@ -141,6 +142,7 @@ def _leave_what_stays_alone() -> None:
 
 
 def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    parts: Parts = app.state.parts
     return uvicorn.Config(
         app,
         lifespan="on",
@@ -150,10 +152,8 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
-        http=lane(
-            app.state.quick, settings.max_body_bytes, settings.request_seconds, app.state.lines, app.state.stalled
-        ),
-        ws=stalled_peers.protocol(settings, app.state.stalled),
+        http=lane(parts.quick, settings.max_body_bytes, settings.request_seconds, parts.lines, parts.stalled),
+        ws=stalled_peers.protocol(settings, parts.stalled),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -15,6 +17,7 @@ from playwright.async_api import Browser
 
 from app.documents import price
 from tests.harness import browser as chromium
+from tests.harness import forks
 from tests.harness import node as npm
 from tests.harness.commands import Serving, started
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
@@ -36,11 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working."""
+    """`--engine sqlite` leaves out what runs on the other engine: the quick run while working.
+
+    Files of slow tests and long files come first, so that no process is left alone with one of them in the end.
+    """
     wanted = config.getoption("--engine")
-    left_out = [item for item in items if wanted and _engine_of(item) not in (None, wanted)]
-    config.hook.pytest_deselected(items=left_out)
+    left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
+    config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -sizes[item.path], item.path))
 
 
 def _engine_of(item: pytest.Item) -> str | None:
@@ -77,6 +86,20 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_processes() -> Generator[None]:
+    """Most tests start the gateway by a fork, which costs a tenth of a new interpreter."""
+    with patch.object(forks, "forking", True):
+        yield
+
+
+@pytest.fixture
+def new_interpreters() -> Generator[None]:
+    """For tests of the process itself: each command is a new interpreter, as operators start it."""
+    with patch.object(forks, "forking", False):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

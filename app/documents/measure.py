@@ -202,8 +202,8 @@ def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:
 
 
 def _length(ids: Any) -> int:
-    """How many IDs a list holds. What is no list may be coerced to one, so it counts as the longest."""
-    size = len(cast(list[Any], ids)) if isinstance(ids, list) else MAX_PAGE
+    """The number of IDs in a list, at most that of a page. A single value counts as a list of one."""
+    size = len(cast(list[Any], ids)) if isinstance(ids, (list, tuple)) else 1
     return max(1, min(size, MAX_PAGE))
 
 

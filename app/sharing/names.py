@@ -7,6 +7,7 @@ from app.errors import BadUserInput
 
 # Embeddings, overrides and isolates: they turn the text around a name, so that it reads as another one.
 _REORDERS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BREAKS_LINE = re.compile("[\u2028\u2029]")
 # Shown as nothing though their category says otherwise: what Unicode has as default-ignorable, and blank letters.
 _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufdd0-\ufdef\ufff0-\ufff8\ufffe\uffff"
@@ -20,6 +21,8 @@ def readable(value: str, *path: str) -> str:
     if (found := _REORDERS.search(value)) is not None:
         mark = f"U+{ord(found[0]):04X}"
         raise BadUserInput(f"The character {mark} changes the direction of the text around it. Leave it out.", path)
+    if _BREAKS_LINE.search(value):
+        raise BadUserInput("A line or paragraph separator is not allowed. Leave it out.", path)
     if not any(map(_shows, value)):
         raise BadUserInput("There is nothing to see in it. Give at least one visible character.", path)
     return value

@@ -7,7 +7,7 @@ The order is always: see the image, the right, the state.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, NotFound, Refusal
+from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, Malformed, NotFound, Refusal
 from app.model import (
     Caller,
     ImageOrigin,
@@ -60,13 +60,16 @@ def may_register(caller: Caller, visibility: ImageVisibility) -> None:
 
 
 def fits_origin(origin: ImageOrigin, server_id: str | None, source_url: str | None) -> None:
-    """A SNAPSHOT names the server it was taken of, an IMPORT the address it came from; neither has the other's."""
+    """A SNAPSHOT names its server, an IMPORT its address, and neither has the other's. Raises Malformed."""
     needed, foreign = ("serverId", "sourceUrl") if origin is ImageOrigin.SNAPSHOT else ("sourceUrl", "serverId")
-    given = {"serverId": server_id, "sourceUrl": source_url}
-    if given[foreign] is not None:
-        raise BadUserInput(f"{foreign} does not belong to origin {origin}.", ("input", foreign))
-    if given[needed] is None:
-        raise BadUserInput(f"Origin {origin} needs {needed}.", ("input", needed))
+    values = {"serverId": server_id, "sourceUrl": source_url}
+    mistakes: list[BadUserInput] = []
+    if values[needed] is None:
+        mistakes.append(BadUserInput(f"Origin {origin} needs {needed}.", ("input", needed)))
+    if values[foreign] is not None:
+        mistakes.append(BadUserInput(f"{foreign} does not belong to origin {origin}.", ("input", foreign)))
+    if mistakes:
+        raise Malformed(*mistakes)
 
 
 def may_offer(caller: Caller, image: SeenImage) -> None:

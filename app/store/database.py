@@ -47,8 +47,8 @@ class Store:
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
-        # Whether a server still waits for it to be there, and as it must be; until then nobody is let in.
-        self.is_awaited = False
+        # False while a starting server waits for the database or its migration: nobody is admitted until then.
+        self.is_open = True
         # What begins the span of a unit, where traces are wanted.
         self.span: Callable[[str], AbstractContextManager[Any]] | None = None
 
@@ -67,16 +67,16 @@ class Store:
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[Transaction]:
         """Begin; commit at the end of the block, or roll back when it raises."""
-        self.require_present()
+        self.require_open()
         async with self._my_turn(), self.writer.connect() as conn, conn.begin():
             tx = Transaction(conn, self.clock, self.clock())
             yield tx
         if tx.has_news:
             self._on_news()
 
-    def require_present(self) -> None:
+    def require_open(self) -> None:
         """Raises Unavailable."""
-        if self.is_awaited:
+        if not self.is_open:
             raise Unavailable(AWAY)
 
     @property

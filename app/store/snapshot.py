@@ -34,7 +34,7 @@ class Snapshot:
 
     async def read(self, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one query of this room, as `await snapshot.read(images.find, viewer, ids)`."""
-        self._store.require_present()
+        self._store.require_open()
         self._used = True
         return await self._store.unit(self._read(query, *args, **kwargs), getattr(query, "__name__", "read"))
 

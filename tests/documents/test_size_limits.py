@@ -41,7 +41,7 @@ def bomb(levels: int) -> str:
         ("max_cost", "{ ...a } fragment a on Query { images(first: 50) { nodes { id } } }", {}, 101),
         ("max_cost", "{ offerEvents { nodes { cursor } } }", {}, 201),
         ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 70}}, 71),
-        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": "1"}}, 101),
+        ("max_cost", OFFER, {"o": {"imageId": "1", "tenantIds": "1"}}, 2),
         ("max_cost", "mutation " + OFFER_LITERAL.replace("$t", '["1", "2"]'), {}, 3),
         ("max_cost", "mutation($t: [ID!]!) " + OFFER_LITERAL, {"t": ["1", "2", "3"]}, 4),
         ("max_repeats", "{ viewer { id " + "id " * 29 + "} }", {}, 30),

@@ -3,17 +3,17 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Timer
 from typing import Any
 
 from app.settings import PREFIX
+from tests.harness.forks import Process, launched
 from tests.harness.gateway import SECRET
-
-PATIENCE_SECONDS = 60
+from tests.harness.patience import PATIENCE_SECONDS
 
 
 def environment(**settings: Any) -> dict[str, str]:
@@ -25,11 +25,12 @@ def environment(**settings: Any) -> dict[str, str]:
 
 def run(folder: Path, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `image-gateway` with these arguments in the folder, to its end."""
-    command = [sys.executable, "-m", "app", *arguments]
-    surroundings = environment(**settings)
-    return subprocess.run(
-        command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=PATIENCE_SECONDS
-    )
+    with TemporaryFile("w+") as errors, launched([*arguments], folder, environment(**settings), errors) as process:
+        with _killed_in_time(process):
+            assert process.stdout is not None
+            output, status = process.stdout.read(), process.wait()
+        errors.seek(0)
+        return subprocess.CompletedProcess(list(arguments), status, output, errors.read())
 
 
 def printed(folder: Path, *arguments: str, **settings: Any) -> str:
@@ -51,7 +52,7 @@ def refusal(folder: Path, *arguments: str, **settings: Any) -> str:
 class Serving:
     """A server that has announced itself."""
 
-    def __init__(self, process: subprocess.Popen[str], greeting: list[str]) -> None:
+    def __init__(self, process: Process, greeting: list[str]) -> None:
         self.process = process
         self.greeting = greeting
         self.url = next(word for line in greeting for word in line.split() if word.startswith("http://"))
@@ -73,29 +74,30 @@ class Serving:
 @contextmanager
 def started(folder: Path, *arguments: str, **settings: Any) -> Generator[Serving]:
     """`image-gateway serve` with these arguments, until the block ends."""
-    command = [sys.executable, "-m", "app", "serve", *arguments]
     with (
         (folder / "server.log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=folder, env=environment(**settings), stdout=subprocess.PIPE, stderr=log, text=True
-        ) as process,
+        launched(["serve", *arguments], folder, environment(**settings), log) as process,
     ):
-        try:
-            yield Serving(process, _greeting(process, folder))
-        finally:
-            process.kill()
+        yield Serving(process, _greeting(process, folder))
 
 
-def _greeting(process: subprocess.Popen[str], folder: Path) -> list[str]:
+def _greeting(process: Process, folder: Path) -> list[str]:
     assert process.stdout is not None
-    too_late = Timer(PATIENCE_SECONDS, process.kill)
-    too_late.start()
     lines: list[str] = []
-    try:
+    with _killed_in_time(process):
         for line in process.stdout:
             lines.append(line.strip())
             if line.startswith("Stop with"):
                 return lines
-    finally:
-        too_late.cancel()
     raise AssertionError(f"The server did not start:\n{(folder / 'server.log').read_text()}")
+
+
+@contextmanager
+def _killed_in_time(process: Process) -> Generator[None]:
+    """Kill the process when the block takes too long."""
+    timer = Timer(PATIENCE_SECONDS, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

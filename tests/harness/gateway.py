@@ -14,13 +14,12 @@ from app.api.operation import faults
 from app.api.operation.context import Context, Services
 from app.api.schema import GatewaySchema
 from app.api.watch.operation import Refused
-from app.main import create_app
+from app.main import Parts, create_app
 from app.model import Caller, Role
 from app.settings import Settings
 from tests.harness import operations
-from tests.harness.patience import until
+from tests.harness.patience import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 20
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
 
@@ -185,4 +184,5 @@ async def running(settings: Settings) -> AsyncGenerator[Gateway]:
     """The gateway on a migrated database, until the block ends."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        yield Gateway(app.state.services, app.state.schema)
+        parts: Parts = app.state.parts
+        yield Gateway(parts.services, parts.pipeline.schema)

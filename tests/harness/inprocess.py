@@ -14,23 +14,16 @@ import websockets
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
-from app.api.operation.context import Services
-from app.api.plan.planner import Planner
-from app.main import create_app
+from app.main import Parts, create_app
 from app.model import Role
 from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.limits.admission import Load
-from app.web.limits.budget import Budgets
-from app.web.limits.unread import Stalled
-from app.web.server.fast_path import Quick
 from app.web.server.stalled_peers import free_stalled_peers
 from tests.harness.gateway import Gateway
-from tests.harness.patience import until
+from tests.harness.patience import PATIENCE_SECONDS, until
 
-PATIENCE_SECONDS = 60
 # With the images of `fill` in the store, more than the buffers of a line hold.
 MUCH = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
@@ -40,17 +33,19 @@ class InProcess:
     """The server, as its clients reach it and as a test looks inside."""
 
     def __init__(self, app: Starlette, settings: Settings, port: int, connections: set[Any]) -> None:
+        parts: Parts = app.state.parts
+        assert isinstance(parts.identities, Tokens)
         self.connections = connections
-        self.services: Services = app.state.services
-        self.planner: Planner = app.state.planner
-        self.load: Load = app.state.load
-        self.quick: Quick = app.state.quick
-        self.budgets: Budgets | None = app.state.budgets
-        self.stalled: Stalled = app.state.stalled
-        self.tokens: Tokens = app.state.identities
+        self.services = parts.services
+        self.planner = parts.pipeline.planner
+        self.load = parts.pipeline.load
+        self.quick = parts.quick
+        self.budgets = parts.pipeline.budgets
+        self.stalled = parts.stalled
+        self.tokens = parts.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"
-        self.gateway = Gateway(self.services, app.state.schema)
+        self.gateway = Gateway(self.services, parts.pipeline.schema)
         self._settings = settings
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.readme import DEFAULT_PLACE, NGINX
 from tests.harness.server import Server
 
@@ -16,7 +17,6 @@ events {{}}
 http {{ {temporary}
 {recipe} }}
 """
-PATIENCE_SECONDS = 20
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 LOOK_AGAIN_SECONDS = 0.02
+# Far beyond what anything takes on a slow machine, and less than the limit of a test.
+PATIENCE_SECONDS = 60
 
 
-async def until(is_so: Callable[[], bool], at_most: float = 60.0) -> None:
+async def until(is_so: Callable[[], bool], at_most: float = PATIENCE_SECONDS) -> None:
     """Return as soon as it is so. Raises TimeoutError when it never is."""
     async with asyncio.timeout(at_most):
         while not is_so():

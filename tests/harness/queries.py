@@ -163,7 +163,8 @@ def _arguments(draft: _Draft, of: GraphQLField) -> str:
             continue
         value = _value(draft, name, argument.type)
         as_variable = draft.draw(st.booleans())
-        given.append(f"{name}: {_variable(draft, str(argument.type), value) if as_variable else _literal(value)}")
+        written = _variable(draft, str(argument.type), value) if as_variable else _mixed(draft, argument.type, value)
+        given.append(f"{name}: {written}")
     return f"({', '.join(given)})" if given else ""
 
 
@@ -181,6 +182,24 @@ def _variable(draft: _Draft, type_name: str, value: Any) -> str:
     return f"${name}"
 
 
+def _mixed(draft: _Draft, type_: Any, value: Any) -> str:
+    """A literal, in which variables stand for some of the values."""
+    if isinstance(type_, GraphQLNonNull):
+        return _mixed(draft, type_.of_type, value)
+    if isinstance(type_, GraphQLList) and isinstance(value, list):
+        return f"[{', '.join(_part(draft, type_.of_type, one) for one in value)}]"
+    if isinstance(type_, GraphQLInputObjectType) and isinstance(value, dict):
+        return (
+            f"{{{', '.join(f'{name}: {_part(draft, type_.fields[name].type, one)}' for name, one in value.items())}}}"
+        )
+    return _literal(value)
+
+
+def _part(draft: _Draft, type_: Any, value: Any) -> str:
+    as_variable = not draft.draw(st.integers(0, 2))
+    return _variable(draft, str(type_), value) if as_variable else _mixed(draft, type_, value)
+
+
 SORTS = {"ownerId": "tenants", "tenantId": "tenants", "after": "cursors", "before": "cursors", "name": "names"}
 
 
@@ -193,7 +212,9 @@ def _value(draft: _Draft, name: str, type_: Any) -> Any:
     if isinstance(type_, GraphQLNonNull):
         return _value(draft, name, type_.of_type)
     if isinstance(type_, GraphQLList):
-        return [_value(draft, name.removesuffix("s"), type_.of_type) for _ in range(draw(st.integers(0, 3)))]
+        values = [_value(draft, name.removesuffix("s"), type_.of_type) for _ in range(draw(st.integers(0, 3)))]
+        # GraphQL takes a single value for a list of one.
+        return values[0] if len(values) == 1 and draw(st.booleans()) else values
     if isinstance(type_, GraphQLEnumType):
         return Word(draw(st.sampled_from(sorted(type_.values))))
     if isinstance(type_, GraphQLInputObjectType):

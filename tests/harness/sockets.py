@@ -10,8 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from tests.harness.patience import PATIENCE_SECONDS
+
 PROTOCOL = "graphql-transport-ws"
-PATIENCE_SECONDS = 20
 
 
 class Place(Protocol):

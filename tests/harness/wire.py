@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
-PATIENCE_SECONDS = 20
+from tests.harness.patience import PATIENCE_SECONDS
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _KEY = base64.b64encode(b"sixteen octets !").decode()
 

@@ -46,10 +46,12 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
     assert printed(tmp_path, "--version") == f"image-sharing-gateway {version('image-sharing-gateway')}\n"
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_schema_prints_what_the_schema_file_holds(tmp_path: Path) -> None:
     assert printed(tmp_path, "schema", auth_secret=None) == (ROOT / "schema.graphql").read_text()
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path: Path) -> None:
     token = printed(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
 
@@ -77,6 +79,7 @@ def test_token_refuses_a_lifetime_or_role_that_makes_no_sense(tmp_path: Path, as
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.usefixtures("new_interpreters")
 def test_migrate_says_the_revision_and_can_be_repeated(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
@@ -150,6 +153,7 @@ def test_token_refuses_a_tenant_id_of_the_wrong_form(tmp_path: Path) -> None:
     assert "tenant ID" in refusal(tmp_path, "token", "--tenant", "someone")
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -224,6 +228,7 @@ def test_a_newer_store_on_postgresql_is_refused(tmp_path: Path, postgres_databas
     assert "Upgrade the gateway" in refusal(tmp_path, "serve", "--port", "0", "--database", url)
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_sigterm_ends_the_server_with_status_0_and_its_port_is_free_at_once(tmp_path: Path) -> None:
     with started(tmp_path, "--port", "0") as first, httpx2.Client() as client:
         assert _is_ready(client, first)
@@ -233,6 +238,7 @@ def test_sigterm_ends_the_server_with_status_0_and_its_port_is_free_at_once(tmp_
             assert _is_ready(client, second)
 
 
+@pytest.mark.usefixtures("new_interpreters")
 def test_ctrl_c_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
     with started(tmp_path, "--port", "0") as server, httpx2.Client() as client:
         assert _is_ready(client, server)

@@ -52,6 +52,7 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
     assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
 
 
+@pytest.mark.usefixtures("new_interpreters")
 async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:

@@ -35,7 +35,6 @@ async def test_a_new_image_is_shared_active_and_open_to_nobody(shared_gateway: G
 
 
 MALFORMED: list[tuple[dict[str, Any], list[str]]] = [
-    ({"origin": "SNAPSHOT"}, ["input", "sourceUrl"]),
     ({"serverId": "srv-1"}, ["input", "serverId"]),
     ({"origin": "SNAPSHOT", "sourceUrl": None}, ["input", "serverId"]),
     ({"sourceUrl": None}, ["input", "sourceUrl"]),

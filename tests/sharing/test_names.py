@@ -37,7 +37,7 @@ FIELDS: dict[str, Any] = {
 @pytest.mark.parametrize("field", FIELDS)
 async def test_what_turns_or_hides_is_refused_in_a_new_image(shared_gateway: Gateway, field: str) -> None:
     owner = shared_gateway.tenant(fresh_id())
-    for value in [*(f"a{mark}b" for mark in REORDERING), *UNSEEN]:
+    for value in [*(f"a{mark}b" for mark in (*REORDERING, "\u2028", "\u2029")), *UNSEEN]:
         changes, path = FIELDS[field](value)
 
         payload = await owner.do("registerImage", **{**IMAGE, **changes})

@@ -44,6 +44,15 @@ async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gate
     assert (await everything(owner))["images"]["nodes"] == []
 
 
+async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_both(shared_gateway: Gateway) -> None:
+    owner = shared_gateway.tenant(fresh_id())
+    address = {"sourceUrl": "https://images.example/a", "serverId": None}
+
+    payload = await owner.do("registerImage", **{**IMAGE, **address, "origin": "SNAPSHOT"})
+
+    assert told(payload) == bad(["serverId"], ["sourceUrl"])
+
+
 async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register(tags=["kept"])

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from graphql import FieldNode, GraphQLField, GraphQLNonNull, VariableNode
+from graphql import FieldNode, GraphQLField, GraphQLNonNull, ValueNode, VariableNode
 
-from app.api.plan.coercion import ABSENT, check_of, literal
+from app.api.plan.coercion import ABSENT, Check, check_of, has_variable, literal
 from app.api.types.image_queries import image_filter
 from app.api.types.offer_queries import member_filter
 from app.api.types.paging import page_request
@@ -24,6 +24,7 @@ class Arguments:
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         self._known: Given = {}
         self._from_variables: list[tuple[str, str, Any]] = []
+        self._with_variables: list[tuple[str, Check, ValueNode]] = []
         definitions: dict[str, Any] = {**field.args}
         self._not_null = {name for name, one in definitions.items() if isinstance(one.type, GraphQLNonNull)}
         for name, definition in definitions.items():
@@ -31,11 +32,15 @@ class Arguments:
             value = given.get(name)
             if isinstance(value, VariableNode):
                 self._from_variables.append((name, value.name.value, default))
+            elif value is None:
+                self._known[name] = default
+            elif has_variable(value):
+                self._with_variables.append((name, check_of(definition.type), value))
             else:
-                self._known[name] = default if value is None else check_of(definition.type)(literal(value))
+                self._known[name] = check_of(definition.type)(literal(value, {}))
 
     def of(self, values: Mapping[str, Any]) -> Given:
-        if not self._from_variables:
+        if not self._from_variables and not self._with_variables:
             return self._known
         given = dict(self._known)
         for name, variable, default in self._from_variables:
@@ -43,6 +48,8 @@ class Arguments:
             given[name] = default if value is ABSENT else value
             if given[name] is None and name in self._not_null:
                 raise Unplanned("null")
+        for name, check, node in self._with_variables:
+            given[name] = check(literal(node, values))
         return given
 
 

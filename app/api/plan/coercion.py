@@ -18,9 +18,11 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     ValueNode,
+    VariableNode,
     get_named_type,
 )
 
+from app.documents.documents import MOST_VALUES
 from app.documents.unplanned import Unplanned
 
 Check = Callable[[Any], Any]
@@ -64,10 +66,12 @@ def _not_null(check: Check) -> Check:
 
 
 def _list_of(check: Check) -> Check:
-    def checked(values: Any) -> Any:
-        if not isinstance(values, (list, tuple)):
+    def checked(value: Any) -> Any:
+        # GraphQL takes a single value for a list of one.
+        values = cast(list[Any], value if isinstance(value, (list, tuple)) else [value])
+        if len(values) > MOST_VALUES:
             raise Unplanned("value")
-        return tuple(check(value) for value in cast(list[Any], values))
+        return tuple([check(one) for one in values])
 
     return checked
 
@@ -112,6 +116,10 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _id(value: Any) -> Any:
+    return str(value) if type(value) is int else _text(value)
+
+
 def _int(value: Any) -> Any:
     if type(value) is not int or value not in INT:
         raise Unplanned("value")
@@ -124,20 +132,30 @@ def _bool(value: Any) -> Any:
     return value
 
 
-_SCALARS: dict[str, Check] = {"ID": _text, "String": _text, "Int": _int, "Boolean": _bool}
+_SCALARS: dict[str, Check] = {"ID": _id, "String": _text, "Int": _int, "Boolean": _bool}
 
 
-def literal(node: ValueNode) -> Any:
-    """What stands in the document, where no variable is in it."""
+def literal(node: ValueNode, values: Mapping[str, Any]) -> Any:
+    """The value of a literal, with the values of the variables in it."""
+    if isinstance(node, VariableNode):
+        return values.get(node.name.value, ABSENT)
     if isinstance(node, NullValueNode):
         return None
     if isinstance(node, IntValueNode):
-        return int(node.value) if len(node.value) < 12 else ABSENT
+        # As an ID, -0 and 0 differ, and long numbers go beyond every other type.
+        return int(node.value) if len(node.value) < 12 and node.value != "-0" else ABSENT
     if isinstance(node, (StringValueNode, EnumValueNode, BooleanValueNode)):
         return node.value
     if isinstance(node, ListValueNode):
-        return [literal(value) for value in node.values or ()]
+        return [literal(value, values) for value in node.values or ()]
     raise Unplanned("literal")
+
+
+def has_variable(node: ValueNode) -> bool:
+    """Whether there is a variable in a literal."""
+    if isinstance(node, ListValueNode):
+        return any(map(has_variable, node.values or ()))
+    return isinstance(node, VariableNode)
 
 
 class Variables:
@@ -149,9 +167,9 @@ class Variables:
         for declared in operation.variable_definitions or ():
             name, type_ = declared.variable.name.value, type_of(schema, declared.type)
             check = check_of(type_)
-            default = ABSENT if declared.default_value is None else check(literal(declared.default_value))
+            default = ABSENT if declared.default_value is None else check(literal(declared.default_value, {}))
             self._checks.append((name, check, default))
-            if str(type_).startswith("Int"):
+            if str(type_).startswith(("Int", "[ID")):
                 self.sizes.append(name)
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:

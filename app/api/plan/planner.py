@@ -69,7 +69,7 @@ class Planned:
 
     def require_allowed(self, values: Mapping[str, Any]) -> None:
         """The limits hang on the sizes of the pages."""
-        self._operation.require_allowed(tuple(values.get(size) for size in self.variables.sizes), values)
+        self._operation.require_allowed(tuple([_size(values.get(name)) for name in self.variables.sizes]), values)
 
     def tree(self, values: Mapping[str, Any]) -> tuple[Parts, list[PlaceOf]]:
         """What is asked for, as `@skip` and `@include` leave it, and how its places are filled."""
@@ -209,6 +209,10 @@ class Planner:
             return found.text
         cursor = self._services.feed.seal.close_between(found.seq, caller)
         return found.text.replace(_MARK, cursor.encode())
+
+
+def _size(value: Any) -> int | None:
+    return len(cast(tuple[Any, ...], value)) if type(value) is tuple else value
 
 
 def _plan(operation: Operation) -> Planned | Resolved | Introspected:

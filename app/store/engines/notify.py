@@ -25,7 +25,7 @@ class Notifier:
         self._news = asyncio.Event()
         self._sessions: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._sessions = [asyncio.create_task(self._keep(talk)) for talk in (self._listen, self._tell)]
 
     def give(self) -> None:

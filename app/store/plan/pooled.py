@@ -36,7 +36,7 @@ class PostgresReader:
         return None
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
-        if self._store.is_awaited:
+        if not self._store.is_open:
             raise Overloaded(AWAY)
         return await self._store.unit(self._read(statement.sql, values))
 

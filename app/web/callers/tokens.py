@@ -69,7 +69,7 @@ class Tokens:
     def key_set_age(self) -> float | None:
         return None if self._key_set is None else self._key_set.age
 
-    def start(self) -> None:
+    async def start(self) -> None:
         if self._key_set is not None:
             self._key_set.start()
 

@@ -35,7 +35,7 @@ class Settling:
         for budget in self._budgets:
             budget.unsettled = {}
 
-    def start(self) -> None:
+    async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

@@ -1,7 +1,7 @@
 """The figures of one process, as they are at the moment. No label of theirs can take ever new values."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from platform import python_version
 
@@ -22,7 +22,7 @@ from app.web.monitoring.operations import Operations
 PREFIX = "image_gateway_"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Sources:
     """The parts of the gateway that there is something to tell about."""
 
@@ -34,7 +34,7 @@ class Sources:
     identities: IdentityProvider
     stalled: Stalled
     lines: Lines
-    vitals: Vitals
+    vitals: Vitals = field(default_factory=Vitals)
 
 
 class Figures(Collector):

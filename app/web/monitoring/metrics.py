@@ -41,8 +41,9 @@ class Metrics:
         self._asked: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
 
-    async def text(self) -> bytes:
-        return generate_latest(_Everyone(await self.colleagues.everyone()))
+    async def respond(self, request: Request) -> Response:
+        families = generate_latest(_Everyone(await self.colleagues.everyone()))
+        return Response(families, media_type=CONTENT_TYPE_LATEST)
 
     async def _look(self) -> None:
         """Ask the store how it is, if that is long ago."""
@@ -80,8 +81,3 @@ class _Everyone(Collector):
                     family.add_sample(sample, {**labels, "worker": str(place)}, inf if value is None else value)
         yield up
         yield from families.values()
-
-
-async def metrics(request: Request) -> Response:
-    told: Metrics = request.app.state.metrics
-    return Response(await told.text(), media_type=CONTENT_TYPE_LATEST)

@@ -82,8 +82,8 @@ class Traces:
     def fault(self) -> Any:
         return self._api.Status(self._api.StatusCode.ERROR)
 
-    def close(self) -> None:
-        """Send what is left, as far as that takes no time worth speaking of."""
+    async def close(self) -> None:
+        """Send the remaining spans, for two seconds at most."""
         last = Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         last.join(LAST_SECONDS)

@@ -1,0 +1,84 @@
+"""Queries are planned in whichever form GraphQL lets a client write the values of their arguments."""
+
+from typing import Any
+
+import pytest
+
+from app.documents.documents import MOST_VALUES
+from tests.harness.queries import Query
+from tests.plan.test_equality import Cast, both_ways, cast
+
+_ = cast
+NESTED = "{ ... on Image { members(first: 100) { nodes { id status tenant { id } image { id name } } } } }"
+
+
+@pytest.mark.parametrize(
+    ("declared", "field", "variables"),
+    [
+        ("$a: ID!", "nodes(ids: [$a])", {"a": "@ids-0"}),
+        ("$a: ID!, $b: ID!", 'nodes(ids: [$a, "@ids-1", $b, $a])', {"a": "@ids-0", "b": "nonsense"}),
+        ('$a: ID! = "@ids-2"', "nodes(ids: [$a])", {}),
+        ("$a: ID!", "nodes(ids: [$a])", {"a": 404}),
+        ("$s: MemberStatus!", "images(memberStatus: [$s])", {"s": "PENDING"}),
+        ("$s: MemberStatus!", "images(memberStatus: [ACCEPTED, $s])", {"s": "PENDING"}),
+        ("$s: MemberStatus! = REJECTED", "offers(status: [$s])", {}),
+        ("$s: ImageStatus!", "images(status: [$s], memberStatus: null)", {"s": "ACTIVE"}),
+        ("$s: MemberStatus!", "viewer { images { nodes { members(status: [$s]) { totalCount } } } }", {"s": "PENDING"}),
+        ("", "images(memberStatus: PENDING)", {}),
+        ("$s: [MemberStatus!]", "images(memberStatus: $s)", {"s": "PENDING"}),
+        ('$s: [MemberStatus!] = PENDING', "images(memberStatus: $s)", {}),
+        ("", 'nodes(ids: "@ids-0")', {}),
+        ("$a: [ID!]!", "nodes(ids: $a)", {"a": "@ids-0"}),
+        ("", "node(id: 404)", {}),
+        ("$a: ID!", "node(id: $a)", {"a": 404}),
+        ("$a: [ID!]!", f"nodes(ids: $a) {NESTED}", {"a": ["@ids-0"]}),
+    ],
+)  # fmt: skip
+async def test_every_form_of_a_value_is_planned(
+    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+) -> None:
+    selection = "" if field.endswith("}") else "{ id }" if "(id" in field or "(ids" in field else "{ nodes { id } }"
+    query = Query(f"query Q{f'({declared})' if declared else ''} {{ {field} {selection} }}", variables)
+
+    short, long, has_errors = await both_ways(cast, cast.viewers["owner"], query.filled(cast.pool))
+
+    assert not has_errors
+    assert short == long
+
+
+@pytest.mark.parametrize(
+    ("declared", "field", "variables"),
+    [
+        ("$s: MemberStatus = PENDING", "images(memberStatus: [$s])", {"s": None}),
+        ("$s: MemberStatus!", "images(memberStatus: [$s])", {"s": "MELTED"}),
+        ("$s: MemberStatus!", "images(memberStatus: [$s])", {}),
+        ("$s: String!", "images(memberStatus: [$s])", {"s": "PENDING"}),
+        ("$s: [MemberStatus!]", "images(memberStatus: [$s])", {"s": ["PENDING"]}),
+        ("$a: ID!", "nodes(ids: [$a])", {"a": 1.5}),
+        ("$a: [ID!]!", "nodes(ids: $a)", {"a": ["x"] * 101}),
+        ("$s: [MemberStatus!]", "images(memberStatus: $s)", {"s": ["PENDING"] * (MOST_VALUES + 1)}),
+        ("$a: [ID!]!", f"nodes(ids: $a) {NESTED}", {"a": ["x"] * 100}),
+    ],
+)
+async def test_values_that_are_wrong_are_refused_by_execution(
+    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+) -> None:
+    selection = "" if field.endswith("}") else "{ id }" if "ids" in field else "{ nodes { id } }"
+    query = Query(f"query Q({declared}) {{ {field} {selection} }}", variables)
+
+    short, _, has_errors = await both_ways(cast, cast.viewers["owner"], query)
+
+    assert short is None
+    assert has_errors
+
+
+async def test_a_list_of_ids_is_measured_anew_whenever_it_has_another_length(cast: Cast) -> None:
+    text = f"query Q($ids: [ID!]!) {{ nodes(ids: $ids) {NESTED} }}"
+    planned: list[bool] = []
+    for number in (1, 100, 1):
+        query = Query(text, {"ids": ["x"] * number})
+        short, _, has_errors = await both_ways(cast, cast.viewers["owner"], query)
+        planned.append(short is not None)
+        assert planned[-1] is not has_errors
+
+    assert planned == [True, False, True]
