@@ -24,6 +24,7 @@ from app.documents.cache import Remembered
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import Limits, too_complex
 from app.documents.measure import Measure
+from app.documents.memory import Memory
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
@@ -42,11 +43,12 @@ class Documents:
         self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = Limits.of(settings)
-        self._outcome = Remembered(self._parse)
+        self.memory = Memory()
+        self._outcome = Remembered(self._parse, self.memory)
         self._explains = settings.introspection
         self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
-        self._validated = Remembered(self._validate)
-        self._introspection = Remembered(Introspection)
+        self._validated = Remembered(self._validate, self.memory)
+        self._introspection = Remembered(self._introspect, self.memory)
 
     def parsed(self, text: str) -> DocumentNode:
         """Raises GraphQLError. A text that does not parse is parsed once, too."""
@@ -103,7 +105,7 @@ class Documents:
     def measure(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
     ) -> Measure:
-        introspection = partial(self._introspection, self.schema, document)
+        introspection = partial(self._introspection, _text(document))
         return Measure(self.schema, document, operation, variables, introspection)
 
     def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
@@ -115,6 +117,9 @@ class Documents:
                 return partial(too_complex, f"The document has more than {self._max_tokens} tokens.")
             told = error.message.removeprefix("Syntax Error: ")
             return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), told)
+
+    def _introspect(self, text: str) -> Introspection:
+        return Introspection(self.schema, self.parsed(text))
 
     def _too_complex(
         self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]

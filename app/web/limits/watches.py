@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from app.documents.cache import weight
+from app.documents.memory import weight
 from app.web.limits.tenant_counts import Crowd
 
 # A watch holds its document, parsed; those with the same text share it. About a hundred different ones fit.
