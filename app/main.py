@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -18,6 +19,10 @@ from app.documents.summaries import Descriptions
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
+from app.mirror.carrier import Carrier
+from app.mirror.front import Front
+from app.mirror.look import Mirror
+from app.mirror.worker import MirrorWorker
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
@@ -30,14 +35,15 @@ from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
 from app.web.callers.identity import IdentityProvider, SharedSecret
+from app.web.callers.keystone_tokens import KeystoneTokens
 from app.web.callers.tokens import Tokens
 from app.web.http.endpoint import Endpoint
-from app.web.limits.admission import Load
-from app.web.limits.budget import open_budgets
-from app.web.limits.budget_sync import Settling
-from app.web.limits.connections import Lines
-from app.web.limits.unread import Stalled
-from app.web.limits.watches import Watches
+from app.web.limits.admission import Admission
+from app.web.limits.budget_sync import BudgetSync
+from app.web.limits.budgets import open_budgets
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.unread import SlowReaders
+from app.web.limits.watches import WatchQuota
 from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import Health
 from app.web.monitoring.metrics import Metrics
@@ -45,9 +51,12 @@ from app.web.monitoring.operations import Operations
 from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
-from app.web.server.fast_path import Quick
+from app.web.server.fast_path import FastPath
 from app.web.websockets.view import SocketView
-from app.web.wire.cors import Origins
+from app.web.wire.cors import CorsPolicy
+
+if TYPE_CHECKING:
+    from app.upstream.opening import Upstream as Cloud
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +69,15 @@ class Parts:
     traces: Traces | None
     pipeline: Pipeline
     identities: IdentityProvider
-    origins: Origins
+    cors: CorsPolicy
     sockets: SocketView
-    quick: Quick
-    lines: Lines
-    stalled: Stalled
+    fast_path: FastPath
+    connection_limit: ConnectionLimit
+    slow_readers: SlowReaders
     health: Health
     metrics: Metrics
+    cloud: "Cloud | None"
+    mirror: Mirror | None
 
 
 def create_app(
@@ -79,7 +90,8 @@ def create_app(
 
     `desk` connects this process with the others of the same server.
     """
-    parts = _build_parts(settings, identities or Tokens(settings), desk or Desk())
+    cloud = open_cloud(settings)
+    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, desk or Desk())
     background = Group(list(_background(parts)))
 
     @asynccontextmanager
@@ -98,24 +110,25 @@ def create_app(
     return app
 
 
-def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -> Parts:
+def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", desk: Desk) -> Parts:
     store, hint, notifier = _open_store(settings.database_url)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
-    services = Services(settings, store, feed)
+    front = None if cloud is None else _front(cloud, store, settings)
+    services = Services(settings, store, feed, None if front is None else Carrier(store, front))
     reader, traces = _open_reader(store, settings)
     pipeline = _build_pipeline(services, reader, traces)
-    origins = Origins(settings.allowed_origins)
-    sockets = SocketView(pipeline, identities, origins)
-    stalled, lines = Stalled(), Lines(settings)
+    cors = CorsPolicy(settings.allowed_origins)
+    sockets = SocketView(pipeline, identities, cors)
+    slow_readers, connection_limit = SlowReaders(), ConnectionLimit(settings)
     sources = Sources(
         services=services,
         planner=pipeline.planner,
         reader=reader,
         operations=pipeline.operations,
-        connections=sockets.places.tenants,
+        connections=sockets.quotas.tenants,
         identities=identities,
-        stalled=stalled,
-        lines=lines,
+        slow_readers=slow_readers,
+        connection_limit=connection_limit,
     )
     return Parts(
         services=services,
@@ -124,14 +137,36 @@ def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -
         traces=traces,
         pipeline=pipeline,
         identities=identities,
-        origins=origins,
+        cors=cors,
         sockets=sockets,
-        quick=Quick(pipeline, identities, origins, is_on=traces is None),
-        lines=lines,
-        stalled=stalled,
+        fast_path=FastPath(pipeline, identities, cors, is_enabled=traces is None),
+        connection_limit=connection_limit,
+        slow_readers=slow_readers,
         health=Health(feed, identities),
         metrics=Metrics(sources, desk),
+        cloud=cloud,
+        mirror=None if front is None else front.mirror,
     )
+
+
+def open_cloud(settings: Settings) -> "Cloud | None":
+    """The cloud that the gateway stands in front of, if the settings name one. Raises SetupError."""
+    if settings.upstream is None:
+        return None
+    # The HTTP client is imported only where it is used.
+    from app.upstream.opening import open_upstream
+
+    return open_upstream(settings)
+
+
+def _identities(settings: Settings, cloud: "Cloud | None") -> IdentityProvider:
+    if cloud is None:
+        return Tokens(settings)
+    return KeystoneTokens(cloud.authority, settings.upstream_token_cache_seconds)
+
+
+def _front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
+    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), 2 * settings.upstream_seconds)
 
 
 def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
@@ -163,8 +198,8 @@ def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -
     return Pipeline(
         persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
         budgets=open_budgets(settings, Prices(documents)),
-        load=Load(settings, documents),
-        watches=Watches(settings.max_watches_per_tenant),
+        admission=Admission(settings, documents),
+        watches=WatchQuota(settings.max_watches_per_tenant),
         planner=Planner(documents, services, reader),
         schema=schema,
         services=services,
@@ -179,19 +214,29 @@ def _background(parts: Parts) -> Iterator[Component]:
         yield Closing(parts.traces.close)
     yield Closing(parts.reader.close)
     yield Closing(store.close)
+    if parts.cloud is not None:
+        yield Closing(parts.cloud.close)
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     notifiers = () if parts.notifier is None else (parts.notifier,)
-    yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers))
+    yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers, *_mirroring(parts)))
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
-        yield Settling(store, budgets)
+        yield BudgetSync(store, budgets)
     yield parts.metrics.colleagues
+
+
+def _mirroring(parts: Parts) -> Iterator[Component]:
+    """What keeps the mirror of a cloud up to date."""
+    if parts.cloud is not None and parts.mirror is not None:
+        settings = parts.services.settings
+        poll_seconds, sweep_rate = settings.upstream_poll_seconds, settings.upstream_sweep_rate
+        yield MirrorWorker(parts.mirror, parts.cloud.glance, poll_seconds, sweep_rate)
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
     settings, schema = parts.services.settings, parts.pipeline.schema
     ide = Ide(demo) if settings.ide else None
-    endpoint = parts.origins.around(Endpoint(parts.pipeline, parts.identities, parts.origins, parts.sockets, ide))
+    endpoint = parts.cors.wrap(Endpoint(parts.pipeline, parts.identities, parts.cors, parts.sockets, ide))
     for path in ("/graphql", "/graphql/"):
         yield Route(path, endpoint)
         yield WebSocketRoute(path, endpoint)

@@ -26,7 +26,7 @@ from app.documents.documents import Documents, Prepare
 from app.settings import Settings
 
 
-@strawberry.type(description="What the caller may see, as it is now.")
+@strawberry.type(description="The current state of what the caller may see.")
 class Query(NodeQueries, ImageQueries, OfferQueries, OfferEventQueries):
     pass
 

@@ -1,69 +1,44 @@
-"""Documents that clients persist by themselves ("automatic persisted queries"), each tenant's apart from the others'.
+"""Automatic persisted documents: texts that clients have stored under their hash, separately for each tenant.
 
-Whether a hash is known tells that somebody has asked this very text, so it is told to the same tenant only. A tenant
-has a share, so that none can push out what all others have kept.
+A hash that is found reveals that somebody has sent the text, so a tenant finds only its own.
 """
 
 from collections import OrderedDict
 
+from app.caches import WeightedCache
+
+# A tenant holds at most an eighth of the memory, so that none can evict what all others have stored.
 SHARE = 8
 PER_TENANT = 1_000
-_BESIDE_THE_TEXT = 500
+_ENTRY_BYTES = 500
 
 
-class Automatic:
-    """Texts by tenant and hash, the latest ones: up to a limit, of which one tenant may have an eighth."""
+class AutomaticDocuments:
+    """Texts by tenant and hash. When memory is short, the least recently active tenants are evicted."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._tenant_bytes = max_bytes // SHARE
         self._bytes = 0
-        self._of: OrderedDict[str, Shelf] = OrderedDict()
+        self._tenants: OrderedDict[str, WeightedCache[str, str]] = OrderedDict()
 
     def find(self, tenant_id: str, hash: str) -> str | None:
-        shelf = self._of.get(tenant_id)
-        if shelf is None:
+        texts = self._tenants.get(tenant_id)
+        if texts is None:
             return None
-        self._of.move_to_end(tenant_id)
-        return shelf.find(hash)
+        self._tenants.move_to_end(tenant_id)
+        return texts.find(hash)
 
-    def keep(self, tenant_id: str, hash: str, text: str) -> None:
-        """Remember a text whose hash was checked. One that is larger than a tenant's share is not kept."""
-        if _weight(text) > self._max_bytes // SHARE:
+    def add(self, tenant_id: str, hash: str, text: str) -> None:
+        """Store a text whose hash has been verified, unless it is larger than a tenant's share."""
+        size = text.__sizeof__() + _ENTRY_BYTES
+        if size > self._tenant_bytes:
             return
-        shelf = self._of.setdefault(tenant_id, Shelf(self._max_bytes // SHARE))
-        self._of.move_to_end(tenant_id)
-        before = shelf.bytes
-        shelf.keep(hash, text)
-        self._bytes += shelf.bytes - before
+        texts = self._tenants.setdefault(tenant_id, WeightedCache())
+        self._tenants.move_to_end(tenant_id)
+        self._bytes += texts.add(hash, text, size)
+        while texts.weight > self._tenant_bytes or len(texts) > PER_TENANT:
+            self._bytes -= texts.evict()
         while self._bytes > self._max_bytes:
-            _, gone = self._of.popitem(last=False)
-            self._bytes -= gone.bytes
-
-
-class Shelf:
-    """The documents of one tenant; the one that was not asked for the longest goes first."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._texts: OrderedDict[str, str] = OrderedDict()
-        self.bytes = 0
-
-    def find(self, hash: str) -> str | None:
-        text = self._texts.get(hash)
-        if text is not None:
-            self._texts.move_to_end(hash)
-        return text
-
-    def keep(self, hash: str, text: str) -> None:
-        if hash not in self._texts:
-            self.bytes += _weight(text)
-        self._texts[hash] = text
-        self._texts.move_to_end(hash)
-        while self.bytes > self._max_bytes or len(self._texts) > PER_TENANT:
-            _, gone = self._texts.popitem(last=False)
-            self.bytes -= _weight(gone)
-
-
-def _weight(text: str) -> int:
-    """About what a text takes in memory, with its place."""
-    return text.__sizeof__() + _BESIDE_THE_TEXT
+            _, evicted = self._tenants.popitem(last=False)
+            self._bytes -= evicted.weight

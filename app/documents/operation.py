@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.documents.bounded import keep
+from app import caches
 from app.documents.documents import Documents
 from app.documents.selections import operation_of
 from app.documents.unplanned import Unplanned
@@ -27,6 +27,6 @@ class Operation:
         verdict = self._verdicts.get(sizes)
         if verdict is None:
             verdict = not self._documents.errors(self.document, self.name, variables)
-            keep(self._verdicts, sizes, verdict, KEPT_VERDICTS)
+            caches.put(self._verdicts, sizes, verdict, KEPT_VERDICTS)
         if not verdict:
             raise Unplanned("refused")

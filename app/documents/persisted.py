@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from graphql import GraphQLError
 
-from app.documents.automatic import Automatic
+from app.documents.automatic import AutomaticDocuments
 from app.documents.cache import EVERYBODY, NOBODY, remember_for
 from app.documents.documents import Documents
 from app.documents.manifest import PREFIX
@@ -28,7 +28,7 @@ class Persisted:
         self._texts = frozenset(trusted.values())
         self._documents = documents
         self._only = mode == "only"
-        self._automatic = Automatic(0 if self._only else automatic_bytes)
+        self._automatic = AutomaticDocuments(0 if self._only else automatic_bytes)
 
     def text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
         """The document to carry out for a tenant, None for nobody's. `hash` names it.
@@ -57,12 +57,8 @@ class Persisted:
         if self._only:
             return self._allowed(query)
         if tenant_id is not None and hash not in self._trusted and self._may_be_kept(query):
-            self._automatic.keep(tenant_id, hash, query)
+            self._automatic.add(tenant_id, hash, query)
         return query
-
-    def put_into(self, payload: dict[str, Any], tenant_id: str | None) -> None:
-        """The same for a message over WebSocket, which gets the text where it has none."""
-        payload["query"] = self.text(payload.get("query"), hash_of(payload), tenant_id)
 
     def _allowed(self, query: str) -> str:
         if query not in self._texts:

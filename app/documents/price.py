@@ -17,7 +17,7 @@ from graphql import (
     is_scalar_type,
 )
 
-from app.documents.bounded import keep
+from app import caches
 from app.documents.cache import Remembered
 from app.documents.deadlines import without_collecting
 from app.documents.documents import Documents
@@ -123,7 +123,7 @@ class Priced:
         if found is None:
             with self.reading.going_on():
                 found = self._worked_out(variables)
-            keep(self._prices, sizes, found, KEPT_PRICES)
+            caches.put(self._prices, sizes, found, KEPT_PRICES)
         return found
 
     def _worked_out(self, variables: Mapping[str, Any]) -> Price:

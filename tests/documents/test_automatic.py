@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.documents.automatic import PER_TENANT, SHARE, Automatic
+from app.documents.automatic import PER_TENANT, SHARE, AutomaticDocuments
 from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.world import fresh_id
 
 VIEWER = "query Mine { viewer { id } }"
@@ -25,7 +25,7 @@ def code(server: Server, token: str | None, document: str, **fields: Any) -> str
     """The code that an operation named by the hash of a document comes to; "ok" when it is carried out."""
     asked = {"extensions": by_apollo(document), **fields}
     answer = server.client.post("/graphql", json=asked, headers=bearer(token))
-    return code_told(answer) if "errors" in answer.json() else "ok"
+    return error_code(answer) if "errors" in answer.json() else "ok"
 
 
 def test_a_document_is_known_from_then_on_when_it_was_sent_with_its_hash(server: Server) -> None:
@@ -83,10 +83,10 @@ def text_of(number: int, size: int = 1_000) -> str:
 
 
 def test_a_tenant_that_persists_without_end_pushes_out_its_own_oldest_only() -> None:
-    kept = Automatic(100_000)
-    kept.keep("other", "theirs", "{ viewer { id } }")
+    kept = AutomaticDocuments(100_000)
+    kept.add("other", "theirs", "{ viewer { id } }")
     for number in range(10_000):
-        kept.keep("1", str(number), text_of(number))
+        kept.add("1", str(number), text_of(number))
         assert kept.find("1", "0")
     found = [number for number in range(10_000) if kept.find("1", str(number))]
 
@@ -97,27 +97,27 @@ def test_a_tenant_that_persists_without_end_pushes_out_its_own_oldest_only() -> 
 
 
 def test_all_tenants_together_stay_below_the_limit_and_the_idle_one_goes_first() -> None:
-    kept = Automatic(100_000)
-    kept.keep("busy", "x", text_of(0))
+    kept = AutomaticDocuments(100_000)
+    kept.add("busy", "x", text_of(0))
     for number in range(1_000):
-        kept.keep(str(number), "x", text_of(number))
+        kept.add(str(number), "x", text_of(number))
         assert kept.find("busy", "x")
         assert kept._bytes <= 100_000
 
     found = [number for number in range(1_000) if kept.find(str(number), "x")]
     assert found == list(range(found[0], 1_000))
     assert len(found) > 50
-    assert kept._bytes == sum(shelf.bytes for shelf in kept._of.values())
+    assert kept._bytes == sum(texts.weight for texts in kept._tenants.values())
 
 
 def test_one_tenant_has_a_number_of_documents_and_no_text_above_its_share() -> None:
-    kept = Automatic(100_000_000)
+    kept = AutomaticDocuments(100_000_000)
     for number in range(PER_TENANT + 1):
-        kept.keep("1", str(number), "{ a }")
-    small = Automatic(80_000)
-    small.keep("1", "x", "x" * 10_000)
-    small.keep("1", "y", "{ a }")
-    small.keep("1", "y", "{ a }")
+        kept.add("1", str(number), "{ a }")
+    small = AutomaticDocuments(80_000)
+    small.add("1", "x", "x" * 10_000)
+    small.add("1", "y", "{ a }")
+    small.add("1", "y", "{ a }")
 
     assert (kept.find("1", "0"), kept.find("1", "1")) == (None, "{ a }")
     assert (small.find("1", "x"), small.find("1", "y")) == (None, "{ a }")

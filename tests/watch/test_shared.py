@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.api.operation.context import Context
-from app.api.watch import payload_cache as made_lately
+from app.api.watch import payload_cache
 from tests.harness import operations
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.statements import statements
@@ -33,7 +33,7 @@ async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gatewa
         cursor = _cursor(start)
         context = Context(gateway.services, world.owner.caller, "test")
         held.push_async_callback(context.close)
-        await asyncio.sleep(made_lately.FRESH_SECONDS + 0.1)
+        await asyncio.sleep(payload_cache.FRESH_SECONDS + 0.1)
         lone = gateway.schema.streams.run(operations.WATCH, {"after": cursor}, None, context)
         alone = await anext(await held.enter_async_context(aclosing(lone)))
 
@@ -51,7 +51,8 @@ def _cursor(payload: bytes) -> str:
 async def test_nothing_is_shared_between_those_who_differ(
     gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(made_lately, "FRESH_SECONDS", 600)  # a slow machine takes longer than a second for both
+    # A slow machine takes longer than a second for both.
+    monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_age", 600)
     world: World = await make_world(gateway, "pending")
     query = operations.WATCH.replace("occurredAt", "") if other == "another selection" else operations.WATCH
     second = {
@@ -88,7 +89,7 @@ async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway
 async def test_what_was_made_is_forgotten_soon_and_is_never_much(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(made_lately, "REMEMBERED", 3)
+    monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_entries", 3)
     world = await make_world(gateway, "pending")
     async with AsyncExitStack() as held:
         payloads = await raw(gateway, world.owner, held)

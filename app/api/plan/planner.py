@@ -12,12 +12,12 @@ import orjson
 import structlog
 from graphql import GraphQLError, OperationType
 
+from app import caches
 from app.api.operation.context import Context, Services
 from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
 from app.api.plan.coercion import Variables
 from app.api.plan.resolver_call import QUERIES, Call, Resolved
-from app.documents.bounded import keep
 from app.documents.cache import Remembered
 from app.documents.documents import Documents
 from app.documents.introspection import ROOTS
@@ -79,7 +79,7 @@ class Planned:
             schema, document = self._operation.schema, self._operation.document
             builder = Builder(schema, Selections(schema, document, values))
             found = builder.root(self._operation.definition), builder.places
-            keep(self._trees, chosen, found, KEPT_STATEMENTS)
+            caches.put(self._trees, chosen, found, KEPT_STATEMENTS)
         return found
 
     def statement(
@@ -89,7 +89,7 @@ class Planned:
         found = self._statements.get(key)
         if found is None:
             found = statement(parts, is_operator, places, reader.dialect)
-            keep(self._statements, key, found, KEPT_STATEMENTS)
+            caches.put(self._statements, key, found, KEPT_STATEMENTS)
         return found
 
     def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:

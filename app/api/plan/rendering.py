@@ -22,9 +22,9 @@ from graphql import (
     is_leaf_type,
 )
 
+from app import caches
 from app.api.plan.scalars import Render, leaf
 from app.api.types.nodes import Image, Member
-from app.documents.bounded import keep
 from app.documents.selections import Selections, switches
 from app.documents.unplanned import Unplanned
 
@@ -66,7 +66,7 @@ class Roots:
         found = self._made.get(chosen)
         if found is None:
             found = self._root(values)
-            keep(self._made, chosen, found, KEPT_ROOTS)
+            caches.put(self._made, chosen, found, KEPT_ROOTS)
         if isinstance(found, str):
             raise Unplanned(found)
         return found

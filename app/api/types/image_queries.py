@@ -37,8 +37,8 @@ def image_filter(
 @strawberry.type
 class ImageQueries:
     @strawberry.field(
-        description="An image by its ID, pending and rejected offers included. Null when there is none that the caller "
-        "may see; whether it exists is not told."
+        description="An image by its ID, including images whose offer is pending or rejected. Null when there is no "
+        "such image or the caller may not see it."
     )
     async def image(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="ID of the image.")]
@@ -62,16 +62,15 @@ class ImageQueries:
         member_status: Annotated[
             list[MemberStatus] | None,
             strawberry.argument(
-                description="Of the images shared to the caller, those with these answers; null for all. "
-                "The caller's own images are listed in any case."
+                description="Among the images shared to the caller, only those with one of these statuses; null for "
+                "all. The caller's own images are always listed."
             ),
         ] = [MemberStatus.ACCEPTED],  # noqa: B006  # the schema shows the default; nobody changes it
         owner_id: Annotated[
             strawberry.ID | None,
             strawberry.argument(
-                description="Only images that the caller may know to be this tenant's. For a tenant that shares "
-                "nothing "
-                "to the caller, and for one that does not exist, the list is empty."
+                description="Only images owned by this tenant, as far as the caller may know their owner. The list is "
+                "empty for a tenant that shares nothing to the caller and for one that does not exist."
             ),
         ] = None,
         visibility: Annotated[
@@ -83,7 +82,7 @@ class ImageQueries:
         name: Annotated[str | None, strawberry.argument(description="Only images of exactly this name.")] = None,
         hidden: Annotated[
             bool | None,
-            strawberry.argument(description="True lists the hidden images instead; null lists both."),
+            strawberry.argument(description="True lists only hidden images, false only the others, null both."),
         ] = False,
     ) -> Connection[Image]:
         context = info.context

@@ -8,88 +8,90 @@ from strawberry import UNSET
 from app.api.types.scalars import ByteCount
 from app.model import ImageOrigin, ImageStatus, ImageVisibility, OsType
 
-_NAME = "What to call it; 1 to 255 characters, not all of them invisible, and none that changes the direction of text."
+_NAME = "Name of the image, 1 to 255 characters: not only invisible ones, and none that changes the text direction."
 _NOT_COLUMNS = {"id", "client_mutation_id", "idempotency_key"}
 
 
 def _key() -> Any:
     return strawberry.field(
         default=None,
-        description="Makes a retry safe: for 24 hours the same key with the same input gives the recorded outcome, its "
-        "objects as of now, and changes nothing. With another input it is BAD_USER_INPUT. 1 to 255 characters, "
-        "private to the caller's tenant.",
+        description="Makes retries safe, 1 to 255 characters, private to the caller's tenant. For 24 hours, the same "
+        "key with the same input changes nothing and returns the recorded outcome with the current state of its "
+        "objects; with a different input it is refused with BAD_USER_INPUT.",
     )
 
 
 def _echo() -> Any:
-    return strawberry.field(default=None, description="Comes back unchanged in the payload; at most 255 characters.")
+    return strawberry.field(default=None, description="Returned unchanged in the payload; at most 255 characters.")
 
 
 def _kept(description: str, clearing: str = "null is refused") -> Any:
-    return strawberry.field(default=UNSET, description=f"{description} Absent: it stays; {clearing}.")
+    return strawberry.field(default=UNSET, description=f"{description} Absent: unchanged; {clearing}.")
 
 
 @strawberry.input(description="A new image of the caller's tenant.")
 class RegisterImageInput:
     name: str = strawberry.field(description=_NAME)
-    origin: ImageOrigin = strawberry.field(description="Where it came from.")
+    origin: ImageOrigin = strawberry.field(description="Where the image came from.")
     server_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="The server it was taken of, 1 to 255 characters. Needed for SNAPSHOT, refused for IMPORT.",
+        description="ID of the server of which the snapshot was taken, 1 to 255 characters. Required for SNAPSHOT, "
+        "refused for IMPORT.",
     )
     source_url: str | None = strawberry.field(
         default=None,
-        description="The http or https address it was imported from, at most 2048 characters and without a password, "
-        "since consumers can read it. Needed for IMPORT, refused for SNAPSHOT.",
+        description="The http or https URL from which the image was imported, at most 2048 characters, without a "
+        "password because consumers can read it. Required for IMPORT, refused for SNAPSHOT.",
     )
-    status: ImageStatus = strawberry.field(default=ImageStatus.ACTIVE, description="QUEUED, SAVING or ACTIVE.")
+    status: ImageStatus = strawberry.field(
+        default=ImageStatus.ACTIVE, description="Initial state: QUEUED, SAVING or ACTIVE."
+    )
     visibility: ImageVisibility = strawberry.field(
-        default=ImageVisibility.SHARED, description="Who may see it. PUBLIC is for operators."
+        default=ImageVisibility.SHARED, description="Who may see the image. Only operators may set PUBLIC."
     )
     size_bytes: ByteCount | None = strawberry.field(default=None, description="Size of the data in bytes.")
-    min_disk_gb: int = strawberry.field(default=0, description="Disk in GB that a server needs at least.")
-    min_ram_mb: int = strawberry.field(default=0, description="Memory in MB that a server needs at least.")
-    os_type: OsType | None = strawberry.field(default=None, description="Family of the operating system.")
+    min_disk_gb: int = strawberry.field(default=0, description="Minimum disk size of a server, in GB.")
+    min_ram_mb: int = strawberry.field(default=0, description="Minimum memory of a server, in MB.")
+    os_type: OsType | None = strawberry.field(default=None, description="Operating system family.")
     checksum: str | None = strawberry.field(
         default=None, description="Checksum of the data, 1 to 255 characters, such as `sha256:9f86d0...`."
     )
     tags: list[str] = strawberry.field(
         default_factory=list,
-        description="Up to 50 words, each 1 to 255 characters, none twice, and all together at most 4096 bytes of "
-        "UTF-8.",
+        description="Up to 50 distinct tags, each 1 to 255 characters, together at most 4096 bytes of UTF-8.",
     )
-    protected: bool = strawberry.field(default=False, description="Whether to refuse deleting it.")
-    hidden: bool = strawberry.field(default=False, description="Whether to leave it out of image lists.")
+    protected: bool = strawberry.field(default=False, description="Whether to protect the image from deletion.")
+    hidden: bool = strawberry.field(default=False, description="Whether to leave the image out of image lists.")
     idempotency_key: str | None = _key()
     client_mutation_id: str | None = _echo()
 
 
-@strawberry.input(description="Changes to an image. An absent field stays as it is; null clears what may be empty.")
+@strawberry.input(
+    description="Changes to an image. Absent fields stay unchanged; null clears a field that may be empty."
+)
 class UpdateImageInput:
     id: strawberry.ID = strawberry.field(description="ID of the image.")
     name: str | None = _kept(_NAME)
     status: ImageStatus | None = _kept(
-        "The next state: QUEUED to SAVING to ACTIVE by the owner, ACTIVE to DEACTIVATED and back by an operator. "
-        "Any other "
-        "step is a CONFLICT."
+        "The next state. Owners go from QUEUED to SAVING to ACTIVE, operators from ACTIVE to DEACTIVATED and back. "
+        "Any other transition is a CONFLICT."
     )
     visibility: ImageVisibility | None = _kept(
-        "Who may see it; PUBLIC is for operators. Leaving SHARED makes the memberships inert, coming back to SHARED "
-        "revives "
-        "them with their status: check `members` first."
+        "Who may see the image; only operators may set PUBLIC. Leaving SHARED makes its memberships inert. Returning "
+        "to SHARED restores them with their status, so check `members` first."
     )
     size_bytes: ByteCount | None = _kept("Size of the data in bytes.", "null clears it")
-    min_disk_gb: int | None = _kept("Disk in GB that a server needs at least.")
-    min_ram_mb: int | None = _kept("Memory in MB that a server needs at least.")
-    os_type: OsType | None = _kept("Family of the operating system.", "null clears it")
+    min_disk_gb: int | None = _kept("Minimum disk size of a server, in GB.")
+    min_ram_mb: int | None = _kept("Minimum memory of a server, in MB.")
+    os_type: OsType | None = _kept("Operating system family.", "null clears it")
     checksum: str | None = _kept("Checksum of the data, 1 to 255 characters.", "null clears it")
     tags: list[str] | None = _kept(
-        "The new tags, all of them: up to 50 words of 1 to 255 characters, none twice, and all together at most 4096 "
-        "bytes of UTF-8.",
+        "The new tags, which replace all others: up to 50 distinct tags, each 1 to 255 characters, together at most "
+        "4096 bytes of UTF-8.",
         "null clears them",
     )
-    protected: bool | None = _kept("Whether to refuse deleting it.")
-    hidden: bool | None = _kept("Whether to leave it out of image lists.")
+    protected: bool | None = _kept("Whether to protect the image from deletion.")
+    hidden: bool | None = _kept("Whether to leave the image out of image lists.")
     idempotency_key: str | None = _key()
     client_mutation_id: str | None = _echo()
 
@@ -101,11 +103,12 @@ class DeleteImageInput:
     client_mutation_id: str | None = _echo()
 
 
-@strawberry.input(description="An image to offer, and to whom.")
+@strawberry.input(description="An image and the consumers to whom to offer it.")
 class OfferImageInput:
     image_id: strawberry.ID = strawberry.field(description="ID of an image of the caller's tenant that is SHARED.")
     tenant_ids: list[strawberry.ID] = strawberry.field(
-        description="1 to 100 consumers by their tenant IDs, as they gave them to you. Each has an outcome of its own."
+        description="Tenant IDs of 1 to 100 consumers, as they have given them to you. Each is offered or refused "
+        "individually."
     )
     idempotency_key: str | None = _key()
     client_mutation_id: str | None = _echo()
@@ -115,7 +118,7 @@ class OfferImageInput:
 class AnswerOfferInput:
     """The part that the three answers share; not a type of the schema itself."""
 
-    image_id: strawberry.ID = strawberry.field(description="ID of the image that is offered to the caller's tenant.")
+    image_id: strawberry.ID = strawberry.field(description="ID of an image that is offered to the caller's tenant.")
     idempotency_key: str | None = _key()
     client_mutation_id: str | None = _echo()
 
@@ -125,12 +128,12 @@ class AcceptOfferInput(AnswerOfferInput):
     pass
 
 
-@strawberry.input(description="An offer to reject, or an accepted one to leave.")
+@strawberry.input(description="An offer to reject, or an accepted image to leave.")
 class RejectOfferInput(AnswerOfferInput):
     pass
 
 
-@strawberry.input(description="An offer to put back to PENDING.")
+@strawberry.input(description="An offer to return to PENDING.")
 class DeferOfferInput(AnswerOfferInput):
     pass
 

@@ -17,82 +17,80 @@ from app.sharing.outcome import Outcome
 from app.sharing.problems import Mistakes
 
 T = TypeVar("T")
-Input = Annotated[T, strawberry.argument(description="What to do, and to what.")]
+Input = Annotated[T, strawberry.argument(description="The input of the mutation.")]
 
 
 @strawberry.type
 class MutationPayload:
     """The part that all payloads share; not a type of the schema itself."""
 
-    errors: list[UserError] = strawberry.field(description="What was refused; empty when all went well.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given in the input.")
+    errors: list[UserError] = strawberry.field(description="What was refused; empty if nothing was.")
+    client_mutation_id: str | None = strawberry.field(description="The value from the input.")
 
 
-@strawberry.type(description="What `registerImage` came to.")
+@strawberry.type(description="The result of `registerImage`.")
 class RegisterImagePayload(MutationPayload):
-    image: Image | None = strawberry.field(description="The new image; null when it was refused.")
+    image: Image | None = strawberry.field(description="The new image; null if refused.")
 
 
-@strawberry.type(description="What `updateImage` came to.")
+@strawberry.type(description="The result of `updateImage`.")
 class UpdateImagePayload(MutationPayload):
-    image: Image | None = strawberry.field(description="The image after the change; null when it was refused.")
+    image: Image | None = strawberry.field(description="The changed image; null if refused.")
 
 
-@strawberry.type(description="What `deleteImage` came to.")
+@strawberry.type(description="The result of `deleteImage`.")
 class DeleteImagePayload(MutationPayload):
-    deleted_image_id: strawberry.ID | None = strawberry.field(
-        description="ID of the image that is gone; null when it was refused."
-    )
+    deleted_image_id: strawberry.ID | None = strawberry.field(description="ID of the deleted image; null if refused.")
 
 
-@strawberry.type(description="What `offerImage` came to.")
+@strawberry.type(description="The result of `offerImage`.")
 class OfferImagePayload(MutationPayload):
-    members: list[Member] = strawberry.field(description="The memberships that were made, in the order of the input.")
+    members: list[Member] = strawberry.field(description="The new memberships, in the order of the input.")
 
 
 @strawberry.type
 class AnswerOfferPayload(MutationPayload):
-    member: Member | None = strawberry.field(description="The membership; null when the answer was refused.")
+    member: Member | None = strawberry.field(description="The membership; null if the answer was refused.")
 
 
-@strawberry.type(description="What `acceptOffer` came to.")
+@strawberry.type(description="The result of `acceptOffer`.")
 class AcceptOfferPayload(AnswerOfferPayload):
     pass
 
 
-@strawberry.type(description="What `rejectOffer` came to.")
+@strawberry.type(description="The result of `rejectOffer`.")
 class RejectOfferPayload(AnswerOfferPayload):
     pass
 
 
-@strawberry.type(description="What `deferOffer` came to.")
+@strawberry.type(description="The result of `deferOffer`.")
 class DeferOfferPayload(AnswerOfferPayload):
     pass
 
 
-@strawberry.type(description="What `revokeMember` came to.")
+@strawberry.type(description="The result of `revokeMember`.")
 class RevokeMemberPayload(MutationPayload):
     revoked_member_id: strawberry.ID | None = strawberry.field(
-        description="ID of the membership that has ended; null when it was refused."
+        description="ID of the membership that was ended; null if refused."
     )
 
 
 @strawberry.type(
-    description="What the caller may do. Each takes one `input`; its payload says what came of it and what was refused."
+    description="The actions of callers. Each takes one `input` and returns a payload with the result and the refusals."
 )
 class Mutation:
     @strawberry.mutation(
-        description="Register an image of the caller's tenant, SHARED by default: open to nobody until it is offered. "
-        "Needs the role creator or admin. The ID is chosen by the gateway and never used twice."
+        description="Register an image of the caller's tenant. By default it is SHARED, and visible to nobody else "
+        "until it is offered. Requires the role creator or admin. The gateway assigns the ID and never reuses it."
     )
     async def register_image(self, info: Info, input: Input[inputs.RegisterImageInput]) -> RegisterImagePayload:
         outcome = await _act(info, input, service.register_image, inputs.columns(input), input.idempotency_key)
         return RegisterImagePayload(image=_image(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Change an image. Needs the role admin in the owner's tenant; operators set DEACTIVATED, ACTIVE "
-        "again, and "
-        "PUBLIC. Members are not told by `updatedAt` of each other's offers and answers, only of these changes."
+        description="Change an image. Requires the role admin in the owner's tenant; only operators deactivate and "
+        "reactivate images and make them PUBLIC. Only these changes update `updatedAt`, not offers and answers, so "
+        "that members don't learn of each other."
     )
     async def update_image(self, info: Info, input: Input[inputs.UpdateImageInput]) -> UpdateImagePayload:
         changes = inputs.columns(input)
@@ -100,19 +98,18 @@ class Mutation:
         return UpdateImagePayload(image=_image(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Delete an image, which ends its memberships with one event each. Needs the role admin in the "
-        "owner's "
-        "tenant; a protected image is FORBIDDEN. What consumers have built from it stays theirs."
+        description="Delete an image and end its memberships, with one event for each. Requires the role admin in the "
+        "owner's tenant; for a protected image it is FORBIDDEN. Servers that consumers have built from it are not "
+        "affected."
     )
     async def delete_image(self, info: Info, input: Input[inputs.DeleteImageInput]) -> DeleteImagePayload:
         outcome = await _act(info, input, service.delete_image, input.id, input.idempotency_key)
         return DeleteImagePayload(deleted_image_id=_ended(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Offer a SHARED image to consumers. Needs the role creator or admin in the owner's tenant. "
-        "Whether a tenant "
-        "exists makes no difference, to this answer or to any later one. An image has a limited number of pending and "
-        "accepted members (LIMIT_EXCEEDED); an offer that stands already is a CONFLICT."
+        description="Offer a SHARED image to consumers. Requires the role creator or admin in the owner's tenant. "
+        "Neither this response nor any later one reveals whether a tenant exists. An offer that already exists is a "
+        "CONFLICT; the number of pending and accepted members of an image is limited (LIMIT_EXCEEDED)."
     )
     async def offer_image(self, info: Info, input: Input[inputs.OfferImageInput]) -> OfferImagePayload:
         limits, key = info.context.services.limits, input.idempotency_key
@@ -121,36 +118,33 @@ class Mutation:
         return OfferImagePayload(members=made, **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Accept an offer, also one that was rejected before: the image enters the caller's image list. "
-        "Needs the role "
-        "admin. Accepting twice changes nothing."
+        description="Accept an offer, even after rejecting it. The image appears in the caller's image list. Requires "
+        "the role admin. Accepting twice changes nothing."
     )
     async def accept_offer(self, info: Info, input: Input[inputs.AcceptOfferInput]) -> AcceptOfferPayload:
         outcome = await _answer(info, input, MemberStatus.ACCEPTED)
         return AcceptOfferPayload(member=_member(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Reject an offer, or leave an image that was accepted: it leaves the caller's image list. Needs "
-        "the role "
-        "admin. The row stays until the owner revokes it, and may be accepted after all."
+        description="Reject an offer, or leave an accepted image. The image disappears from the caller's image list. "
+        "Requires the role admin. The membership remains until the owner revokes it, and can still be accepted."
     )
     async def reject_offer(self, info: Info, input: Input[inputs.RejectOfferInput]) -> RejectOfferPayload:
         outcome = await _answer(info, input, MemberStatus.REJECTED)
         return RejectOfferPayload(member=_member(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="Put an offer back to PENDING, to decide later: it leaves the caller's image list. Needs the "
-        "role admin."
+        description="Return an offer to PENDING, to decide later. The image disappears from the caller's image list. "
+        "Requires the role admin."
     )
     async def defer_offer(self, info: Info, input: Input[inputs.DeferOfferInput]) -> DeferOfferPayload:
         outcome = await _answer(info, input, MemberStatus.PENDING)
         return DeferOfferPayload(member=_member(outcome), **_common(info, input, outcome))
 
     @strawberry.mutation(
-        description="End one consumer's membership: withdraw a pending offer, revoke an accepted one, clean up a "
-        "rejected one. "
-        "Needs the role admin in the owner's tenant, or operator. It takes effect at once; a consumer leaves by "
-        "`rejectOffer`."
+        description="End one consumer's membership, whether pending, accepted or rejected, with immediate effect. "
+        "Requires the role admin in the owner's tenant, or the role operator. Consumers leave an image with "
+        "`rejectOffer` instead."
     )
     async def revoke_member(self, info: Info, input: Input[inputs.RevokeMemberInput]) -> RevokeMemberPayload:
         limits, key = info.context.services.limits, input.idempotency_key

@@ -20,8 +20,8 @@ class NodeQueries:
         return Tenant(id=strawberry.ID(info.context.caller.tenant_id))
 
     @strawberry.field(
-        description="An object by its ID: an image, a member, or the caller's own tenant. "
-        "Null when there is none that the caller may see."
+        description="An object by its ID: an image, a membership, or the caller's own tenant. Null if there is no "
+        "such object or the caller may not see it."
     )
     async def node(
         self,
@@ -31,8 +31,8 @@ class NodeQueries:
         return await _find(info, id)
 
     @strawberry.field(
-        description="Objects by their IDs, in the order given, null for each that the caller may not see. "
-        f"At most {MAX_IDS} IDs; more are refused with BAD_USER_INPUT."
+        description="Objects by their IDs, in the same order, with null for each that does not exist or that the "
+        f"caller may not see. More than {MAX_IDS} IDs are refused with BAD_USER_INPUT."
     )
     async def nodes(
         self,
@@ -40,7 +40,7 @@ class NodeQueries:
         ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"Up to {MAX_IDS} IDs.")],
     ) -> list[Node | None]:
         if len(ids) > MAX_IDS and info.context.caller:
-            raise BadUserInput(f"Ask for at most {MAX_IDS} IDs at a time; these are {len(ids)}.")
+            raise BadUserInput(f"Send at most {MAX_IDS} IDs at a time; these are {len(ids)}.")
         return await gather(*(_find(info, id_) for id_ in ids))
 
 

@@ -16,18 +16,19 @@ from app.store.members import MemberFilter
 
 @strawberry.interface(description="An object with an ID that is unique over all types.")
 class Node:
-    id: strawberry.ID = strawberry.field(description="The ID, as `node(id:)` takes it.")
+    id: strawberry.ID = strawberry.field(description="The ID, for `node(id:)`.")
 
 
 @strawberry.type(
-    description="A tenant of the cloud. It can't be searched for or listed: it is reached as the caller itself, as the "
-    "owner of an image that the caller is a party to, or as the consumer in a row that the caller may see."
+    description="A tenant of the cloud. Tenants can't be searched or listed. They are reachable only as the caller's "
+    "own tenant, as the owner of an image to which the caller is a party, or as the consumer of a membership that the "
+    "caller may see."
 )
 class Tenant(Node):
     @strawberry.field(
-        description="The images of this tenant that the caller may know to be this tenant's, newest first: all of "
-        "its own, or those shared to the caller. For a tenant that shares nothing, and for one that does not exist, "
-        "it is empty."
+        description="The images owned by this tenant, as far as the caller may know their owner, newest first: all of "
+        "them for the tenant itself, otherwise those shared to the caller. Empty for a tenant that shares nothing to "
+        "the caller and for one that does not exist."
     )
     async def images(
         self,
@@ -43,7 +44,8 @@ class Tenant(Node):
             list[ImageStatus] | None, strawberry.argument(description="Only images in one of these states.")
         ] = None,
         hidden: Annotated[
-            bool | None, strawberry.argument(description="True lists the hidden images instead; null lists both.")
+            bool | None,
+            strawberry.argument(description="True lists only hidden images, false only the others, null both."),
         ] = False,
     ) -> "Connection[Image]":
         states = None if status is None else tuple(status)
@@ -54,41 +56,45 @@ class Tenant(Node):
         return connection(page, Image.of, lambda: load.image_count_of.load(key))
 
 
-_PARTIES = "The owner, its members and operators are told; to everyone else who sees the image it is null."
+_PARTIES = "Visible to the owner, the image's members and operators; null for everyone else."
 
 
-@strawberry.type(description="An image in the ledger of who shares what to whom. The gateway moves no image data.")
+@strawberry.type(
+    description="An image as registered with the gateway, which records who shares it to whom. The "
+    "gateway does not transfer image data."
+)
 class Image(Node):
-    name: str = strawberry.field(description="What the owner calls it; 1 to 255 characters, not unique.")
+    name: str = strawberry.field(description="The name given by the owner, 1 to 255 characters, not unique.")
     owner: Tenant | None = strawberry.field(description=f"The producer. {_PARTIES}")
     origin: ImageOrigin = strawberry.field(description="Where the image came from.")
     server_id: strawberry.ID | None = strawberry.field(
-        description=f"The server that a SNAPSHOT was taken of, null for an IMPORT. {_PARTIES}"
+        description=f"ID of the server of which a SNAPSHOT was taken; null for an IMPORT. {_PARTIES}"
     )
     source_url: str | None = strawberry.field(
-        description=f"The address that an IMPORT came from, null for a SNAPSHOT. {_PARTIES}"
+        description=f"The URL from which an IMPORT came; null for a SNAPSHOT. {_PARTIES}"
     )
-    status: ImageStatus = strawberry.field(description="Where the image is in its life.")
+    status: ImageStatus = strawberry.field(description="The image's state in its life cycle.")
     visibility: ImageVisibility = strawberry.field(description="Who may see the image.")
-    size_bytes: ByteCount | None = strawberry.field(description="Size of the image data in bytes; null when not known.")
-    min_disk_gb: int = strawberry.field(description="Disk in GB that a server needs at least; 0 for any.")
-    min_ram_mb: int = strawberry.field(description="Memory in MB that a server needs at least; 0 for any.")
-    os_type: OsType | None = strawberry.field(description="Family of the operating system; null when not known.")
+    size_bytes: ByteCount | None = strawberry.field(description="Size of the image data in bytes; null if unknown.")
+    min_disk_gb: int = strawberry.field(description="Minimum disk size of a server, in GB; 0 for no minimum.")
+    min_ram_mb: int = strawberry.field(description="Minimum memory of a server, in MB; 0 for no minimum.")
+    os_type: OsType | None = strawberry.field(description="Operating system family; null if unknown.")
     checksum: str | None = strawberry.field(
-        description="Checksum of the data as the owner gave it, such as `sha256:9f86d0...`."
+        description="Checksum of the data as given by the owner, such as `sha256:9f86d0...`; null if unknown."
     )
-    tags: list[str] = strawberry.field(description="Up to 50 words of the owner's, each 1 to 255 characters.")
-    protected: bool = strawberry.field(description="Whether deleting is refused. Sharing is not affected.")
-    hidden: bool = strawberry.field(description="Whether it is left out of image lists unless asked for.")
+    tags: list[str] = strawberry.field(description="Up to 50 tags set by the owner, each 1 to 255 characters.")
+    protected: bool = strawberry.field(
+        description="Whether the image is protected from deletion. Sharing is not affected."
+    )
+    hidden: bool = strawberry.field(description="Whether image lists leave the image out unless `hidden` requests it.")
     created_at: datetime = strawberry.field(description="When the image was registered.")
     updated_at: datetime = strawberry.field(
-        description="When the owner or an operator last changed it. Offers and answers do not count."
+        description="When the owner or an operator last changed the image. Offers and answers do not change it."
     )
 
     @strawberry.field(
-        description="The memberships of this image that the caller may see, newest first: all of them for the owner "
-        "and "
-        "for operators, its own one for a consumer, none for anyone else."
+        description="The memberships of this image that the caller may see, newest first: all for the owner and "
+        "operators, only its own for a consumer, none for anyone else."
     )
     async def members(
         self,
@@ -108,14 +114,14 @@ class Image(Node):
         page = await load.members_of.load(key)
         return connection(page, Member.of, lambda: load.member_count_of.load(key))
 
-    @strawberry.field(description="The caller's own membership; null when the image is not offered to it.")
+    @strawberry.field(description="The caller's own membership; null if the image is not offered to the caller.")
     async def viewer_membership(self, info: Info) -> "Member | None":
         row = await info.context.load.own_membership.load(self.id)
         return None if row is None else Member.of(row)
 
     @classmethod
     def of(cls, image: SeenImage) -> "Image":
-        columns = image._asdict()
+        columns = image.as_dict()
         owner_id, size = columns.pop("owner_id"), columns.pop("size_bytes")
         return cls(
             **columns,
@@ -125,11 +131,13 @@ class Image(Node):
 
 
 @strawberry.type(
-    description="One image offered to one consumer, whatever the answer. The owner of the image and the consumer see "
-    "the row, and nobody else but operators."
+    description="A membership: one image offered to one consumer, in any status. Only the owner of the image, the "
+    "consumer and operators can see it."
 )
 class Member(Node):
-    tenant: Tenant = strawberry.field(description="The consumer. That it stands here does not say that it exists.")
+    tenant: Tenant = strawberry.field(
+        description="The consumer. A membership does not imply that such a tenant exists."
+    )
     status: MemberStatus = strawberry.field(description="The consumer's answer.")
     created_at: datetime = strawberry.field(description="When the offer was made.")
     updated_at: datetime = strawberry.field(
@@ -138,7 +146,7 @@ class Member(Node):
     image_id: strawberry.Private[str]
     seen_image: strawberry.Private[SeenImage | None] = None
 
-    @strawberry.field(description="The image that is shared.")
+    @strawberry.field(description="The shared image.")
     async def image(self, info: Info) -> Image:
         image = self.seen_image or await info.context.load.image.load(self.image_id)
         assert image is not None, "who sees a member row sees its image, in the same view of the store"

@@ -15,7 +15,7 @@ from app.store.members import MemberFilter
 
 OfImage = Annotated[
     strawberry.ID | None,
-    strawberry.argument(description="Only offers of this image; of an unknown one there are none."),
+    strawberry.argument(description="Only offers of this image. For an unknown image the list is empty."),
 ]
 Status = Annotated[
     list[MemberStatus] | None,
@@ -26,9 +26,8 @@ Status = Annotated[
 @strawberry.type
 class OfferQueries:
     @strawberry.field(
-        description="The inbox: what is offered to the caller's tenant, newest first, the unanswered ones unless "
-        "`status` "
-        "says otherwise. Offers of images that are not SHARED at present are left out."
+        description="The inbox: offers to the caller's tenant, newest first, by default only pending ones. Offers of "
+        "images that are not currently SHARED are left out."
     )
     async def offers(
         self,
@@ -49,9 +48,9 @@ class OfferQueries:
         return connection(page, Member.of, lambda: context.read(members.count_offers, wanted))
 
     @strawberry.field(
-        description="The outbox: what the caller's tenant has offered, over all its images, newest first. Offers of "
-        "images "
-        "that are not SHARED at present are in it, since they count again when the image is SHARED."
+        description="The outbox: the offers that the caller's tenant has made, of all its images, newest first. It "
+        "includes offers of images that are not currently SHARED, since they take effect again when the image is "
+        "SHARED."
     )
     async def sent_offers(
         self,

@@ -23,61 +23,68 @@ SeenRow = TypeVar("SeenRow", SeenImage, SeenMember)
 First = Annotated[
     int | None,
     strawberry.argument(
-        description=f"Take this many from the start, 1 to {MAX_PAGE}; {DEFAULT_PAGE} when neither "
-        "`first` nor `last` is given. More is refused with BAD_USER_INPUT."
+        description=f"Page size from the start of the list, 1 to {MAX_PAGE}; {DEFAULT_PAGE} if neither `first` nor "
+        "`last` is given. Other values are refused with BAD_USER_INPUT."
     ),
 ]
 Last = Annotated[
     int | None,
-    strawberry.argument(description=f"Take this many from the end, 1 to {MAX_PAGE}; not together with `first`."),
+    strawberry.argument(
+        description=f"Page size from the end of the list, 1 to {MAX_PAGE}. Can't be combined with "
+        "`first` (BAD_USER_INPUT)."
+    ),
 ]
 After = Annotated[
     str | None,
     strawberry.argument(
-        description="Only what comes after this cursor of an edge. Past the end the page is empty; "
-        "one that was not given out by this gateway is CURSOR_INVALID."
+        description="Only what follows this cursor of an edge; after the last edge the page is empty. A string that "
+        "is not such a cursor is refused with CURSOR_INVALID."
     ),
 ]
 Before = Annotated[
     str | None,
-    strawberry.argument(description="Only what comes before this cursor of an edge, as for `after`."),
+    strawberry.argument(description="Only what precedes this cursor of an edge, with the same errors as `after`."),
 ]
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether more follows this page in the list.")
+    has_next_page: bool = strawberry.field(description="Whether the list continues after this page.")
     has_previous_page: bool = strawberry.field(
-        description="Whether something precedes this page: exact when paging by `last`, and otherwise "
-        "true when `after` was given."
+        description="Whether the list has something before this page. Exact when paging with `last`; otherwise true "
+        "if `after` was given."
     )
     start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge; null on an empty page.")
 
 
-@strawberry.type(description="One place of a list.")
+@strawberry.type(description="One entry of a list, with its cursor.")
 class Edge(Generic[Node]):
     cursor: str = strawberry.field(
-        description="The place, for `after` and `before` of this list; no watch takes it. It stays valid for ever."
+        description="The position of this entry, for `after` and `before` of the same list. It never expires, and "
+        "watches don't accept it."
     )
-    node: Node = strawberry.field(description="What stands there.")
+    node: Node = strawberry.field(description="The object.")
 
 
-@strawberry.type(description="One page of a list, newest first. Inserts move no page.")
+@strawberry.type(description="One page of a list, newest first. New entries don't shift the pages.")
 class Connection(Generic[Node]):
-    edges: list[Edge[Node]] = strawberry.field(description="The page, each object with its cursor.")
-    nodes: list[Node] = strawberry.field(description="The page, the objects alone.")
-    page_info: PageInfo = strawberry.field(description="Where the page lies in its list.")
+    edges: list[Edge[Node]] = strawberry.field(description="The objects of the page, each with its cursor.")
+    nodes: list[Node] = strawberry.field(description="The objects of the page.")
+    page_info: PageInfo = strawberry.field(description="The position of the page in its list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
     @strawberry.field(
-        description="Where the log stood when the page was read: start any watch there, and it tells every change that "
-        "is not in the page yet."
+        description="The position of the log when the page was read. A watch that starts after it delivers every "
+        "change that the page does not include yet."
     )
     async def watch_cursor(self, info: Info) -> Cursor:
         return Cursor(await info.context.load.watch_cursor.load(None))
 
-    @strawberry.field(description="How many the list holds for the caller, over all pages. Costs a query of its own.")
+    @strawberry.field(
+        description="The number of entries of the list that the caller may see, over all pages. It "
+        "takes a query of its own."
+    )
     async def total_count(self) -> int:
         return await self.count()
 

@@ -14,19 +14,21 @@ from app.sharing.outcome import Outcome
 logger: Any = structlog.get_logger("refusals")
 
 
-@strawberry.type(description="Why something in a mutation was refused. Nothing that was refused has left a trace.")
+@strawberry.type(
+    description="An expected refusal of a mutation or of a part of it. What was refused has changed nothing."
+)
 class UserError:
-    code: UserErrorCode = strawberry.field(description="The kind of refusal, for programs.")
-    message: str = strawberry.field(description="What is wrong and what to do, for people. The wording may change.")
+    code: UserErrorCode = strawberry.field(description="The kind of refusal, for use by programs.")
+    message: str = strawberry.field(description="What is wrong and how to fix it, for people. The wording may change.")
     path: list[str] | None = strawberry.field(
-        description="From the mutation's arguments to the value at fault, such as `input`, `tenantIds`, `1`."
+        description="The path from the mutation's arguments to the invalid value, such as `input`, `tenantIds`, `1`."
     )
     tenant_id: strawberry.ID | None = strawberry.field(
-        description="`offerImage` only: the tenant ID of the input that this is about; null when the whole call was "
-        "refused, and for one of more than 255 characters, which `path` points to."
+        description="`offerImage` only: the tenant ID that was refused. Null if the whole call was refused, or if the "
+        "ID has more than 255 characters (see `path`)."
     )
     member: Member | None = strawberry.field(
-        description="`offerImage` only: on CONFLICT, the membership that stands in the way, unchanged."
+        description="`offerImage` only: on CONFLICT, the existing membership, which is unchanged."
     )
 
 

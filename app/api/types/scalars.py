@@ -67,16 +67,16 @@ SCALARS: dict[object, Any] = {
     ),
     ByteCount: strawberry.scalar(
         name="ByteCount",
-        description=f"A number of bytes: a JSON integer from 0 to {BYTE_COUNT_LIMIT} (2^53 - 1), "
-        "which every JSON client reads exactly.",
+        description=f"A number of bytes: a JSON integer from 0 to {BYTE_COUNT_LIMIT} (2^53 - 1), which every JSON "
+        "parser represents exactly.",
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259#section-6",
         serialize=_byte_count,
         parse_value=_byte_count,
     ),
     Cursor: strawberry.scalar(
         name="Cursor",
-        description="A position in the log of changes: opaque, sealed, and bound to the viewer who got it. "
-        "Store it as it is; it is at most 512 characters long.",
+        description="A position in the log of changes: an opaque, encrypted string of at most 512 characters. It is "
+        "valid only for the caller's tenant, and one from a watch only for the same filter.",
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc4648#section-5",
         serialize=_cursor,
         parse_value=_cursor,

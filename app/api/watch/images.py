@@ -18,14 +18,15 @@ from app.sharing import formats
 from app.store import images
 
 
-@strawberry.input(description="Which images to hear of; an absent field means any.")
+@strawberry.input(description="Which images to watch. An absent field matches all.")
 class ImageWatchFilter:
     role: OfferRole | None = strawberry.field(
         default=None, description="Only the caller's own images, or only those shared to it; null for both."
     )
     image_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="Only this image. One that is unknown, foreign or revoked gives the same silent, live stream.",
+        description="Only this image. For an image that the caller may not see, the watch stays open and delivers "
+        "nothing, just as for one that does not exist.",
     )
 
 

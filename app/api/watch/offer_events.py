@@ -19,27 +19,30 @@ READ_AT_ONCE = 1_000
 READ_AT_MOST = 10_000
 
 
-@strawberry.type(description="One place of the log.")
+@strawberry.type(description="One entry of the log, with its cursor.")
 class OfferEventEdge:
-    cursor: Cursor = strawberry.field(description="The place, for `after`, also of `watchOffers` with the same filter.")
-    node: MemberStatusChanged = strawberry.field(description="The change that stands there.")
+    cursor: Cursor = strawberry.field(
+        description="The position of this entry, for `after` here and in `watchOffers` with the same filter."
+    )
+    node: MemberStatusChanged = strawberry.field(description="The change.")
 
 
 @strawberry.type(description="One page of the log, oldest first.")
 class OfferEventConnection:
-    edges: list[OfferEventEdge] = strawberry.field(description="The page, each change with its cursor.")
-    nodes: list[MemberStatusChanged] = strawberry.field(description="The page, the changes alone.")
+    edges: list[OfferEventEdge] = strawberry.field(description="The changes of the page, each with its cursor.")
+    nodes: list[MemberStatusChanged] = strawberry.field(description="The changes of the page.")
     page_info: PageInfo = strawberry.field(
-        description="`hasNextPage` says whether to ask on at once. `endCursor` is where to ask on in any case: also on "
-        "an empty page it tells how far the log was read."
+        description="`hasNextPage` says whether another page is available now. `endCursor` is where to continue in "
+        "any case: even on an empty page it says how far the log was read."
     )
 
 
 @strawberry.type
 class OfferEventQueries:
     @strawberry.field(
-        description="The log of the memberships that the caller is a party to, oldest first: what `watchOffers` tells, "
-        "in pages. A cursor that the log does not reach back to, or of a log that was replaced, is CURSOR_EXPIRED."
+        description="The changes that `watchOffers` delivers, as pages, oldest first: the log of the memberships to "
+        "which the caller is a party. A cursor to which the log no longer reaches back, or of a log that was "
+        "replaced, is refused with CURSOR_EXPIRED."
     )
     async def offer_events(
         self,
@@ -47,13 +50,18 @@ class OfferEventQueries:
         after: Annotated[
             Cursor | None,
             strawberry.argument(
-                description="Only what comes after this cursor: of a page or a watch with the same filter, or a "
-                "`watchCursor`. Null reads from the oldest change that is kept."
+                description="Only what follows this cursor, from a page or a watch with the same filter, or a "
+                "`watchCursor`. Null starts at the oldest change in the log."
             ),
         ] = None,
-        first: Annotated[int, strawberry.argument(description=f"How many at most, 1 to {MAX_PAGE}.")] = MAX_PAGE,
+        first: Annotated[
+            int,
+            strawberry.argument(
+                description=f"Page size, 1 to {MAX_PAGE}. Other values are refused with BAD_USER_INPUT."
+            ),
+        ] = MAX_PAGE,
         filter: Annotated[
-            OfferWatchFilter | None, strawberry.argument(description="Which changes to read; null for all.")
+            OfferWatchFilter | None, strawberry.argument(description="Which changes to return; null for all.")
         ] = None,
     ) -> OfferEventConnection:
         if not 1 <= first <= MAX_PAGE:

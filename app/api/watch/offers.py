@@ -19,19 +19,21 @@ from app.store import members
 from app.store.members import MemberFilter
 
 
-@strawberry.enum(description="The side that the caller's tenant is on.")
+@strawberry.enum(description="The side of an offer on which the caller's tenant is.")
 class OfferRole(Enum):
     PRODUCER = strawberry.enum_value("PRODUCER", description="Offers of the caller's own images.")
     CONSUMER = strawberry.enum_value("CONSUMER", description="Offers made to the caller.")
 
 
-@strawberry.input(description="Which changes to hear of; an absent field means any.")
+@strawberry.input(description="Which changes to deliver. An absent field matches all.")
 class OfferWatchFilter:
-    role: OfferRole | None = strawberry.field(default=None, description="Only as this side; null for both.")
+    role: OfferRole | None = strawberry.field(
+        default=None, description="Only changes in which the caller's tenant has this role; null for both."
+    )
     image_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="Only of this image. An image that is unknown, foreign or revoked gives the same silent, live "
-        "stream.",
+        description="Only changes of this image. For an image that the caller may not see, the watch stays open and "
+        "delivers nothing, just as for one that does not exist.",
     )
     status: list[MemberStatus] | None = strawberry.field(
         default=None, description="Only changes from or to one of these statuses."

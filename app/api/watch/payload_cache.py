@@ -4,7 +4,6 @@ A payload is forgotten soon, since it also holds what was true and visible when 
 """
 
 import asyncio
-from collections import OrderedDict
 from functools import partial
 from typing import Any
 
@@ -12,8 +11,9 @@ from app.api.operation.context import Context
 from app.api.watch.items import WatchItem
 from app.api.watch.operation import WatchOperation
 from app.api.watch.payload import InTheMaking, Payload, has_failed
+from app.caches import ExpiringCache
 
-REMEMBERED = 1_024
+MAX_PAYLOADS = 1_024
 FRESH_SECONDS = 1.0
 Key = tuple[Any, ...]
 
@@ -22,12 +22,12 @@ class Payloads:
     """By what is asked, for whom, and the cursor of the item."""
 
     def __init__(self) -> None:
-        self._made: OrderedDict[Key, tuple[float, Payload]] = OrderedDict()
+        self.cache: ExpiringCache[Key, Payload] = ExpiringCache(MAX_PAYLOADS, FRESH_SECONDS)
         # Those that wait for their turn: nothing of them was read yet, so they are as fresh as can be.
         self._waiting: dict[Key, InTheMaking] = {}
 
     def __len__(self) -> int:
-        return len(self._made)
+        return len(self.cache)
 
     @property
     def waiting(self) -> int:
@@ -36,8 +36,8 @@ class Payloads:
     def shared(self, group: Key, operation: WatchOperation, item: WatchItem, context: Context, began: float) -> Payload:
         """The payload of an item for all who ask the same, and not from before this watch, which began then."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
-        made, payload = self._made.get(key, (0.0, None))
-        if payload is not None and made >= max(began, now - FRESH_SECONDS) and not has_failed(payload):
+        payload = self.cache.find(key, now, began)
+        if payload is not None and not has_failed(payload):
             return payload
         if (waiting := self._waiting.get(key)) is not None and not waiting.has_failed:
             return waiting
@@ -67,12 +67,4 @@ class Payloads:
             del self._waiting[key]
 
     def _keep(self, key: Key, payload: Payload) -> None:
-        now = asyncio.get_running_loop().time()
-        self._made[key] = now, payload
-        self._made.move_to_end(key)
-        # The oldest come first: what is no longer fresh, and what is too much.
-        while self._made:
-            made, _ = next(iter(self._made.values()))
-            if now - made <= FRESH_SECONDS and len(self._made) <= REMEMBERED:
-                return
-            self._made.popitem(last=False)
+        self.cache.add(key, payload, asyncio.get_running_loop().time())

@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from app import caches
 from app.api.operation.context import Context
 from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark, WatchItem, WatchReset, WatchSynced
@@ -22,20 +23,23 @@ from app.store.log import LogHead
 from app.store.snapshot import Snapshot, ViewerQuery
 
 SNAPSHOT_LIMIT = 10_000
+MAX_ITEMS = 4_096
 Present = tuple[Seal, tuple[LogHead, Sequence[Any]]]
 
 
-@strawberry.enum(description="What a watch without a cursor begins with.")
+@strawberry.enum(description="How a watch without a cursor starts.")
 class WatchInitial(Enum):
-    CHANGES = strawberry.enum_value("CHANGES", description="Nothing: changes from now on.")
-    SNAPSHOT = strawberry.enum_value("SNAPSHOT", description="The present state, item by item, then changes from it.")
+    CHANGES = strawberry.enum_value("CHANGES", description="With changes from now on.")
+    SNAPSHOT = strawberry.enum_value(
+        "SNAPSHOT", description="With the current state, item by item, followed by the changes after it."
+    )
 
 
-@strawberry.enum(description="What happens when a watch can't go on from its cursor.")
+@strawberry.enum(description="What to do when a watch can't continue from its cursor.")
 class GapPolicy(Enum):
-    RESET = strawberry.enum_value("RESET", description="`WatchReset`, then the present state, then changes.")
+    RESET = strawberry.enum_value("RESET", description="Deliver `WatchReset`, then the current state, then changes.")
     FAIL = strawberry.enum_value(
-        "FAIL", description="The watch ends with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest one kept."
+        "FAIL", description="End the watch with CURSOR_EXPIRED; `extensions.oldestCursor` is the oldest usable cursor."
     )
 
 
@@ -65,6 +69,7 @@ class Watching:
 
     def __init__(self, context: Context, watch: Watch, manner: Manner) -> None:
         self._context = context
+        self._services = context.services
         self._feed = context.services.feed
         self._viewer = context.caller
         self._watch = watch
@@ -110,30 +115,31 @@ class Watching:
 
     async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
         """What is new from the position on; a gap is the last of it."""
-        silence = self._context.services.settings.bookmark_seconds
+        silence = self._services.settings.bookmark_seconds
         async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence, self._seal):
             self._position = item.position
             if item.gap is not None:
                 yield item.gap
             elif item.change is not None:
-                yield self._shown(item.change)
+                yield self._item(item.change)
             elif self._manner.bookmarks:
                 yield self._bookmark()
             # The next item's nested fields are read as of then, and no view is held open while waiting for it.
             await self._context.renew()
 
-    def _shown(self, change: Change) -> WatchItem:
-        """The change as an item; the same for every watch of this viewer with this filter."""
-        seal, viewer, print_ = self._seal, self._viewer, self._watch.fingerprint
-
-        def make() -> WatchItem:
-            return self._watch.show(Cursor(seal.close(change.seq, viewer, print_)), change)
-
-        return self._context.services.shown.item((seal, change.seq, viewer.tenant_id, viewer.is_operator, print_), make)
+    def _item(self, change: Change) -> WatchItem:
+        """The change as an item, built once for all watches of this viewer with this filter."""
+        items, seal, viewer, fingerprint = self._services.items, self._seal, self._viewer, self._watch.fingerprint
+        key = seal, change.seq, viewer.tenant_id, viewer.is_operator, fingerprint
+        item = items.get(key)
+        if item is None:
+            item = self._watch.show(Cursor(seal.close(change.seq, viewer, fingerprint)), change)
+            caches.put(items, key, item, MAX_ITEMS)
+        return item
 
     async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
         """The present state. Both to read it and to hold it take the tenant's turn."""
-        turns, tenant_id = self._context.services.turns, self._viewer.tenant_id
+        turns, tenant_id = self._services.turns, self._viewer.tenant_id
         async with turns.snapshot(tenant_id):
             present = await turns.take(tenant_id, lambda: in_time(self._lifetime(), self._look()), _size)
             async for item in self._told(gap, present):
@@ -156,10 +162,10 @@ class Watching:
         return await self._feed.with_seal(self._read_states, lambda view: view[0])
 
     def _lifetime(self) -> Lifetime:
-        return Lifetime("item of the watch", self._context.services.settings.watch_item_seconds)
+        return Lifetime("item of the watch", self._services.settings.watch_item_seconds)
 
     async def _read_states(self) -> tuple[LogHead, Sequence[Any]]:
-        snapshot = Snapshot(self._context.services.store)
+        snapshot = Snapshot(self._services.store)
         try:
             head = await snapshot.read(log.head)
             states = await snapshot.read(self._watch.states, self._viewer, SNAPSHOT_LIMIT + 1)

@@ -15,43 +15,45 @@ from app.api.watch.run import GapPolicy, Manner, Watching, WatchInitial
 After = Annotated[
     Cursor | None,
     strawberry.argument(
-        description="Go on after this cursor: of an earlier item of a watch with the same filter, or a `watchCursor`. "
-        "One that was changed, or is of another viewer or filter, is refused with CURSOR_INVALID."
+        description="Resume after this cursor, from an earlier item of a watch with the same filter, or a "
+        "`watchCursor`. A cursor that was altered, or issued for another tenant or filter, is refused with "
+        "CURSOR_INVALID."
     ),
 ]
-Initial = Annotated[WatchInitial, strawberry.argument(description="What to begin with when there is no `after`.")]
+Initial = Annotated[WatchInitial, strawberry.argument(description="How to start when there is no `after`.")]
 OnGap = Annotated[
     GapPolicy,
     strawberry.argument(
-        description="What to do when the log does not reach back to the cursor, was replaced, or the caller's rights "
-        "have changed."
+        description="What to do when the log no longer reaches back to the cursor or was replaced, or the caller's "
+        "rights have changed."
     ),
 ]
 Bookmarks = Annotated[
     bool,
     strawberry.argument(
-        description="Whether to break each silence with a `WatchBookmark`. The first one of a live watch comes in any "
-        "case."
+        description="Whether to deliver a `WatchBookmark` when there has been no change for a while. The first one of "
+        "a live watch is always delivered."
     ),
 ]
 _PROMISE = (
-    "in commit order, each once; resumable from any cursor at any server, also after a restart. A gap is always said. "
+    "in commit order, each exactly once. It can be resumed from any cursor on any server, even after a restart, and "
+    "gaps are always reported. "
 )
 
 
-@strawberry.type(description="What the caller may see, change by change.")
+@strawberry.type(description="Streams of changes that the caller may see.")
 class Subscription:
     @strawberry.subscription(
-        description=f"Every change of the memberships that the caller is a party to, {_PROMISE}"
-        "Operators hear of all memberships. That an image goes PRIVATE, which makes its memberships inert, or is "
-        "SHARED again changes no membership: `watchImages` tells it."
+        description=f"Every change of the memberships to which the caller is a party, {_PROMISE}Operators receive the "
+        "changes of all memberships. When an image becomes PRIVATE or SHARED again, no membership changes, although "
+        "they become inert or take effect again; `watchImages` delivers such changes."
     )
     async def watch_offers(
         self,
         info: Info,
         after: After = None,
         filter: Annotated[
-            OfferWatchFilter | None, strawberry.argument(description="Which changes to hear of; null for all.")
+            OfferWatchFilter | None, strawberry.argument(description="Which changes to deliver; null for all.")
         ] = None,
         initial: Initial = WatchInitial.CHANGES,
         on_gap: OnGap = GapPolicy.RESET,
@@ -61,16 +63,16 @@ class Subscription:
         return await Watching(info.context, watch, Manner(after, initial, on_gap, bookmarks)).start()
 
     @strawberry.subscription(
-        description=f"Status, visibility and end of the caller's own images and of those shared to it, {_PROMISE}"
-        "An image that is offered, or SHARED again, is gained; one that is revoked, or goes from SHARED to PRIVATE, is "
-        "lost. Operators hear of all images."
+        description="Changes of status and visibility, and deletion, of the caller's own images and of those shared "
+        f"to it, {_PROMISE}The caller gains an image that is offered or becomes SHARED again, and loses one that is "
+        "revoked or becomes PRIVATE. Operators receive the changes of all images."
     )
     async def watch_images(
         self,
         info: Info,
         after: After = None,
         filter: Annotated[
-            ImageWatchFilter | None, strawberry.argument(description="Which images to hear of; null for all.")
+            ImageWatchFilter | None, strawberry.argument(description="Which images to watch; null for all.")
         ] = None,
         initial: Initial = WatchInitial.CHANGES,
         on_gap: OnGap = GapPolicy.RESET,
