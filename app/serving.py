@@ -30,9 +30,8 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import require_libraries
-from app.web.server import stalled_peers
-from app.web.server.fast_lane import lane
-from app.web.server.stalled_peers import FreeingProtocol
+from app.web.server.fast_lane import http_protocol
+from app.web.server.stalled_peers import WebSocketProtocol, abort_stalled_connections, websocket_protocol
 from app.workers import Workers
 
 # Of every answer, whoever writes it.
@@ -50,7 +49,7 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             require_loopback(listener)
         if sqlite := sqlite_file(settings):
             _hold(sqlite, held)
-        stalled_peers.free_stalled_peers(listener, settings.stall_seconds)
+        abort_stalled_connections(listener, settings.stall_seconds)
         asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
             _announce(settings, listener, demo, say)
@@ -124,7 +123,7 @@ class Server(uvicorn.Server):
         await self._give_notice()
         for server in self.servers:
             server.close()
-        open_sockets = [one for one in self.server_state.connections if isinstance(one, FreeingProtocol)]
+        open_sockets = [one for one in self.server_state.connections if isinstance(one, WebSocketProtocol)]
         for place, one in enumerate(open_sockets):
             one.shutdown()
             if place % SENT_AWAY_TOGETHER == SENT_AWAY_TOGETHER - 1:
@@ -155,14 +154,8 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
-        http=lane(
-            parts.fast_path,
-            settings.max_body_bytes,
-            settings.request_seconds,
-            parts.connection_limit,
-            parts.slow_readers,
-        ),
-        ws=stalled_peers.protocol(settings, parts.slow_readers),
+        http=http_protocol(settings, parts.fast_path, parts.connection_limit, parts.slow_readers),
+        ws=websocket_protocol(settings, parts.slow_readers),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_keep_alive=settings.keep_alive_seconds,
