@@ -5,7 +5,8 @@ from typing import Any
 
 from app.errors import BadUserInput
 from app.mirror import changes, offers
-from app.mirror.carrying import Errand, carry_out
+from app.mirror.carrying import carry_out
+from app.mirror.errand import Errand
 from app.mirror.front import Front
 from app.mirror.offers import Addressees
 from app.model import Caller, MemberStatus

@@ -4,23 +4,22 @@ Nothing is sent twice. When an answer is lost, the caller is told so; the same i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from app.errors import BadUserInput, Conflict, NotFound, Refusal, Unavailable
+from app.errors import BadUserInput, NotFound, Refusal, Unavailable
+from app.mirror import records
+from app.mirror.errand import Begun, Call, Errand, Intent, Refusals, token_of
 from app.mirror.front import Front
 from app.mirror.refusals import refusal_of
-from app.model import Caller, SeenImage
-from app.sharing import formats, rules
-from app.sharing.outcome import Outcome, Request, earlier, remember
-from app.store import images, mirror, outcomes
+from app.sharing import formats
+from app.sharing.outcome import Outcome
+from app.store import mirror
 from app.store.database import Store
 from app.store.engines.transaction import Transaction
 from app.upstream.errors import Refused, Unreached, UpstreamError
 
-BEGUN = "begun"
 CALLS_AT_ONCE = 8
 AWAY = "Glance can't be reached just now, so nothing was changed. Try again in a moment."
 LOST = (
@@ -28,44 +27,6 @@ LOST = (
     "read it."
 )
 UNDER_WAY = "The first call with this idempotency key may still be under way. Try again in a moment."
-LATE = "Glance did not say what has become of this, and it has not happened. Use a new idempotency key to try again."
-
-ENDED = "This was done, and has been undone by somebody else since."
-
-# What was refused, by what each call was about; None when the answers were lost.
-Refusals = Mapping[str, Refusal] | None
-Call = Callable[[], Awaitable[Any]]
-Conclude = Callable[[Transaction, Mapping[str, Any], Refusals], Awaitable[Outcome]]
-
-
-@dataclass(frozen=True)
-class Intent:
-    """What is about to be done: `calls` by what each is about, and `facts` from which its outcome can be told later."""
-
-    image: SeenImage
-    calls: Mapping[str, Call]
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True)
-class Begun:
-    """The first call with an idempotency key, whose outcome was not recorded."""
-
-    image_id: str
-    at: float
-    facts: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Errand:
-    """One change: who wants it, how it is decided, and how its outcome is read from the mirror afterwards."""
-
-    caller: Caller
-    request: Request
-    image_id: str
-    decide: Callable[[Transaction], Awaitable[Intent]]
-    conclude: Conclude
-    refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,))
 
 
 async def carry_out(front: Front, store: Store, errand: Errand) -> Outcome:
@@ -107,33 +68,22 @@ async def _decide(front: Front, store: Store, errand: Errand) -> Outcome | Inten
     if not isinstance(decided, Refusal):
         return decided
     if await _may_be_stale(front, errand, decided):
-        await _look(front, errand.image_id)
+        await _look(front, errand.image_id, AWAY)
         decided = await store.act(lambda tx: _decided(tx, errand))
     return await _refuse(store, errand, decided) if isinstance(decided, Refusal) else decided
 
 
 async def _decided(tx: Transaction, errand: Errand) -> Outcome | Intent | Begun | Refusal:
     caller, request = errand.caller, errand.request
-    if (before := await _earlier(tx, caller, request)) is not None:
+    if (before := await records.before(tx, caller, request)) is not None:
         return before
     try:
         intent = await errand.decide(tx)
     except Refusal as refusal:
         return refusal
     await mirror.mark(tx, [intent.image.id])
-    if request.idempotency_key is not None:
-        begun = {BEGUN: tx.now.timestamp(), "image": intent.image.id, "facts": dict(intent.facts)}
-        await outcomes.record(tx, caller.tenant_id, request.idempotency_key, request.input_hash, begun)
+    await records.begin(tx, caller, request, intent)
     return intent
-
-
-async def _earlier(tx: Transaction, caller: Caller, request: Request) -> Outcome | Begun | None:
-    if request.idempotency_key is None:
-        return None
-    recorded = await outcomes.recall(tx, caller.tenant_id, request.idempotency_key)
-    if recorded is None or BEGUN not in recorded.outcome or recorded.input_hash != request.input_hash:
-        return await earlier(tx, caller, request)
-    return Begun(recorded.outcome["image"], recorded.outcome[BEGUN], recorded.outcome["facts"])
 
 
 async def _may_be_stale(front: Front, errand: Errand, refusal: Refusal) -> bool:
@@ -141,7 +91,8 @@ async def _may_be_stale(front: Front, errand: Errand, refusal: Refusal) -> bool:
     if not isinstance(refusal, NotFound):
         return not isinstance(refusal, BadUserInput)
     try:
-        return await front.images.shows(token_of(errand.caller), errand.image_id)
+        has_form = formats.uuid(errand.image_id) is not None
+        return has_form and await front.images.shows(token_of(errand.caller), errand.image_id)
     except UpstreamError:
         raise Unavailable(AWAY) from None
 
@@ -155,7 +106,7 @@ async def _require_answers(
         return
     is_unsent = len(failed) == len(results) and all(_is_unsent(one) for one in failed)
     if is_unsent:
-        await _withdraw(store, errand)
+        await store.act(lambda tx: records.withdraw(tx, errand.caller, errand.request))
     else:
         with suppress(UpstreamError, Unavailable):  # the mark stays, so that it is looked at again
             await front.mirror.look(intent.image.id)
@@ -181,11 +132,11 @@ async def _tell_later(front: Front, store: Store, errand: Errand, begun: Begun) 
     return await _conclude(store, errand, begun.facts, None)
 
 
-async def _look(front: Front, image_id: str) -> None:
+async def _look(front: Front, image_id: str, problem: str = LOST) -> None:
     try:
         await front.mirror.look(image_id)
     except UpstreamError:
-        raise Unavailable(LOST) from None
+        raise Unavailable(problem) from None
 
 
 async def _conclude(store: Store, errand: Errand, facts: Mapping[str, Any], refusals: Refusals) -> Outcome:
@@ -194,49 +145,13 @@ async def _conclude(store: Store, errand: Errand, facts: Mapping[str, Any], refu
             outcome = await errand.conclude(tx, facts, refusals)
         except Refusal as refusal:  # what it was about has ended meanwhile
             outcome = errand.refused(refusal)
-        return await _record(tx, errand, outcome)
+        return await records.conclude(tx, errand.caller, errand.request, outcome)
 
     return await store.act(act)
 
 
 async def _refuse(store: Store, errand: Errand, refusal: Refusal) -> Outcome:
     async def act(tx: Transaction) -> Outcome:
-        return await _record(tx, errand, errand.refused(refusal))
+        return await records.conclude(tx, errand.caller, errand.request, errand.refused(refusal))
 
     return await store.act(act)
-
-
-async def _record(tx: Transaction, errand: Errand, outcome: Outcome) -> Outcome:
-    key = errand.request.idempotency_key
-    if key is not None:
-        await outcomes.recall(tx, errand.caller.tenant_id, key)  # takes turns with a retry
-        await outcomes.drop(tx, errand.caller.tenant_id, key)
-        await remember(tx, errand.caller, errand.request, outcome)
-    return outcome
-
-
-async def _withdraw(store: Store, errand: Errand) -> None:
-    """Nothing was sent, so the key is as if it had not been used."""
-    key = errand.request.idempotency_key
-
-    async def act(tx: Transaction) -> None:
-        if key is not None:
-            await outcomes.drop(tx, errand.caller.tenant_id, key)
-
-    await store.act(act)
-
-
-async def visible_image(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
-    """The image as the mirror shows it to the caller. Raises NotFound."""
-    image = await images.find_one(tx.conn, caller, image_id) if formats.uuid(image_id) else None
-    return rules.seen(image, argument)
-
-
-def not_seen(refusals: Refusals) -> Conflict:
-    """Why what should have been done is not there."""
-    return Conflict(LATE if refusals is None else ENDED)
-
-
-def token_of(caller: Caller) -> str:
-    assert caller.token is not None, "in front of a cloud every caller has come with a token"
-    return caller.token

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from app.errors import Forbidden
-from app.mirror.carrying import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
+from app.mirror.errand import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
 from app.mirror.front import Images
 from app.model import Caller, ImageStatus, MemberStatus, SeenImage
 from app.sharing import rules

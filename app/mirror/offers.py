@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from app.errors import BadUserInput, Conflict, Refusal
-from app.mirror.carrying import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
+from app.mirror.errand import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
 from app.mirror.front import Images
 from app.model import Caller, SeenImage, SeenMember
 from app.sharing import rules
