@@ -97,7 +97,7 @@ async def seed(store: Store, settings: Settings) -> None:
     windows = await _register(store, producer, _WINDOWS)
     await _register(store, producer, _DRAFT)
     gpu = await _register(store, partner, _GPU)
-    limits = service.Limits(settings.tenant_id_pattern, settings.member_quota)
+    limits = service.Limits.of(settings)
     await service.offer_image(store, producer, debian, [CONSUMER, PARTNER], limits)
     await service.offer_image(store, producer, postgres, [CONSUMER], limits)
     await service.offer_image(store, producer, windows, [CONSUMER], limits)

@@ -226,7 +226,7 @@ class SeenMember(Row, named_tuple(Member)):
     __slots__ = ()
 
 
-class News(NamedTuple):
+class LogEntry(NamedTuple):
     """What is to be written into the log: one step of a membership, or of an image for one of its parties."""
 
     image_id: str
@@ -249,4 +249,4 @@ class Change(NamedTuple):
 
     seq: int
     occurred_at: datetime
-    news: News
+    entry: LogEntry
