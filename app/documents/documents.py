@@ -24,6 +24,8 @@ from app.documents.cache import Remembered
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import Limits, too_complex
 from app.documents.measure import Measure
+from app.documents.memory import Memory
+from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
 
@@ -41,10 +43,12 @@ class Documents:
         self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = Limits.of(settings)
-        self._outcome = Remembered(self._parse)
+        self.memory = Memory()
+        self._outcome = Remembered(self._parse, self.memory)
         self._explains = settings.introspection
-        self._validated = Remembered(self._validate)
-        self._introspection = Remembered(Introspection)
+        self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
+        self._validated = Remembered(self._validate, self.memory)
+        self._introspection = Remembered(self._introspect, self.memory)
 
     def parsed(self, text: str) -> DocumentNode:
         """Raises GraphQLError. A text that does not parse is parsed once, too."""
@@ -94,14 +98,14 @@ class Documents:
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         refusal = self._too_complex(document, wanted, variables)
         try:
-            return [refusal] if refusal else self._validated(document)
+            return [refusal] if refusal else self._validated(_text(document))
         except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
             return [late]
 
     def measure(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
     ) -> Measure:
-        introspection = partial(self._introspection, self.schema, document)
+        introspection = partial(self._introspection, _text(document))
         return Measure(self.schema, document, operation, variables, introspection)
 
     def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
@@ -113,6 +117,9 @@ class Documents:
                 return partial(too_complex, f"The document has more than {self._max_tokens} tokens.")
             told = error.message.removeprefix("Syntax Error: ")
             return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), told)
+
+    def _introspect(self, text: str) -> Introspection:
+        return Introspection(self.schema, self.parsed(text))
 
     def _too_complex(
         self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
@@ -131,9 +138,16 @@ class Documents:
         except TooLarge:
             return too_complex("The operation selects too much of the schema.")
 
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        rules = _RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule)
-        return deadlines.errors_of(self.schema, document, rules, not self._explains, self._settings.validation_seconds)
+    def _validate(self, text: str) -> list[GraphQLError]:
+        document = self.parsed(text)
+        seconds = self._settings.validation_seconds
+        return deadlines.errors_of(self.schema, document, self._rules, not self._explains, seconds)
+
+
+def _text(document: DocumentNode) -> str:
+    """The text of a parsed document. As a key it is hashed once; a document would be hashed node by node each time."""
+    assert document.loc is not None
+    return document.loc.source.body
 
 
 def _longest(variables: Mapping[str, Any]) -> int:

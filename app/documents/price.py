@@ -18,10 +18,11 @@ from graphql import (
 )
 
 from app import caches
-from app.documents.cache import Remembered, words
+from app.documents.cache import Remembered
 from app.documents.deadlines import without_collecting
 from app.documents.documents import Documents
 from app.documents.measure import NAMED
+from app.documents.memory import words
 from app.documents.selections import operation_of
 from app.documents.unplanned import Unplanned
 from app.store.pages import MAX_PAGE
@@ -49,7 +50,6 @@ class Prices:
     """The prices of the operations of one schema. A text that does not parse, or does not validate, has one too."""
 
     def __init__(self, documents: Documents) -> None:
-        @Remembered
         def priced(text: str, name: str | None) -> Priced | Unpriced:
             reading = Reading(text)
             try:
@@ -58,7 +58,7 @@ class Prices:
             except (GraphQLError, Unplanned):
                 return Unpriced(reading)
 
-        self._priced = priced
+        self._priced = Remembered(priced, documents.memory)
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)

@@ -30,7 +30,7 @@ class Descriptions:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self.of = Remembered(self._describe)
+        self.of = Remembered(self._describe, documents.memory)
 
     def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
         """The static cost, as the limits count it; None where there is no such operation to measure."""

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import price
-from app.documents.cache import words
+from app.documents.memory import words
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from app.web.limits.budget import Budget

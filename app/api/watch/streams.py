@@ -42,12 +42,11 @@ class Streams:
         self._documents = documents
         self.payloads = Payloads()
 
-        @Remembered
         def roots(query: str, name: str | None) -> Roots:
             document = documents.parsed(query)
             return Roots(documents.schema, document, operation_of(document, name))
 
-        self._roots = roots
+        self._roots = Remembered(roots, documents.memory)
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)
