@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint, text
 
 from app.columns import Timestamp, row_number, word_of
+from app.rows import Row, named_tuple
 
 # A partial index, which is empty but for what waits.
 _WHERE_MARKED: dict[str, Any] = {f"{engine}_where": text("marks > seen") for engine in ("sqlite", "postgresql")}
@@ -94,16 +95,16 @@ class Image(SQLModel, table=True):
     origin: ImageOrigin = Field(sa_type=word_of(ImageOrigin))
     server_id: str | None = Field(default=None, max_length=255)
     source_url: str | None = Field(default=None, max_length=2048)
-    status: ImageStatus = Field(sa_type=word_of(ImageStatus))
-    visibility: ImageVisibility = Field(sa_type=word_of(ImageVisibility))
+    status: ImageStatus = Field(default=ImageStatus.ACTIVE, sa_type=word_of(ImageStatus))
+    visibility: ImageVisibility = Field(default=ImageVisibility.SHARED, sa_type=word_of(ImageVisibility))
     size_bytes: int | None = Field(default=None, sa_type=BigInteger)
-    min_disk_gb: int
-    min_ram_mb: int
+    min_disk_gb: int = 0
+    min_ram_mb: int = 0
     os_type: OsType | None = Field(default=None, sa_type=word_of(OsType))
     checksum: str | None = Field(default=None, max_length=255)
-    tags: list[str] = Field(sa_type=JSON)
-    protected: bool
-    hidden: bool
+    tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    protected: bool = False
+    hidden: bool = False
     created_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
 
@@ -198,8 +199,9 @@ class Budget(SQLModel, table=True):
 class MirroredImage(SQLModel, table=True):
     """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
 
-    `version` counts the views that were stored; it begins at the time, so that an image that comes back never meets
-    a version of its own past.
+    `seen` is -1 until the first look at an image that was there before the gateway; it makes no events. `version`
+    counts the views that were stored; it begins at the time, so that an image that comes back never meets a version of
+    its own past.
     """
 
     __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]
@@ -212,38 +214,27 @@ class MirroredImage(SQLModel, table=True):
     __table_args__ = (Index("mirrored_image_marked", "image_id", **_WHERE_MARKED),)
 
 
-class SeenImage(NamedTuple):
+class MirrorLeader(SQLModel, table=True):
+    """The one row that says which process looks for changes upstream, and until when, in milliseconds of Unix time."""
+
+    __tablename__ = "mirror_leader"  # pyright: ignore[reportAssignmentType]
+
+    k: int = Field(primary_key=True, sa_type=Integer)
+    holder: str = Field(max_length=36)
+    until: int = Field(sa_type=BigInteger)
+
+
+class SeenImage(Row, named_tuple(Image)):
     """An image as one viewer may see it: what the viewer may not know is None."""
 
-    id: str
-    owner_id: str | None
-    name: str
-    origin: ImageOrigin
-    server_id: str | None
-    source_url: str | None
-    status: ImageStatus
-    visibility: ImageVisibility
-    size_bytes: int | None
-    min_disk_gb: int
-    min_ram_mb: int
-    os_type: OsType | None
-    checksum: str | None
-    tags: list[str]
-    protected: bool
-    hidden: bool
-    created_at: datetime
-    updated_at: datetime
+    __slots__ = ()
+    owner_id: str | None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class SeenMember(NamedTuple):
+class SeenMember(Row, named_tuple(Member)):
     """A member row that one viewer may see."""
 
-    id: str
-    image_id: str
-    tenant_id: str
-    status: MemberStatus
-    created_at: datetime
-    updated_at: datetime
+    __slots__ = ()
 
 
 class News(NamedTuple):

@@ -60,10 +60,6 @@ class Persisted:
             self._automatic.add(tenant_id, hash, query)
         return query
 
-    def put_into(self, payload: dict[str, Any], tenant_id: str | None) -> None:
-        """The same for a message over WebSocket, which gets the text where it has none."""
-        payload["query"] = self.text(payload.get("query"), hash_of(payload), tenant_id)
-
     def _allowed(self, query: str) -> str:
         if query not in self._texts:
             raise DocumentRefused(_NOT_TRUSTED)

@@ -131,6 +131,27 @@ async def test_a_null_where_a_default_stands_is_bad_input_over_every_transport(
     assert "INTERNAL" not in str(reply.answer)
 
 
+ACCEPT = "mutation($v: AcceptOfferInput!) { acceptOffer(input: $v) { member { id } } }"
+OFFERS = "query($v: MemberStatus!) { offers(status: [$v]) { totalCount } }"
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+@pytest.mark.parametrize(
+    ("query", "value", "quoted"),
+    [
+        (ACCEPT, {"x": None, "y": True, "z": "it's"}, """found: {"x": null, "y": true, "z": "it's"}."""),
+        ("query($v: Int) { images(first: $v) { totalCount } }", 'say "so"', r'"say \"so\""'),
+        (OFFERS, [None, 1.5], "[null, 1.5]"),
+    ],
+)
+async def test_a_value_that_a_message_quotes_is_written_as_the_json_that_was_sent(
+    server: InProcess, transport: str, query: str, value: Any, quoted: str
+) -> None:
+    reply = await send_over(server, transport, query, server.token, v=value)
+
+    assert quoted in reply.answer["errors"][0]["message"]
+
+
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
 async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InProcess, transport: str) -> None:
     before = await server.gateway.tenant("1").get("{ images { totalCount } }")

@@ -63,6 +63,8 @@ def test_a_subscription_over_plain_http_is_sent_to_the_websocket(server: Server,
         (f"{RESPONSE_JSON};q=0.5, {JSON}", JSON),
         ("application/*", JSON),
         (f"text/html, {JSON}", JSON),
+        (f'{JSON};profile="a,b"', JSON),
+        (f'text/html;title="a, \\" b", {RESPONSE_JSON}', RESPONSE_JSON),
     ],
 )
 def test_the_answer_is_of_the_type_that_the_client_likes_best(server: Server, accept: str, answered: str) -> None:
@@ -110,6 +112,15 @@ def test_head_is_get_without_a_body_and_no_stream_of_events(server: Server) -> N
 def test_an_accept_header_that_can_not_be_met_is_refused(server: Server, accept: str, status: int) -> None:
     refused = server.post("{ __typename }", accept=accept)
     assert (refused.status_code, error_code(refused)) == (status, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+def test_a_parameter_of_get_that_is_not_json_is_named(server: Server, name: str) -> None:
+    refused = server.client.get("/graphql", params={"query": "{ __typename }", name: "{"})
+    message = refused.json()["errors"][0]["message"]
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
+    assert f"`{name}`" in message
+    assert "body" not in message
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

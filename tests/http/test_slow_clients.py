@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.web.server.slow_clients import MAX_HEAD_BYTES, MAX_PIPELINED
+from app.web.server.http_protocol import MAX_PIPELINED
+from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.documents.price import REFUSED, WATCH, WRITE
@@ -11,7 +10,7 @@ from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budget
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.transports import TRANSPORTS, send_over
+from tests.harness.transports import TRANSPORTS, send_over, send_parameters_over
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
@@ -185,15 +184,29 @@ async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, t
     assert not [name for name in reply.headers or () if "ratelimit" in name.lower()]
 
 
-@pytest.mark.parametrize("way", ["application/json", "text/event-stream"])
-async def test_a_document_that_is_refused_by_its_hash_is_charged_over_http(server: InProcess, way: str) -> None:
-    tenant = fresh_id()
-    _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST
-    url = server.url.replace("ws", "http", 1)
-    headers = {"authorization": f"Bearer {server.token_of(tenant)}", "accept": way}
-    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
-        first, second = [await client.post(url, json={"documentId": "f" * 64}) for _ in range(2)]
+MISNAMED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": ({"documentId": "f" * 64}, "PERSISTED_QUERY_NOT_FOUND"),
+    "no string": ({"documentId": 5}, "BAD_REQUEST"),
+    "unknown version": ({"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "f" * 64}}}, "BAD_REQUEST"),
+    "two names": (
+        {"documentId": "e" * 64, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "f" * 64}}},
+        "BAD_REQUEST",
+    ),
+    "another text": ({"query": "{ __typename }", "documentId": "f" * 64}, "BAD_REQUEST"),
+}
 
-    assert "PERSISTED_QUERY_NOT_FOUND" in first.text
-    assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
-    assert (second.status_code, second.headers["retry-after"]) == (429, str(UNKNOWN_DOCUMENT_COST))
+
+@pytest.mark.parametrize("transport", ["lane", "endpoint", "events", "websocket"])
+@pytest.mark.parametrize("name", MISNAMED)
+async def test_a_document_that_is_refused_by_its_name_costs_the_same_on_every_transport(
+    server: InProcess, name: str, transport: str
+) -> None:
+    tenant, (sent, code) = fresh_id(), MISNAMED[name]
+    _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST
+
+    first, second = [await send_parameters_over(server, transport, sent, server.token_of(tenant)) for _ in range(2)]
+
+    assert (first.code, second.code) == (code, "RATE_LIMITED")
+    if first.headers is not None:
+        assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
+        assert (second.status, second.headers["retry-after"]) == (429, str(UNKNOWN_DOCUMENT_COST))

@@ -55,14 +55,14 @@ class Figures(Collector):
 
 
 def _operations(operations: Operations) -> Iterator[Metric]:
-    lasted = HistogramMetricFamily(
+    histogram = HistogramMetricFamily(
         f"{PREFIX}operation_duration_seconds",
         "Operations by kind and result, and how long they took; a watch counts at its end.",
         labels=["kind", "result"],
     )
-    for (kind, result), timings in sorted(operations.timings.items()):
-        lasted.add_metric([kind, result], timings.buckets(), timings.total)
-    yield lasted
+    for (kind, result), durations in sorted(operations.durations.items()):
+        histogram.add_metric([kind, result], durations.buckets(), durations.total)
+    yield histogram
     yield _counted("errors", "Top-level errors, by code.", "code", operations.errors)
     yield _counted("refusals", "Refusals in the payloads of mutations, by code.", "code", operations.refusals)
 
@@ -91,7 +91,7 @@ def _watches(sources: Sources) -> Iterator[Metric]:
 
 def _connections(limit: ConnectionLimit) -> Iterator[Metric]:
     yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(limit.open))
-    yield _gauge("connections_most", "How many of them there may be.", limit.most)
+    yield _gauge("connections_most", "How many of them there may be.", limit.max)
     told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
     yield _counted("connections_turned_away", told, "reason", limit.turned_away)
 

@@ -1,4 +1,4 @@
-"""Strawberry's view, for WebSockets only: its protocol, with our handler, our limits and our callers."""
+"""Strawberry's view, used for WebSockets only: its protocol, with our handler and limits."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,15 +10,15 @@ from app.web.callers.identity import IdentityProvider
 from app.web.limits.socket_quota import SocketQuotas
 from app.web.pipeline import Pipeline
 from app.web.websockets.connection import Connection, Socket
-from app.web.websockets.handler import TransportHandler
+from app.web.websockets.handler import OperationHandler
 from app.web.wire import exact_json
 from app.web.wire.cors import CorsPolicy
 
 
 class SocketView(GraphQL[Any, None]):
-    """Each socket's handler finds here what all of them share."""
+    """The ASGI application of WebSockets, with the parts that the handlers of all sockets share."""
 
-    graphql_transport_ws_handler_class = TransportHandler
+    graphql_transport_ws_handler_class = OperationHandler
     websocket_adapter_class = Socket
 
     def __init__(self, pipeline: Pipeline, identities: IdentityProvider, cors: CorsPolicy) -> None:

@@ -1,6 +1,7 @@
-"""GraphQL requests over HTTP: method, media types and parameters, and the status of responses."""
+"""GraphQL requests over HTTP: method, media types and parameters."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -12,12 +13,14 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from app.documents import persisted
-from app.errors import ErrorCode
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 METHODS = "GET, HEAD, OPTIONS, POST"
+# A comma inside quotes separates nothing.
+_LISTED = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.?)*(?:"|$))+')
+MediaRange = tuple[str, str, dict[str, str]]
 
 
 @dataclass
@@ -77,7 +80,8 @@ class AcceptedTypes(NamedTuple):
 def parse_accept(accept: str | None) -> AcceptedTypes:
     """Parse an Accept header. Raises HTTPException if it is malformed."""
     try:
-        return AcceptedTypes(_best_json(accept) or None, _accepts_events(accept))
+        ranges = _media_ranges(accept or "*/*")
+        return AcceptedTypes(_best_json(ranges), _accepts_events(ranges))
     except mimeparse.MimeTypeParseException:
         raise HTTPException(400, "The Accept header is malformed.") from None
 
@@ -92,30 +96,23 @@ def require_json_accepted(accepted: AcceptedTypes) -> None:
         raise HTTPException(406, f"Responses are {RESPONSE_JSON} or {PLAIN_JSON}. Accept one of them.")
 
 
-def _best_json(accept: str | None) -> str:
-    best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
-    return best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+def _best_json(ranges: list[MediaRange]) -> str | None:
+    """The JSON media type that the client prefers; None when it accepts neither."""
+    quality = cast(
+        Callable[[str, list[MediaRange]], tuple[float, float]], vars(mimeparse)["quality_and_fitness_parsed"]
+    )
+    preferred = max((RESPONSE_JSON, PLAIN_JSON), key=lambda one: (quality(one, ranges), one == PLAIN_JSON))
+    return preferred if quality(preferred, ranges)[0] else None
 
 
-def _accepts_events(accept: str | None) -> bool:
-    """Whether the header lists event streams. Wildcards mean JSON, and `q=0` means never."""
-    if accept is None or EVENT_STREAM not in (lowered := accept.lower()):
-        return False
-    parse = cast(Callable[[str], tuple[str, str, dict[str, str]]], vars(mimeparse)["parse_media_range"])
-    ranges = [parse(part) for part in lowered.split(",") if EVENT_STREAM in part]
-    return any(f"{type_}/{subtype}" == EVENT_STREAM and float(options["q"]) > 0 for type_, subtype, options in ranges)
+def _accepts_events(ranges: list[MediaRange]) -> bool:
+    """Whether event streams are listed. Wildcards mean JSON, and `q=0` means never."""
+    return any(f"{type_}/{subtype}".lower() == EVENT_STREAM and float(of["q"]) > 0 for type_, subtype, of in ranges)
 
 
-def response_status(response: Mapping[str, Any], media_type: str) -> int:
-    """The status for the result of an operation: 503 if the client should retry. Only responses in the newer media type
-    have other error statuses."""
-    if response.get("data") is None:
-        codes = {error["extensions"]["code"] for error in response.get("errors", ())}
-        if ErrorCode.UNAVAILABLE in codes:
-            return 503
-        if media_type == RESPONSE_JSON and ErrorCode.TIMEOUT in codes:
-            return 504
-    return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
+def _media_ranges(accept: str) -> list[MediaRange]:
+    parse = cast(Callable[[str], MediaRange], vars(mimeparse)["parse_media_range"])
+    return [parse(part) for part in _LISTED.findall(accept) if part.strip()]
 
 
 def parse_parameters(data: Any) -> RequestParameters:
