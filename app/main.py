@@ -19,6 +19,7 @@ from app.documents.summaries import Descriptions
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
+from app.mirror.bus import BusListener
 from app.mirror.carrier import Carrier
 from app.mirror.front import Front
 from app.mirror.look import Mirror
@@ -227,10 +228,18 @@ def _background(parts: Parts) -> Iterator[Component]:
 
 def _mirroring(parts: Parts) -> Iterator[Component]:
     """What keeps the mirror of a cloud up to date."""
-    if parts.cloud is not None and parts.mirror is not None:
-        settings = parts.services.settings
-        poll_seconds, sweep_rate = settings.upstream_poll_seconds, settings.upstream_sweep_rate
-        yield MirrorWorker(parts.mirror, parts.cloud.glance, poll_seconds, sweep_rate)
+    if parts.cloud is None or parts.mirror is None:
+        return
+    settings = parts.services.settings
+    poll_seconds, sweep_rate = settings.upstream_poll_seconds, settings.upstream_sweep_rate
+    worker = MirrorWorker(parts.mirror, parts.cloud.glance, poll_seconds, sweep_rate)
+    yield worker
+    if settings.upstream_bus_url is not None:
+        # An extra, imported only where it is used.
+        from app.upstream.notifications import Notifications
+
+        notifications = Notifications(settings.upstream_bus_url.get_secret_value(), settings.upstream_bus_queue)
+        yield BusListener(parts.mirror, notifications, worker.request_census)
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import structlog
+
 from app.errors import Forbidden
 from app.mirror.carrying import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
 from app.mirror.front import Images
@@ -24,6 +26,7 @@ _FIELDS = {
     "min_ram_mb": "min_ram",
 }
 CALL = "call"
+logger: Any = structlog.get_logger("mirror")
 
 
 def answer(upstream: Images, caller: Caller, request: Request, image_id: str, status: MemberStatus) -> Errand:
@@ -57,6 +60,9 @@ def revoke(upstream: Images, caller: Caller, request: Request, image_id: str, te
             return Outcome(refusals=tuple(refusals.values()))
         rows = await members.of_tenants(tx.conn, caller, image_id, [tenant_id])
         is_there = any(row.id == facts["member"] for row in rows.values())
+        if is_there and refusals is not None:
+            # An answer at the same moment can undo it: two workers of Glance then confirm both.
+            logger.warning("a removal has left the member in Glance", image=image_id, tenant=tenant_id)
         return Outcome(refusals=(not_seen(refusals),)) if is_there else Outcome(ended_id=facts["member"])
 
     return Errand(caller, request, image_id, decide, conclude)

@@ -45,10 +45,18 @@ class MirrorWorker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def request_census(self) -> None:
+        """Hints may have been lost."""
+        self._is_census_due = True
+
     async def _ask(self) -> None:
         if self._is_census_due:
-            await self._census()
             self._is_census_due = False
+            try:
+                await self._census()
+            except (UpstreamError, Unavailable):
+                self._is_census_due = True
+                raise
         await self._poll()
 
     async def _go_round(self) -> None:

@@ -60,6 +60,16 @@ class Upstream(BaseSettings):
         "those with members come first. 0 for none.",
     )
 
+    upstream_bus_url: SecretStr | None = Field(
+        default=None,
+        description="URL of the RabbitMQ that Glance sends its notifications to, such as "
+        "`amqps://user:password@rabbitmq.example.org/`; it needs the extra `notifications`. With it, changes by others "
+        "appear within moments.",
+    )
+    upstream_bus_queue: str = Field(
+        default="image-gateway", description="Name of the gateway's own, durable queue in that RabbitMQ."
+    )
+
     @field_validator("upstream_keystone_url", "upstream_glance_url")
     @classmethod
     def _url_is_safe(cls, url: str | None) -> str | None:

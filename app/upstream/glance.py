@@ -40,7 +40,7 @@ class Glance:
             if members is not None:
                 rows, duplicates = member_views(members.body)
                 # Glance lets an owner offer to itself, which leads nowhere.
-                rows.pop(image.owner_id, None)
+                rows.pop(image.owner_id or "", None)
                 return View(image, rows, duplicates)
         raise Unanswered("the image changes faster than it can be read")
 

@@ -1,6 +1,7 @@
 """The upstream that the settings name."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from app.errors import SetupError
 from app.settings import Settings
@@ -33,6 +34,8 @@ def open_upstream(settings: Settings) -> Upstream | None:
         raise SetupError(
             "IMAGE_GATEWAY_UPSTREAM needs IMAGE_GATEWAY_UPSTREAM_KEYSTONE_URL and IMAGE_GATEWAY_UPSTREAM_GLANCE_URL."
         )
+    if settings.upstream_bus_url is not None and find_spec("aio_pika") is None:
+        raise SetupError("Notifications need aio-pika: pip install 'image-sharing-gateway[notifications]'.")
     keystone = Keystone(settings.upstream_keystone_url, settings.upstream_seconds)
     reader = Credential(keystone, auth_of(settings))
     return Upstream(

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -96,3 +98,44 @@ async def test_what_was_there_before_the_gateway_makes_no_events(cloud: Cloud, d
         nodes = (await consumer.get(EVENTS))["offerEvents"]["nodes"]
         steps = [(node["previousStatus"], node["status"]) for node in nodes if node["imageId"] == image_id]
         assert steps == [("PENDING", "ACCEPTED")]
+
+
+async def test_notifications_alone_tell_of_every_change_in_order(
+    cloud: Cloud, databases: Databases, bus_url: str
+) -> None:
+    consumer_id = cloud.projects["consumer"]
+    await cloud.image()  # Glance's exchange is there from its first notification on
+    changes: dict[str, Any] = {
+        "upstream_poll_seconds": 1_000,
+        "upstream_sweep_rate": 0,
+        "upstream_bus_url": bus_url.replace("rabbit:", "amqp:"),
+        "upstream_bus_queue": f"tests-{uuid4().hex}",
+    }
+    async with running(settings_before(cloud, databases.fresh(), **changes)) as gateway:
+        front = Front(cloud, gateway)
+        consumer = await front.user("consumer")
+        async with cloud.images("producer") as owner, cloud.images("consumer") as member:
+            image_id = await _announced(cloud, consumer, owner)
+            async with consumer.watching(filter={"imageId": image_id}) as items:
+                await anext(items)
+                mine = f"/images/{image_id}/members/{consumer_id}"
+                for status in ("accepted", "rejected"):
+                    (await member.put(mine, json={"status": status})).raise_for_status()
+                    await becomes(consumer, image_id, [status.upper()])
+                await owner.delete(mine)
+                seen = [await anext(items) for _ in range(3)]
+
+    steps = [(item["previousStatus"], item["status"]) for item in seen]
+    assert steps == [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED"), ("REJECTED", None)]
+
+
+async def _announced(cloud: Cloud, consumer: Tenant, owner: Any) -> str:
+    """An offered image that the gateway has heard of. Until it has bound its queue it hears of nothing."""
+    async with asyncio.timeout(3 * PATIENCE_SECONDS):
+        while True:
+            image_id = await cloud.image()
+            await owner.post(f"/images/{image_id}/members", json={"member": cloud.projects["consumer"]})
+            for _ in range(20):
+                if await inbox(consumer, image_id):
+                    return image_id
+                await asyncio.sleep(0.1)
