@@ -1,6 +1,6 @@
-"""What was worked out for the documents that were sent lately, for each tenant apart.
+"""The cache of what is computed for documents, separate for each tenant.
 
-Whether a text was sent before shows in the time that it takes, so what one tenant has sent must be new for another.
+Response times reveal whether a document is cached, so one tenant never hits what another has sent.
 """
 
 import re
@@ -16,73 +16,74 @@ from app.caches import WeightedCache
 P = ParamSpec("P")
 T = TypeVar("T")
 BYTES = 32_000_000
-# A word or sign of a document takes at most 560 bytes when it is parsed; what is made of it is about as large. A text
-# of far more words than documents may have is not parsed.
-_WORD, _BYTES_OF_A_WORD, _MOST_WORDS = re.compile(r"\w+|[^\s\w,]"), 600, 5_000
-# Small documents are counted as larger than they are, so that there are not too many of them.
-_LEAST_BYTES = 16_000
-# Owners beside the tenants: callers without a token, and everybody, for what the operator has published.
+# A parsed token takes at most 560 bytes, and what is computed from it about as much. Texts with far more tokens than
+# documents may have are not parsed, so they are not counted further.
+_TOKEN, _TOKEN_BYTES, _MAX_TOKENS = re.compile(r"\w+|[^\s\w,]"), 600, 5_000
+# The minimum weight of an entry, which also bounds the number of small documents.
+_MIN_BYTES = 16_000
+# Owners besides tenants: NOBODY for callers without a token, EVERYBODY for the documents of the manifest.
 NOBODY, EVERYBODY = object(), object()
 
-# Whose document the current request brings. It is set where a request's document is found, once for each request.
+# The owner of the current request's document, set once for each request.
 _owner: ContextVar[object] = ContextVar("owner", default=NOBODY)
 
 
-def remember_for(owner: object) -> None:
-    """Have the documents of the current request remembered for a tenant, by its ID, or for NOBODY or EVERYBODY."""
+def use_cache_of(owner: object) -> None:
+    """Use the cache of a tenant, by its ID, or of NOBODY or EVERYBODY, for the document of the current request."""
     _owner.set(owner)
 
 
-class Remembered(Generic[P, T]):
-    """A function of a document that remembers its results, but not what it has raised.
+class TenantCache(Generic[P, T]):
+    """Caches the results of a function of a document, but not its exceptions.
 
-    As `functools.lru_cache`, but each owner has a shelf of its own, and all of them together are bounded by bytes. When
-    these are used up, the owner that holds most forgets first: nobody pushes out what others hold within a fair share.
+    It resembles `functools.lru_cache`, but each owner has a cache of its own, and all of them together are bounded by
+    bytes. When the bound is reached, entries of the largest cache are evicted, so that nobody can evict what others
+    hold within a fair share.
     """
 
-    def __init__(self, work: Callable[P, T], bytes: int = BYTES) -> None:
-        self._work: Callable[..., T] = work
-        self._most = bytes
+    def __init__(self, compute: Callable[P, T], bytes: int = BYTES) -> None:
+        self._compute: Callable[..., T] = compute
+        self._max_bytes = bytes
         self._weight = 0
-        self._shelves: dict[object, WeightedCache[tuple[Any, ...], Any]] = {}
+        self._caches: dict[object, WeightedCache[tuple[Any, ...], Any]] = {}
 
     def __call__(self, *key: P.args, **_: P.kwargs) -> T:
-        shelf = self._shelves.get(_owner.get())
-        if shelf is not None and (found := shelf.get(key)) is not None:
-            shelf.move_to_end(key)
+        cache = self._caches.get(_owner.get())
+        if cache is not None and (found := cache.get(key)) is not None:
+            cache.move_to_end(key)
             return found[0]
-        return self._added(key)
+        return self._add(key)
 
     def cache_clear(self) -> None:
-        self._shelves, self._weight = {}, 0
+        self._caches, self._weight = {}, 0
 
-    def _added(self, key: tuple[Any, ...]) -> T:
-        result = self._work(*key)
-        added = max(_LEAST_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
-        shelf = self._shelves.setdefault(_owner.get(), WeightedCache())
-        self._weight += shelf.add(key, result, added)
-        while self._weight > self._most:
-            self._shrink(max(self._shelves, key=lambda owner: self._shelves[owner].weight))
+    def _add(self, key: tuple[Any, ...]) -> T:
+        result = self._compute(*key)
+        added = max(_MIN_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
+        cache = self._caches.setdefault(_owner.get(), WeightedCache())
+        self._weight += cache.add(key, result, added)
+        while self._weight > self._max_bytes:
+            self._shrink(max(self._caches, key=lambda owner: self._caches[owner].weight))
         return result
 
     def _shrink(self, owner: object) -> None:
-        """Have the one who holds most forget, until all fits or it holds no more than its fair share."""
-        shelf, fair_share = self._shelves[owner], self._most / len(self._shelves)
-        while shelf and self._weight > self._most and shelf.weight > fair_share:
-            self._weight -= shelf.evict()
-        if not shelf:
-            del self._shelves[owner]
+        """Evict entries of one owner until all caches fit, or it holds no more than its fair share."""
+        cache, fair_share = self._caches[owner], self._max_bytes / len(self._caches)
+        while cache and self._weight > self._max_bytes and cache.weight > fair_share:
+            self._weight -= cache.evict()
+        if not cache:
+            del self._caches[owner]
 
 
 def weight(part: Any) -> int:
-    """Of a part of a key: a text, a document, or what was there before."""
+    """The bytes to count for one argument: texts and documents count by their length, anything else as nothing."""
     if isinstance(part, DocumentNode):
         part = part.loc and part.loc.source.body
     if not isinstance(part, str):
         return 0
-    return part.__sizeof__() + _BYTES_OF_A_WORD * words(part)
+    return part.__sizeof__() + _TOKEN_BYTES * count_tokens(part)
 
 
-def words(text: str) -> int:
-    """How many words and signs a document has, as far as it may be parsed."""
-    return sum(1 for _ in islice(_WORD.finditer(text), _MOST_WORDS))
+def count_tokens(text: str) -> int:
+    """The number of tokens of a document, up to a bound beyond which none is parsed."""
+    return sum(1 for _ in islice(_TOKEN.finditer(text), _MAX_TOKENS))

@@ -82,7 +82,7 @@ def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
     raise parser.nested_too_deeply_error(timed)
 
 
-def errors_of(
+def validation_errors(
     schema: GraphQLSchema,
     document: DocumentNode,
     rules: Collection[type[ASTValidationRule]],
@@ -99,7 +99,7 @@ def errors_of(
     class Compared(OverlappingFieldsCanBeMergedRule):
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)
-            self.rule_context = TimedComparisons(clock)
+            self.rule_context = TimedRuleContext(clock)
 
     timed = [Compared if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules]
     try:
@@ -125,7 +125,7 @@ class TooManyComparisons(Exception):
     """Documents as people write them need none, or a few thousand."""
 
 
-class TimedComparisons(overlapping.RuleContext):
+class TimedRuleContext(overlapping.RuleContext):
     """What GraphQL spends its comparisons of fields from; each time it does, the clock is looked at."""
 
     __slots__ = ("_clock", "_left")

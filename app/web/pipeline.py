@@ -15,8 +15,8 @@ from strawberry.types.graphql import OperationType
 from app.api.operation.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.schema import GatewaySchema
-from app.documents.persisted import Persisted
-from app.documents.unplanned import Failed
+from app.documents.persisted import PersistedDocuments
+from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Unavailable
 from app.lifetime import Lifetime
 from app.model import Caller
@@ -52,7 +52,7 @@ class Requested:
 class Pipeline:
     """The parts that each operation passes, in this order."""
 
-    persisted: Persisted
+    persisted: PersistedDocuments
     budgets: Budgets | None
     load: Load
     watches: Watches
@@ -84,7 +84,7 @@ class Pipeline:
         """
         try:
             data = None if requested.is_planless else await self.planned(requested)
-        except Failed as failed:
+        except ExecutedWithErrors as failed:
             return failed.result
         if data is not None:
             return data
@@ -95,7 +95,7 @@ class Pipeline:
             await context.close()
 
     async def planned(self, requested: Requested) -> bytes | None:
-        """The JSON of `data`; None where there is no plan, and nothing has been done. Raises Failed, or Problem."""
+        """The JSON of `data`; None if there is no plan. Raises ExecutedWithErrors or Problem."""
         acting = requested.request_id if OperationType.MUTATION in requested.kinds else None
         text, name, variables = requested.text, requested.name, requested.variables
         try:

@@ -12,9 +12,9 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import deadlines
-from app.documents.cache import BYTES, EVERYBODY, NOBODY, Remembered, remember_for
+from app.documents.cache import BYTES, EVERYBODY, NOBODY, TenantCache, use_cache_of
 from app.documents.documents import Documents
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.settings import Settings
 
 LIMIT = 4_000_000
@@ -39,7 +39,7 @@ def traced() -> Generator[Callable[[], int]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
-    parsed = Remembered(lambda text: deadlines.parsed(text, 3_000, 60), bytes=LIMIT)
+    parsed = TenantCache(lambda text: deadlines.parsed(text, 3_000, 60), bytes=LIMIT)
     with traced() as held:
         for number in range(12):
             parsed(HEAVY[kind] % number)
@@ -48,7 +48,7 @@ def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
 
 
 def test_names_of_operations_count_too() -> None:
-    descriptions = Descriptions(build_schema(Settings()).documents)
+    descriptions = Summaries(build_schema(Settings()).documents)
     with traced() as held:
         for number in range(200):
             descriptions.of("{ viewer { id } }", f"{number}" + "x" * 500_000)
@@ -58,7 +58,7 @@ def test_names_of_operations_count_too() -> None:
 
 def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
     worked: list[str] = []
-    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    remembered = TenantCache(worked.append, bytes=20 * 16_000)
     for number in range(100):
         remembered("known")
         remembered(f"stranger {number}")
@@ -69,7 +69,7 @@ def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None
 
 def test_what_one_tenant_has_sent_is_new_for_another() -> None:
     worked: list[str] = []
-    remembered = Remembered(worked.append)
+    remembered = TenantCache(worked.append)
     for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
         contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
 
@@ -78,7 +78,7 @@ def test_what_one_tenant_has_sent_is_new_for_another() -> None:
 
 def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
     worked: list[str] = []
-    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    remembered = TenantCache(worked.append, bytes=20 * 16_000)
     for owner in ("quiet", *map(str, range(4))):
         _remembered_for(remembered, owner, "first")
     for number in range(200):
@@ -93,7 +93,7 @@ def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None
 
 def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     worked: list[str] = []
-    remembered = Remembered(worked.append, bytes=20 * 16_000)
+    remembered = TenantCache(worked.append, bytes=20 * 16_000)
     for number in range(100):
         _remembered_for(remembered, "loud", f"text {number}")
     for _ in range(2):
@@ -103,8 +103,8 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered_for(remembered: Remembered[[str], None], owner: object, text: str) -> None:
-    remember_for(owner)
+def _remembered_for(remembered: TenantCache[[str], None], owner: object, text: str) -> None:
+    use_cache_of(owner)
     remembered(text)
 
 
@@ -145,4 +145,4 @@ class Request:
 
 @pytest.fixture(autouse=True)
 def of_nobody() -> None:
-    remember_for(NOBODY)
+    use_cache_of(NOBODY)

@@ -21,9 +21,9 @@ from app.api.watch.operation import WatchOperation, refused
 from app.api.watch.payload import in_time
 from app.api.watch.payload_cache import Payloads
 from app.api.watch.position import begins_at_a_cursor
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.documents import Documents
-from app.documents.selections import operation_of
+from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from app.errors import Unavailable
 from app.lifetime import Lifetime
@@ -42,10 +42,10 @@ class Streams:
         self._documents = documents
         self.payloads = Payloads()
 
-        @Remembered
+        @TenantCache
         def roots(query: str, name: str | None) -> Roots:
             document = documents.parsed(query)
-            return Roots(documents.schema, document, operation_of(document, name))
+            return Roots(documents.schema, document, find_operation(document, name))
 
         self._roots = roots
 

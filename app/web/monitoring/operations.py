@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from app.documents.summaries import LONGEST_NAME, UNKNOWN, Description, Descriptions
+from app.documents.summaries import LONGEST_NAME, UNKNOWN, Summaries, Summary
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
@@ -30,7 +30,7 @@ _NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX, Erro
 class Operations:
     """The figures of all operations of this process, and the lines about some."""
 
-    def __init__(self, descriptions: Descriptions, settings: Settings, traces: Traces | None = None) -> None:
+    def __init__(self, descriptions: Summaries, settings: Settings, traces: Traces | None = None) -> None:
         self._descriptions = descriptions
         self._traces = traces
         self._told = settings.operation_log
@@ -84,20 +84,20 @@ class Operations:
         if running.text is not None and self._is_told(running, described, seconds):
             self._tell("operation", running, described, seconds)
 
-    def _is_told(self, running: Running, described: Description, seconds: float) -> bool:
+    def _is_told(self, running: Running, described: Summary, seconds: float) -> bool:
         if self._told in ("all", "off"):
             return self._told == "all"
         # A watch lasts as long as its client likes.
         is_slow = seconds >= self._told_from and described.kind != "subscription"
         return is_slow or bool(running.codes)
 
-    def _described(self, running: Running) -> Description:
+    def _described(self, running: Running) -> Summary:
         if running.text is None or not _NOT_PARSED.isdisjoint(running.codes):
             called = running.name if running.name is not None and _NAME.fullmatch(running.name) else None
-            return Description(UNKNOWN, "", called and called[:LONGEST_NAME])
+            return Summary(UNKNOWN, "", called and called[:LONGEST_NAME])
         return self._descriptions.of(running.text, running.name)
 
-    def _tell(self, event: str, running: Running, described: Description, seconds: float | None) -> None:
+    def _tell(self, event: str, running: Running, described: Summary, seconds: float | None) -> None:
         text, caller = running.text or "", running.caller
         line: dict[str, Any] = {
             "operation": described.name,

@@ -17,7 +17,7 @@ from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import Ready
-from app.documents.unplanned import Failed
+from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
@@ -113,7 +113,7 @@ class Quick:
         if asked.charge is not None and asked.charge.retry_after:
             return self._refused(asked, asked.charge)
         id = request_id()
-        self._persisted.begin(asked.text, asked.caller.tenant_id)  # uvicorn gives each task an empty context
+        self._persisted.select_cache(asked.text, asked.caller.tenant_id)  # uvicorn gives each task an empty context
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller
@@ -124,7 +124,7 @@ class Quick:
 
     def _refused(self, asked: Asked, charge: Charge) -> Answer:
         id, problem = request_id(), charge.refusal()
-        self._persisted.begin(asked.text, asked.caller.tenant_id)
+        self._persisted.select_cache(asked.text, asked.caller.tenant_id)
         with self._operations.running(HTTP, id) as running:
             running.asks(asked.text, asked.name, asked.variables)
             running.caller = asked.caller
@@ -141,7 +141,7 @@ class Quick:
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             response = faults.told(problem, id)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
-        except Failed as failed:
+        except ExecutedWithErrors as failed:
             response = budget.with_cost(faults.response(failed.result, id), asked.charge)
             status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
         except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody

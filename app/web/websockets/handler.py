@@ -50,7 +50,7 @@ class TransportHandler(Greeter):
         """Where it is named by its hash; what is wrong with that."""
         caller = self.context.caller
         try:
-            self.pipeline.persisted.put_into(payload, caller and caller.tenant_id)
+            self.pipeline.persisted.resolve_in(payload, caller and caller.tenant_id)
         except Problem as problem:
             try:
                 charging.charge_unread(self.pipeline.budgets, caller, self.address)
