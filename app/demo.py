@@ -76,20 +76,6 @@ _DRAFT: dict[str, Any] = {
     "status": ImageStatus.QUEUED,
     "visibility": ImageVisibility.PRIVATE,
 }
-_DEFAULTS: dict[str, Any] = {
-    "server_id": None,
-    "source_url": None,
-    "status": ImageStatus.ACTIVE,
-    "visibility": ImageVisibility.SHARED,
-    "size_bytes": None,
-    "min_disk_gb": 0,
-    "min_ram_mb": 0,
-    "os_type": None,
-    "checksum": None,
-    "tags": [],
-    "protected": False,
-    "hidden": False,
-}
 
 
 def with_own_secret(settings: Settings) -> Settings:
@@ -142,7 +128,7 @@ async def _is_seeded(store: Store, producer: Caller) -> bool:
 
 
 async def _register(store: Store, caller: Caller, facts: dict[str, Any]) -> str:
-    outcome: Outcome = await service.register_image(store, caller, _DEFAULTS | facts)
+    outcome: Outcome = await service.register_image(store, caller, facts)
     assert outcome.image is not None, outcome.refusals
     return outcome.image.id
 

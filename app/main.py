@@ -32,12 +32,12 @@ from app.web.browser.ide import Ide, front
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.http.endpoint import Endpoint
-from app.web.limits.admission import Load
-from app.web.limits.budget import open_budgets
-from app.web.limits.budget_sync import Settling
-from app.web.limits.connections import Lines
-from app.web.limits.unread import Stalled
-from app.web.limits.watches import Watches
+from app.web.limits.admission import Admission
+from app.web.limits.budget_sync import BudgetSync
+from app.web.limits.budgets import open_budgets
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.unread import SlowReaders
+from app.web.limits.watches import WatchQuota
 from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import Health
 from app.web.monitoring.metrics import Metrics
@@ -45,9 +45,9 @@ from app.web.monitoring.operations import Operations
 from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
-from app.web.server.fast_path import Quick
+from app.web.server.fast_path import FastPath
 from app.web.websockets.view import SocketView
-from app.web.wire.cors import Origins
+from app.web.wire.cors import CorsPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,11 @@ class Parts:
     traces: Traces | None
     pipeline: Pipeline
     identities: IdentityProvider
-    origins: Origins
+    cors: CorsPolicy
     sockets: SocketView
-    quick: Quick
-    lines: Lines
-    stalled: Stalled
+    fast_path: FastPath
+    connection_limit: ConnectionLimit
+    slow_readers: SlowReaders
     health: Health
     metrics: Metrics
 
@@ -104,18 +104,18 @@ def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -
     services = Services(settings, store, feed)
     reader, traces = _open_reader(store, settings)
     pipeline = _build_pipeline(services, reader, traces)
-    origins = Origins(settings.allowed_origins)
-    sockets = SocketView(pipeline, identities, origins)
-    stalled, lines = Stalled(), Lines(settings)
+    cors = CorsPolicy(settings.allowed_origins)
+    sockets = SocketView(pipeline, identities, cors)
+    slow_readers, connection_limit = SlowReaders(), ConnectionLimit(settings)
     sources = Sources(
         services=services,
         planner=pipeline.planner,
         reader=reader,
         operations=pipeline.operations,
-        connections=sockets.places.tenants,
+        connections=sockets.quotas.tenants,
         identities=identities,
-        stalled=stalled,
-        lines=lines,
+        slow_readers=slow_readers,
+        connection_limit=connection_limit,
     )
     return Parts(
         services=services,
@@ -124,11 +124,11 @@ def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -
         traces=traces,
         pipeline=pipeline,
         identities=identities,
-        origins=origins,
+        cors=cors,
         sockets=sockets,
-        quick=Quick(pipeline, identities, origins, is_on=traces is None),
-        lines=lines,
-        stalled=stalled,
+        fast_path=FastPath(pipeline, identities, cors, is_enabled=traces is None),
+        connection_limit=connection_limit,
+        slow_readers=slow_readers,
         health=Health(feed, identities),
         metrics=Metrics(sources, desk),
     )
@@ -163,8 +163,8 @@ def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -
     return Pipeline(
         persisted=PersistedDocuments(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
         budgets=open_budgets(settings, Prices(documents)),
-        load=Load(settings, documents),
-        watches=Watches(settings.max_watches_per_tenant),
+        admission=Admission(settings, documents),
+        watches=WatchQuota(settings.max_watches_per_tenant),
         planner=Planner(documents, services, reader),
         schema=schema,
         services=services,
@@ -184,14 +184,14 @@ def _background(parts: Parts) -> Iterator[Component]:
     yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers))
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
-        yield Settling(store, budgets)
+        yield BudgetSync(store, budgets)
     yield parts.metrics.colleagues
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
     settings, schema = parts.services.settings, parts.pipeline.schema
     ide = Ide(demo) if settings.ide else None
-    endpoint = parts.origins.around(Endpoint(parts.pipeline, parts.identities, parts.origins, parts.sockets, ide))
+    endpoint = parts.cors.wrap(Endpoint(parts.pipeline, parts.identities, parts.cors, parts.sockets, ide))
     for path in ("/graphql", "/graphql/"):
         yield Route(path, endpoint)
         yield WebSocketRoute(path, endpoint)

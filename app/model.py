@@ -1,13 +1,17 @@
 """The nouns: images, members, the log of their changes, and who is calling. Plain data, no behaviour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
+from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint, text
 
 from app.columns import Timestamp, row_number, word_of
+from app.rows import Row, named_tuple
+
+# A partial index, which is empty but for what waits.
+_WHERE_MARKED: dict[str, Any] = {f"{engine}_where": text("marks > seen") for engine in ("sqlite", "postgresql")}
 
 
 class MemberStatus(StrEnum):
@@ -73,6 +77,8 @@ class Caller:
     roles: frozenset[Role]
     expires_at: datetime
     subject: str | None = None
+    # With which an upstream is called in the caller's name; no part of who the caller is.
+    token: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_operator(self) -> bool:
@@ -89,16 +95,16 @@ class Image(SQLModel, table=True):
     origin: ImageOrigin = Field(sa_type=word_of(ImageOrigin))
     server_id: str | None = Field(default=None, max_length=255)
     source_url: str | None = Field(default=None, max_length=2048)
-    status: ImageStatus = Field(sa_type=word_of(ImageStatus))
-    visibility: ImageVisibility = Field(sa_type=word_of(ImageVisibility))
+    status: ImageStatus = Field(default=ImageStatus.ACTIVE, sa_type=word_of(ImageStatus))
+    visibility: ImageVisibility = Field(default=ImageVisibility.SHARED, sa_type=word_of(ImageVisibility))
     size_bytes: int | None = Field(default=None, sa_type=BigInteger)
-    min_disk_gb: int
-    min_ram_mb: int
+    min_disk_gb: int = 0
+    min_ram_mb: int = 0
     os_type: OsType | None = Field(default=None, sa_type=word_of(OsType))
     checksum: str | None = Field(default=None, max_length=255)
-    tags: list[str] = Field(sa_type=JSON)
-    protected: bool
-    hidden: bool
+    tags: list[str] = Field(default_factory=list, sa_type=JSON)
+    protected: bool = False
+    hidden: bool = False
     created_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
 
@@ -190,38 +196,34 @@ class Budget(SQLModel, table=True):
     settled_at: datetime = Field(sa_type=Timestamp)
 
 
-class SeenImage(NamedTuple):
+class MirroredImage(SQLModel, table=True):
+    """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
+
+    `version` counts the views that were stored; it begins at the time, so that an image that comes back never meets
+    a version of its own past.
+    """
+
+    __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]
+
+    image_id: str = Field(primary_key=True, max_length=36)
+    version: int = Field(sa_type=BigInteger)
+    marks: int = Field(sa_type=BigInteger)
+    seen: int = Field(sa_type=BigInteger)
+
+    __table_args__ = (Index("mirrored_image_marked", "image_id", **_WHERE_MARKED),)
+
+
+class SeenImage(Row, named_tuple(Image)):
     """An image as one viewer may see it: what the viewer may not know is None."""
 
-    id: str
-    owner_id: str | None
-    name: str
-    origin: ImageOrigin
-    server_id: str | None
-    source_url: str | None
-    status: ImageStatus
-    visibility: ImageVisibility
-    size_bytes: int | None
-    min_disk_gb: int
-    min_ram_mb: int
-    os_type: OsType | None
-    checksum: str | None
-    tags: list[str]
-    protected: bool
-    hidden: bool
-    created_at: datetime
-    updated_at: datetime
+    __slots__ = ()
+    owner_id: str | None  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
-class SeenMember(NamedTuple):
+class SeenMember(Row, named_tuple(Member)):
     """A member row that one viewer may see."""
 
-    id: str
-    image_id: str
-    tenant_id: str
-    status: MemberStatus
-    created_at: datetime
-    updated_at: datetime
+    __slots__ = ()
 
 
 class News(NamedTuple):

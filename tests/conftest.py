@@ -5,11 +5,13 @@ import subprocess
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import httpx2
 import hypothesis
 import pytest
 import structlog
@@ -30,6 +32,7 @@ NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=["sqlite", "postgres"], help="Run on one engine only; on both by default.")
     parser.addoption("--rounds", type=int, default=15, help="Rounds of each race and kill; 1000 for the long run.")
+    parser.addoption("--cloud", help="The file of a cloud that `python -m tests.cloud` runs; else one is started.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,6 +95,13 @@ def anyio_backend() -> str:
 def forked_processes() -> Generator[None]:
     """Most tests start the gateway by a fork, which costs a tenth of a new interpreter."""
     with patch.object(forks, "forking", True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Generator[None]:
+    """Each new HTTP client would read the certificates of the machine, which takes longer than most tests."""
+    with patch("httpx2._transports.default.create_ssl_context", cache(httpx2.create_ssl_context)):
         yield
 
 

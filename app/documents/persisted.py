@@ -60,10 +60,6 @@ class PersistedDocuments:
             self._automatic.add(tenant_id, hash, query)
         return query
 
-    def resolve_in(self, payload: dict[str, Any], tenant_id: str | None) -> None:
-        """Put the text of the document into the payload of a WebSocket message."""
-        payload["query"] = self.text(payload.get("query"), hash_of(payload), tenant_id)
-
     def _allowed(self, query: str) -> str:
         if query not in self._texts:
             raise DocumentRefused(_NOT_TRUSTED)

@@ -16,6 +16,7 @@ from app.events.hint import Hint
 from app.events.ring import Ring
 from app.events.statistics import Figures
 from app.model import Caller, Change
+from app.repeated_errors import RepeatedErrors
 from app.store import log, snapshot
 from app.store.database import AWAY, Store
 from app.store.snapshot import in_time, read_following, read_once
@@ -58,6 +59,8 @@ class Feed:
         self._last_read = float("-inf")
         self._begun_anew = asyncio.Event()
         self.figures = Figures()
+        self._failed_reads = RepeatedErrors(logger, "the log can't be read")
+        self._failed_watches = RepeatedErrors(logger, "a watch can't read on")
         self._seal: Seal | None = None
 
     async def start(self) -> None:
@@ -186,7 +189,7 @@ class Feed:
             return await in_time(reading, snapshot.FOLLOWING_SECONDS)
         except TimeoutError as error:
             self.figures.late += 1
-            logger.error("a watch can't read on", exc_info=error)
+            self._failed_watches.log(error)
             raise Unavailable(AWAY) from error
 
     async def _tail(self) -> None:
@@ -200,9 +203,9 @@ class Feed:
         try:
             # From the newest known event on, to see that it is still the same.
             head, changes = await read_following(self._store, log.read_after, self._ring.top - 1, PAGE + 1)
-        except Exception as error:  # a tailer that died would stop every watch, so it tries again
+        except Exception as error:  # noqa: BLE001  # a tailer that died would stop every watch, so it tries again
             self.figures.late += isinstance(error, TimeoutError)
-            logger.error("the log can't be read", exc_info=error)
+            self._failed_reads.log(error)
             return False
         self._last_read = _now()
         self.figures.head, self.figures.floor = head.seq, head.floor

@@ -14,11 +14,12 @@ from app.settings.observability import Telling
 from app.settings.rates import Rates
 from app.settings.serving import Serving
 from app.settings.timing import Timing
+from app.settings.upstream import Upstream
 
 PREFIX = "IMAGE_GATEWAY_"
 
 
-class Settings(Telling, Timing, Rates, Limits, Front, Identity, Serving):
+class Settings(Telling, Timing, Rates, Limits, Front, Upstream, Identity, Serving):
     """The settings; each field's description is its documentation, and docker/README.md repeats it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)

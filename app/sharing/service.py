@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from app.errors import Malformed, Refusal
-from app.model import Caller, ChangeKind, MemberStatus, SeenImage, SeenMember
+from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMember
+from app.rows import defaults
 from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.addressees import refused_at, sorted_by_form
 from app.sharing.outcome import Outcome, Request
@@ -35,21 +36,21 @@ class Limits:
 async def register_image(
     store: Store, caller: Caller, new: Mapping[str, Any], key: str | None = None, mistakes: Mistakes | None = None
 ) -> Outcome:
-    """Register an image of the caller's tenant; `new` holds its columns."""
-    mistakes = mistakes or Mistakes()
+    """Register an image of the caller's tenant. Columns that `new` leaves out have the defaults of the table."""
+    mistakes, columns = mistakes or Mistakes(), {**defaults(Image), **new}
     mistakes.check(formats.image_columns, new)
-    mistakes.check(rules.fits_origin, new["origin"], new["server_id"], new["source_url"])
-    mistakes.check(rules.starts_as, new["status"])
+    mistakes.check(rules.fits_origin, columns["origin"], columns["server_id"], columns["source_url"])
+    mistakes.check(rules.starts_as, columns["status"])
 
     async def act(tx: Transaction) -> Outcome:
-        rules.may_register(caller, new["visibility"])
+        rules.may_register(caller, columns["visibility"])
         made: dict[str, Any] = {
             "id": str(uuid4()),
             "owner_id": caller.tenant_id,
             "created_at": tx.now,
             "updated_at": tx.now,
         }
-        image = SeenImage(**made, **new)
+        image = SeenImage(**made, **columns)
         await images.add(tx.conn, image)
         await log.append(tx, log_entries.of_registration(caller, image))
         return Outcome(image=image)
@@ -77,8 +78,8 @@ async def update_image(
         if real:
             real["updated_at"] = max(tx.now, image.updated_at)
             await images.change(tx.conn, image.id, real)
-            await _tell_of_update(tx, caller, image, image._replace(**real))
-        return Outcome(image=image._replace(**real))
+            await _tell_of_update(tx, caller, image, image.replace(**real))
+        return Outcome(image=image.replace(**real))
 
     return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act, mistakes)
 
@@ -158,7 +159,7 @@ async def answer_offer(
         image = await _look(tx, caller, image_id)
         row = rules.may_answer(caller, image, await members.own_row(tx.conn, caller, image.id))
         if row.status is not status:
-            answered = row._replace(status=status, updated_at=max(tx.now, row.updated_at))
+            answered = row.replace(status=status, updated_at=max(tx.now, row.updated_at))
             await members.set_status(tx.conn, row.id, status, answered.updated_at)
             step = (row, row.status, status)
             await log.append(tx, log_entries.of_members(ChangeKind.ANSWERED, caller, image, [step]))
@@ -237,4 +238,11 @@ async def _tell_of_update(tx: Transaction, caller: Caller, before: SeenImage, af
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:
-    return SeenMember(str(uuid4()), image.id, tenant_id, MemberStatus.PENDING, now, now)
+    return SeenMember(
+        id=str(uuid4()),
+        image_id=image.id,
+        tenant_id=tenant_id,
+        status=MemberStatus.PENDING,
+        created_at=now,
+        updated_at=now,
+    )

@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import lifetime
 from app.errors import Unavailable
+from app.repeated_errors import RepeatedErrors
 from app.store.engines import engine
 from app.store.engines.sqlite_direct import DirectReader
 from app.store.engines.sqlite_writer import Writer
@@ -47,6 +48,7 @@ class Store:
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
+        self._outages = RepeatedErrors(logger, "store unavailable")
         # False while a starting server waits for the database or its migration: nobody is admitted until then.
         self.is_open = True
         # What begins the span of a unit, where traces are wanted.
@@ -56,7 +58,7 @@ class Store:
         """Carry out an action that waits for nothing but its transaction, to its end."""
         if self._quick is None:
             return await self.unit(self._act(action), "act")
-        return await _telling_outages(self._traced(self._quick.act(action), "act"))
+        return await self._reporting_outages(self._traced(self._quick.act(action), "act"))
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.writing() as tx:
@@ -111,7 +113,7 @@ class Store:
 
     def begin(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """The same, for work that nobody waits for."""
-        task = asyncio.create_task(_telling_outages(self._traced(work, name)))
+        task = asyncio.create_task(self._reporting_outages(self._traced(work, name)))
         self._units.add(task)
         task.add_done_callback(self._forget)
         if (life := lifetime.current()) is not None:
@@ -136,7 +138,16 @@ class Store:
 
     async def at_once(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work that is over as soon as it has begun, so that nobody can go away meanwhile."""
-        return await _telling_outages(work)
+        return await self._reporting_outages(work)
+
+    async def _reporting_outages(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        except (DBAPIError, PoolTimeout, OSError, sqlite3.OperationalError) as error:
+            if isinstance(error, IntegrityError) or not _is_outage(error):
+                raise
+            self._outages.log(error)
+            raise Unavailable(AWAY) from error
 
     def _traced(self, work: Coroutine[Any, Any, T], name: str) -> Coroutine[Any, Any, T]:
         return work if self.span is None else _in_span(self.span(f"store {name}"), work)
@@ -150,16 +161,6 @@ class Store:
 async def _in_span(span: AbstractContextManager[Any], work: Coroutine[Any, Any, T]) -> T:
     with span:
         return await work
-
-
-async def _telling_outages(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return await work
-    except (DBAPIError, PoolTimeout, OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, IntegrityError) or not _is_outage(error):
-            raise
-        logger.error("store unavailable", exc_info=error)
-        raise Unavailable(AWAY) from error
 
 
 def _is_outage(error: Exception) -> bool:

@@ -1,6 +1,6 @@
 """Queries on images. Every read takes its viewer."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -38,19 +38,19 @@ async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> d
     each = named.each_of(ids)
     seen = and_(*Rights(viewer).sees_named_image(each.c.value))
     statement = _seen_by(viewer).select_from(Driven(each, IMAGE, seen))
-    return {row.id: _make(row) for row in await conn.execute(statement)}
+    return {row.id: SeenImage.from_values(row) for row in await conn.execute(statement)}
 
 
 async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage | None:
     """The image, if the viewer may see it."""
     rows = await _found(viewer.is_operator).rows(conn, id=image_id, viewer=viewer.tenant_id)
-    return _make(rows[0]) if rows else None
+    return SeenImage.from_values(rows[0]) if rows else None
 
 
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
     """The viewer's image list."""
     ways = listed_ways(Rights(viewer), wanted)
-    return await keyset_windows.page_of(conn, _seen_by(viewer), ways, IMAGE, request, _make)
+    return await keyset_windows.page_of(conn, _seen_by(viewer), ways, IMAGE, request, SeenImage.from_values)
 
 
 async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
@@ -66,7 +66,7 @@ async def of_owners(
 ) -> dict[str, Page[SeenImage]]:
     """For each owner, its images that the viewer may know to be that owner's."""
     statement = _of_owners(viewer, owner_ids, wanted)
-    return await pages.pages_by_parent(conn, statement, _KEY, IMAGE.c.owner_id, request, _make)
+    return await pages.pages_by_parent(conn, statement, _KEY, IMAGE.c.owner_id, request, SeenImage.from_values)
 
 
 async def count_of_owners(
@@ -85,7 +85,7 @@ async def watched(
     else:
         seen = rights.watches_named_image(literal(image_id), as_producer, as_consumer)
     statement = _seen_by(viewer).where(*seen)
-    return [_make(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
+    return [SeenImage.from_values(row) for row in await conn.execute(statement.order_by(*_KEY).limit(limit))]
 
 
 async def lock(conn: Connection, viewer: Caller, image_id: str) -> bool:
@@ -99,7 +99,7 @@ async def lock(conn: Connection, viewer: Caller, image_id: str) -> bool:
 
 
 async def add(conn: Connection, image: SeenImage) -> None:
-    await _ADD.run(conn, **image._asdict())
+    await _ADD.run(conn, **image.as_dict())
 
 
 async def change(conn: Connection, image_id: str, values: Mapping[str, Any]) -> None:
@@ -139,11 +139,11 @@ def _wanted(rights: Rights, wanted: ImageFilter) -> Iterator[ColumnElement[bool]
 def _seen_by(viewer: Caller) -> Select[Any]:
     party = Rights(viewer).is_party()
 
-    def column(name: str) -> ColumnElement[Any]:
-        stored = IMAGE.c[name]
-        return case((party, stored), else_=null()).label(name) if name in FOR_PARTIES_ONLY else stored
+    def visible(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        is_for_parties = column.name in FOR_PARTIES_ONLY
+        return case((party, column), else_=null()).label(column.name) if is_for_parties else column
 
-    return select(*(column(name) for name in SeenImage._fields))
+    return select(*map(visible, IMAGE.c))
 
 
 def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
@@ -152,10 +152,6 @@ def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) 
     ways = [way.narrowed(*narrower) for way in rights.ways_of_a_party()]
     found = keyset_windows.every(ways, _KEY).subquery()
     return _seen_by(viewer).select_from(Driven(found, IMAGE, IMAGE.c.id == found.c.id))
-
-
-def _make(row: Sequence[Any]) -> SeenImage:
-    return SeenImage._make(row)
 
 
 @cache
@@ -170,5 +166,5 @@ def _locked(is_operator: bool) -> Prepared:
     return Prepared(select(IMAGE.c.id).where(*seen).with_for_update(of=IMAGE))
 
 
-_ADD = Prepared(insert(IMAGE).values({name: slot(name) for name in SeenImage._fields}))
+_ADD = Prepared(insert(IMAGE).values({column.name: slot(column.name) for column in IMAGE.c}))
 _REMOVE = Prepared(delete(IMAGE).where(IMAGE.c.id == slot("id")))

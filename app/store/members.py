@@ -32,7 +32,6 @@ from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
 _KEY = pages.sort_key(MEMBER)
-_COLUMNS = [MEMBER.c[name] for name in SeenMember._fields]
 _FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
 
 
@@ -43,20 +42,20 @@ async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[s
     each = named.each_of(ids)
     beside, *seen = Rights(viewer).sees_named_member(each.c.value)
     rows = Driven(Driven(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
-    statement = select(*_COLUMNS).select_from(rows).where(*seen)
-    return {row.id: _make(row) for row in await conn.execute(statement)}
+    statement = select(*MEMBER.c).select_from(rows).where(*seen)
+    return {row.id: SeenMember.from_values(row) for row in await conn.execute(statement)}
 
 
 async def of_viewer(conn: AsyncConnection, viewer: Caller, image_ids: Collection[str]) -> dict[str, SeenMember]:
     """The viewer's own live row on each of these images."""
     statement = _joined().where(Rights(viewer).is_consumer(), MEMBER.c.image_id.in_(image_ids))
-    return {row.image_id: _make(row) for row in await conn.execute(statement)}
+    return {row.image_id: SeenMember.from_values(row) for row in await conn.execute(statement)}
 
 
 async def own_row(conn: Connection, viewer: Caller, image_id: str) -> SeenMember | None:
     """The viewer's own live row on an image."""
     rows = await _OWN.rows(conn, image=image_id, viewer=viewer.tenant_id)
-    return _make(rows[0]) if rows else None
+    return SeenMember.from_values(rows[0]) if rows else None
 
 
 async def of_tenants(
@@ -66,12 +65,12 @@ async def of_tenants(
     tenants = {f"tenant_{index}": tenant_id for index, tenant_id in enumerate(tenant_ids)}
     statement = _of_tenants(viewer.is_operator, len(tenants))
     rows = await statement.rows(conn, image=image_id, viewer=viewer.tenant_id, **tenants)
-    return {row.tenant_id: row for row in map(_make, rows)}
+    return {row.tenant_id: row for row in map(SeenMember.from_values, rows)}
 
 
 async def offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter, request: PageRequest) -> Page[SeenMember]:
     """What is offered to the viewer."""
-    return await pages.page_of(conn, _offers(viewer, wanted), _KEY, request, _make)
+    return await pages.page_of(conn, _offers(viewer, wanted), _KEY, request, SeenMember.from_values)
 
 
 async def count_offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter) -> int:
@@ -80,7 +79,7 @@ async def count_offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilt
 
 async def sent(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter, request: PageRequest) -> Page[SeenMember]:
     """What the viewer's tenant has offered, over all its images, inert rows included."""
-    return await pages.page_of(conn, _sent(viewer, wanted), _KEY, request, _make)
+    return await pages.page_of(conn, _sent(viewer, wanted), _KEY, request, SeenMember.from_values)
 
 
 async def count_sent(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter) -> int:
@@ -97,11 +96,11 @@ async def watched(
     as_consumer: bool,
 ) -> list[tuple[SeenMember, str]]:
     """The rows that the viewer may hear of, as one side or as both, each with the owner of its image."""
-    statement: Any = select(*_COLUMNS, IMAGE.c.owner_id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
+    statement: Any = select(*MEMBER.c, IMAGE.c.owner_id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
     seen = _watched(Rights(viewer), wanted.image_id, as_producer, as_consumer)
     found = statement.where(seen, *filters(Rights(viewer), wanted)).order_by(*_KEY).limit(limit)
     rows = await conn.execute(found)
-    return [(_make(row[:-1]), row[-1]) for row in rows]
+    return [(SeenMember.from_values(row[:-1]), row[-1]) for row in rows]
 
 
 async def of_images(
@@ -113,7 +112,9 @@ async def of_images(
 ) -> dict[str, Page[SeenMember]]:
     """For each image, its rows that the viewer may see."""
     rows = _of_images(viewer, image_ids, wanted)
-    return await pages.pages_by_parent(conn, select(rows), pages.sort_key(rows), rows.c.image_id, request, _make)
+    return await pages.pages_by_parent(
+        conn, select(rows), pages.sort_key(rows), rows.c.image_id, request, SeenMember.from_values
+    )
 
 
 async def count_of_images(
@@ -130,11 +131,11 @@ async def count_for_quota(conn: Connection, image_id: str) -> int:
 
 async def all_of(conn: Connection, image_id: str) -> list[SeenMember]:
     """Every row of an image, for the owner who is about to delete it."""
-    return [_make(row) for row in await _ALL.rows(conn, image=image_id)]
+    return [SeenMember.from_values(row) for row in await _ALL.rows(conn, image=image_id)]
 
 
 async def add(conn: Connection, members: Sequence[SeenMember]) -> None:
-    await _ADD.run_for_each(conn, [member._asdict() for member in members])
+    await _ADD.run_for_each(conn, [member.as_dict() for member in members])
 
 
 async def set_status(conn: Connection, member_id: str, status: MemberStatus, at: datetime) -> None:
@@ -150,7 +151,7 @@ async def remove_all_of(conn: Connection, image_id: str) -> None:
 
 
 def _joined() -> Select[Any]:
-    statement: Any = select(*_COLUMNS)
+    statement: Any = select(*MEMBER.c)
     return statement.join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
 
 
@@ -173,7 +174,7 @@ def _sent(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
 
 
 def _by(way: Way) -> Select[Any]:
-    return select(*_COLUMNS).select_from(way.rows).where(*way.where)
+    return select(*MEMBER.c).select_from(way.rows).where(*way.where)
 
 
 def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Subquery:
@@ -182,15 +183,11 @@ def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter)
     return (found[0] if len(found) == 1 else union_all(*found)).subquery()
 
 
-def _make(row: Sequence[Any]) -> SeenMember:
-    return SeenMember._make(row)
-
-
 _OF_IMAGE = MEMBER.c.image_id == slot("image")
 _OWN = Prepared(_joined().where(Rights(any_viewer(is_operator=False)).is_consumer(), _OF_IMAGE))
 _TAKEN = Prepared(select(func.count()).where(_OF_IMAGE, MEMBER.c.status.in_(_FILLS_THE_QUOTA)))
-_ALL = Prepared(select(*_COLUMNS).where(_OF_IMAGE).order_by(*_KEY))
-_ADD = Prepared(insert(MEMBER).values({name: slot(name) for name in SeenMember._fields}))
+_ALL = Prepared(select(*MEMBER.c).where(_OF_IMAGE).order_by(*_KEY))
+_ADD = Prepared(insert(MEMBER).values({column.name: slot(column.name) for column in MEMBER.c}))
 _ONE = MEMBER.c.id == slot("member")
 _SET_STATUS = Prepared(update(MEMBER).where(_ONE).values(status=slot("to"), updated_at=slot("at")))
 _REMOVE = Prepared(delete(MEMBER).where(_ONE))
@@ -205,4 +202,4 @@ def _of_tenants(is_operator: bool, number: int) -> Prepared:
     looked_for = [case((rights.may_look_for(tenant), tenant)) for tenant in tenants]
     rows = Driven(IMAGE, MEMBER, IMAGE.c.id == MEMBER.c.image_id)
     of_image = IMAGE.c.id == slot("image"), MEMBER.c.tenant_id.in_(looked_for)
-    return Prepared(select(*_COLUMNS).select_from(rows).where(*of_image, rights.may_see_member()))
+    return Prepared(select(*MEMBER.c).select_from(rows).where(*of_image, rights.may_see_member()))

@@ -7,7 +7,7 @@ from app.store import log
 from app.web.server.websocket_protocol import Strict
 from app.web.wire import parameters
 
-_append, _request_data = log.append, parameters.request_data
+_append, _parse_parameters = log.append, parameters.parse_parameters
 
 
 def _a_status_of_500() -> None:
@@ -16,9 +16,9 @@ def _a_status_of_500() -> None:
     def forgetful(data: Any) -> Any:
         if isinstance(data, dict) and data.get("extensions"):
             raise KeyError("extensions")
-        return _request_data(data)
+        return _parse_parameters(data)
 
-    parameters.request_data = forgetful
+    parameters.parse_parameters = forgetful
 
 
 def _a_socket_dropped() -> None:

@@ -133,8 +133,15 @@ async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
     assert outside == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [
+        pytest.param("light", {}, id="desktop-light"),
+        pytest.param("dark", PHONE, id="phone-dark"),
+        pytest.param("dark", {}, id="desktop-dark", marks=pytest.mark.long),
+        pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.long),
+    ],
+)
 async def test_axe_finds_nothing_to_mend(
     browser: Browser, running: Serving, node: Run, scheme: Any, size: dict[str, int]
 ) -> None:

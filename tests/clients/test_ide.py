@@ -13,7 +13,7 @@ import pytest
 
 from app.api.schema import build_schema
 from app.web.browser.assets import BUILT, STATIC
-from tests.harness.server import Server, code_told, serving
+from tests.harness.server import Server, error_code, serving
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ROOT = Path(__file__).parent.parent.parent
@@ -95,7 +95,7 @@ def test_the_page_may_load_nothing_from_elsewhere(sqlite_server: Server) -> None
 
 
 def test_a_program_gets_answers_and_no_page(sqlite_server: Server) -> None:
-    assert code_told(read(sqlite_server, "/graphql")) == "BAD_REQUEST"
+    assert error_code(read(sqlite_server, "/graphql")) == "BAD_REQUEST"
     assert "/graphql" in read(sqlite_server, "/").text
     assert read(sqlite_server, "/").headers["content-type"].startswith("text/plain")
 
@@ -141,13 +141,13 @@ def test_the_signpost_names_only_what_is_there(sqlite_server: Server, closed: Se
 
 
 def test_without_the_ide_a_browser_is_a_client_like_any_other(closed: Server) -> None:
-    assert code_told(read(closed, "/graphql", BROWSER)) == "BAD_REQUEST"
+    assert error_code(read(closed, "/graphql", BROWSER)) == "BAD_REQUEST"
     assert read(closed, "/", BROWSER).headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", '{ __type(name: "Image") { name } }'])
 def test_without_introspection_the_schema_is_not_told(closed: Server, query: str) -> None:
-    assert code_told(closed.post(query)) == "GRAPHQL_VALIDATION_FAILED"
+    assert error_code(closed.post(query)) == "GRAPHQL_VALIDATION_FAILED"
     assert read(closed, "/schema.graphql").status_code == 404
 
 

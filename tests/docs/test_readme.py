@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import ErrorCode, UserErrorCode
+from app.errors import ErrorCode, Overloaded, TokenExpired, UserErrorCode
 from app.model import Role
 from app.settings import PREFIX, Settings
-from app.web.websockets import handshake
+from app.web.wire import problems
 from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
 from tests.harness.readme import (
     DEFAULT_PLACE,
@@ -104,13 +104,51 @@ def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where:
     assert [row for row in rows if not row[2] or not re.search("payload|top level", row[1])] == []
 
 
+# Problems of a code that are reported in another way than the rest of it, by the words behind the code.
+SPECIAL = {"with an expired token": TokenExpired, "at the limit of operations": Overloaded}
+
+
+def test_a_table_says_of_each_code_how_every_transport_reports_it() -> None:
+    rows = [(name, cells) for name, *cells in table("table: problems")]
+    special = {words: cells for name, cells in rows for words in SPECIAL if words in name}
+    documented = {
+        code: cells for name, cells in rows if not any(words in name for words in SPECIAL) for code in _codes(name)
+    }
+
+    assert set(problems.BY_CODE) == set(ErrorCode)
+    assert documented == {code: _cells(handling) for code, handling in problems.BY_CODE.items()}
+    assert special == {words: _cells(problems.BY_TYPE[type_]) for words, type_ in SPECIAL.items()}
+
+
+def _codes(name: str) -> list[str]:
+    return re.findall(r"`([A-Z_]+)`", name)
+
+
+def _cells(handling: problems.Handling) -> list[str]:
+    """The cells of a row: the status, the answer to `connection_init` and to an operation, and the events."""
+    in_json = "" if handling.json_status == handling.status else f", or {handling.json_status} in `application/json`"
+    retry_after = "" if handling.retry_after is None else ", with `Retry-After`"
+    resumed = "" if handling.on_resume == handling.on_operation else f"; a resumed watch: {_close(handling.on_resume)}"
+    return [
+        f"{handling.status}{in_json}{retry_after}",
+        "" if handling.on_init is None else _close(handling.on_init),
+        f"{_close(handling.on_operation)}{resumed}",
+        "status" if handling.has_event_status else "last event",
+    ]
+
+
+def _close(close: problems.Close | None) -> str:
+    return "`error`" if close is None else f"close {close.code}"
+
+
 def test_the_tables_name_every_close_code_and_role() -> None:
     first_cells = " ".join(line.split("|")[1] for line in DOCUMENTATION.splitlines() if line.startswith("| "))
-    closes = (handshake.PROTOCOL_BROKEN, handshake.TOKEN_INVALID, handshake.TOKEN_EXPIRED, handshake.TRY_AGAIN_LATER)
+    ours = (problems.PROTOCOL_VIOLATION, problems.INVALID_TOKEN, problems.EXPIRED_TOKEN, problems.TRY_AGAIN_LATER)
+    closes = (*ours, problems.SERVICE_RESTART)
 
     for role in Role:
         assert f"`{role}`" in first_cells
-    for code in (*closes, 1012, 4406, 4408, 4409, 4429):
+    for code in (*closes, 4406, 4408, 4409, 4429):
         assert f" {code} " in first_cells
 
 

@@ -12,11 +12,11 @@ from websockets.asyncio.client import connect
 from app.api.plan import planner
 from app.documents import deadlines, price
 from tests.harness import manifests
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
 from tests.harness.sockets import Peer
+from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
 
 EACH = {"parsed", "validated", "priced", "planned"}
@@ -58,9 +58,9 @@ async def test_another_tenants_request_does_all_the_work_again(
     server: InProcess, transport: str, worked: Counter[str]
 ) -> None:
     query = _fresh_query()
-    await asked(server, transport, query, server.token_of(fresh_id()))
+    await send_over(server, transport, query, server.token_of(fresh_id()))
     first = Counter(worked)
-    await asked(server, transport, query, server.token_of(fresh_id()))
+    await send_over(server, transport, query, server.token_of(fresh_id()))
 
     assert set(first) >= EACH - ({"planned"} if transport == "events" else set())
     assert worked == first + first
@@ -73,7 +73,7 @@ async def test_a_tenants_own_document_is_worked_out_once(
 ) -> None:
     query, tenant = _fresh_query(), fresh_id()
     for _ in range(3):
-        await asked(server, transport, query, server.token_of(tenant))
+        await send_over(server, transport, query, server.token_of(tenant))
 
     assert set(worked.values()) == {1}, worked
 
@@ -83,9 +83,9 @@ async def test_a_caller_without_a_token_learns_nothing_of_what_tenants_ask(
     server: InProcess, transport: str, worked: Counter[str]
 ) -> None:
     query = _fresh_query()
-    await asked(server, transport, query, server.token_of(fresh_id()))
+    await send_over(server, transport, query, server.token_of(fresh_id()))
     before = Counter(worked)
-    await asked(server, transport, query)
+    await send_over(server, transport, query)
 
     assert worked - before == before
 
@@ -98,7 +98,7 @@ async def test_a_trusted_document_is_worked_out_once_for_all(
     async with _serving(databases, documents_path=manifests.write(tmp_path / "manifest.json", query)) as server:
         worked.clear()
         for _ in range(3):
-            await asked(server, transport, query, server.token_of(fresh_id()))
+            await send_over(server, transport, query, server.token_of(fresh_id()))
 
     assert set(worked) >= {"parsed", "validated", "priced"}
     assert set(worked.values()) == {1}, worked

@@ -8,7 +8,7 @@ import pytest
 
 from app.documents.automatic import PER_TENANT, SHARE, AutomaticDocuments
 from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.world import fresh_id
 
 VIEWER = "query Mine { viewer { id } }"
@@ -25,7 +25,7 @@ def code(server: Server, token: str | None, document: str, **fields: Any) -> str
     """The code that an operation named by the hash of a document comes to; "ok" when it is carried out."""
     asked = {"extensions": by_apollo(document), **fields}
     answer = server.client.post("/graphql", json=asked, headers=bearer(token))
-    return code_told(answer) if "errors" in answer.json() else "ok"
+    return error_code(answer) if "errors" in answer.json() else "ok"
 
 
 def test_a_document_is_known_from_then_on_when_it_was_sent_with_its_hash(server: Server) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness import manifests
 from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.world import fresh_id
 
 IMAGES = "query Images { images { totalCount } }"
@@ -86,7 +86,7 @@ def test_no_other_answer_by_get_is_kept(patient: Server, parameters: dict[str, s
 
 def test_an_answer_with_errors_is_not_kept(patient: Server) -> None:
     answer = get(patient, None, documentId=hash_of(NODE), variables='{"id": "x"}')
-    assert (code_told(answer), answer.status_code, "data" in answer.json()) == ("UNAUTHENTICATED", 200, True)
+    assert (error_code(answer), answer.status_code, "data" in answer.json()) == ("UNAUTHENTICATED", 200, True)
     assert answer.headers["cache-control"] == NOT_KEPT
 
 
@@ -114,6 +114,6 @@ def test_a_mutation_by_head_or_get_is_refused_whatever_names_it(patient: Server)
     kept = {"query": document, "extensions": json.dumps(by_apollo(document))}
     refused = get(patient, token, **kept)
 
-    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (405, "BAD_REQUEST")
     assert get(patient, token, "HEAD", **kept).status_code == 405
     assert refused.headers["cache-control"] == NOT_KEPT

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.sockets import connected
 
 RESPONSE_JSON = "application/graphql-response+json"
@@ -62,7 +62,7 @@ def test_a_document_that_is_made_to_weigh_is_refused_in_few_words(server: Server
     document, codes = OVERLOADS[kind]
     refused = server.post(document, server.token("1"), RESPONSE_JSON)
     assert refused.status_code == 400
-    assert code_told(refused) in (codes or {"GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX"})
+    assert error_code(refused) in (codes or {"GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX"})
     assert len(refused.content) < 40_000
 
 
@@ -96,7 +96,7 @@ def test_no_form_of_another_page_changes_anything(server: Server, content_type: 
     token = server.token("4711")
     body = "query=mutation{registerImage(input:{name:%22x%22,origin:IMPORT}){clientMutationId}}"
     refused = server.client.post("/graphql", content=body, headers={"content-type": content_type, **bearer(token)})
-    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (415, "BAD_REQUEST")
     assert server.data("{ images { totalCount } }", token) == {"images": {"totalCount": 0}}
 
 
@@ -105,7 +105,7 @@ def test_the_gateway_knows_nobody_by_a_cookie(server: Server) -> None:
     answer = server.client.get(
         "/graphql", params={"query": "{ viewer { id } }"}, headers={"cookie": f"authorization=Bearer {token}"}
     )
-    assert code_told(answer) == "UNAUTHENTICATED"
+    assert error_code(answer) == "UNAUTHENTICATED"
     assert "set-cookie" not in answer.headers
 
 

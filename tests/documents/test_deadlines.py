@@ -11,10 +11,10 @@ from app.api.schema import build_schema
 from app.documents import deadlines
 from app.documents.documents import Documents
 from app.settings import Settings
-from tests.harness.askers import CODES
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, settings_for
 from tests.harness.inprocess import in_this_process
+from tests.harness.raw_clients import CODES
 
 _SCHEMA = build_schema()._schema
 _FRAGMENTS = " ".join(f"fragment f{n} on Tenant {{ images {{ nodes {{ id name }} }} }}" for n in range(90))

@@ -12,7 +12,7 @@ from tests.harness import manifests
 from tests.harness.gateway import IMAGE
 from tests.harness.manifests import by_apollo, hash_of
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, bearer, code_told, serving, told
+from tests.harness.server import Server, bearer, error_code, first_error, serving
 from tests.harness.world import fresh_id
 
 VIEWER = "query Viewer { viewer { id } }"
@@ -72,7 +72,7 @@ def test_variables_and_operation_names_go_with_a_hash(either: Server) -> None:
     token = either.token(fresh_id())
     hash = hash_of(IMAGES)
     refused = ask(either, token, documentId=hash, variables={"first": 101})
-    assert "100" in told(refused)["message"]
+    assert "100" in first_error(refused)["message"]
     assert ask(either, token, documentId=hash_of(TWO), operationName="B").json()["data"].keys() == {"b"}
 
 
@@ -81,7 +81,7 @@ def test_a_mutation_is_carried_out_by_its_hash_and_by_post_only(either: Server) 
     refused = ask(either, token, "GET", documentId=hash_of(REGISTER), variables={"input": IMAGE})
     made = ask(either, token, documentId=hash_of(REGISTER), variables={"input": IMAGE})
 
-    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (405, "BAD_REQUEST")
     assert made.json()["data"]["registerImage"]["image"]["id"]
     counted = ask(either, token, documentId=hash_of(IMAGES))
     assert counted.json()["data"] == {"images": {"totalCount": 1}}
@@ -91,7 +91,7 @@ def test_a_mutation_is_carried_out_by_its_hash_and_by_post_only(either: Server) 
 @pytest.mark.parametrize("id", [hash_of("{ __typename }"), f"sha256:{hash_of('{ __typename }')}", "Viewer", "x-own:1"])
 def test_an_unknown_document_is_not_found_and_says_so(either: Server, method: str, id: str) -> None:
     refused = ask(either, either.token(fresh_id()), method, documentId=id)
-    assert (refused.status_code, code_told(refused)) == (200, "PERSISTED_QUERY_NOT_FOUND")
+    assert (refused.status_code, error_code(refused)) == (200, "PERSISTED_QUERY_NOT_FOUND")
     assert "data" not in refused.json()
     assert refused.headers["cache-control"] == "no-store"
 
@@ -119,7 +119,7 @@ def test_the_status_of_a_document_that_is_not_found_is_that_of_the_media_type(ei
     ],
 )
 def test_what_names_no_document_or_another_one_is_a_bad_request(either: Server, fields: dict[str, Any]) -> None:
-    assert code_told(ask(either, either.token(fresh_id()), **fields)) == "BAD_REQUEST"
+    assert error_code(ask(either, either.token(fresh_id()), **fields)) == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("document", ["{ viewer { id } }", VIEWER + " ", "{ __schema { queryType { name } } }"])
@@ -131,9 +131,9 @@ def test_only_means_that_no_other_document_is_carried_out(
     extensions = {"extensions": by_apollo(document)} if with_hash else {}
     for token in (strict.token(fresh_id()), None):
         refused = ask(strict, token, method, query=document, **extensions)
-        assert (refused.status_code, code_told(refused)) == (200, "FORBIDDEN")
-        assert "manifest" in told(refused)["message"]
-        assert code_told(ask(strict, token, method, documentId=hash_of(document))) == "PERSISTED_QUERY_NOT_FOUND"
+        assert (refused.status_code, error_code(refused)) == (200, "FORBIDDEN")
+        assert "manifest" in first_error(refused)["message"]
+        assert error_code(ask(strict, token, method, documentId=hash_of(document))) == "PERSISTED_QUERY_NOT_FOUND"
 
 
 def test_a_trusted_document_may_be_sent_whole(strict: Server) -> None:
@@ -147,11 +147,11 @@ def test_other_documents_are_carried_out_beside_the_manifest(open_server: Server
 def test_a_bad_token_is_told_before_anything_of_a_hash(either: Server) -> None:
     for id in (hash_of(VIEWER), "nothing"):
         refused = ask(either, "nonsense", documentId=id)
-        assert (refused.status_code, code_told(refused)) == (401, "UNAUTHENTICATED")
+        assert (refused.status_code, error_code(refused)) == (401, "UNAUTHENTICATED")
 
 
 def test_without_a_token_a_trusted_document_finds_nobody_calling(either: Server) -> None:
-    assert code_told(ask(either, None, documentId=hash_of(VIEWER))) == "UNAUTHENTICATED"
+    assert error_code(ask(either, None, documentId=hash_of(VIEWER))) == "UNAUTHENTICATED"
 
 
 def test_the_events_of_a_trusted_document_come_by_its_hash(either: Server) -> None:

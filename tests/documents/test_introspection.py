@@ -8,10 +8,10 @@ import graphql
 import pytest
 from graphql import get_introspection_query
 
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
 
 STANDARD = get_introspection_query(input_value_deprecation=True)
@@ -71,8 +71,8 @@ async def test_the_introspection_of_tools_is_answered_without_a_token_within_the
 ) -> None:
     async with in_this_process(settings_for(databases.fresh())) as server:
         for _ in range(2):
-            told = await asked(server, transport, STANDARD)
-            assert len(told.answer["data"]["__schema"]["types"]) > 40, told
+            reply = await send_over(server, transport, STANDARD)
+            assert len(reply.answer["data"]["__schema"]["types"]) > 40, reply
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -80,9 +80,9 @@ async def test_the_introspection_of_tools_is_answered_without_a_token_within_the
 async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried_out(
     server: InProcess, transport: str, kind: str, carried_out: Counter[str]
 ) -> None:
-    told = await asked(server, transport, TOO_LARGE[kind])
+    reply = await send_over(server, transport, TOO_LARGE[kind])
 
-    assert told.code == "QUERY_TOO_COMPLEX", told
+    assert reply.code == "QUERY_TOO_COMPLEX", reply
     assert not carried_out
 
 
@@ -90,7 +90,7 @@ async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried
 async def test_lists_of_the_schema_in_lists_of_it_are_refused(
     server: InProcess, query: str, carried_out: Counter[str]
 ) -> None:
-    assert (await asked(server, "endpoint", query)).code == "GRAPHQL_VALIDATION_FAILED"
+    assert (await send_over(server, "endpoint", query)).code == "GRAPHQL_VALIDATION_FAILED"
     assert not carried_out
 
 
@@ -100,18 +100,18 @@ async def test_an_introspection_is_carried_out_once_for_each_tenant(
 ) -> None:
     query = f"# {fresh_id()}\n{STANDARD}"
     tokens = server.token_of(fresh_id()), server.token_of(fresh_id()), None
-    answers = [await asked(server, transport, query, token) for token in tokens * 3]
+    answers = [await send_over(server, transport, query, token) for token in tokens * 3]
 
     assert carried_out == {query: 3}
-    assert all(told.answer["data"] == answers[0].answer["data"] for told in answers)
+    assert all(reply.answer["data"] == answers[0].answer["data"] for reply in answers)
 
 
 @pytest.mark.parametrize("query", COUNTED)
 async def test_an_introspection_costs_a_unit_for_each_field_of_its_answer(server: InProcess, query: str) -> None:
-    await asked(server, "endpoint", query)  # reading it is charged this once
-    told = await asked(server, "endpoint", query)
+    await send_over(server, "endpoint", query)  # reading it is charged this once
+    reply = await send_over(server, "endpoint", query)
 
-    assert told.cost["requestedQueryCost"] == _fields(told.answer["data"])
+    assert reply.cost["requestedQueryCost"] == _fields(reply.answer["data"])
 
 
 def _fields(value: Any) -> int:

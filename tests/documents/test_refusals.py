@@ -11,10 +11,10 @@ from app.api.operation import faults
 from app.api.schema import build_schema
 from app.documents import deadlines, price
 from app.documents.price import Prices
-from tests.harness.asking import TRANSPORTS, Told, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.transports import TRANSPORTS, Reply, send_over
 from tests.harness.world import fresh_id
 
 MOST_BYTES = 16_000
@@ -66,21 +66,21 @@ SENDABLE = [
 
 @pytest.mark.parametrize(("kind", "transport"), SENDABLE)
 async def test_the_refusal_of_a_document_is_short(server: InProcess, transport: str, kind: str) -> None:
-    _require_short(await asked(server, transport, DOCUMENTS[kind], server.token))
+    _require_short(await send_over(server, transport, DOCUMENTS[kind], server.token))
 
 
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
 @pytest.mark.parametrize("kind", VARIABLES)
 async def test_the_refusal_of_variables_is_short(server: InProcess, transport: str, kind: str) -> None:
     query, variables = VARIABLES[kind]
-    _require_short(await asked(server, transport, query, server.token, **variables))
+    _require_short(await send_over(server, transport, query, server.token, **variables))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: InProcess, transport: str) -> None:
     words = " ".join(f"i{n}: id" for n in range(25))
     query, token = f"{{ viewer {{ {words} }} }}", server.token_of(fresh_id())
-    first, second = [(await asked(server, transport, query, token)).cost for _ in range(2)]
+    first, second = [(await send_over(server, transport, query, token)).cost for _ in range(2)]
 
     assert first["requestedQueryCost"] >= second["requestedQueryCost"] + 75
     spent = first["throttleStatus"]["currentlyAvailable"] - second["throttleStatus"]["currentlyAvailable"]
@@ -89,15 +89,15 @@ async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: I
 
 @pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
 async def test_a_refused_document_costs_its_words_too(server: InProcess, kind: str) -> None:
-    told = await asked(server, "endpoint", DOCUMENTS[kind], server.token_of(fresh_id()))
+    reply = await send_over(server, "endpoint", DOCUMENTS[kind], server.token_of(fresh_id()))
 
-    assert told.cost["requestedQueryCost"] > 900 * 3
+    assert reply.cost["requestedQueryCost"] > 900 * 3
 
 
-def _require_short(told: Told) -> None:
-    assert told.answer.get("errors"), told
-    assert len(told.answer["errors"]) <= 21
-    assert len(orjson.dumps(told.answer)) <= MOST_BYTES
+def _require_short(reply: Reply) -> None:
+    assert reply.answer.get("errors"), reply
+    assert len(reply.answer["errors"]) <= 21
+    assert len(orjson.dumps(reply.answer)) <= MOST_BYTES
 
 
 def test_errors_with_long_aliases_in_their_paths_are_fewer() -> None:

@@ -58,13 +58,14 @@ class PostgresDatabases:
     def _trust_the_machine(self) -> None:
         """These databases need not outlive a power cut, and the tests make many of them."""
         with psycopg.connect(self._server_url, autocommit=True) as admin:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            # Autovacuum would visit hundreds of databases in turn, and no test waits for it.
+            for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                 admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
             admin.execute("SELECT pg_reload_conf()")
 
     def _create(self, name: str, template: str) -> str:
         with psycopg.connect(self._server_url, autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
         url = make_url(self._server_url).set(drivername="postgresql+psycopg", database=name)
         return url.render_as_string(hide_password=False)
 

@@ -38,10 +38,10 @@ class InProcess:
         self.connections = connections
         self.services = parts.services
         self.planner = parts.pipeline.planner
-        self.load = parts.pipeline.load
-        self.quick = parts.quick
+        self.admission = parts.pipeline.admission
+        self.fast_path = parts.fast_path
         self.budgets = parts.pipeline.budgets
-        self.stalled = parts.stalled
+        self.slow_readers = parts.slow_readers
         self.tokens = parts.identities
         self.port = port
         self.url = f"ws://127.0.0.1:{port}/graphql"

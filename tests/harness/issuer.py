@@ -3,8 +3,9 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, cast
 
 import jwt
@@ -26,11 +27,15 @@ def claims_of(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[s
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key of the provider, which only it has, and the ID that it goes by."""
+    """A key of the provider, made when it is first used, and the ID that it goes by."""
 
-    private: Any
+    make: Callable[[], Any]
     algorithm: str
     id: str | None
+
+    @cached_property
+    def private(self) -> Any:
+        return self.make()
 
     def token(self, claims: object = None, **header: Any) -> str:
         """A token, signed by it. A header of None is left out."""
@@ -64,21 +69,21 @@ class SigningKey:
 
 def shared(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
     """A secret that the gateway knows too."""
-    return SigningKey(secret.encode() if isinstance(secret, str) else secret, algorithm, None)
+    return SigningKey(lambda: secret.encode() if isinstance(secret, str) else secret, algorithm, None)
 
 
 @cache
 def signing_key(id: str | None = "first", algorithm: str = "RS256", bits: int = 2_048) -> SigningKey:
     """The same key whenever it is asked for by the same name."""
     if algorithm == "EdDSA":
-        return SigningKey(ed25519.Ed25519PrivateKey.generate(), algorithm, id)
+        return SigningKey(ed25519.Ed25519PrivateKey.generate, algorithm, id)
     if algorithm in _CURVES:
-        return SigningKey(ec.generate_private_key(_CURVES[algorithm]()), algorithm, id)
-    return SigningKey(rsa.generate_private_key(65_537, bits), algorithm, id)
+        return SigningKey(lambda: ec.generate_private_key(_CURVES[algorithm]()), algorithm, id)
+    return SigningKey(lambda: rsa.generate_private_key(65_537, bits), algorithm, id)
 
 
 def ed448_key() -> SigningKey:
-    return SigningKey(ed448.Ed448PrivateKey.generate(), "EdDSA", "448")
+    return SigningKey(ed448.Ed448PrivateKey.generate, "EdDSA", "448")
 
 
 def part(value: object) -> str:

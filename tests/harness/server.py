@@ -46,8 +46,7 @@ class Server:
         self.client = self._fresh_client()
 
     def _fresh_client(self) -> httpx2.Client:
-        # Without TLS: to read the certificates of the machine takes longer than most tests.
-        return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS, verify=False)
+        return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
 
     @property
     def log(self) -> str:
@@ -100,8 +99,8 @@ def bearer(token: str | None) -> dict[str, str]:
     return {} if token is None else {"authorization": f"Bearer {token}"}
 
 
-def told(response: httpx2.Response) -> dict[str, Any]:
-    """The first error of an answer; all of them have a code of the closed list and the answer's request ID."""
+def first_error(response: httpx2.Response) -> dict[str, Any]:
+    """The first error of a response. Each of its errors has a known code and the request ID of the response."""
     errors: list[dict[str, Any]] = response.json()["errors"]
     for error in errors:
         assert error["message"]
@@ -110,8 +109,8 @@ def told(response: httpx2.Response) -> dict[str, Any]:
     return errors[0]
 
 
-def code_told(response: httpx2.Response) -> str:
-    return told(response)["extensions"]["code"]
+def error_code(response: httpx2.Response) -> str:
+    return first_error(response)["extensions"]["code"]
 
 
 @contextmanager

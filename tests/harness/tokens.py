@@ -51,9 +51,9 @@ def _with(place: int, segment: str) -> Make:
     return make
 
 
-def _as_secret(secret: bytes) -> Make:
+def _as_secret(secret: Callable[[], bytes]) -> Make:
     """Algorithm confusion: what everybody may read serves as a shared secret."""
-    return lambda key: shared(secret).token(kid=key.id)
+    return lambda key: shared(secret()).token(kid=key.id)
 
 
 def _public(encoding: Encoding) -> bytes:
@@ -116,7 +116,7 @@ SIGNATURES: dict[str, Make] = {
     "another tenant put in": _with(1, part(claims_of("2"))),
     "the algorithm none": lambda _: f"{part({'alg': 'none'})}.{part(claims_of())}.",
     "the algorithm nOnE": lambda _: f"{part({'alg': 'nOnE'})}.{part(claims_of())}.",
-    "the algorithm none, with a signature": lambda key: SigningKey(key.private, key.algorithm, key.id).signed(
+    "the algorithm none, with a signature": lambda key: SigningKey(lambda: key.private, key.algorithm, key.id).signed(
         {"alg": "none"}, claims_of()
     ),
     "another secret": lambda _: shared("another secret, which is long enough for the job").token(),
@@ -124,16 +124,16 @@ SIGNATURES: dict[str, Make] = {
     "a key that it brings along": lambda _: STRANGER.token(jwk=STRANGER.published()),
     "the address of its own keys": lambda _: STRANGER.token(jku=ELSEWHERE, x5u=ELSEWHERE),
     "the right secret with another algorithm": lambda _: shared(SECRET + " and longer" * 9, "HS512").token(),
-    "the right key with another hash": lambda _: SigningKey(signing_key().private, "RS512", "first").token(),
-    "the right key with another padding": lambda _: SigningKey(signing_key().private, "PS256", "first").token(),
+    "the right key with another hash": lambda _: SigningKey(lambda: signing_key().private, "RS512", "first").token(),
+    "the right key with another padding": lambda _: SigningKey(lambda: signing_key().private, "PS256", "first").token(),
     "the right key under another algorithm's name": lambda key: key.token(
         alg="RS256" if key.algorithm == "ES256" else "ES256"
     ),
-    "the public key's PEM as the secret": _as_secret(_public(Encoding.PEM)),
-    "the public key's PEM without its last line break": _as_secret(_public(Encoding.PEM).strip()),
-    "the public key's DER as the secret": _as_secret(_public(Encoding.DER)),
-    "the published key as the secret": _as_secret(json.dumps(signing_key().published()).encode()),
-    "no secret as the secret": _as_secret(b""),
+    "the public key's PEM as the secret": _as_secret(lambda: _public(Encoding.PEM)),
+    "the public key's PEM without its last line break": _as_secret(lambda: _public(Encoding.PEM).strip()),
+    "the public key's DER as the secret": _as_secret(lambda: _public(Encoding.DER)),
+    "the published key as the secret": _as_secret(lambda: json.dumps(signing_key().published()).encode()),
+    "no secret as the secret": _as_secret(lambda: b""),
 }
 FORMS: dict[str, Make] = {
     "rubbish": lambda _: "rubbish",

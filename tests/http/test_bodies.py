@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.harness.server import Server, code_told, told
+from tests.harness.server import Server, error_code, first_error
 
 RESPONSE_JSON = "application/graphql-response+json"
 JSON = {"content-type": "application/json"}
@@ -67,7 +67,7 @@ BAD_VARIABLES: dict[str, object] = {
 @pytest.mark.parametrize("kind", NOT_REQUESTS)
 def test_a_body_that_is_no_request_is_refused(server: Server, kind: str) -> None:
     refused = server.client.post("/graphql", content=NOT_REQUESTS[kind], headers=JSON)
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
     assert "data" not in refused.json()
 
 
@@ -75,14 +75,14 @@ def test_a_body_that_is_no_request_is_refused(server: Server, kind: str) -> None
 def test_a_document_that_can_not_be_run_is_refused(server: Server, kind: str) -> None:
     document, code = BAD_DOCUMENTS[kind]
     refused = server.post(document, accept=RESPONSE_JSON)
-    assert (refused.status_code, code_told(refused)) == (400, code)
+    assert (refused.status_code, error_code(refused)) == (400, code)
 
 
 @pytest.mark.parametrize("kind", BAD_VARIABLES)
 def test_a_variable_that_does_not_fit_its_type_is_refused(server: Server, kind: str) -> None:
     document = "query($first: Int!) { images(first: $first) { totalCount } }"
     refused = server.post(document, accept=RESPONSE_JSON, first=BAD_VARIABLES[kind])
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_USER_INPUT")
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_USER_INPUT")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_variable_that_does_not_fit_its_type_is_refused(server: Server, kind: 
 )
 def test_a_get_that_is_no_request_is_refused(server: Server, parameters: str) -> None:
     refused = server.client.get(f"/graphql?{parameters}")
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
 
 
 def test_nulls_stand_for_what_is_left_out(server: Server) -> None:
@@ -104,4 +104,4 @@ def test_the_one_operation_that_is_named_is_run(server: Server) -> None:
 
 
 def test_a_refusal_says_where_in_the_document(server: Server) -> None:
-    assert told(server.post("{ nope }"))["locations"] == [{"line": 1, "column": 3}]
+    assert first_error(server.post("{ nope }"))["locations"] == [{"line": 1, "column": 3}]

@@ -9,11 +9,11 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull, get_named_type, is_leaf_type
 
 from app.api.schema import build_schema
-from tests.harness.askers import on_socket
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.raw_clients import on_socket
+from tests.harness.transports import TRANSPORTS, send_over
 
 SCHEMA: Any = build_schema()._schema
 WRONG: list[Any] = [None, 1.5, "no such word", True, [None], {"nothing": 1}, 2**70]
@@ -105,10 +105,10 @@ async def client(swept: InProcess) -> AsyncGenerator[httpx2.AsyncClient]:
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
 async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient, place: Place) -> None:
     for value in WRONG:
-        told = await client.post("/graphql", json={"query": place.query, "variables": {"v": value}})
+        reply = await client.post("/graphql", json={"query": place.query, "variables": {"v": value}})
 
-        assert _codes(told.json()) <= {"BAD_USER_INPUT", "CURSOR_INVALID"}, (value, told.json())
-        assert told.status_code == 200
+        assert _codes(reply.json()) <= {"BAD_USER_INPUT", "CURSOR_INVALID"}, (value, reply.json())
+        assert reply.status_code == 200
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -125,10 +125,31 @@ async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient
 async def test_a_null_where_a_default_stands_is_bad_input_over_every_transport(
     server: InProcess, transport: str, query: str
 ) -> None:
-    told = await asked(server, transport, query, server.token, v=None)
+    reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(told.answer) == {"BAD_USER_INPUT"}
-    assert "INTERNAL" not in str(told.answer)
+    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
+    assert "INTERNAL" not in str(reply.answer)
+
+
+ACCEPT = "mutation($v: AcceptOfferInput!) { acceptOffer(input: $v) { member { id } } }"
+OFFERS = "query($v: MemberStatus!) { offers(status: [$v]) { totalCount } }"
+
+
+@pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
+@pytest.mark.parametrize(
+    ("query", "value", "quoted"),
+    [
+        (ACCEPT, {"x": None, "y": True, "z": "it's"}, """found: {"x": null, "y": true, "z": "it's"}."""),
+        ("query($v: Int) { images(first: $v) { totalCount } }", 'say "so"', r'"say \"so\""'),
+        (OFFERS, [None, 1.5], "[null, 1.5]"),
+    ],
+)
+async def test_a_value_that_a_message_quotes_is_written_as_the_json_that_was_sent(
+    server: InProcess, transport: str, query: str, value: Any, quoted: str
+) -> None:
+    reply = await send_over(server, transport, query, server.token, v=value)
+
+    assert quoted in reply.answer["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
@@ -137,9 +158,9 @@ async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InP
     query = """mutation($v: Int = 1) { registerImage(input: {name: "n", origin: IMPORT, sourceUrl: "http://a.b/",
       minRamMb: $v}) { image { id } } }"""
 
-    told = await asked(server, transport, query, server.token, v=None)
+    reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(told.answer) == {"BAD_USER_INPUT"}
+    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
     assert await server.gateway.tenant("1").get("{ images { totalCount } }") == before
 
 
@@ -158,16 +179,16 @@ async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(
 async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: InProcess) -> None:
     query = "subscription($v: Boolean = true) { watchOffers(bookmarks: $v) { cursor } }"
 
-    told = await asked(server, "events", query, server.token, v=None)
+    reply = await send_over(server, "events", query, server.token, v=None)
 
-    assert _codes(told.answer) == {"BAD_USER_INPUT"}
+    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("transport", ["events", "websocket"])
 async def test_a_watch_whose_fields_hang_on_a_null_says_one_error(server: InProcess, transport: str) -> None:
     query = "subscription($v: Boolean = true) { watchOffers { cursor @include(if: $v) } }"
 
-    told = await asked(server, transport, query, server.token, v=None)
+    reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(told.answer) == {"BAD_USER_INPUT"}
-    assert "data" not in told.answer
+    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
+    assert "data" not in reply.answer

@@ -7,15 +7,15 @@ from contextlib import AsyncExitStack
 import pytest
 
 from app.web.limits import connections
-from app.web.limits.connections import LEAST, RESERVE, Lines
+from app.web.limits.connections import LEAST, RESERVE, ConnectionLimit
 from app.web.server import connection_limit
-from tests.harness.askers import on_socket, post
 from tests.harness.databases import SqliteDatabases
 from tests.harness.figures import scraped
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
+from tests.harness.raw_clients import on_socket, post
 from tests.harness.slow_store import SlowStore
 from tests.harness.wire import Line, answers, line, operation, request
 
@@ -119,6 +119,6 @@ def test_there_are_never_more_than_files(monkeypatch: pytest.MonkeyPatch) -> Non
     told = {}
     for files in (100, 1_024, 65_536, connections.resource.RLIM_INFINITY):
         monkeypatch.setattr(connections.resource, "getrlimit", lambda _, files=files: (files, files))
-        told[files] = Lines(settings).most
+        told[files] = ConnectionLimit(settings).most
 
     assert list(told.values()) == [50, 874, 5_000, 5_000]

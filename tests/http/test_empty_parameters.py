@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 import httpx2
 import pytest
 
-from tests.harness.askers import on_socket
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.raw_clients import on_socket
 
 QUERY = "query A { viewer { id } }"
 

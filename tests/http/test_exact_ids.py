@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from app.web.wire import exact_json
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
 
 BIG = 98765432109876543210
@@ -34,11 +34,11 @@ async def test_an_offer_to_a_large_number_goes_to_exactly_that_tenant(server: In
     owner = fresh_id()
     image = await server.gateway.tenant(owner).register()
 
-    told = await asked(
+    reply = await send_over(
         server, transport, OFFER, server.token_of(owner), input={"imageId": image, "tenantIds": [BIG, BIG + 1]}
     )
 
-    made = told.answer["data"]["offerImage"]
+    made = reply.answer["data"]["offerImage"]
     assert [member["tenant"]["id"] for member in made["members"]] == [str(BIG), str(BIG + 1)]
     assert made["errors"] == []
 
@@ -49,9 +49,9 @@ async def test_a_list_filtered_by_a_large_number_holds_exactly_that_tenant(serve
     image = await owner.register()
     await owner.offer(image, str(BIG), str(BIG + 1))
 
-    told = await asked(server, transport, SENT, server.token_of(owner.id), tenant=BIG)
+    reply = await send_over(server, transport, SENT, server.token_of(owner.id), tenant=BIG)
 
-    assert told.answer["data"] == {"sentOffers": {"nodes": [{"tenant": {"id": str(BIG)}}]}}
+    assert reply.answer["data"] == {"sentOffers": {"nodes": [{"tenant": {"id": str(BIG)}}]}}
 
 
 @pytest.mark.parametrize("number", NO_IDS)

@@ -6,7 +6,7 @@ from hashlib import sha256
 import orjson
 import pytest
 
-from app.web.server.fast_path import KEPT_BYTES
+from app.web.server.fast_path import MAX_CACHED_BYTES
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -24,9 +24,9 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]
 def _is_kept(server: InProcess, body: object, **headers: str) -> bool:
     given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
     raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
-    before = len(server.quick._kept)
-    server.quick.asked(raw, orjson.dumps(body))
-    return len(server.quick._kept) > before
+    before = len(server.fast_path._cache)
+    server.fast_path.parse(raw, orjson.dumps(body))
+    return len(server.fast_path._cache) > before
 
 
 async def test_a_plain_request_is_kept(server: InProcess) -> None:
@@ -51,10 +51,10 @@ async def test_one_with_a_header_that_is_large_is_not(server: InProcess, headers
     assert not _is_kept(server, {"query": VIEWER}, **headers)
 
 
-@pytest.mark.parametrize(("size", "is_kept"), [(10, True), (KEPT_BYTES, False)])
+@pytest.mark.parametrize(("size", "is_kept"), [(10, True), (MAX_CACHED_BYTES, False)])
 async def test_one_whose_hash_names_a_large_document_is_not(server: InProcess, size: int, is_kept: bool) -> None:
     document = f"{VIEWER} # {'x' * size}"
     hash = sha256(document.encode()).hexdigest()
-    server.quick._persisted.text(document, hash, "1")
+    server.fast_path._persisted.text(document, hash, "1")
 
     assert _is_kept(server, {"documentId": hash}) == is_kept

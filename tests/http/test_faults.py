@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.harness.server import Server, bearer, code_told, told
+from tests.harness.server import Server, bearer, error_code, first_error
 from tests.harness.world import fresh_id
 
 SIZED = 'input: {name: "a", origin: IMPORT, sourceUrl: "https://images.example.org", sizeBytes: $secret}'
@@ -30,7 +30,7 @@ def test_a_fault_is_logged_with_its_place_but_not_its_values_and_told_to_nobody(
     spoil(sqlite_server.database, image_id, "MELTED")
 
     answer = sqlite_server.post(SPOILT, token, id=image_id)
-    error = told(answer)
+    error = first_error(answer)
 
     assert (answer.status_code, error["extensions"]["code"]) == (200, "INTERNAL_SERVER_ERROR")
     assert "MELTED" not in answer.text
@@ -46,7 +46,7 @@ def test_a_fault_of_one_request_leaves_the_others_alone(sqlite_server: Server) -
     token = sqlite_server.token(fresh_id())
     image_id = sqlite_server.register(token)
     spoil(sqlite_server.database, image_id, "MELTED")
-    assert code_told(sqlite_server.post(SPOILT, token, id=image_id)) == "INTERNAL_SERVER_ERROR"
+    assert error_code(sqlite_server.post(SPOILT, token, id=image_id)) == "INTERNAL_SERVER_ERROR"
     assert sqlite_server.data("{ viewer { id } }", token)
     assert sqlite_server.client.get("/readyz").status_code == 200
 
@@ -62,7 +62,7 @@ def test_a_fault_of_one_request_leaves_the_others_alone(sqlite_server: Server) -
 def test_a_refusal_is_logged_at_info_without_the_values(server: Server, document: str, code: str) -> None:
     secret, token = uuid4().hex, server.token(fresh_id())
     answer = server.post(document, token, secret=secret)
-    assert code_told(answer) == code
+    assert error_code(answer) == code
     logged = server.log_lines(answer.headers["x-request-id"])
     assert '"level": "info"' in logged
     assert f'"codes": ["{code}"]' in logged

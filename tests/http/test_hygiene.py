@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.world import fresh_id
 
 BODY = json.dumps({"query": "{ viewer { id } }"}).encode()
@@ -64,7 +64,7 @@ def test_a_body_that_says_it_is_packed_is_refused(server: Server, path: str, bod
     headers = {**JSON, "content-encoding": encoding, **bearer(server.token("7"))}
     server.client.post(path, content=BODY, headers={**JSON, **bearer(server.token("7"))})
     refused = server.client.post(path, content=body, headers=headers)
-    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (415, "BAD_REQUEST")
 
 
 def test_a_body_that_says_it_is_not_packed_is_taken(server: Server) -> None:

@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from app.api.schema import build_schema
-from tests.harness.server import Server, code_told
+from tests.harness.server import Server, error_code
 from tests.harness.world import fresh_id
 
 SCHEMA = build_schema()._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
@@ -48,7 +48,7 @@ CALLS = [f"{kind} {{ {call(name, root)} }}" for kind, root in ROOTS.items() if r
 @pytest.mark.parametrize("operation", CALLS)
 def test_without_a_token_no_root_field_answers(server: Server, operation: str) -> None:
     refused = server.post(operation)
-    assert (refused.status_code, code_told(refused)) == (200, "UNAUTHENTICATED")
+    assert (refused.status_code, error_code(refused)) == (200, "UNAUTHENTICATED")
     assert not any((refused.json()["data"] or {}).values())
 
 
@@ -76,7 +76,7 @@ UNSIGNED = jwt.encode({"tenant_id": "1", "roles": ["admin"], "exp": 9_999_999_99
 def test_a_token_that_does_not_count_is_refused_whole(server: Server, header: str) -> None:
     refused = server.client.post("/graphql", json={"query": "{ __typename }"}, headers={"authorization": header})
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
-    assert code_told(refused) == "UNAUTHENTICATED"
+    assert error_code(refused) == "UNAUTHENTICATED"
     assert "data" not in refused.json()
 
 

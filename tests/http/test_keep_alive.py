@@ -9,10 +9,10 @@ import pytest
 
 from app.web.server.fast_lane import Lane
 from tests.harness.databases import Databases
-from tests.harness.dialled import Dial, dialling, request
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.patience import until
+from tests.harness.raw_http import Dial, dialling, request
 
 pytestmark = pytest.mark.slow
 

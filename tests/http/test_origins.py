@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.sockets import connected, dialled
 from tests.harness.world import fresh_id
 
@@ -151,7 +151,7 @@ def test_a_get_that_a_foreign_page_sends_without_a_preflight_is_refused(
     refused = ask(listing, method=method, **{"origin": "", "authorization": "", **headers})
     assert refused.status_code == 403
     if method == "GET":
-        assert code_told(refused) == "BAD_REQUEST"
+        assert error_code(refused) == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize(
@@ -176,4 +176,4 @@ def test_a_get_of_programs_of_own_pages_and_of_those_that_were_asked_about_is_an
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_form_of_a_foreign_page_changes_nothing(listing: Server, content_type: str) -> None:
     refused = ask(listing, STRANGER, content_type=content_type)
-    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (415, "BAD_REQUEST")

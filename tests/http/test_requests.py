@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.server import Server, code_told
+from tests.harness.server import Server, error_code
 from tests.harness.world import fresh_id
 
 JSON, RESPONSE_JSON = "application/json", "application/graphql-response+json"
@@ -42,14 +42,14 @@ def test_a_mutation_by_get_is_refused_and_changes_nothing(server: Server) -> Non
     image_id = server.register(token)
     document = f'mutation {{ deleteImage(input: {{id: "{image_id}"}}) {{ deletedImageId }} }}'
     refused = server.get(document, token)
-    assert (refused.status_code, code_told(refused)) == (405, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (405, "BAD_REQUEST")
     assert server.data("{ images { totalCount } }", token) == {"images": {"totalCount": 1}}
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_subscription_over_plain_http_is_sent_to_the_websocket(server: Server, method: str) -> None:
     refused = getattr(server, method)("subscription { watchOffers { cursor } }", server.token(fresh_id()))
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
     assert "WebSocket" in refused.text
 
 
@@ -63,6 +63,8 @@ def test_a_subscription_over_plain_http_is_sent_to_the_websocket(server: Server,
         (f"{RESPONSE_JSON};q=0.5, {JSON}", JSON),
         ("application/*", JSON),
         (f"text/html, {JSON}", JSON),
+        (f'{JSON};profile="a,b"', JSON),
+        (f'text/html;title="a, \\" b", {RESPONSE_JSON}', RESPONSE_JSON),
     ],
 )
 def test_the_answer_is_of_the_type_that_the_client_likes_best(server: Server, accept: str, answered: str) -> None:
@@ -76,21 +78,21 @@ def test_a_refused_document_has_no_data_and_the_status_of_its_media_type(
     server: Server, code: str, accept: str, status: int
 ) -> None:
     answer = server.post(REFUSED_DOCUMENTS[code], server.token(fresh_id()), accept)
-    assert (answer.status_code, code_told(answer)) == (status, code)
+    assert (answer.status_code, error_code(answer)) == (status, code)
     assert "data" not in answer.json()
 
 
 @pytest.mark.parametrize("accept", [JSON, RESPONSE_JSON])
 def test_a_refusal_inside_the_data_leaves_the_status_at_200(server: Server, accept: str) -> None:
     answer = server.post("{ __typename image(id: 1) { id } }", accept=accept)
-    assert (answer.status_code, code_told(answer)) == (200, "UNAUTHENTICATED")
+    assert (answer.status_code, error_code(answer)) == (200, "UNAUTHENTICATED")
     assert answer.json()["data"] == {"__typename": "Query", "image": None}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE"])
 def test_other_methods_are_told_which_ones_there_are(server: Server, method: str) -> None:
     refused = server.client.request(method, "/graphql")
-    assert (refused.status_code, refused.headers["allow"], code_told(refused)) == (405, METHODS, "BAD_REQUEST")
+    assert (refused.status_code, refused.headers["allow"], error_code(refused)) == (405, METHODS, "BAD_REQUEST")
 
 
 def test_options_tells_which_methods_there_are(server: Server) -> None:
@@ -109,25 +111,34 @@ def test_head_is_get_without_a_body_and_no_stream_of_events(server: Server) -> N
 @pytest.mark.parametrize(("accept", "status"), [("text/html", 406), ("nonsense", 400)])
 def test_an_accept_header_that_can_not_be_met_is_refused(server: Server, accept: str, status: int) -> None:
     refused = server.post("{ __typename }", accept=accept)
-    assert (refused.status_code, code_told(refused)) == (status, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (status, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("name", ["variables", "extensions"])
+def test_a_parameter_of_get_that_is_not_json_is_named(server: Server, name: str) -> None:
+    refused = server.client.get("/graphql", params={"query": "{ __typename }", name: "{"})
+    message = refused.json()["errors"][0]["message"]
+    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert f"`{name}`" in message
+    assert "body" not in message
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 def test_a_body_that_does_not_say_it_is_json_is_refused(server: Server, content_type: str) -> None:
     body = json.dumps({"query": "{ __typename }"})
     refused = server.client.post("/graphql", content=body, headers={"content-type": content_type})
-    assert (refused.status_code, code_told(refused)) == (415, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (415, "BAD_REQUEST")
 
 
 def test_a_body_that_announces_too_much_is_refused(server: Server) -> None:
     refused = server.client.post("/graphql", content=b" " * 20_001, headers={"content-type": JSON})
-    assert (refused.status_code, code_told(refused)) == (413, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (413, "BAD_REQUEST")
 
 
 def test_a_body_that_turns_out_too_large_in_chunks_is_refused(server: Server) -> None:
     chunks: Iterator[bytes] = (b" " * 5_000 for _ in range(5))
     refused = server.client.post("/graphql", content=chunks, headers={"content-type": JSON})
-    assert (refused.status_code, code_told(refused)) == (413, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (413, "BAD_REQUEST")
 
 
 def test_a_body_of_exactly_the_allowed_size_is_taken(server: Server) -> None:

@@ -100,6 +100,38 @@ def test_a_watch_ends_with_its_token_and_without_complete(server: Server) -> Non
     assert "complete" not in kinds
 
 
+MUTATION = 'mutation { deleteImage(input: {id: "1"}) { deletedImageId } }'
+UNFIT: dict[str, tuple[str, dict[str, Any]]] = {
+    "a mutation by GET": ("GET", {"params": {"query": MUTATION}}),
+    "no document": ("POST", {"json": {}}),
+    "no such operation": ("POST", {"json": {"query": "query A { __typename }", "operationName": "B"}}),
+    "no JSON": ("POST", {"content": "{", "headers": {"content-type": "application/json"}}),
+    "variables that are not JSON": ("GET", {"params": {"query": "{ __typename }", "variables": "{"}}),
+    "another content type": ("POST", {"content": "{ __typename }", "headers": {"content-type": "text/plain"}}),
+    "a body that is too large": ("POST", {"json": {"query": " " * 30_000}}),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_request_that_will_never_succeed_is_the_last_event_since_clients_reconnect_after_a_status(
+    server: Server, name: str
+) -> None:
+    method, sent = UNFIT[name]
+    headers = {**sent.pop("headers", {}), "accept": EVENTS, **bearer(server.token("5"))}
+    with server.client.stream(method, "/graphql", headers=headers, **sent) as response:
+        error, end = events(response)
+
+    assert (response.status_code, response.headers["content-type"]) == (200, f"{EVENTS}; charset=utf-8")
+    assert json.loads(error["data"])["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
+    assert end["event"] == "complete"
+
+
+def test_a_method_that_graphql_does_not_have_is_405_whatever_the_client_accepts(server: Server) -> None:
+    refused = server.client.put("/graphql", headers={"accept": EVENTS})
+
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+
+
 BOTH = [
     "text/event-stream, application/json",
     "application/graphql-response+json, text/event-stream, multipart/mixed",

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from app.web.limits import unread
-from tests.harness.askers import EVENTS, JSON, on_socket, post
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, InProcess, in_this_process
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
+from tests.harness.raw_clients import EVENTS, JSON, on_socket, post
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
 COUNT = "{ images(first: 1) { totalCount } }"
@@ -32,15 +32,15 @@ async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
 ) -> None:
     async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
-        monkeypatch.setattr(server.stalled, "_most_bytes", MOST_BYTES)
+        monkeypatch.setattr(server.slow_readers, "_max_bytes", MOST_BYTES)
         with ExitStack() as held:
             for _ in range(CLIENTS):
                 await _ask_and_read_nothing(server, path, held)
-            await until(lambda: server.stalled.cut > 0)
+            await until(lambda: server.slow_readers.cut > 0)
 
-            assert server.stalled.bytes <= MOST_BYTES
-            assert (await post(server, "{ viewer { id } }")).told["data"] == {"viewer": {"id": "1"}}
-        await until(lambda: not server.stalled.behind)
+            assert server.slow_readers.bytes <= MOST_BYTES
+            assert (await post(server, "{ viewer { id } }")).content["data"] == {"viewer": {"id": "1"}}
+        await until(lambda: not server.slow_readers.connections)
 
 
 async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
@@ -48,13 +48,13 @@ async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
 ) -> None:
     async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
-        monkeypatch.setattr(server.stalled, "_most_bytes", MOST_BYTES)
+        monkeypatch.setattr(server.slow_readers, "_max_bytes", MOST_BYTES)
         async with AsyncExitStack() as held:
             for _ in range(CLIENTS):
                 await held.enter_async_context(server.silent_client())
-            await until(lambda: server.stalled.cut > 0)
+            await until(lambda: server.slow_readers.cut > 0)
 
-            assert server.stalled.bytes <= MOST_BYTES
+            assert server.slow_readers.bytes <= MOST_BYTES
             assert (await post(server, "{ viewer { id } }")).status == 200
 
 
@@ -69,17 +69,17 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
             tracemalloc.start()
             for number in range(OPERATIONS):
                 await peer.subscribe(QUERY, str(number))
-            await until(lambda: server.stalled.bytes > 3 * response)
+            await until(lambda: server.slow_readers.bytes > 3 * response)
             answered = await post(server, "{ viewer { id } }")
             held, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
 
-            assert answered.told["data"] == {"viewer": {"id": "1"}}
-            assert server.stalled.bytes < 6 * response
+            assert answered.content["data"] == {"viewer": {"id": "1"}}
+            assert server.slow_readers.bytes < 6 * response
             assert held < OPERATIONS / 2 * response
             peer.connection.transport.resume_reading()
             heard = [await peer.hear() for _ in range(2 * OPERATIONS)]
-        await until(lambda: server.stalled.bytes == 0)
+        await until(lambda: server.slow_readers.bytes == 0)
 
     assert sum(message["type"] == "next" for message in heard) == OPERATIONS
 
@@ -89,10 +89,10 @@ async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(database
         await server.fill()
         with ExitStack() as held:
             await _ask_and_read_nothing(server, path, held)
-            await until(lambda: len(server.stalled.behind) == 1)
+            await until(lambda: len(server.slow_readers.connections) == 1)
             await until(lambda: not server.connections)
 
-            assert not server.stalled.behind
+            assert not server.slow_readers.connections
 
 
 @pytest.mark.parametrize("way", ["websocket", "events"])
@@ -109,12 +109,12 @@ async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(
                 else:
                     for number in range(4):
                         await peer.subscribe(QUERY, str(number))
-            await until(lambda: len(server.stalled.behind) == CLIENTS and server.load.under_way == 0)
+            await until(lambda: len(server.slow_readers.connections) == CLIENTS and server.admission.in_flight == 0)
             await post(server, "{ viewer { id } }")
             memory, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
 
-            assert memory < 2 * server.stalled.bytes
+            assert memory < 2 * server.slow_readers.bytes
 
 
 async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_before_it_is_taken(
@@ -125,7 +125,7 @@ async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_b
         owner, register = server.gateway.tenant("1"), MUTATIONS["registerImage"]
         with ExitStack() as held:
             client = await _ask_and_read_nothing(server, path, held)
-            await until(lambda: len(server.stalled.behind) == 1)
+            await until(lambda: len(server.slow_readers.connections) == 1)
             for _ in range(3):
                 await _ask(client, server, path, register, input={**IMAGE, "name": "pipelined"})
             assert (await post(server, "{ viewer { id } }")).status == 200
@@ -138,18 +138,18 @@ async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_b
 
 def test_the_connection_on_which_most_waits_is_cut() -> None:
     lines = [_Line(30), _Line(50), _Line(40)]
-    behind = unread.Stalled(most_bytes=100)
+    behind = unread.SlowReaders(max_bytes=100)
     for line in lines:
-        behind.falls_behind(line)
+        behind.add(line)
 
     assert ([line.is_cut for line in lines], behind.cut, behind.bytes) == ([False, True, False], 1, 70)
 
 
 def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
     lines = [_Line(50), _Line(30)]
-    behind = unread.Stalled(most_bytes=100)
+    behind = unread.SlowReaders(max_bytes=100)
     for line in lines:
-        behind.falls_behind(line)
+        behind.add(line)
     with behind.holding(lines[1], 40):
         assert ([line.is_cut for line in lines], behind.bytes) == ([False, True], 90)
 
@@ -158,11 +158,11 @@ def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
 
 def test_a_connection_that_has_taken_most_of_it_since_is_not_cut() -> None:
     lines = [_Line(90), _Line(30), _Line(20)]
-    behind = unread.Stalled(most_bytes=100)
-    behind.falls_behind(lines[0])
+    behind = unread.SlowReaders(max_bytes=100)
+    behind.add(lines[0])
     lines[0].size = 10
     for line in lines[1:]:
-        behind.falls_behind(line)
+        behind.add(line)
 
     assert ([line.is_cut for line in lines], behind.bytes) == ([False] * 3, 60)
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import pytest
@@ -20,51 +20,54 @@ __all__ = ["short_times"]
 KEY = signing_key("first", "RS256")
 ALLOWED = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 SECRET_KEY = {"kty": "oct", "k": part(b"a secret that everybody can read by now"), "kid": "first"}
-TAKEN: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "an RSA key": (KEY.published(), {"RS256"}),
-    "an RSA key that says nothing of algorithms": (KEY.published(alg=None), {"RS256", "PS256"}),
-    "an RSA key for another padding": (KEY.published(alg="PS256"), {"PS256"}),
-    "a large RSA key": (signing_key("large", "RS256", 4_096).published(), {"RS256"}),
-    "a P-256 key": (signing_key("p256", "ES256").published(), {"ES256"}),
-    "a P-384 key that says nothing of algorithms": (signing_key("p384", "ES384").published(alg=None), {"ES384"}),
-    "an Ed25519 key": (signing_key("ed", "EdDSA").published(), {"EdDSA"}),
-    "a key that says nothing of its use": (KEY.published(use=None), {"RS256"}),
-    "a key with an empty word for its use": (KEY.published(use=None, key_ops=["verify"]), {"RS256"}),
-    "a key that may do more": (KEY.published(key_ops=["encrypt", "verify"]), {"RS256"}),
-    "a key without an ID": (KEY.published(kid=None), {"RS256"}),
-    "a key with a certificate": (KEY.published(x5c=["MII"], x5t="x", more={"nested": [1]}), {"RS256"}),
+TAKEN: dict[str, tuple[Callable[[], Any], set[str]]] = {
+    "an RSA key": (lambda: KEY.published(), {"RS256"}),
+    "an RSA key that says nothing of algorithms": (lambda: KEY.published(alg=None), {"RS256", "PS256"}),
+    "an RSA key for another padding": (lambda: KEY.published(alg="PS256"), {"PS256"}),
+    "a large RSA key": (lambda: signing_key("large", "RS256", 4_096).published(), {"RS256"}),
+    "a P-256 key": (lambda: signing_key("p256", "ES256").published(), {"ES256"}),
+    "a P-384 key that says nothing of algorithms": (
+        lambda: signing_key("p384", "ES384").published(alg=None),
+        {"ES384"},
+    ),
+    "an Ed25519 key": (lambda: signing_key("ed", "EdDSA").published(), {"EdDSA"}),
+    "a key that says nothing of its use": (lambda: KEY.published(use=None), {"RS256"}),
+    "a key with an empty word for its use": (lambda: KEY.published(use=None, key_ops=["verify"]), {"RS256"}),
+    "a key that may do more": (lambda: KEY.published(key_ops=["encrypt", "verify"]), {"RS256"}),
+    "a key without an ID": (lambda: KEY.published(kid=None), {"RS256"}),
+    "a key with a certificate": (lambda: KEY.published(x5c=["MII"], x5t="x", more={"nested": [1]}), {"RS256"}),
 }
-LEFT: dict[str, Any] = {
-    "a key for encryption": KEY.published(use="enc"),
-    "a key that may not verify": KEY.published(key_ops=["encrypt"]),
-    "a key whose operations are a word": KEY.published(key_ops="verify"),
-    "a shared secret": SECRET_KEY,
-    "a shared secret for an algorithm of ours": {**SECRET_KEY, "alg": "RS256"},
-    "a key for HS256": KEY.published(alg="HS256"),
-    "a key for none": KEY.published(alg="none"),
-    "a key for an algorithm that is not allowed": KEY.published(alg="RS512"),
-    "a key for an algorithm that is not allowed by its curve": signing_key("p521", "ES512").published(alg=None),
-    "a key for an algorithm of another type": KEY.published(alg="ES256"),
-    "an algorithm that is a list": KEY.published(alg=["RS256"]),
-    "a small RSA key": signing_key("small", "RS256", 1_024).published(),
-    "an RSA key a little too small": signing_key("smaller", "RS256", 2_040).published(),
-    "an RSA key of zero": KEY.published(n="AA"),
-    "an RSA key with an even exponent": KEY.published(e="BA"),
-    "an enormous RSA key": KEY.published(n=part(b"\xff" * 5_000)),
-    "an RSA key without its number": KEY.published(n=None),
-    "an RSA key whose number is a number": KEY.published(n=7),
-    "a private key": {**signing_key("p256", "ES256").given_away(), "use": "sig"},
-    "a private RSA key": {**KEY.given_away(), "key_ops": ["sign", "verify"]},
-    "half a private key": {**KEY.published(), "d": part(b"secret")},
-    "a point that is not on its curve": signing_key("p256", "ES256").published(x=part(b"\1" * 32)),
-    "a curve for Bitcoin": {**signing_key("p256", "ES256").published(alg="ES256K"), "crv": "secp256k1"},
-    "an Ed448 key": ed448_key().published(),
-    "an ID that is a number": KEY.published(kid=7),
-    "an ID that is too long": KEY.published(kid="a" * 257),
-    "a type that is a list": KEY.published(kty=["RSA"]),
-    "no type": KEY.published(kty=None),
-    "a word": "RSA",
-    "nothing": None,
+LEFT: dict[str, Callable[[], Any]] = {
+    "a key for encryption": lambda: KEY.published(use="enc"),
+    "a key that may not verify": lambda: KEY.published(key_ops=["encrypt"]),
+    "a key whose operations are a word": lambda: KEY.published(key_ops="verify"),
+    "a shared secret": lambda: SECRET_KEY,
+    "a shared secret for an algorithm of ours": lambda: {**SECRET_KEY, "alg": "RS256"},
+    "a key for HS256": lambda: KEY.published(alg="HS256"),
+    "a key for none": lambda: KEY.published(alg="none"),
+    "a key for an algorithm that is not allowed": lambda: KEY.published(alg="RS512"),
+    "a key for an algorithm that is not allowed by its curve": lambda: signing_key("p521", "ES512").published(alg=None),
+    "a key for an algorithm of another type": lambda: KEY.published(alg="ES256"),
+    "an algorithm that is a list": lambda: KEY.published(alg=["RS256"]),
+    "a small RSA key": lambda: signing_key("small", "RS256", 1_024).published(),
+    "an RSA key a little too small": lambda: signing_key("smaller", "RS256", 2_040).published(),
+    "an RSA key of zero": lambda: KEY.published(n="AA"),
+    "an RSA key with an even exponent": lambda: KEY.published(e="BA"),
+    "an enormous RSA key": lambda: KEY.published(n=part(b"\xff" * 5_000)),
+    "an RSA key without its number": lambda: KEY.published(n=None),
+    "an RSA key whose number is a number": lambda: KEY.published(n=7),
+    "a private key": lambda: {**signing_key("p256", "ES256").given_away(), "use": "sig"},
+    "a private RSA key": lambda: {**KEY.given_away(), "key_ops": ["sign", "verify"]},
+    "half a private key": lambda: {**KEY.published(), "d": part(b"secret")},
+    "a point that is not on its curve": lambda: signing_key("p256", "ES256").published(x=part(b"\1" * 32)),
+    "a curve for Bitcoin": lambda: {**signing_key("p256", "ES256").published(alg="ES256K"), "crv": "secp256k1"},
+    "an Ed448 key": lambda: ed448_key().published(),
+    "an ID that is a number": lambda: KEY.published(kid=7),
+    "an ID that is too long": lambda: KEY.published(kid="a" * 257),
+    "a type that is a list": lambda: KEY.published(kty=["RSA"]),
+    "no type": lambda: KEY.published(kty=None),
+    "a word": lambda: "RSA",
+    "nothing": lambda: None,
 }
 
 
@@ -74,9 +77,10 @@ def key_set(*members: Any) -> bytes:
 
 @pytest.mark.parametrize("name", TAKEN)
 def test_a_key_for_signatures_counts_for_the_algorithms_that_fit_it(name: str) -> None:
-    member, algorithms = TAKEN[name]
+    make, algorithms = TAKEN[name]
+    member = make()
 
-    keys = read(key_set(*LEFT.values(), member), ALLOWED)
+    keys = read(key_set(*[make() for make in LEFT.values()], member), ALLOWED)
 
     assert {(key.id, key.algorithm) for key in keys} == {(member.get("kid"), one) for one in algorithms}
 
@@ -84,9 +88,9 @@ def test_a_key_for_signatures_counts_for_the_algorithms_that_fit_it(name: str) -
 @pytest.mark.parametrize("name", LEFT)
 def test_any_other_key_does_not_count_and_spoils_no_other_one(name: str) -> None:
     with pytest.raises(NoKeys, match="none of its 1 keys"):
-        read(key_set(LEFT[name]), ALLOWED)
+        read(key_set(LEFT[name]()), ALLOWED)
 
-    beside = read(key_set(LEFT[name], signing_key("ed", "EdDSA").published()), ALLOWED)
+    beside = read(key_set(LEFT[name](), signing_key("ed", "EdDSA").published()), ALLOWED)
     assert {key.id for key in beside} == {"ed"}
 
 

@@ -19,7 +19,7 @@ from tests.harness.issuer import claims_of, shared, signing_key
 from tests.harness.key_server import KeyServer, key_server
 from tests.harness.operations import WATCH
 from tests.harness.patience import until
-from tests.harness.server import bearer, code_told
+from tests.harness.server import bearer, error_code
 from tests.harness.sockets import connected, dialled
 from tests.harness.trusting import GAP_SECONDS, VIEWER, Trusting, short_times, trusting
 
@@ -51,7 +51,7 @@ def waiting(gateway: Trusting) -> int:
 async def is_told_to_come_again(gateway: Trusting, token: str) -> None:
     """On every way in, with the code that clients understand so."""
     refused = await gateway.ask(token)
-    assert (refused.status_code, code_told(refused)) == (503, "UNAVAILABLE")
+    assert (refused.status_code, error_code(refused)) == (503, "UNAVAILABLE")
     assert 1 <= int(refused.headers["retry-after"]) <= 10
     assert (await gateway.ask(token, accept="text/event-stream")).status_code == 503
     async with dialled(gateway) as peer:

@@ -21,7 +21,7 @@ from tests.harness.server import Server, bearer, serving
 
 OLD, NEW = SECRET, "the secret of today, which is long enough"
 KEYS = "https://id.example.org/keys"
-PEM = signing_key().public_text().decode()
+PEM = signing_key(algorithm="EdDSA").public_text().decode()
 VIEWER = "{ viewer { id } }"
 NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing at all": ({}, "no secret to check tokens with.*AUTH_JWKS_URL"),

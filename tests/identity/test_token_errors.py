@@ -17,7 +17,7 @@ from tests.harness.gateway import SECRET, settings_for
 from tests.harness.issuer import claims_of, part, shared, signing_key
 from tests.harness.key_server import key_server
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, serving, told
+from tests.harness.server import Server, first_error, serving
 from tests.harness.sockets import connected, dialled
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
@@ -77,7 +77,7 @@ def unsigned(header: object, claims: object = None) -> str:
 def sentence_in_events(refused: httpx2.Response) -> str:
     """Clients of events come again after any status but 200, so what will never do is told in an event."""
     if refused.status_code == 401:
-        return told(refused)["message"]
+        return first_error(refused)["message"]
     return json.loads(next(events(refused))["data"])["errors"][0]["message"]
 
 
@@ -87,7 +87,7 @@ async def test_every_transport_refuses_it_with_a_sentence_of_the_list(believer: 
 
     for refused in (believer.post(VIEWER, token), believer.get(VIEWER, token)):
         assert refused.status_code == 401
-        assert told(refused)["message"] in set(Fault)
+        assert first_error(refused)["message"] in set(Fault)
     assert sentence_in_events(believer.post(VIEWER, token, EVENTS)) in set(Fault)
     async with dialled(believer) as peer:
         await peer.init(token)

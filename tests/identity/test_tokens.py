@@ -10,7 +10,7 @@ import pytest
 from tests.harness.gateway import SECRET
 from tests.harness.issuer import SigningKey, claims_of, shared, signing_key
 from tests.harness.key_server import key_server
-from tests.harness.server import Server, code_told, serving
+from tests.harness.server import Server, error_code, serving
 from tests.harness.sockets import connected, dialled
 from tests.harness.tokens import COUNTING, NEVER
 
@@ -46,7 +46,7 @@ async def test_a_token_that_does_not_count_is_refused_on_every_transport(believe
     bad, server = NEVER[name](believer.key), believer.server
 
     for refused in (server.post(VIEWER, bad), server.post("{ __typename }", bad), server.get(VIEWER, bad)):
-        assert (refused.status_code, code_told(refused)) == (401, "UNAUTHENTICATED")
+        assert (refused.status_code, error_code(refused)) == (401, "UNAUTHENTICATED")
         assert bad not in refused.text
     async with dialled(server) as peer:
         await peer.init(bad)
@@ -91,7 +91,7 @@ def test_bytes_that_are_no_text_are_refused_as_a_token(believer: Believer, junk:
     posted = client.post("/graphql", json={"query": VIEWER}, headers=headers)
 
     for refused in (asked, posted):
-        assert (refused.status_code, code_told(refused)) == (401, "UNAUTHENTICATED")
+        assert (refused.status_code, error_code(refused)) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("junk", ["a.\0.c", "naïve.b.c", "a.☃.c", "\\ud800.b.c", "\\u0000"])

@@ -10,7 +10,8 @@ from app.documents.price import REFUSED, Prices
 from app.model import Caller, Role
 from app.settings import Settings
 from app.web.limits.bucket import Buckets
-from app.web.limits.budget import BAD_TOKEN, LENT_SECONDS, Budget, Budgets, network
+from app.web.limits.budget import MAX_DEBT_SECONDS, Budget
+from app.web.limits.budgets import BAD_TOKEN_COST, Budgets, network
 from tests.harness.operations import WATCH as WATCH_OFFERS
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
@@ -35,15 +36,15 @@ def clock() -> Clock:
 
 
 def budget(clock: Clock, rate: int = 10, brim: int = 300) -> Budget:
-    return Budget("tenant", "tenant's", rate, brim, PRICES, clock)
+    return Budget("tenant", rate, brim, PRICES, clock)
 
 
 def test_what_is_spent_is_missing_until_time_has_refilled_it(clock: Clock) -> None:
     of_tenants = budget(clock)
 
-    assert of_tenants.charge("1", EXPENSIVE, None, None).left == 300 - 201
+    assert of_tenants.charge("1", EXPENSIVE, None, None).remaining == 300 - 201
     refused = of_tenants.charge("1", EXPENSIVE, None, None)
-    assert (refused.cost, refused.left, refused.retry_after) == (201, 99, 11)
+    assert (refused.cost, refused.remaining, refused.retry_after) == (201, 99, 11)
     clock.now += refused.retry_after
     assert of_tenants.charge("1", EXPENSIVE, None, None).retry_after == 0
 
@@ -54,13 +55,13 @@ def test_a_refusal_takes_nothing(clock: Clock) -> None:
     for _ in range(5):
         assert of_tenants.charge("1", EXPENSIVE, None, None).retry_after
 
-    assert of_tenants.charge("1", VIEWER, None, None).left == 97
+    assert of_tenants.charge("1", VIEWER, None, None).remaining == 97
 
 
 def test_other_texts_that_are_refused_have_been_read_and_are_paid_for_until_nothing_is_left(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", EXPENSIVE, None, None)
-    left = [of_tenants.charge("1", f"{EXPENSIVE} # {number}", None, None).left for number in range(5)]
+    left = [of_tenants.charge("1", f"{EXPENSIVE} # {number}", None, None).remaining for number in range(5)]
 
     assert left == [99, *[99 - REFUSED] * 4], "the first is free, so that the answer tells what there was"
 
@@ -71,11 +72,11 @@ def test_what_others_ask_does_not_show_in_what_is_left(clock: Clock) -> None:
     for tenant in ("1", "3"):
         for refused in (EXPENSIVE, EXPENSIVE, f"{EXPENSIVE} # {tenant}"):
             of_tenants.charge(tenant, refused, None, None)
-        of_tenants.buckets.of(tenant).level = 99
+        of_tenants.buckets.get(tenant).level = 99
 
     known = of_tenants.charge("1", asked, None, None)
     strange = of_tenants.charge("3", f"{EXPENSIVE} # by nobody else", None, None)
-    assert (known.left, known.retry_after) == (strange.left, strange.retry_after)
+    assert (known.remaining, known.retry_after) == (strange.remaining, strange.retry_after)
 
 
 def test_no_bucket_fills_over_its_brim(clock: Clock) -> None:
@@ -83,7 +84,7 @@ def test_no_bucket_fills_over_its_brim(clock: Clock) -> None:
     of_tenants.charge("1", VIEWER, None, None)
     clock.now += 29  # not so long that it is forgotten
 
-    assert of_tenants.charge("1", VIEWER, None, None).left == 298
+    assert of_tenants.charge("1", VIEWER, None, None).remaining == 298
 
 
 def test_nobody_pays_for_another(clock: Clock) -> None:
@@ -91,13 +92,13 @@ def test_nobody_pays_for_another(clock: Clock) -> None:
     while not of_tenants.charge("1", VIEWER, None, None).retry_after:
         pass
 
-    assert of_tenants.charge("2", VIEWER, None, None).left == 298
+    assert of_tenants.charge("2", VIEWER, None, None).remaining == 298
 
 
 def test_what_costs_more_than_there_can_ever_be_takes_all_of_it(clock: Clock) -> None:
     of_tenants = budget(clock, brim=150)
 
-    assert of_tenants.charge("1", EXPENSIVE, None, None).left == 0
+    assert of_tenants.charge("1", EXPENSIVE, None, None).remaining == 0
 
 
 def test_who_has_nothing_is_refused_before_the_text_is_read(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,22 +111,22 @@ def test_who_has_nothing_is_refused_before_the_text_is_read(clock: Clock, monkey
 
 def test_a_watch_is_lent_what_it_lacks_and_begins_when_that_is_earned(clock: Clock) -> None:
     of_tenants = budget(clock, rate=100, brim=300)
-    while not (last := of_tenants.charge("1", WATCH_OFFERS, None, None, lends=True)).retry_after:
+    while not (last := of_tenants.charge("1", WATCH_OFFERS, None, None, may_owe=True)).retry_after:
         pass
 
-    assert last.left - last.cost < -LENT_SECONDS * 100 <= last.left
+    assert last.remaining - last.cost < -MAX_DEBT_SECONDS * 100 <= last.remaining
     clock.now += 5
-    lent = of_tenants.charge("1", WATCH_OFFERS, None, None, lends=True)
-    assert lent.delay == pytest.approx(-lent.left / 100)
-    assert 0 < lent.delay <= LENT_SECONDS
+    lent = of_tenants.charge("1", WATCH_OFFERS, None, None, may_owe=True)
+    assert lent.delay == pytest.approx(-lent.remaining / 100)
+    assert 0 < lent.delay <= MAX_DEBT_SECONDS
 
 
 def test_nothing_but_a_watch_is_lent_anything(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", EXPENSIVE, None, None)
 
-    refused = of_tenants.charge("1", EXPENSIVE + " # subscription", None, None, lends=True)
-    assert (refused.left, bool(refused.retry_after)) == (99, True)
+    refused = of_tenants.charge("1", EXPENSIVE + " # subscription", None, None, may_owe=True)
+    assert (refused.remaining, bool(refused.retry_after)) == (99, True)
     assert of_tenants.charge("1", WATCH_OFFERS, None, None).retry_after
 
 
@@ -136,53 +137,55 @@ def test_a_text_that_is_read_on_credit_and_is_no_watch_is_paid_for(clock: Clock)
         of_tenants.charge_flat("1", 99)
     texts = [f"{{ subscription{n} }}" for n in range(9)]
 
-    left = [of_tenants.charge("1", text, None, None, lends=True).left for text in texts]
+    left = [of_tenants.charge("1", text, None, None, may_owe=True).remaining for text in texts]
 
     assert left[0] == -REFUSED
     assert all(later <= earlier for earlier, later in pairwise(left))
-    assert left[-1] >= -LENT_SECONDS * 30 - REFUSED
+    assert left[-1] >= -MAX_DEBT_SECONDS * 30 - REFUSED
 
 
 def test_those_who_have_gone_are_forgotten_and_those_who_are_there_are_not(clock: Clock) -> None:
     buckets = Buckets(10, 300, clock)
-    buckets.of("stays").level = 0
+    buckets.get("stays").level = 0
     for number in range(1_000):
-        buckets.of(f"goes {number}")
+        buckets.get(f"goes {number}")
     for _ in range(7):
         clock.now += 10
-        buckets.of("stays").level = 5
+        buckets.get("stays").level = 5
 
     assert len(buckets) == 1
-    assert buckets.of("stays").level == 5
+    assert buckets.get("stays").level == 5
 
 
 def test_a_bucket_that_is_not_full_again_is_not_forgotten(clock: Clock) -> None:
     buckets = Buckets(10, 300, clock)
-    buckets.of("1").level = 0
+    buckets.get("1").level = 0
     clock.now += 29
-    buckets.of("2")
+    buckets.get("2")
 
-    assert buckets.of("1").level == 290
+    assert buckets.get("1").level == 290
 
 
 def test_however_many_come_no_more_than_a_number_are_remembered(clock: Clock) -> None:
-    buckets = Buckets(10, 300, clock, most=100)
+    buckets = Buckets(10, 300, clock, max_remembered=100)
     for number in range(10_000):
-        buckets.of(str(number)).level = 0
+        buckets.get(str(number)).level = 0
 
     assert len(buckets) <= 100
-    assert buckets.of("9999").level == 0
+    assert buckets.get("9999").level == 0
 
 
 def test_an_address_pays_for_bad_tokens_and_a_tenant_never_for_its_address(clock: Clock) -> None:
-    settings = Settings(rate_per_tenant=10, burst_per_tenant=50, rate_per_address=1, burst_per_address=2 * BAD_TOKEN)
+    settings = Settings(
+        rate_per_tenant=10, burst_per_tenant=50, rate_per_address=1, burst_per_address=2 * BAD_TOKEN_COST
+    )
     budgets = Budgets(settings, PRICES, clock)
 
     charges = [budgets.charge_bad_token("192.0.2.1") for _ in range(3)]
     assert [charge and bool(charge.retry_after) for charge in charges] == [False, False, True]
     of_tenant = budgets.charge(CALLER, "192.0.2.1", VIEWER, None, None)
     assert of_tenant is not None
-    assert (of_tenant.budget.name, of_tenant.left) == ("tenant", 48)
+    assert (of_tenant.budget.owner, of_tenant.remaining) == ("tenant", 48)
     anonymous = budgets.charge(None, "192.0.2.1", VIEWER, None, None)
     assert anonymous is not None
     assert anonymous.retry_after
@@ -215,5 +218,5 @@ def test_the_headers_are_those_of_the_draft(clock: Clock) -> None:
     granted, refused = of_tenants.charge("1", EXPENSIVE, None, None), of_tenants.charge("1", EXPENSIVE, None, None)
 
     assert of_tenants.policy == '"tenant";q=300;w=30'
-    assert granted.head() == '"tenant";r=99;t=21'
-    assert refused.head() == f'"tenant";r=99;t={refused.retry_after}', "no longer than Retry-After"
+    assert granted.rate_limit() == '"tenant";r=99;t=21'
+    assert refused.rate_limit() == f'"tenant";r=99;t={refused.retry_after}', "no longer than Retry-After"

@@ -17,13 +17,13 @@ from app.store.database import Store
 from app.store.engines.engine import parse_url
 from app.web.limits.bucket import Bucket
 from app.web.limits.budget import Budget
-from app.web.limits.budget_sync import Settling
-from tests.harness.asking import asked
+from app.web.limits.budget_sync import BudgetSync
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.outages import away
 from tests.harness.patience import until
+from tests.harness.transports import send_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
 
@@ -62,7 +62,7 @@ def _tenants(worker: InProcess) -> Budget:
 
 async def _spend(worker: InProcess, times: int) -> list[int]:
     """The statuses of so many requests that cost 301 each."""
-    return [(await asked(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
+    return [(await send_over(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
 
 
 async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS) -> dict[str, float]:
@@ -78,7 +78,7 @@ async def test_what_was_spent_at_one_worker_is_missing_at_the_other(workers: tup
     assert await _spend(other, 1) == [200], "until it has settled once it knows of nothing"
     await until(lambda: not _tenants(other).unsettled)
 
-    assert _tenants(other).buckets.of("1").level < -100
+    assert _tenants(other).buckets.get("1").level < -100
     assert await _spend(other, 1) == [429]
 
 
@@ -88,11 +88,11 @@ async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
     granted = 0
     for _ in range(3):
         statuses = await asyncio.gather(*(_spend(worker, 5) for worker in workers))
-        granted += sum(told.count(200) for told in statuses)
+        granted += sum(reply.count(200) for reply in statuses)
         await until(lambda: not any(_tenants(worker).unsettled for worker in workers))
 
     assert granted <= 6
-    levels = [_tenants(worker).buckets.of("1").level for worker in workers]
+    levels = [_tenants(worker).buckets.get("1").level for worker in workers]
     assert min(levels) == pytest.approx(BRIM - granted * 301, abs=30)
 
 
@@ -109,7 +109,7 @@ async def test_requests_write_nothing_and_a_settlement_is_one_statement(
     monkeypatch.setattr(shared, "settle", counted)
     one, _ = workers
     for _ in range(20):
-        await asked(one, "lane", "{ viewer { id } }", one.token)
+        await send_over(one, "lane", "{ viewer { id } }", one.token)
     await until(lambda: not _tenants(one).unsettled)
 
     assert sum(spent.get("1", 0) for spent in settled) == 40
@@ -123,14 +123,14 @@ async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
     # Said on a terminal, every failure would take longer than this test has.
     with capture_logs() as said, away(url):
         for _ in range(3):
-            told = await asked(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
-            assert told.status == 200
-        assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+            reply = await send_over(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
+            assert reply.status == 200
+        assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
         await until(lambda: any("settled" in line["event"] for line in said))
         assert _tenants(one).unsettled
     await until(lambda: not _tenants(one).unsettled)
 
-    assert _tenants(one).buckets.of("1").level == pytest.approx(BRIM - 9, abs=5)
+    assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
 
 
 async def test_the_shared_budget_refills_by_the_clock_of_the_database(store: Store) -> None:
@@ -175,26 +175,26 @@ async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store
 
 async def test_a_long_outage_leaves_no_debt_for_what_was_earned_meanwhile(url: str) -> None:
     now = [1_000.0]
-    budget = Budget("tenant", "tenant's", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
+    budget = Budget("tenant", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
     store = Store(parse_url(url))
-    settling = Settling(store, _only(budget))
+    sync = BudgetSync(store, _only(budget))
     with away(url):
         for _ in range(50):
             budget.charge_flat("1", 900)
             now[0] += 9
-            settling._go_on_alone(OSError("away"))
+            sync._continue_alone(OSError("away"))
         budget.charge_flat("1", 500)
         assert budget.unsettled is not None
         assert budget.unsettled["1"].unsettled == 500
-    await settling._settle(budget)
+    await sync._settle(budget)
 
-    assert budget.buckets.of("1").level == 500
+    assert budget.buckets.get("1").level == 500
     await store.close()
 
 
 def _only(budget: Budget) -> Any:
     class Only:
-        kinds = [budget]
+        limited = [budget]
 
     return Only()
 
@@ -202,8 +202,8 @@ def _only(budget: Budget) -> Any:
 async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    budget = Budget("tenant", "tenant's", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
-    settling = Settling(store, _only(budget))
+    budget = Budget("tenant", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
+    sync = BudgetSync(store, _only(budget))
     budget.charge_flat("1", 100)
     settle = shared.settle
 
@@ -212,7 +212,7 @@ async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
         return await settle(*args)
 
     monkeypatch.setattr(shared, "settle", meanwhile)
-    await settling._settle(budget)
+    await sync._settle(budget)
 
-    bucket: Bucket = budget.buckets.of("1")
+    bucket: Bucket = budget.buckets.get("1")
     assert (bucket.level, bucket.unsettled) == (BRIM - 130, 30)

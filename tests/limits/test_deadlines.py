@@ -10,13 +10,13 @@ import pytest
 
 from app.sharing import service
 from app.store.plan import reader
-from tests.harness.askers import CODES, LEAVING, asked, leaving_over_http, on_socket, post
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operation_clock import operation_clock
 from tests.harness.operations import MUTATIONS
 from tests.harness.patience import until
+from tests.harness.raw_clients import CODES, LEAVING, leaving_over_http, on_socket, open_request, post
 from tests.harness.slow_store import SlowStore, slow_reads
 
 # Three units, each of which waits for the one before.
@@ -45,9 +45,9 @@ async def image_with_members(server: InProcess) -> str:
 
 async def ends_after_its_first_unit(server: InProcess, store: SlowStore) -> None:
     """The operation is over, its unit is not: it holds the place of the operation until it is let go."""
-    assert (len(store.begun), store.ended, server.load.under_way) == (1, [], 1)
+    assert (len(store.begun), store.ended, server.admission.in_flight) == (1, [], 1)
     store.let_go()
-    await until(lambda: server.load.under_way == 0)
+    await until(lambda: server.admission.in_flight == 0)
     await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
     assert len(store.begun) == len(store.ended) == 1
     assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 1
@@ -96,13 +96,13 @@ async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_tur
         await image_with_members(server)
         store = slow_reads(monkeypatch)
         for _ in range(4):
-            await lines.enter_async_context(asked(server, QUERY))
+            await lines.enter_async_context(open_request(server, QUERY))
         await until(lambda: len(store.begun) == 4)
         async with leaving_over_http(server, QUERY):
-            await until(lambda: server.load.under_way == 5)
+            await until(lambda: server.admission.in_flight == 5)
         await until(lambda: len(server.connections) == 4)
         store.let_go()
-        await until(lambda: server.load.under_way == 0)
+        await until(lambda: server.admission.in_flight == 0)
 
     assert len(store.begun) == 4
 
@@ -129,10 +129,10 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
         await until(taken.is_set)
         clock.passes(3)
         answer = await asking
-        await until(lambda: server.load.under_way == 0)
+        await until(lambda: server.admission.in_flight == 0)
 
     assert answer.code == "TIMEOUT"
-    assert "Ask for less at a time" in answer.told["errors"][0]["message"]
+    assert "Ask for less at a time" in answer.content["errors"][0]["message"]
 
 
 async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_outcome(
@@ -147,14 +147,14 @@ async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_ou
         clock.passes(3)
         late = await asking
         assert (late.code, store.begun, store.ended) == ("TIMEOUT", ["add"], [])
-        assert "idempotencyKey" in late.told["errors"][0]["message"]
+        assert "idempotencyKey" in late.content["errors"][0]["message"]
 
         store.let_go()
-        await until(lambda: server.load.under_way == 0)
+        await until(lambda: server.admission.in_flight == 0)
         again = await post(server, MUTATIONS["registerImage"], input=register)
         listed = await server.gateway.tenant("1").get("{ images { nodes { id } } }")
 
-    assert again.told["data"]["registerImage"]["image"]["id"] == listed["images"]["nodes"][0]["id"]
+    assert again.content["data"]["registerImage"]["image"]["id"] == listed["images"]["nodes"][0]["id"]
     assert len(listed["images"]["nodes"]) == len(store.begun) == 1
 
 
@@ -170,17 +170,17 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(
             for _ in range(store.writer.pool.size()):  # type: ignore[attr-defined]
                 await held.enter_async_context(store.writer.connect())
             if leaves:
-                async with asked(server, MUTATIONS["registerImage"], input=IMAGE):
-                    await until(lambda: server.load.under_way == 1)
+                async with open_request(server, MUTATIONS["registerImage"], input=IMAGE):
+                    await until(lambda: server.admission.in_flight == 1)
                 await until(lambda: not server.connections)
             else:
                 asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=IMAGE))
-                await until(lambda: server.load.under_way == 1)
+                await until(lambda: server.admission.in_flight == 1)
                 clock.passes(3)
                 late = await asking
                 assert late.code == "TIMEOUT"
-                assert "nothing was changed" in late.told["errors"][0]["message"]
-        await until(lambda: server.load.under_way == 0)
+                assert "nothing was changed" in late.content["errors"][0]["message"]
+        await until(lambda: server.admission.in_flight == 0)
 
         assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 0
 

@@ -7,12 +7,12 @@ import pytest
 
 from app.store.engines import engine
 from app.store.plan import pooled
-from tests.harness.askers import CODES, EVENTS, Answered, asked, get, leaving_over_http, on_socket, post
 from tests.harness.databases import Databases, PostgresDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import in_this_process
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.patience import until
+from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leaving_over_http, on_socket, open_request, post
 from tests.harness.slow_store import SlowStore, slow_reads
 from tests.limits.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
@@ -31,7 +31,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
         asking = {name: asyncio.create_task(post(server, mutation, input={**IMAGE, "name": name})) for name in names}
         await until(lambda: sum(one.done() for one in asking.values()) == ASKED - ROOM)
         # Nothing has been done yet, so those were told without a wait for anything.
-        assert (server.load.under_way, server.load.shed, store.ended) == (ROOM, ASKED - ROOM, [])
+        assert (server.admission.in_flight, server.admission.shed, store.ended) == (ROOM, ASKED - ROOM, [])
         shed = [one.result() for one in asking.values() if one.done()]
         store.let_go()
         answers = {name: await one for name, one in asking.items()}
@@ -41,7 +41,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
     done = sorted(name for name, answer in answers.items() if answer.status == 200)
     assert len(done) == ROOM
     assert sorted(node["name"] for node in listed["images"]["nodes"]) == done
-    assert server.load.under_way == 0
+    assert server.admission.in_flight == 0
 
 
 async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sends_watches_elsewhere(
@@ -59,8 +59,8 @@ async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sen
                 for way, code in CODES.items():
                     if way != "events":
                         assert await code(server, QUERY) == "UNAVAILABLE"
-                async with asked(server, WATCH, EVENTS) as line:
-                    assert Answered(await line.read()).status == 503
+                async with open_request(server, WATCH, EVENTS) as line:
+                    assert RawResponse(await line.read()).status == 503
                 async with on_socket(server) as late:
                     await late.subscribe(WATCH)
                     assert await late.close_code() == 1013
@@ -82,7 +82,7 @@ async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
         await until(lambda: not server.connections)
         shed = await post(server, QUERY)
         store.let_go()
-        await until(lambda: server.load.under_way == 0)
+        await until(lambda: server.admission.in_flight == 0)
         taken_on = await post(server, QUERY)
 
     assert (shed.status, shed.code) == (503, "UNAVAILABLE")
@@ -110,7 +110,7 @@ async def test_a_plan_that_gets_no_connection_in_time_is_told_the_same(
     async with in_this_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
         store = slow_reads(monkeypatch)
         for _ in range(pooled.CONNECTIONS):
-            await lines.enter_async_context(asked(server, QUERY))
+            await lines.enter_async_context(open_request(server, QUERY))
         await until(lambda: len(store.begun) == pooled.CONNECTIONS)
         answer = await post(server, QUERY)
         store.let_go()

@@ -10,10 +10,10 @@ from app.documents.cache import count_tokens
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from app.web.limits.budget import Budget
-from tests.harness.askers import post
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import in_this_process
+from tests.harness.raw_clients import post
 
 VIEWER, COST_OF_VIEWER = "{ viewer { id } }", 2
 EXPENSIVE, COST_OF_EXPENSIVE = "{ images(first: 100) { nodes { id } } }", 201
@@ -36,21 +36,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def _budget(clock: Clock, brim: int, level: float | None = None) -> Budget:
     """A budget to which every document is new, with what one caller has left in it."""
-    budget = Budget("tenant", "tenant's", RATE, brim, Prices(SCHEMA.documents), clock)
-    budget.buckets.of("1").level = brim if level is None else level
+    budget = Budget("tenant", RATE, brim, Prices(SCHEMA.documents), clock)
+    budget.buckets.get("1").level = brim if level is None else level
     return budget
 
 
 def test_a_document_is_charged_its_words_once(clock: Clock) -> None:
     budget = _budget(clock, brim=300)
-    left = [budget.charge("1", VIEWER, None, None).left for _ in range(3)]
+    left = [budget.charge("1", VIEWER, None, None).remaining for _ in range(3)]
 
     assert left == [300 - count_tokens(VIEWER) - COST_OF_VIEWER * times for times in (1, 2, 3)]
 
 
 def test_a_refusal_for_want_of_budget_charges_the_words_once_and_nothing_else(clock: Clock) -> None:
     budget = _budget(clock, brim=300, level=100)
-    left = [budget.charge("1", EXPENSIVE, None, None).left for _ in range(3)]
+    left = [budget.charge("1", EXPENSIVE, None, None).remaining for _ in range(3)]
 
     assert left == [100 - count_tokens(EXPENSIVE)] * 3
 
@@ -59,13 +59,13 @@ def test_a_caller_whose_last_units_went_on_reading_is_charged_no_refusal_on_top(
     charge = _budget(clock, brim=300, level=5).charge("1", VIEWER, None, None)
 
     assert charge.retry_after
-    assert charge.left == 5 - count_tokens(VIEWER) > -REFUSED
+    assert charge.remaining == 5 - count_tokens(VIEWER) > -REFUSED
 
 
 def test_a_new_document_that_costs_more_than_the_whole_budget_runs_from_a_full_one(clock: Clock) -> None:
     charge = _budget(clock, brim=150).charge("1", EXPENSIVE, None, None)
 
-    assert (charge.retry_after, charge.left) == (0, 0)
+    assert (charge.retry_after, charge.remaining) == (0, 0)
 
 
 @pytest.mark.parametrize("brim", [150, COST_OF_EXPENSIVE, 300])
@@ -85,7 +85,7 @@ def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
     charge = budget.charge("1", VIEWER, None, None)
     budget.refund("1", charge)
 
-    assert charge.left == 300 - count_tokens(VIEWER)
+    assert charge.remaining == 300 - count_tokens(VIEWER)
 
 
 async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its_document_took_all_that_there_was(
@@ -99,7 +99,7 @@ async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its
         buckets.clock = lambda: now
         statuses = [(await post(server, "{ viewer { id } }")).status]
         for _ in range(3):
-            buckets.of("1").level = 1
+            buckets.get("1").level = 1
             statuses += [(await post(server, "{ viewer { id } }")).status for _ in range(2)]
 
     assert statuses == [200, *[200, 429] * 3]

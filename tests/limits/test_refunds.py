@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.harness.askers import on_socket
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
 from tests.harness.operations import WATCH
+from tests.harness.raw_clients import on_socket
+from tests.harness.transports import TRANSPORTS, send_over
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 
@@ -21,26 +21,26 @@ async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
     """A gateway that has taken on all that it can."""
     settings = settings_for(sqlite_databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM, max_operations=1)
     async with in_this_process(settings) as server:
-        server.load.under_way = 1
+        server.admission.in_flight = 1
         yield server
 
 
 def level(server: InProcess) -> float:
     assert server.budgets is not None
     assert server.budgets.tenants is not None
-    return server.budgets.tenants.buckets.of("1").level
+    return server.budgets.tenants.buckets.get("1").level
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> None:
-    await asked(full, transport, INTROSPECTION, full.token)
-    told = await asked(full, transport, INTROSPECTION, full.token)
+    await send_over(full, transport, INTROSPECTION, full.token)
+    reply = await send_over(full, transport, INTROSPECTION, full.token)
 
-    assert (told.code, level(full)) == ("UNAVAILABLE", BRIM)
-    if told.headers is not None:
-        assert told.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
-    full.load.under_way = 0
-    assert (await asked(full, transport, INTROSPECTION, full.token)).status == 200
+    assert (reply.code, level(full)) == ("UNAVAILABLE", BRIM)
+    if reply.headers is not None:
+        assert reply.headers["ratelimit"] == f'"tenant";r={BRIM};t=0'
+    full.admission.in_flight = 0
+    assert (await send_over(full, transport, INTROSPECTION, full.token)).status == 200
     assert level(full) < BRIM
 
 

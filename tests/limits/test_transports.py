@@ -3,15 +3,14 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.documents.price import REFUSED, WATCH, WRITE
-from app.web.limits.budget import BAD_TOKEN, UNREAD, Budgets
-from tests.harness.asking import TRANSPORTS, asked
+from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budgets
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.transports import TRANSPORTS, send_over, send_parameters_over
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
@@ -28,7 +27,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcess]:
     rates: dict[str, Any] = {"rate_per_tenant": 1, "rate_per_address": 1}
     settings = settings_for(databases.fresh(), **rates, burst_per_tenant=BRIM, burst_per_address=BRIM)
     async with in_this_process(settings) as served:
-        for budget in _budgets(served).kinds:
+        for budget in _budgets(served).limited:
             now = budget.buckets.clock()
             budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
             budget.unsettled = None  # and what a test sets stays
@@ -50,13 +49,13 @@ def _budgets(server: InProcess) -> Budgets:
 def _of_address(server: InProcess) -> Any:
     addresses = _budgets(server).addresses
     assert addresses is not None
-    return addresses.buckets.of("127.0.0.1")
+    return addresses.buckets.get("127.0.0.1")
 
 
 def _of_tenant(server: InProcess, tenant_id: str) -> Any:
     tenants = _budgets(server).tenants
     assert tenants is not None
-    return tenants.buckets.of(tenant_id)
+    return tenants.buckets.get(tenant_id)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -76,16 +75,16 @@ async def test_every_transport_charges_the_same(
 ) -> None:
     tenant, left = fresh_id(), BRIM - 2 * cost
 
-    await asked(server, transport, query, server.token_of(tenant), **variables)
-    told = await asked(server, transport, query, server.token_of(tenant), **variables)
+    await send_over(server, transport, query, server.token_of(tenant), **variables)
+    reply = await send_over(server, transport, query, server.token_of(tenant), **variables)
 
     assert _of_tenant(server, tenant).level == left
-    if told.kind == "next" and told.status == 200:
+    if reply.kind == "next" and reply.status == 200:
         level = {"maximumAvailable": BRIM, "currentlyAvailable": left, "restoreRate": 1}
-        assert told.cost == {"requestedQueryCost": cost, "throttleStatus": level}
-    if told.headers is not None:
-        assert told.headers["ratelimit-policy"] == f'"tenant";q={BRIM};w={BRIM}'
-        assert told.headers["ratelimit"] == f'"tenant";r={left};t={2 * cost}'
+        assert reply.cost == {"requestedQueryCost": cost, "throttleStatus": level}
+    if reply.headers is not None:
+        assert reply.headers["ratelimit-policy"] == f'"tenant";q={BRIM};w={BRIM}'
+        assert reply.headers["ratelimit"] == f'"tenant";r={left};t={2 * cost}'
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -93,37 +92,37 @@ async def test_who_has_spent_all_is_told_when_to_come_again(server: InProcess, t
     tenant = fresh_id()
     _of_tenant(server, tenant).level = 30
 
-    told = await asked(server, transport, PAGE, server.token_of(tenant), n=10)
+    reply = await send_over(server, transport, PAGE, server.token_of(tenant), n=10)
 
-    assert told.code == "RATE_LIMITED"
-    assert told.answer["errors"][0]["extensions"]["retryAfter"] == 1
-    assert "31" in told.answer["errors"][0]["message"]
-    if told.headers is None:
-        assert told.kind == "error"
+    assert reply.code == "RATE_LIMITED"
+    assert reply.answer["errors"][0]["extensions"]["retryAfter"] == 1
+    assert "31" in reply.answer["errors"][0]["message"]
+    if reply.headers is None:
+        assert reply.kind == "error"
     else:
-        assert (told.status, told.headers["retry-after"]) == (429, "1")
-        assert told.headers["ratelimit"] == '"tenant";r=30;t=1'
-        assert told.answer["errors"][0]["extensions"]["requestId"] == told.headers["x-request-id"]
+        assert (reply.status, reply.headers["retry-after"]) == (429, "1")
+        assert reply.headers["ratelimit"] == '"tenant";r=30;t=1'
+        assert reply.answer["errors"][0]["extensions"]["requestId"] == reply.headers["x-request-id"]
     assert _of_tenant(server, tenant).level == 30
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_without_a_token_the_address_pays(server: InProcess, transport: str) -> None:
-    told = await asked(server, transport, INTROSPECTION)
+    reply = await send_over(server, transport, INTROSPECTION)
 
     assert _of_address(server).level == BRIM - 3
-    assert told.cost["throttleStatus"]["currentlyAvailable"] == BRIM - 3
+    assert reply.cost["throttleStatus"]["currentlyAvailable"] == BRIM - 3
     _of_address(server).level = 2
-    assert (await asked(server, transport, INTROSPECTION)).code == "RATE_LIMITED"
+    assert (await send_over(server, transport, INTROSPECTION)).code == "RATE_LIMITED"
 
 
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "get"])
 async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(server: InProcess, transport: str) -> None:
-    first = await asked(server, transport, PAGE, "nonsense")
-    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN)
-    _of_address(server).level = BAD_TOKEN - 1
+    first = await send_over(server, transport, PAGE, "nonsense")
+    assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN_COST)
+    _of_address(server).level = BAD_TOKEN_COST - 1
 
-    second = await asked(server, transport, PAGE, "nonsense")
+    second = await send_over(server, transport, PAGE, "nonsense")
 
     assert (second.status, second.code, second.headers["retry-after"]) == (429, "RATE_LIMITED", "1")
 
@@ -134,10 +133,10 @@ async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InPr
     _of_address(server).level = 0
     _of_tenant(server, other).level = 0
 
-    told = await asked(server, transport, PAGE, server.token_of(tenant), n=10)
+    reply = await send_over(server, transport, PAGE, server.token_of(tenant), n=10)
 
-    assert told.cost["throttleStatus"]["currentlyAvailable"] == BRIM - 31
-    assert (await asked(server, transport, PAGE, server.token_of(other), n=10)).code == "RATE_LIMITED"
+    assert reply.cost["throttleStatus"]["currentlyAvailable"] == BRIM - 31
+    assert (await send_over(server, transport, PAGE, server.token_of(other), n=10)).code == "RATE_LIMITED"
     assert _of_address(server).level == 0
 
 
@@ -148,7 +147,7 @@ async def test_a_refused_mutation_is_not_carried_out(server: InProcess) -> None:
 
     for transport in ("lane", "endpoint", "websocket"):
         offered = {"imageId": image, "tenantIds": ["2"]}
-        assert (await asked(server, transport, OFFER, server.token_of(tenant), o=offered)).code == "RATE_LIMITED"
+        assert (await send_over(server, transport, OFFER, server.token_of(tenant), o=offered)).code == "RATE_LIMITED"
 
     outbox = await server.gateway.tenant(tenant).get("{ sentOffers { totalCount } }")
     assert outbox["sentOffers"]["totalCount"] == 0
@@ -160,10 +159,10 @@ async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: In
     aliases = " ".join(f"a{number}: {offer}" for number in range(30))
 
     for _ in range(30):
-        await asked(server, "lane", f"mutation {{ {offer} }}", server.token_of(one_by_one))
-    told = await asked(server, "lane", f"mutation {{ {aliases} }}", server.token_of(at_once))
+        await send_over(server, "lane", f"mutation {{ {offer} }}", server.token_of(one_by_one))
+    reply = await send_over(server, "lane", f"mutation {{ {aliases} }}", server.token_of(at_once))
 
-    assert "errors" not in told.answer
+    assert "errors" not in reply.answer
     assert _of_tenant(server, one_by_one).level == _of_tenant(server, at_once).level < BRIM - 30 * WRITE
 
 
@@ -171,29 +170,43 @@ async def test_a_watch_costs_its_beginning_over_events_too(server: InProcess) ->
     tenant = fresh_id()
     _of_tenant(server, tenant).level = WATCH - 10  # ten seconds are lent, and two more than that are missing
 
-    told = await asked(server, "events", "subscription { watchOffers { cursor } }", server.token_of(tenant))
+    reply = await send_over(server, "events", "subscription { watchOffers { cursor } }", server.token_of(tenant))
 
-    assert (told.status, told.code, told.headers["retry-after"]) == (429, "RATE_LIMITED", "12")
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (429, "RATE_LIMITED", "12")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, transport: str) -> None:
     async with in_this_process(settings_for(databases.fresh())) as plain:
-        told = await asked(plain, transport, PAGE, plain.token, n=3)
+        reply = await send_over(plain, transport, PAGE, plain.token, n=3)
 
-    assert told.answer == {"data": {"images": {"nodes": []}}}
-    assert not [name for name in told.headers or () if "ratelimit" in name.lower()]
+    assert reply.answer == {"data": {"images": {"nodes": []}}}
+    assert not [name for name in reply.headers or () if "ratelimit" in name.lower()]
 
 
-@pytest.mark.parametrize("way", ["application/json", "text/event-stream"])
-async def test_a_document_that_is_refused_by_its_hash_is_charged_over_http(server: InProcess, way: str) -> None:
-    tenant = fresh_id()
-    _of_tenant(server, tenant).level = UNREAD
-    url = server.url.replace("ws", "http", 1)
-    headers = {"authorization": f"Bearer {server.token_of(tenant)}", "accept": way}
-    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
-        first, second = [await client.post(url, json={"documentId": "f" * 64}) for _ in range(2)]
+MISNAMED: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": ({"documentId": "f" * 64}, "PERSISTED_QUERY_NOT_FOUND"),
+    "no string": ({"documentId": 5}, "BAD_REQUEST"),
+    "unknown version": ({"extensions": {"persistedQuery": {"version": 2, "sha256Hash": "f" * 64}}}, "BAD_REQUEST"),
+    "two names": (
+        {"documentId": "e" * 64, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "f" * 64}}},
+        "BAD_REQUEST",
+    ),
+    "another text": ({"query": "{ __typename }", "documentId": "f" * 64}, "BAD_REQUEST"),
+}
 
-    assert "PERSISTED_QUERY_NOT_FOUND" in first.text
-    assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
-    assert (second.status_code, second.headers["retry-after"]) == (429, str(UNREAD))
+
+@pytest.mark.parametrize("transport", ["lane", "endpoint", "events", "websocket"])
+@pytest.mark.parametrize("name", MISNAMED)
+async def test_a_document_that_is_refused_by_its_name_costs_the_same_on_every_transport(
+    server: InProcess, name: str, transport: str
+) -> None:
+    tenant, (sent, code) = fresh_id(), MISNAMED[name]
+    _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST
+
+    first, second = [await send_parameters_over(server, transport, sent, server.token_of(tenant)) for _ in range(2)]
+
+    assert (first.code, second.code) == (code, "RATE_LIMITED")
+    if first.headers is not None:
+        assert first.headers["ratelimit"] == f'"tenant";r=0;t={BRIM}'
+        assert (second.status, second.headers["retry-after"]) == (429, str(UNKNOWN_DOCUMENT_COST))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.databases import PostgresDatabases
 from tests.harness.patience import until
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server)
         refused = [_asked_anew(pair, token) for _ in range(10)]
         if any(answer.status_code == 200 for answer in refused):
             return False  # by the worker that few have asked so far, and that has not heard of the other one yet
-        assert {(answer.status_code, code_told(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
+        assert {(answer.status_code, error_code(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
         earned = time.monotonic() - began  # a unit a second
         return min(int(answer.headers["retry-after"]) for answer in refused) > debt - earned - COST
 

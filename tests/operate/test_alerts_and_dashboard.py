@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.harness.shown import DOCKER, alerts, panels, questions
+from tests.harness.dashboards import DOCKER, alerts, panels, queries
 
 ALERTS = DOCKER / "prometheus" / "alerts.yaml"
 LOOKS, DURATION = "image_gateway_log_looks_total", "image_gateway_operation_duration_seconds"
@@ -50,7 +50,7 @@ def test_prometheus_takes_its_configuration() -> None:
 
 @needs_promtool
 def test_every_expression_is_well_formed(tmp_path: Path) -> None:
-    rules = [{"record": f"asked:{number}", "expr": question} for number, question in enumerate(questions())]
+    rules = [{"record": f"asked:{number}", "expr": question} for number, question in enumerate(queries())]
     (path := tmp_path / "asked.yaml").write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
 
     assert f"{len(rules)} rules found" in promtool("check", "rules", str(path))

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from app.errors import ErrorCode
-from tests.harness import shown
+from tests.harness import dashboards
 from tests.harness.balancer import WORKERS, Balancer, balanced, reason_to_skip
 from tests.harness.databases import PostgresDatabases
 from tests.harness.fleet import Fleet, fleet
@@ -22,7 +22,7 @@ from tests.harness.kernel import free_port
 from tests.harness.node import Run
 from tests.harness.patience import until
 from tests.harness.resuming import UNTIL, next_item, rest, watcher
-from tests.harness.server import bearer, code_told, serving
+from tests.harness.server import bearer, error_code, serving
 from tests.harness.sockets import connected, dialled
 
 pytestmark = [
@@ -134,8 +134,8 @@ def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
 def test_every_figure_that_dashboard_and_alerts_ask_for_is_served(both: Fleet) -> None:
     served = [both.balancer.figures(), *(worker.client.get("/metrics").text for worker in both.workers.values())]
 
-    assert len(shown.names_asked()) > 30
-    assert shown.names_asked() - set().union(*map(shown.names_served, served)) == set()
+    assert len(dashboards.names_queried()) > 30
+    assert dashboards.names_queried() - set().union(*map(dashboards.names_served, served)) == set()
 
 
 def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_pat
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
     assert answer.headers["content-type"] == "application/graphql-response+json"
-    assert code_told(answer) == ErrorCode.UNAVAILABLE
+    assert error_code(answer) == ErrorCode.UNAVAILABLE
 
 
 async def test_the_log_of_the_balancer_is_json_without_the_variables_of_a_query(both: Fleet) -> None:

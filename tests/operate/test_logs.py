@@ -217,11 +217,11 @@ def test_the_setting_says_which_operations_have_a_line(setting: str, told: list[
     caller: Any = None
     with capture_logs() as logged:
         for name, code, seconds in (("quick", None, 0), ("failed", "BAD_REQUEST", 0), ("slow", None, 3601)):
-            with those.running(HTTP, name) as one:
-                one.asks("{ __typename }", name, None)
+            with those.record(HTTP, name) as one:
+                one.set_operation("{ __typename }", name, None)
                 one.codes += [] if code is None else [code]
                 one._began -= seconds
         for name, seconds in (("quick at once", 0), ("slow at once", 3601)):
-            those.at_once("{ __typename }", name, None, caller, name, perf_counter() - seconds)
+            those.record_query("{ __typename }", name, None, caller, name, perf_counter() - seconds)
 
     assert [entry["request_id"] for entry in logged] == told

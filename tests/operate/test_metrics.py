@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.web.monitoring.histogram import BOUNDS, Timings
+from app.web.monitoring.histogram import BOUNDS, Histogram
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.figures import PREFIX, scraped
@@ -76,14 +76,14 @@ async def test_operations_are_counted_by_kind_and_result_once_on_every_transport
 
 
 def test_a_duration_falls_into_every_bucket_that_is_not_below_it() -> None:
-    timings = Timings()
+    histogram = Histogram()
     for seconds in (0.0, 0.001, 0.0011, 3600.0):
-        timings.add(seconds)
+        histogram.add(seconds)
 
-    counts = dict(timings.buckets())
+    counts = dict(histogram.buckets())
     assert list(counts) == [*map(str, BOUNDS), "+Inf"]
     assert (counts["0.0001"], counts["0.001"], counts["0.0025"], counts["10.0"], counts["+Inf"]) == (1, 2, 3, 3, 4)
-    assert timings.total == pytest.approx(3600.0021)
+    assert histogram.total == pytest.approx(3600.0021)
 
 
 async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_values(own: Server) -> None:

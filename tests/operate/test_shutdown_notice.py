@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.patience import until
-from tests.harness.server import code_told, serving
+from tests.harness.server import error_code, serving
 from tests.harness.sockets import connected
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ async def test_a_server_that_is_to_end_is_not_ready_but_serves_until_its_notice_
             server.renew_client()
             assert server.client.get("/readyz").json()["reason"] == "the server is about to end"
             assert server.client.get("/livez").status_code == 200
-            assert code_told(server.post("{ viewer { id } }")) == "UNAUTHENTICATED"
+            assert error_code(server.post("{ viewer { id } }")) == "UNAUTHENTICATED"
             assert await peer.is_alive()
             assert await peer.close_code() == 1012
         assert await asyncio.to_thread(server.process.wait, 20) == 0

@@ -17,7 +17,7 @@ from app.sharing import service
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.mutations_told import ACCEPT, DOCUMENTS, ENDED, Story, counted, play
+from tests.harness.mutation_story import ACCEPT, DOCUMENTS, ENDED, Story, counted, play
 from tests.harness.story import steps_after
 from tests.harness.world import World, make_world
 
@@ -56,7 +56,7 @@ async def test_every_mutation_and_every_refusal_is_told_the_same_both_ways(datab
         async with running(settings_for(databases.fresh(), member_quota=2)) as gateway:
             story = Story(getattr(Ways(gateway), way))
             await play(gateway, story)
-            told.append(story.told)
+            told.append(story.responses)
 
     for long, short in zip(*told, strict=True):
         assert short == long

@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from app.store.plan import pooled
-from tests.harness.askers import on_socket
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import in_this_process
+from tests.harness.raw_clients import on_socket
+from tests.harness.transports import TRANSPORTS, send_over
 
 # Events are made field by field.
 PLANNED = [transport for transport in TRANSPORTS if transport != "events"]
@@ -27,10 +27,10 @@ async def test_a_plan_that_does_not_reach_the_store_is_told_so_and_goes_no_other
     monkeypatch.setattr(pooled, "_fetched", fetched)
     async with in_this_process(settings_for(postgres_databases.fresh())) as server:
         for transport in PLANNED:
-            told = await asked(server, transport, QUERY, server.token)
-            assert (told.code, told.kind) == ("UNAVAILABLE", "error" if transport == "websocket" else "next")
-            if told.headers is not None:
-                assert (told.status, told.headers["retry-after"]) == (503, "1")
+            reply = await send_over(server, transport, QUERY, server.token)
+            assert (reply.code, reply.kind) == ("UNAVAILABLE", "error" if transport == "websocket" else "next")
+            if reply.headers is not None:
+                assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         async with on_socket(server) as peer:
             assert [(await peer.run(QUERY, name))[0]["type"] for name in ("first", "second")] == ["error", "error"]
         assert not server.planner.left

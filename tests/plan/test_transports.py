@@ -11,7 +11,7 @@ from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
-from tests.harness.mutations_told import ACCEPT, ENDED, counted
+from tests.harness.mutation_story import ACCEPT, ENDED, counted
 from tests.harness.sockets import Peer
 
 

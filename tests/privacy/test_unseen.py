@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from app.api.plan.planner import Planner
-from app.model import Caller, SeenImage, SeenMember
+from app.model import Caller
 from app.store import images, members, named
 from app.store.database import Store
 from app.store.members import MemberFilter
 from app.store.plan.reader import open_reader
+from app.store.rights import IMAGE, MEMBER
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
@@ -114,7 +115,7 @@ def _neighbour(id: str) -> str:
 async def _add_ends(store: Store) -> None:
     """Rows at either end, as there are in every store that is not almost empty."""
     kept = {"id", "image_id"}
-    for table, columns in (("image", SeenImage._fields), ("member", SeenMember._fields)):
+    for table, columns in (("image", list(IMAGE.c.keys())), ("member", list(MEMBER.c.keys()))):
         for end in ("00000000-0000-4000-8000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"):
             values = ", ".join(":end" if name in kept else name for name in columns)
             names = ", ".join(columns)

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
-from tests.harness.asking import TRANSPORTS, asked
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, code_of, settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import World, make_world
 
 READS = """query($image: ID!, $member: ID!, $ids: [ID!]!) {
@@ -33,11 +33,11 @@ async def test_what_is_read_by_its_id_is_found_in_any_spelling(
     world = await make_world(server.gateway, "pending")
     image, member = spelt(world.image), spelt(world.consumer_row)
 
-    owners = await asked(
+    owners = await send_over(
         server, transport, READS, server.token_of(world.owner.id), image=image, member=member, ids=[member, image]
     )
-    inbox = await asked(server, transport, INBOX, server.token_of(world.consumer.id), image=image)
-    log = await asked(server, transport, LOG, server.token_of(world.consumer.id), image=image)
+    inbox = await send_over(server, transport, INBOX, server.token_of(world.consumer.id), image=image)
+    log = await send_over(server, transport, LOG, server.token_of(world.consumer.id), image=image)
 
     here, row = {"id": world.image}, {"id": world.consumer_row}
     data = owners.answer["data"]

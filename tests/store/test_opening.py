@@ -13,7 +13,7 @@ from tests.harness.databases import PostgresDatabases, upgrade
 from tests.harness.kernel import workers_of
 from tests.harness.outages import away
 from tests.harness.patience import until
-from tests.harness.server import Server, bearer, code_told, serving
+from tests.harness.server import Server, bearer, error_code, serving
 from tests.harness.sockets import connected
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS
@@ -59,7 +59,7 @@ async def refuses_what_needs_the_store(server: Server, token: str) -> None:
     assert server.client.get("/metrics").status_code == 200
     for query in (VIEWER, OWN, REGISTER):
         answer = asked(server, query, token)
-        assert (answer.status_code, code_told(answer)) in ((503, "UNAVAILABLE"), (200, "UNAVAILABLE")), query
+        assert (answer.status_code, error_code(answer)) in ((503, "UNAVAILABLE"), (200, "UNAVAILABLE")), query
     assert server.get(OWN, token).status_code == 503
     assert "event: complete" not in server.post(WATCH, token, EVENTS).text
     assert asked(server, "{ __schema { queryType { name } } }", token).status_code == 200

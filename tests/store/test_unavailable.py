@@ -8,7 +8,7 @@ from time import sleep
 import pytest
 
 from tests.harness.operations import WATCH
-from tests.harness.server import Server, code_told, serving, told
+from tests.harness.server import Server, error_code, first_error, serving
 from tests.harness.sockets import connected
 from tests.harness.world import fresh_id
 
@@ -28,9 +28,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 def test_a_request_is_told_that_the_store_is_unavailable_and_not_why(broken: Server) -> None:
     answer = broken.post(IMAGES, broken.token(fresh_id()))
-    assert (answer.status_code, code_told(answer)) == (503, "UNAVAILABLE")
+    assert (answer.status_code, error_code(answer)) == (503, "UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
-    assert "image" not in told(answer)["message"]
+    assert "image" not in first_error(answer)["message"]
 
 
 def test_the_operators_are_told_why(broken: Server) -> None:

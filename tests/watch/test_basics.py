@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.heard import as_of_the_event, expect, heard_until_silence, now, refused
+from tests.harness.watch_items import as_of_the_event, expect, expect_refusal, items_until_silence, now
 from tests.harness.world import make_world
 
 
@@ -106,7 +106,7 @@ async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(
     everything = consumers[:2] + others + consumers[2:]
     expected = [everything, consumers, others, [], everything]
     for caller, start, steps in zip(callers, starts, expected, strict=True):
-        heard = await heard_until_silence(caller, start)
+        heard = await items_until_silence(caller, start)
         assert [(item["kind"], item["status"]) for item in heard] == steps
 
 
@@ -118,7 +118,7 @@ async def test_after_the_revocation_nothing_more_of_the_image_is_heard(live_gate
     await world.other.reject(world.image)
     await world.owner.delete(world.image)
 
-    [last] = await heard_until_silence(world.consumer, start)
+    [last] = await items_until_silence(world.consumer, start)
     assert (last["kind"], last["previousStatus"], last["status"]) == ("REVOKED", "ACCEPTED", None)
     assert (last["member"], last["actor"]) == (None, {"id": world.owner.id})
 
@@ -129,7 +129,7 @@ async def test_an_operator_who_revokes_is_not_named(live_gateway: Gateway) -> No
 
     await world.operator.revoke(world.image, world.consumer.id)
 
-    [last] = await heard_until_silence(world.consumer, start)
+    [last] = await items_until_silence(world.consumer, start)
     assert last["actor"] is None
 
 
@@ -139,7 +139,7 @@ async def test_the_member_of_an_item_is_read_as_of_now(live_gateway: Gateway) ->
     await world.consumer.accept(world.image)
     await world.consumer.reject(world.image)
 
-    accepted, rejected = await heard_until_silence(world.owner, start)
+    accepted, rejected = await items_until_silence(world.owner, start)
 
     assert (accepted["status"], accepted["member"]["status"]) == ("ACCEPTED", "REJECTED")
     assert rejected["member"]["status"] == "REJECTED"
@@ -167,7 +167,7 @@ async def test_a_filter_narrows_the_watch(live_gateway: Gateway, filter: dict[st
     await world.consumer.reject(world.image)
     await world.owner.revoke(world.image, world.consumer.id)
 
-    heard = await heard_until_silence(world.consumer, start, filter=wanted)
+    heard = await items_until_silence(world.consumer, start, filter=wanted)
     assert [item["status"] for item in heard] == steps
 
 
@@ -179,9 +179,9 @@ async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(
         filter = {"imageId": image}
         start = await now(world.stranger, filter=filter)
         await world.consumer.reject(world.image)
-        assert await heard_until_silence(world.stranger, start, filter=filter) == []
+        assert await items_until_silence(world.stranger, start, filter=filter) == []
         await world.consumer.accept(world.image)
 
 
 async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:
-    await refused(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")
+    await expect_refusal(live_gateway.nobody, "UNAUTHENTICATED", "bearer token")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.heard import expect, heard_until_silence, now, refused
+from tests.harness.watch_items import expect, expect_refusal, items_until_silence, now
 from tests.harness.world import make_world
 
 
@@ -22,8 +22,8 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
     world = await make_world(live_gateway, "pending")
     cursor = await now(world.consumer)
 
-    await refused(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
-    await refused(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
+    await expect_refusal(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
+    await expect_refusal(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
     await expect(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
 
 
@@ -41,7 +41,7 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
 async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
     world = await make_world(live_gateway, "none")
 
-    await refused(world.owner, "CURSOR_INVALID", "", after=spoil(await now(world.owner)))
+    await expect_refusal(world.owner, "CURSOR_INVALID", "", after=spoil(await now(world.owner)))
 
 
 async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
@@ -51,7 +51,7 @@ async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one
     starts = {caller: await now(caller) for caller in (world.owner, world.consumer)}
     await world.consumer.accept(world.image)
 
-    twice = [[await heard_until_silence(caller, start) for _ in range(2)] for caller, start in starts.items()]
+    twice = [[await items_until_silence(caller, start) for _ in range(2)] for caller, start in starts.items()]
 
     assert twice[0][0] == twice[0][1]
     assert twice[0][0][0]["cursor"] != twice[1][0][0]["cursor"]

@@ -71,7 +71,7 @@ async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_ther
     await owner.offer(image, *(str(100 + number) for number in range(ITEMS)))
     assert charged.budgets is not None
     assert charged.budgets.tenants is not None
-    bucket = charged.budgets.tenants.buckets.of("1")
+    bucket = charged.budgets.tenants.buckets.get("1")
     bucket.level = PRICE_OF_A_START + COST_OF_AN_ITEM + 6 * COST_OF_AN_ITEM
     async with streaming(charged, transport) as item:
         first = [await item() for _ in range(6)]
@@ -94,9 +94,9 @@ async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProce
     assert charged.budgets is not None
     assert charged.budgets.tenants is not None
     budget = charged.budgets.tenants
-    budget._most_lent = 1_000
+    budget._max_debt = 1_000
     budget.rate = 1_000  # what is lent is earned in a moment
-    budget.buckets.of("1").level = 1.0
+    budget.buckets.get("1").level = 1.0
 
     async with streaming(charged, transport) as item:
         assert (await item())["__typename"] == "WatchSynced"

@@ -1,19 +1,19 @@
-"""Watches hold their documents as long as they last, so a tenant may have so much of them at a time."""
+"""WatchQuota hold their documents as long as they last, so a tenant may have so much of them at a time."""
 
 import pytest
 
-from app.web.limits.watches import DOCUMENT_BYTES, Watches
+from app.web.limits.watches import DOCUMENT_BYTES, WatchQuota
 
 LARGE = "subscription { watchOffers(filter: {status: [" + "PENDING " * 2_900 + "]}) { cursor } }"
 SMALL = "subscription { watchOffers { cursor } }"
 
 
 @pytest.fixture
-def watches() -> Watches:
-    return Watches(5_000)
+def watches() -> WatchQuota:
+    return WatchQuota(5_000)
 
 
-def test_different_large_documents_are_refused_long_before_so_many_watches_are_there(watches: Watches) -> None:
+def test_different_large_documents_are_refused_long_before_so_many_watches_are_there(watches: WatchQuota) -> None:
     begun = [watches.begin("1", f"{LARGE} # {number}") for number in range(100)]
 
     assert 1 <= begun.count(None) <= DOCUMENT_BYTES // (2_900 * 600)
@@ -21,12 +21,12 @@ def test_different_large_documents_are_refused_long_before_so_many_watches_are_t
     assert watches.begin("2", LARGE) is None, "other tenants notice nothing"
 
 
-def test_watches_with_one_document_are_as_many_as_the_limit_says(watches: Watches) -> None:
+def test_watches_with_one_document_are_as_many_as_the_limit_says(watches: WatchQuota) -> None:
     assert {watches.begin("1", SMALL) for _ in range(5_000)} == {None}
     assert "5000 watches" in str(watches.begin("1", SMALL))
 
 
-def test_a_watch_that_ends_makes_room_and_leaves_nothing_behind(watches: Watches) -> None:
+def test_a_watch_that_ends_makes_room_and_leaves_nothing_behind(watches: WatchQuota) -> None:
     assert watches.begin("1", SMALL) is None  # and stays, so that the tenant is not forgotten as a whole
     for number in range(100):
         for text in (SMALL, f"{LARGE} # {number}"):
@@ -35,4 +35,4 @@ def test_a_watch_that_ends_makes_room_and_leaves_nothing_behind(watches: Watches
             watches.end("1", text)
 
     watches.end("1", SMALL)
-    assert (watches.size, len(watches._texts), len(watches._weights)) == (0, 0, 0)
+    assert (watches._watches.total, len(watches._texts), len(watches._weights)) == (0, 0, 0)

@@ -1,5 +1,6 @@
 """Top-level errors: what of an error is told, under which code. Faults are logged and shown to nobody."""
 
+import re
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any
@@ -18,6 +19,11 @@ MASKED = "Something went wrong in the gateway. The operators find it in their lo
 # So much a person may read at once, and a refusal is no larger, whatever it is about.
 MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE, LONGEST_PATHS = 20, 10, 500, 20_000
 _OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
+_BEFORE_VALUE = re.compile(r"Variable '.*?(?:found|cannot represent [\w -]+ value): ")
+# A string, or a constant that JSON spells differently.
+_PYTHON_VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b(?:None|True|False)\b""")
+_JSON_CONSTANTS = {"None": "null", "True": "true", "False": "false"}
+_ESCAPE, _JSON_ESCAPES = re.compile(r"\\."), {r"\'": "'", r"\x": r"\u00"}
 NO_OPERATION = "The document has no operation to run, or none with the name in operationName."
 _WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
 
@@ -86,9 +92,23 @@ def _details(error: GraphQLError) -> dict[str, str | int]:
 def _message(error: GraphQLError, code: ErrorCode) -> str:
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         return MASKED
-    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else error.message
+    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else _with_json_values(error.message)
     # GraphQL quotes what it was sent, as long as it may be.
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
+
+
+def _with_json_values(message: str) -> str:
+    """The message about a variable, with the value that GraphQL quotes in Python's notation written as JSON."""
+    if (quotes := _BEFORE_VALUE.match(message)) is None:
+        return message
+    return quotes[0] + _PYTHON_VALUE.sub(_as_json, message[quotes.end() :])
+
+
+def _as_json(python: re.Match[str]) -> str:
+    if (constant := _JSON_CONSTANTS.get(python[0])) is not None:
+        return constant
+    inner = python[0][1:-1].replace('"', r"\"")
+    return f'"{_ESCAPE.sub(lambda escape: _JSON_ESCAPES.get(escape[0], escape[0]), inner)}"'
 
 
 def log_fault(error: Exception, request_id: str) -> None:

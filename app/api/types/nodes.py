@@ -121,7 +121,7 @@ class Image(Node):
 
     @classmethod
     def of(cls, image: SeenImage) -> "Image":
-        columns = image._asdict()
+        columns = image.as_dict()
         owner_id, size = columns.pop("owner_id"), columns.pop("size_bytes")
         return cls(
             **columns,

@@ -124,7 +124,7 @@ def bearer(header: object) -> str | None:
     return token.strip()
 
 
-def from_connection(params: Mapping[str, Any], handshake: str | None) -> str | None:
+def connection_token(params: Mapping[str, Any], handshake: str | None) -> str | None:
     """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's header.
 
     The first of them counts: a client can renew its payload, and a proxy may have its own use for the header.

@@ -1,4 +1,4 @@
-"""One HTTP request on its way through the pipeline: what it asks for, and by whom, is found out once."""
+"""One HTTP request on its way through the pipeline."""
 
 from collections.abc import Coroutine
 from json import JSONDecodeError
@@ -17,12 +17,11 @@ from app.model import Caller
 from app.web.callers.identity import IdentityProvider, bearer
 from app.web.http import caching
 from app.web.limits import budget, charging
-from app.web.monitoring.operation import Running
-from app.web.pipeline import IS_PLANLESS, READS, READS_AND_WRITES, Pipeline, Requested
+from app.web.monitoring.operation import OperationRecord
+from app.web.pipeline import OPERATION, READS, READS_AND_WRITES, OperationRequest, Pipeline
 from app.web.wire import exact_json, parameters
-from app.web.wire.disconnect import while_there
-from app.web.wire.errors import answer
-from app.web.wire.parameters import Asked
+from app.web.wire.disconnect import run_while_connected
+from app.web.wire.errors import operation_response
 
 T = TypeVar("T")
 
@@ -35,97 +34,100 @@ class Exchange:
         self.pipeline = pipeline
         self.identities = identities
         self.token = bearer(request.headers.get("authorization"))
+        self._operation: OperationRequest | None = None
+        self._is_charged = False
 
-    async def caller(self) -> Caller | None:
-        """Raises Unauthenticated, or Unavailable."""
-        running: Running = self.request.state.running
-        if running.caller is None and self.token is not None:
-            running.caller = await self.identities.identify(self.token)
-        return running.caller
+    async def operation(self) -> OperationRequest:
+        """The operation of the request, found once.
 
-    async def parameters(self) -> Asked:
-        """Raises HTTPException, DocumentProblem, Unauthenticated or RateLimited."""
-        state = self.request.state
-        if not hasattr(state, "parameters"):
-            data = state.parameters = await self._read()
-            state.running.asks(data.query, data.operation_name, data.variables)
-        return state.parameters
+        Raises HTTPException or Problem, among them RateLimited for a document that can't be served.
+        """
+        if self._operation is None:
+            found: OperationRequest | None = getattr(self.request.state, OPERATION, None)
+            self._is_charged = found is not None
+            operation = self._operation = found or await self._read()
+            operation.request_id = self.request.state.request_id
+            record: OperationRecord = self.request.state.record
+            record.set_operation(operation.text, operation.name, operation.variables)
+            record.caller = operation.caller
+        return self._operation
 
-    async def charge(self) -> None:
-        """Raises RateLimited."""
-        budgets = self.pipeline.budgets
-        if budgets is not None and not charging.is_charged(self.request):
-            asked, accepted = await self.parameters(), parameters.accepted(parameters.accept_of(self.request))
-            charging.charge_request(budgets, self.request, await self.caller(), asked, accepted.events)
-
-    async def requested(self) -> Requested:
-        asked, state = await self.parameters(), self.request.state
-        return Requested(
-            asked.query or "",
-            asked.operation_name,
-            asked.variables,
-            await self.caller(),
-            charging.address_of(self.request),
-            state.request_id,
-            charging.charge_of(self.request),
-            READS_AND_WRITES if self.request.method == "POST" else READS,
-            getattr(state, IS_PLANLESS, False),
-        )
+    async def charged_operation(self, may_owe: bool = False) -> OperationRequest:
+        """The operation of the request, charged once. Raises RateLimited as well. A watch over SSE may go into debt."""
+        operation = await self.operation()
+        if not self._is_charged:
+            self._is_charged = True
+            may_owe = may_owe and charging.WATCH_WORD in operation.text
+            text, name, variables = operation.text, operation.name, operation.variables
+            operation.charge = self.pipeline.charge(operation.caller, operation.address, text, name, variables, may_owe)
+            charging.keep_charge(self.request, operation.charge)
+            charging.require_granted(operation.charge)
+        return operation
 
     async def response(self) -> Response:
-        """The response to a query or mutation, in the time that it may take, and while its client waits."""
-        requested = await self.requested()
-        life = self.pipeline.admit(requested)
-        return await self.while_client_waits(within(life, self._executed(requested)))
+        """The response to a query or mutation, within its deadline and while its client is connected."""
+        operation = await self.charged_operation()
+        life = self.pipeline.admit(operation)
+        return await self.while_client_waits(within(life, self._execute(operation)))
 
     async def while_client_waits(self, work: Coroutine[Any, Any, T]) -> T:
-        return await while_there(self.request.receive, work)
+        return await run_while_connected(self.request.receive, work)
 
-    async def _executed(self, requested: Requested) -> Response:
+    async def _execute(self, operation: OperationRequest) -> Response:
         try:
-            result = await self.pipeline.execute(requested)
+            result = await self.pipeline.execute(operation)
         except CannotGetOperationTypeError:
             raise HTTPException(400, faults.NO_OPERATION) from None
         except InvalidOperationTypeError as error:
-            raise parameters.refused_operation(error.operation_type) from None
-        return self._of_plan(result) if isinstance(result, bytes) else self._of_result(result)
+            raise parameters.operation_not_allowed(error.operation_type) from None
+        return self._plan_response(result) if isinstance(result, bytes) else self._result_response(result)
 
-    def _of_plan(self, data: bytes) -> Response:
+    def _plan_response(self, data: bytes) -> Response:
         caching.note(self.request, data)
         headers = {"content-type": f"{self.request.state.media_type}; charset=utf-8"}
         return Response(budget.data_with_cost(data, charging.charge_of(self.request)), headers=headers)
 
-    def _of_result(self, result: ExecutionResult) -> Response:
+    def _result_response(self, result: ExecutionResult) -> Response:
         response = faults.response(result, self.request.state.request_id)
         if "errors" not in response:
             caching.note(self.request, response.get("data"))
         whole = budget.with_cost(response, charging.charge_of(self.request))
-        return answer(whole, self.request.state.media_type)
+        return operation_response(whole, self.request.state.media_type)
 
-    async def _read(self) -> Asked:
-        asked, caller = parameters.request_data(await self._data()), await self.caller()
-        tenant_id = None if caller is None else caller.tenant_id
+    async def _read(self) -> OperationRequest:
+        data = await self._data()
         try:
-            asked.query = self.pipeline.persisted.text(asked.query, asked.hash, tenant_id)
+            sent, caller = parameters.parse_parameters(data), await self._caller()
+            text = self.pipeline.find_document(sent.query, sent.hash, caller)
         except DocumentProblem:
-            address = charging.address_of(self.request)
-            self.request.state.charge = charging.charge_unread(self.pipeline.budgets, caller, address)
+            charge = charging.charge_unknown_document(self.pipeline.budgets, await self._caller(), self._address)
+            charging.keep_charge(self.request, charge)
             raise
-        return asked
+        caching.note_hash(self.request, sent.hash)
+        kinds = READS_AND_WRITES if self.request.method == "POST" else READS
+        return OperationRequest(text, sent.operation_name, sent.variables, caller, self._address, kinds=kinds)
+
+    async def _caller(self) -> Caller | None:
+        return None if self.token is None else await self.identities.identify(self.token)
+
+    @property
+    def _address(self) -> str:
+        return charging.address_of(self.request)
 
     async def _data(self) -> Any:
         request = self.request
         if request.method == "POST":
             parameters.require_json(request.headers.get("content-type"))
-            parameters.require_plain(request.headers.get("content-encoding"))
-            return _json(await parameters.body(request))
+            parameters.require_no_encoding(request.headers.get("content-encoding"))
+            return _json(await parameters.read_body(request), "The body")
         # A form sends the fields that nobody has filled in, too.
         data: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
-        return data | {name: _json(data[name]) for name in ("variables", "extensions") if name in data}
+        inner = {name: _json(data[name], f"`{name}`") for name in ("variables", "extensions") if name in data}
+        return data | inner
 
 
-def _json(data: str | bytes) -> Any:
+def _json(data: str | bytes, name: str) -> Any:
     try:
         return exact_json.loads(data)
     except JSONDecodeError as error:
-        raise HTTPException(400, "Unable to parse request body as JSON") from error
+        raise HTTPException(400, f"{name} can't be parsed as JSON.") from error

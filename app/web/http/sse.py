@@ -1,7 +1,6 @@
-"""GraphQL over server-sent events, one operation a connection, for those whose proxies break WebSockets.
+"""GraphQL over server-sent events, one operation per connection, in the form of graphql-sse.
 
-An event is written as the protocol of graphql-sse has it, with the cursor as its id. A watch that can't go on just now
-is cut without `complete`, after which clients come again.
+The ID of an event is its cursor. A watch that can't go on ends without `complete`, so that its client reconnects.
 """
 
 import asyncio
@@ -9,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.operation import faults
@@ -16,35 +16,35 @@ from app.api.operation.context import Context
 from app.api.watch.operation import Refused
 from app.errors import Unavailable
 from app.web.callers.identity import Lease
-from app.web.monitoring.operation import Running
-from app.web.wire.disconnect import until_gone
+from app.web.monitoring.operation import OperationRecord
+from app.web.wire.disconnect import wait_for_disconnect
 from app.web.wire.parameters import EVENT_STREAM
 
 HEARTBEAT_SECONDS = 15.0
 
 
-class Events:
-    """The ASGI response: written as the events come, until they end, the token expires or the client goes away."""
+class EventStream:
+    """The ASGI response: events until they end, the token expires or the client disconnects."""
 
     def __init__(
         self,
-        chunks: AsyncGenerator[bytes, None],
+        events: AsyncGenerator[bytes, None],
         lease: Callable[[Callable[[], object]], Lease] | None = None,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self._chunks = chunks
+        self._events = events
         self._lease = lease
         self._on_end = on_end
         self.headers: dict[str, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        written = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
-        headers = [(name.lower().encode(), value.encode()) for name, value in written.items()]
-        gone = asyncio.create_task(until_gone(receive))
+        fields = {"content-type": f"{EVENT_STREAM}; charset=utf-8", "x-accel-buffering": "no", **self.headers}
+        headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        gone = asyncio.create_task(wait_for_disconnect(receive))
         lease = None if self._lease is None else self._lease(gone.cancel)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            async with aclosing(self._chunks):
+            async with aclosing(self._events):
                 await self._write(gone, send)
         finally:
             gone.cancel()
@@ -54,41 +54,41 @@ class Events:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _write(self, gone: asyncio.Task[None], send: Send) -> None:
-        chunk = asyncio.ensure_future(self._next(send))
+        event = asyncio.ensure_future(self._next(send))
         try:
             while not gone.done():
-                await asyncio.wait({chunk, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                body = chunk.result() if chunk.done() else b":\n\n"
+                await asyncio.wait({event, gone}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                body = event.result() if event.done() else b":\n\n"
                 if body is None or gone.done():
                     return
                 await send(_part(body))
-                del body  # a watch waits for long, and need not hold what it sent last
-                if chunk.done():
-                    chunk = asyncio.ensure_future(self._next(send))
+                del body  # a watch may wait for long, and need not hold its last event meanwhile
+                if event.done():
+                    event = asyncio.ensure_future(self._next(send))
         finally:
-            chunk.cancel()
-            await asyncio.gather(chunk, return_exceptions=True)
+            event.cancel()
+            await asyncio.gather(event, return_exceptions=True)
 
     async def _next(self, send: Send) -> bytes | None:
-        """Made when the client has taken most of the last one, beside which it would wait without being counted."""
+        """The next event, produced only once the client has read most of the last one: sending the empty part waits."""
         await send(_part(b""))
-        return await anext(self._chunks, None)
+        return await anext(self._events, None)
 
 
 def _part(body: bytes) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": True}
 
 
-async def of_watch(
-    payloads: AsyncGenerator[bytes, None], context: Context, running: Running
+async def watch_events(
+    payloads: AsyncGenerator[bytes, None], context: Context, record: OperationRecord
 ) -> AsyncGenerator[bytes, None]:
     """The events of a subscription."""
     try:
         async with aclosing(payloads):
             async for payload in payloads:
-                running.items += 1
+                record.items += 1
                 event = [_event(payload, orjson.loads(payload)["extensions"]["cursor"])]
-                del payload  # a watch waits for long, and need not hold what it sent last
+                del payload  # a watch may wait for long, and need not hold its last payload meanwhile
                 yield event.pop()
     except Refused as refused:
         yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))
@@ -99,10 +99,14 @@ async def of_watch(
         await context.close()
 
 
-async def of_answer(payload: bytes) -> AsyncGenerator[bytes, None]:
-    """The events of a query or a mutation."""
+def response_events(response: Response) -> EventStream:
+    """A stream with one response, and `complete`."""
+    return EventStream(_single_event(bytes(response.body)))
+
+
+async def _single_event(payload: bytes) -> AsyncGenerator[bytes, None]:
     event = [_event(payload)]
-    del payload  # the client may take its time, and meanwhile nothing is kept beside what waits to be sent
+    del payload  # the client may take long to read the event, and only that is to be held meanwhile
     yield event.pop()
     yield COMPLETE
 
@@ -111,5 +115,5 @@ COMPLETE = b"event: complete\ndata:\n\n"
 
 
 def _event(payload: bytes, cursor: str | None = None) -> bytes:
-    place = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
-    return b"event: next\n" + place + b"data: " + payload + b"\n\n"
+    id = b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+    return b"event: next\n" + id + b"data: " + payload + b"\n\n"

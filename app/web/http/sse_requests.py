@@ -1,96 +1,80 @@
-"""Requests whose response is a stream of events: a watch over plain HTTP, or any other operation."""
+"""Requests whose response is an event stream: watches over HTTP, and everything for clients that accept no JSON."""
 
 from functools import partial
 
-from cross_web import HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
+from starlette.responses import Response
 
 from app.api.operation.context import Context
-from app.errors import Problem, RateLimited, TimedOut, TokenExpired, Unauthenticated, Unavailable
+from app.errors import TimedOut, Unavailable
 from app.lifetime import within
 from app.web.http import sse
 from app.web.http.exchange import Exchange
 from app.web.limits import charging
-from app.web.monitoring.operation import EVENTS, Running
-from app.web.pipeline import Requested
+from app.web.monitoring.operation import EVENTS, OperationRecord
+from app.web.pipeline import OperationRequest
 from app.web.wire import parameters
-from app.web.wire.errors import refusal
 
 
-async def is_due(exchange: Exchange, accepted: parameters.Accepted) -> bool:
-    """Whether the response is events: for clients that accept no JSON, and for a watch, which JSON can't carry."""
+async def is_due(exchange: Exchange, accepted: parameters.AcceptedTypes) -> bool:
+    """Whether the response is an event stream."""
     if accepted.json is None:
         return True
-    if charging.WATCH_WORD not in ((await exchange.parameters()).query or ""):
+    if charging.WATCH_WORD not in (await exchange.operation()).text:
         return False
-    await exchange.charge()
-    return await _is_watch(exchange)
+    return _is_watch(exchange, await exchange.charged_operation(may_owe=True))
 
 
-async def response(exchange: Exchange) -> sse.Events:
-    """Clients of events reconnect after any status, so what can never succeed, as a bad token, is the last event."""
-    request = exchange.request
-    try:
-        return await _events(exchange)
-    except (TokenExpired, RateLimited, Unavailable):
-        raise
-    except Unauthenticated as error:
-        last = charging.refuse_token(exchange.pipeline.budgets, request, error)
-    except Problem as error:
-        last = refusal(request, 200, error.code, str(error))
-    return sse.Events(sse.of_answer(bytes(last.body)))
-
-
-async def _events(exchange: Exchange) -> sse.Events:
+async def response(exchange: Exchange) -> sse.EventStream:
+    """The event stream, once the operation is charged and, if it is a watch, what it owes is earned."""
+    exchange.request.state.is_event_stream = True
     exchange.request.state.media_type = parameters.PLAIN_JSON
-    await exchange.parameters()
-    await exchange.charge()
-    if not await _is_watch(exchange):
-        whole = await exchange.response()
-        return sse.Events(sse.of_answer(bytes(whole.body)))
-    if (charge := charging.charge_of(exchange.request)) is not None and charge.delay:
-        await exchange.while_client_waits(charging.earned(charge))
-    return await _watch(exchange)
+    operation = await exchange.charged_operation(may_owe=True)
+    if not _is_watch(exchange, operation):
+        return sse.response_events(await exchange.response())
+    if operation.charge is not None and operation.charge.delay:
+        await exchange.while_client_waits(charging.wait_until_earned(operation.charge))
+    return await _watch(exchange, operation)
 
 
-async def _watch(exchange: Exchange) -> sse.Events:
-    request, pipeline, requested = exchange.request, exchange.pipeline, await exchange.requested()
-    await _require_store(exchange, requested)
-    tenant_id = "" if requested.caller is None else requested.caller.tenant_id
-    if (too_many := pipeline.watches.begin(tenant_id, requested.text)) is not None:
-        raise HTTPException(429, too_many)
-    context = Context(pipeline.services, requested.caller, requested.request_id)
+def reported(request: Request, response: Response) -> Response | sse.EventStream:
+    """The response to a problem: the last event of the stream unless it has a status that says to try again."""
+    is_event = getattr(request.state, "is_event_stream", False) and response.status_code == 200
+    return sse.response_events(response) if is_event else response
+
+
+async def _watch(exchange: Exchange, operation: OperationRequest) -> sse.EventStream:
+    request, pipeline = exchange.request, exchange.pipeline
+    await _require_store(exchange, operation)
+    pipeline.begin_watch(operation)
+    context = Context(pipeline.services, operation.caller, operation.request_id)
     context.last_event_id = _last_event_id(request)
-    running: Running = request.state.running
-    running.transport = EVENTS
-    pipeline.operations.watch_begins(running)
-    admit = partial(pipeline.admit_watch, requested)
-    toll = charging.toll(requested.charge, requested.caller, requested.address)
-    payloads = pipeline.schema.streams.run(requested.text, requested.variables, requested.name, context, admit, toll)
+    record: OperationRecord = request.state.record
+    record.transport = EVENTS
+    pipeline.operations.start_watch(record)
     lease = None if exchange.token is None else partial(exchange.identities.lease, exchange.token)
-    watch = sse.of_watch(payloads, context, running)
-    return sse.Events(watch, lease, lambda: pipeline.watches.end(tenant_id, requested.text))
+    events = sse.watch_events(pipeline.watch(operation, context), context, record)
+    return sse.EventStream(events, lease, partial(pipeline.end_watch, operation))
 
 
-async def _require_store(exchange: Exchange, requested: Requested) -> None:
+async def _require_store(exchange: Exchange, operation: OperationRequest) -> None:
     """Raises Unavailable when the store is away: once the stream has begun, no status can report it."""
-    life = exchange.pipeline.admit_watch(requested)
+    life = exchange.pipeline.admit_watch(operation)
     try:
         await exchange.while_client_waits(within(life, exchange.pipeline.services.feed.head()))
     except TimedOut as late:
         raise Unavailable(str(late)) from late
 
 
-async def _is_watch(exchange: Exchange) -> bool:
-    asked = await exchange.parameters()
+def _is_watch(exchange: Exchange, operation: OperationRequest) -> bool:
     try:
-        return exchange.pipeline.schema.streams.is_subscription(asked.query or "", asked.operation_name)
+        return exchange.pipeline.is_watch(operation)
     except GraphQLError:
-        return False
+        return False  # executing it reports the error
 
 
 def _last_event_id(request: Request) -> str | None:
-    """The event that a client goes on behind. Several different ones are no cursor, so they are refused as one."""
-    sent = dict.fromkeys(one.strip() for one in request.headers.getlist("last-event-id"))
-    return ", ".join(one for one in sent if one) or None
+    """The event after which a client resumes. Different IDs are joined, so that the cursor is refused as invalid."""
+    sent = dict.fromkeys(id.strip() for id in request.headers.getlist("last-event-id"))
+    return ", ".join(id for id in sent if id) or None

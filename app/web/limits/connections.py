@@ -12,7 +12,7 @@ OTHER_FILES, RESERVE = 100, 50
 LEAST = 50
 
 
-class Lines:
+class ConnectionLimit:
     """How many there may be, how many there are, and how many were turned away or closed for others."""
 
     def __init__(self, settings: Settings) -> None:

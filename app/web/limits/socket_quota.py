@@ -1,62 +1,61 @@
-"""The places that WebSockets take: in the server, with their address until their tenant is known, and then with it."""
+"""Quotas of WebSockets per process, per address while the tenant is unknown, and per tenant; and their message rate."""
 
 from app.settings import Settings
 from app.web.limits.bucket import Bucket
-from app.web.limits.tenant_counts import Crowd
+from app.web.limits.quota import Quota
 
 FULL = "The server has too many connections"
 FULL_ADDRESS = "Your address has too many connections without a token"
 FULL_TENANT = "Your tenant has too many connections"
 
 
-class Places:
-    """Those of one server process."""
+class SocketQuotas:
+    """The quotas of one server process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.all = Crowd(settings.max_connections)
-        # Whose tenant is known counts there alone: others behind the same address must not notice.
-        self.strangers = Crowd(settings.max_connections_per_address)
-        self.tenants = Crowd(settings.max_connections_per_tenant)
+        self.process = Quota(settings.max_connections)
+        # Once its tenant is known, a socket no longer counts for its address, which other tenants may share.
+        self.addresses = Quota(settings.max_connections_per_address)
+        self.tenants = Quota(settings.max_connections_per_tenant)
 
 
-class Place:
-    """That of one socket."""
+class SocketSlot:
+    """What one socket holds of the quotas."""
 
-    __slots__ = ("_address", "_held", "_places")
+    __slots__ = ("_address", "_held", "_quotas")
 
-    def __init__(self, places: Places, address: str) -> None:
-        self._places = places
+    def __init__(self, quotas: SocketQuotas, address: str) -> None:
+        self._quotas = quotas
         self._address = address
-        self._held: list[tuple[Crowd, str]] = []
+        self._held: list[tuple[Quota, str]] = []
 
-    def arrive(self) -> str | None:
-        """Why there is no place for it; None when it has one."""
-        if not self._enter(self._places.all, ""):
+    def acquire(self) -> str | None:
+        """Count the socket for its address. Returns the reason if a quota is exhausted."""
+        if not self._acquire(self._quotas.process, ""):
             return FULL
-        return None if self._enter(self._places.strangers, self._address) else FULL_ADDRESS
+        return None if self._acquire(self._quotas.addresses, self._address) else FULL_ADDRESS
 
-    def introduce(self, tenant_id: str) -> str | None:
-        """Its tenant is known, and takes it over. Why that has no place for it; None when it has."""
-        if not self._enter(self._places.tenants, tenant_id):
+    def move_to_tenant(self, tenant_id: str) -> str | None:
+        """Count the socket for its tenant instead of its address. Returns the reason if the quota is exhausted."""
+        if not self._acquire(self._quotas.tenants, tenant_id):
             return FULL_TENANT
-        stranger = self._places.strangers, self._address
-        self._held.remove(stranger)
-        stranger[0].leave(stranger[1])
+        self._quotas.addresses.release(self._address)
+        self._held.remove((self._quotas.addresses, self._address))
         return None
 
-    def leave(self) -> None:
+    def release(self) -> None:
         while self._held:
-            crowd, who = self._held.pop()
-            crowd.leave(who)
+            quota, key = self._held.pop()
+            quota.release(key)
 
-    def _enter(self, crowd: Crowd, who: str) -> bool:
-        if has_room := crowd.enter(who):
-            self._held.append((crowd, who))
-        return has_room
+    def _acquire(self, quota: Quota, key: str) -> bool:
+        if acquired := quota.acquire(key):
+            self._held.append((quota, key))
+        return acquired
 
 
-class Pace:
-    """How fast messages may come on one socket: so many a second, and twice as many at once."""
+class MessageRate:
+    """Limits the messages of one socket to a number per second, with bursts of twice that number."""
 
     __slots__ = ("_bucket", "_per_second")
 
@@ -64,9 +63,9 @@ class Pace:
         self._per_second = per_second
         self._bucket = Bucket(2 * per_second, now)
 
-    def is_kept(self, now: float) -> bool:
-        """Whether one more message keeps it."""
+    def allows(self, now: float) -> bool:
+        """Count one message. Returns False when it exceeds the rate."""
         bucket = self._bucket
-        bucket.level = min(2.0 * self._per_second, bucket.level + (now - bucket.at) * self._per_second) - 1
-        bucket.at = now
+        bucket.level = min(2.0 * self._per_second, bucket.level + (now - bucket.updated_at) * self._per_second) - 1
+        bucket.updated_at = now
         return bucket.level >= 0

@@ -1,83 +1,84 @@
-"""Clients that do not read: what waits for them in this process is bounded, over all connections."""
+"""Clients that read too slowly: the bytes that wait for them in this process are bounded, over all connections."""
 
 from collections import Counter
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
-# A response has 8 MB at most by default, so this is that of some thirty clients that read nothing.
-MOST_UNSENT_BYTES = 256_000_000
+# A response has at most 8 MB by default, so this is one response for each of some thirty clients that read nothing.
+MAX_UNSENT_BYTES = 256_000_000
 
 
-class Line(Protocol):
-    """What is used of a transport."""
+class Transport(Protocol):
+    """The methods of asyncio.Transport that are used here."""
 
     def get_write_buffer_size(self) -> int: ...
     def is_closing(self) -> bool: ...
     def abort(self) -> None: ...
 
 
-class Stalled:
-    """The connections whose clients are behind, and how many were cut because their clients took too little.
+class SlowReaders:
+    """The connections whose write buffer is full, and the bytes that wait for them.
 
-    Two things wait: what is in a write buffer already, and messages that are held until there is room in it.
+    Bytes wait in a transport's write buffer, or in messages that are held until that buffer has room.
     """
 
-    def __init__(self, most_bytes: int = MOST_UNSENT_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_UNSENT_BYTES) -> None:
+        # Connections that were cut because their client read too little.
         self.cut = 0
-        # A client that reads on may have taken some of it; that is looked at only when the sum is too large.
+        # An upper bound: buffers that have drained since are measured again only when the sum exceeds the limit.
         self.bytes = 0
-        self._most_bytes = most_bytes
-        self._buffered: dict[Line, int] = {}
-        self._held: Counter[Line] = Counter()
+        self._max_bytes = max_bytes
+        self._buffered: dict[Transport, int] = {}
+        self._held: Counter[Transport] = Counter()
 
     @property
-    def behind(self) -> Collection[Line]:
+    def connections(self) -> Collection[Transport]:
         return self._buffered.keys()
 
-    def falls_behind(self, line: Line) -> None:
-        """Count one more connection; when too much waits on all of them, those on which most waits are cut."""
-        self._count_buffer(line)
-        if self.bytes > self._most_bytes:
-            self._make_room()
+    def add(self, transport: Transport) -> None:
+        """Count a connection whose buffer is full. Over the limit, cut the connections with the most bytes."""
+        self._measure(transport)
+        if self.bytes > self._max_bytes:
+            self._cut_largest()
 
-    def catches_up(self, line: Line) -> None:
-        self.bytes -= self._buffered.pop(line, 0)
+    def discard(self, transport: Transport) -> None:
+        self.bytes -= self._buffered.pop(transport, 0)
 
     @contextmanager
-    def holding(self, line: Line, size: int) -> Generator[None]:
-        """Count a message that waits until the connection takes it."""
-        self._held[line] += size
+    def holding(self, transport: Transport, size: int) -> Generator[None]:
+        """Count a message while it waits for room in the buffer."""
+        self._held[transport] += size
         self.bytes += size
-        if self.bytes > self._most_bytes:
-            self._make_room()
+        if self.bytes > self._max_bytes:
+            self._cut_largest()
         try:
             yield
         finally:
-            self._release(line, size)
+            self._release(transport, size)
 
-    def _release(self, line: Line, size: int) -> None:
+    def _release(self, transport: Transport, size: int) -> None:
         self.bytes -= size
-        self._held[line] -= size
-        if not self._held[line]:
-            del self._held[line]
+        self._held[transport] -= size
+        if not self._held[transport]:
+            del self._held[transport]
 
-    def _count_buffer(self, line: Line) -> None:
-        size = line.get_write_buffer_size()
-        self.bytes += size - self._buffered.get(line, 0)
-        self._buffered[line] = size
+    def _measure(self, transport: Transport) -> None:
+        size = transport.get_write_buffer_size()
+        self.bytes += size - self._buffered.get(transport, 0)
+        self._buffered[transport] = size
 
-    def _make_room(self) -> None:
-        for line in self._buffered:
-            self._count_buffer(line)
-        # What is held for a connection that was cut is released when its writers find out, which they do at once.
-        leaving = sum(size for line, size in self._held.items() if line.is_closing())
-        while self._buffered and self.bytes - leaving > self._most_bytes:
-            largest = max(self._buffered, key=self._waiting_on)
-            leaving += self._held[largest]
-            self.catches_up(largest)
+    def _cut_largest(self) -> None:
+        for transport in self._buffered:
+            self._measure(transport)
+        # Messages held for a connection that was cut are released as soon as their writers run again.
+        released_soon = sum(size for transport, size in self._held.items() if transport.is_closing())
+        while self._buffered and self.bytes - released_soon > self._max_bytes:
+            largest = max(self._buffered, key=self._unsent)
+            released_soon += self._held[largest]
+            self.discard(largest)
             self.cut += 1
             largest.abort()
 
-    def _waiting_on(self, line: Line) -> int:
-        return self._buffered[line] + self._held[line]
+    def _unsent(self, transport: Transport) -> int:
+        return self._buffered[transport] + self._held[transport]

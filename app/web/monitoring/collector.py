@@ -14,9 +14,9 @@ from app.api.plan.planner import Planner
 from app.store.plan.answer import Reader
 from app.store.statistics import Vitals
 from app.web.callers.identity import IdentityProvider
-from app.web.limits.connections import Lines
-from app.web.limits.tenant_counts import Crowd
-from app.web.limits.unread import Stalled
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.quota import Quota
+from app.web.limits.unread import SlowReaders
 from app.web.monitoring.operations import Operations
 
 PREFIX = "image_gateway_"
@@ -30,10 +30,10 @@ class Sources:
     planner: Planner
     reader: Reader
     operations: Operations
-    connections: Crowd
+    connections: Quota
     identities: IdentityProvider
-    stalled: Stalled
-    lines: Lines
+    slow_readers: SlowReaders
+    connection_limit: ConnectionLimit
     vitals: Vitals = field(default_factory=Vitals)
 
 
@@ -47,7 +47,7 @@ class Figures(Collector):
         yield from _operations(self._sources.operations)
         yield from _plans(self._sources.planner)
         yield from _watches(self._sources)
-        yield from _lines(self._sources.lines)
+        yield from _connections(self._sources.connection_limit)
         yield from _log(self._sources.services)
         yield from _store(self._sources)
         yield from _keys(self._sources.identities)
@@ -55,14 +55,14 @@ class Figures(Collector):
 
 
 def _operations(operations: Operations) -> Iterator[Metric]:
-    lasted = HistogramMetricFamily(
+    histogram = HistogramMetricFamily(
         f"{PREFIX}operation_duration_seconds",
         "Operations by kind and result, and how long they took; a watch counts at its end.",
         labels=["kind", "result"],
     )
-    for (kind, result), timings in sorted(operations.timings.items()):
-        lasted.add_metric([kind, result], timings.buckets(), timings.total)
-    yield lasted
+    for (kind, result), durations in sorted(operations.durations.items()):
+        histogram.add_metric([kind, result], durations.buckets(), durations.total)
+    yield histogram
     yield _counted("errors", "Top-level errors, by code.", "code", operations.errors)
     yield _counted("refusals", "Refusals in the payloads of mutations, by code.", "code", operations.refusals)
 
@@ -79,21 +79,21 @@ def _plans(planner: Planner) -> Iterator[Metric]:
 
 def _watches(sources: Sources) -> Iterator[Metric]:
     operations, figures = sources.operations, sources.services.feed.figures
-    yield _gauge("websockets_open", "WebSockets whose tenant is known.", sources.connections.size)
+    yield _gauge("websockets_open", "WebSockets whose tenant is known.", sources.connections.total)
     yield _gauge("watches_open", "Watches under way, over WebSocket and as events.", len(operations.watches))
     yield CounterMetricFamily(f"{PREFIX}watch_items", "Items sent to watches.", operations.items)
     yield _gauge("watch_position_lag", "Events that the slowest watch is behind this process.", figures.slowest)
     yield _counted("watch_resets", "Watches that were told of a gap, by reason.", "reason", figures.resets)
     cut = "Connections that were cut because their client took no byte."
-    yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.stalled.cut)
-    yield _gauge("unsent_bytes", "Bytes that wait for clients that do not read.", sources.stalled.bytes)
+    yield CounterMetricFamily(f"{PREFIX}stalled_sockets", cut, sources.slow_readers.cut)
+    yield _gauge("unsent_bytes", "Bytes that wait for clients that do not read.", sources.slow_readers.bytes)
 
 
-def _lines(lines: Lines) -> Iterator[Metric]:
-    yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(lines.open))
-    yield _gauge("connections_most", "How many of them there may be.", lines.most)
+def _connections(limit: ConnectionLimit) -> Iterator[Metric]:
+    yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(limit.open))
+    yield _gauge("connections_most", "How many of them there may be.", limit.most)
     told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
-    yield _counted("connections_turned_away", told, "reason", lines.turned_away)
+    yield _counted("connections_turned_away", told, "reason", limit.turned_away)
 
 
 def _keys(identities: IdentityProvider) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Durations in buckets, which cost next to nothing to add to: there is one in the way of every request."""
+"""Histograms of durations. Hot path: each request adds to one, so adding is cheap."""
 
 from bisect import bisect_left
 from itertools import accumulate
@@ -7,8 +7,8 @@ from itertools import accumulate
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class Timings:
-    """How many operations took how long, and how long all of them took together."""
+class Histogram:
+    """The number of operations per bucket of durations, and the sum of their durations."""
 
     __slots__ = ("_counts", "total")
 
@@ -21,6 +21,6 @@ class Timings:
         self.total += seconds
 
     def buckets(self) -> list[tuple[str, int]]:
-        """As Prometheus has them: how many took no longer than each bound."""
+        """Cumulative counts in the form of Prometheus: the number of durations up to each bound."""
         names = [*map(str, BOUNDS), "+Inf"]
         return list(zip(names, accumulate(self._counts), strict=True))

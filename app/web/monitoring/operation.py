@@ -1,4 +1,4 @@
-"""One operation while it is carried out, and what is found out about it."""
+"""The record of one operation, from its start to its end."""
 
 from collections.abc import Callable, Mapping
 from contextvars import Token
@@ -13,8 +13,8 @@ HTTP, WEBSOCKET, EVENTS = "http", "websocket", "events"
 _FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 
 
-class Running(Notes):
-    """From the beginning of an operation to its end: `with operations.running(HTTP, request_id) as running:`."""
+class OperationRecord(Notes):
+    """What is known of an operation while it lasts: `with operations.record(HTTP, request_id) as record:`."""
 
     __slots__ = (
         "_began",
@@ -31,9 +31,9 @@ class Running(Notes):
     _outer: Token[Notes | None]
     _began: float
 
-    def __init__(self, transport: str, request_id: str, on_end: Callable[["Running", float], None]) -> None:
+    def __init__(self, transport: str, request_id: str, on_end: Callable[["OperationRecord", float], None]) -> None:
         super().__init__()
-        self._on_end: Callable[[Running, float], None] | None = on_end
+        self._on_end: Callable[[OperationRecord, float], None] | None = on_end
         self.transport = transport
         self.request_id = request_id
         self.text: str | None = None
@@ -42,20 +42,19 @@ class Running(Notes):
         self.caller: Caller | None = None
         self.items = 0
 
-    def asks(self, text: str | None, name: str | None, variables: Mapping[str, Any] | None) -> None:
-        """What it is, as soon as that is known."""
+    def set_operation(self, text: str | None, name: str | None, variables: Mapping[str, Any] | None) -> None:
         self.text, self.name, self.variables = text, name, variables
 
     @property
     def has_fault(self) -> bool:
-        """Whether an error of it is ours, and not the client's."""
+        """Whether it has an error of the server, not only errors of the client."""
         return not _FAULTS.isdisjoint(self.codes)
 
-    def begins_to_watch(self) -> None:
-        """From here on it lasts as long as its client likes."""
+    def start_watch(self) -> None:
+        """Called when a subscription starts, which lasts as long as its client likes."""
 
-    def goes_elsewhere(self) -> None:
-        """It was not carried out here, and is counted where it will be."""
+    def discard(self) -> None:
+        """Leave the operation uncounted here, since it is counted where it is executed."""
         self._on_end = None
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import ClassVar, cast
 
 from app.errors import ErrorCode
-from app.web.limits.connections import RESERVE, Lines
+from app.web.limits.connections import RESERVE, ConnectionLimit
 from app.web.server.keep_alive import Resting
 
 ALWAYS_ANSWERED = (b"/livez", b"/readyz", b"/metrics")
@@ -21,7 +21,7 @@ MANY = 2**31
 class Crowded(Resting):
     """A line among others. `lines` is what is known of them all."""
 
-    lines: ClassVar[Lines]
+    lines: ClassVar[ConnectionLimit]
     limit_concurrency: int | None
     _made_at = 0.0
     _is_too_many = False

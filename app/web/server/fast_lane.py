@@ -12,12 +12,10 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.lifetime import Lifetime
-from app.web.limits.charging import CHARGE
-from app.web.limits.connections import Lines
-from app.web.limits.unread import Stalled
-from app.web.pipeline import IS_PLANLESS
+from app.web.limits.connections import ConnectionLimit
+from app.web.limits.unread import SlowReaders
 from app.web.server.connection_limit import Crowded
-from app.web.server.fast_path import Answer, Asked, Headers, Quick
+from app.web.server.fast_path import FastPath, Headers, Operation, RawResponse
 from app.web.server.framing import MAX_HEADERS
 from app.web.server.slow_clients import Pending
 
@@ -37,10 +35,10 @@ class Held:
 class Lane(Crowded):
     """uvicorn's protocol, which has a look at plain requests first."""
 
-    quick: Quick
+    quick: FastPath
     app: Any
     _held: Held | None = None
-    _asked: Asked | None = None
+    _asked: Operation | None = None
     _life: Lifetime | None = None
 
     def on_headers_complete(self) -> None:
@@ -97,8 +95,8 @@ class Lane(Crowded):
 
     def _answer(self, held: Held) -> None:
         try:
-            asked = self.quick.asked(held.headers, held.body)
-            answer = None if asked is None or self.flow.write_paused else self.quick.at_once(asked)
+            asked = self.quick.parse(held.headers, held.body)
+            answer = None if asked is None or self.flow.write_paused else self.quick.respond_at_once(asked)
         except Exception as error:  # the endpoint meets it too, and says it as it should
             logger.warning("the short lane failed", exc_info=error)
             asked = answer = None
@@ -108,7 +106,7 @@ class Lane(Crowded):
             self._write(answer, held.keep_alive)
             self.rest()
 
-    def _let_in(self, held: Held, asked: Asked | None) -> None:
+    def _let_in(self, held: Held, asked: Operation | None) -> None:
         """As uvicorn would have done when the headers were there, and then the body."""
         self._asked = asked
         super().on_headers_complete()
@@ -131,13 +129,13 @@ class Lane(Crowded):
 
         return later
 
-    def _later(self, cycle: RequestResponseCycle, asked: Asked) -> Any:
+    def _later(self, cycle: RequestResponseCycle, asked: Operation) -> Any:
         """An answer that is waited for, as an ASGI application, so that uvicorn looks after it."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            answer = await self.quick.later(asked, self._begin)
+            answer = await self.quick.respond(asked, self._begin)
             if answer is None:
-                scope["state"].update({IS_PLANLESS: True, CHARGE: asked.charge})
+                scope["state"].update(self.quick.state_of(asked))
                 await self.app(scope, receive, send)
                 return
             if self.flow.write_paused and not cycle.disconnected:
@@ -152,7 +150,7 @@ class Lane(Crowded):
     def _begin(self, life: Lifetime) -> None:
         self._life = life
 
-    def _write(self, answer: Answer, keep_alive: bool) -> None:
+    def _write(self, answer: RawResponse, keep_alive: bool) -> None:
         """As uvicorn's cycle would, in one piece."""
         head = [STATUS_LINE[answer.status]]
         for name, value in self.server_state.default_headers:
@@ -163,8 +161,10 @@ class Lane(Crowded):
             self.end()
 
 
-def lane(quick: Quick, max_body_bytes: int, request_seconds: float, lines: Lines, stalled: Stalled) -> Any:
+def lane(
+    quick: FastPath, max_body_bytes: int, request_seconds: float, lines: ConnectionLimit, slow_readers: SlowReaders
+) -> Any:
     """The protocol as uvicorn takes it: a class."""
     settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    shared = {"lines": lines, "origins": quick.origins, "pending": Pending(), "stalled": stalled}
+    shared = {"lines": lines, "cors": quick.cors, "pending": Pending(), "slow_readers": slow_readers}
     return type("Protocol", (Lane,), {**settings, **shared})

@@ -1,7 +1,7 @@
-"""Planned operations from the bytes of a plain request to those of its answer, without a framework between.
+"""The fast path: answers planned operations directly from request bytes, bypassing ASGI.
 
-Whatever is not plainly an operation in JSON, of a caller with a good token, is left to the endpoint, which says what
-is wrong with it.
+A request that is not plainly a JSON operation of a caller with a valid token is left to the endpoint, which reports
+what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,29 +25,30 @@ from app.web.callers.identity import IdentityProvider, bearer
 from app.web.limits import budget, charging
 from app.web.limits.budget import Charge
 from app.web.monitoring.operation import HTTP
-from app.web.pipeline import Pipeline, Requested
-from app.web.wire import errors, exact_json, parameters
-from app.web.wire.cors import Origins
+from app.web.pipeline import OPERATION, OperationRequest, Pipeline
+from app.web.wire import exact_json, parameters
+from app.web.wire.cors import CorsPolicy
+from app.web.wire.errors import error_body
+from app.web.wire.problems import BY_CODE, handling_of, response_status, status_headers
 
 Headers = Mapping[bytes, bytes]
-_RETRY_AFTER = {503: f"retry-after: {errors.RETRY_AFTER_SECONDS}\r\n".encode()}
-# The same request comes again and again, from those who look whether anything is new. What it says is worked out once.
-# Headers and document count too: each may be far longer than the body.
-KEPT_REQUESTS, KEPT_BYTES = 1_024, 8_192
-LONGEST_ACCEPT = 1_000
-_READ_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
+# Clients that poll repeat their requests, so parsed requests are cached. Headers and document count towards the size of
+# a request too, since either may be far longer than the body.
+MAX_CACHED_REQUESTS, MAX_CACHED_BYTES = 1_024, 8_192
+MAX_ACCEPT_BYTES = 1_000
+_KEY_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
 
 
-class Answer(NamedTuple):
-    """A whole answer: its status, its headers as they are sent, and its body."""
+class RawResponse(NamedTuple):
+    """A complete response: status, header lines and body."""
 
     status: int
     head: bytes
     body: bytes
 
 
-class Asked(NamedTuple):
-    """One operation, by whom, and in what form its answer goes out."""
+class Operation(NamedTuple):
+    """An operation with its caller, and the format of its response."""
 
     text: str
     name: str | None
@@ -56,137 +57,148 @@ class Asked(NamedTuple):
     media_type: str
     token: str
     ready: Ready | None
-    cors: bytes = b""
+    cors_lines: bytes = b""
     charge: Charge | None = None
 
 
-class Quick:
-    """Answers what it can; `None` leaves a request to the endpoint, with nothing done."""
+class FastPath:
+    """Answers what it can. Where it returns None, the request is left to the endpoint, and nothing has been done."""
 
-    def __init__(self, pipeline: Pipeline, identities: IdentityProvider, origins: Origins, is_on: bool = True) -> None:
-        # With traces each request is looked at whole, for the header that names the caller's span.
-        self._is_on = is_on
+    def __init__(
+        self, pipeline: Pipeline, identities: IdentityProvider, cors: CorsPolicy, is_enabled: bool = True
+    ) -> None:
+        # Disabled with traces, for which all headers are needed to find the caller's span.
+        self._is_enabled = is_enabled
         self._pipeline = pipeline
         self._planner = pipeline.planner
         self._identities = identities
         self._operations = pipeline.operations
-        self._kept: dict[tuple[Any, ...], Asked] = {}
+        self._cache: dict[tuple[Any, ...], Operation] = {}
         self._persisted = pipeline.persisted
-        self.origins = origins
-        self._tenants = None if pipeline.budgets is None else pipeline.budgets.tenants
+        self.cors = cors
 
-    def asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
-        if not self._is_on:
+    def parse(self, headers: Headers, body: bytes | bytearray) -> Operation | None:
+        """Authenticate and charge the request, and look up the plan of its operation."""
+        if not self._is_enabled:
             return None
-        key = *map(headers.get, _READ_HEADERS), bytes(body)
+        key = *map(headers.get, _KEY_HEADERS), bytes(body)
         try:
-            if (kept := self._kept.get(key)) is not None:
-                self._identities.caller(kept.token)
-                return self._charged_again(kept)
-            asked = self._asked(headers, body)
+            if (cached := self._cache.get(key)) is not None:
+                self._identities.caller(cached.token)
+                return self._charge_again(cached)
+            operation = self._parse(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
             return None
-        if asked is not None and _is_worth_keeping(asked) and _size(key, asked.text) <= KEPT_BYTES:
-            caches.put(self._kept, key, asked, KEPT_REQUESTS)
-        return asked
+        if operation is not None and _is_cacheable(operation) and _size(key, operation.text) <= MAX_CACHED_BYTES:
+            caches.put(self._cache, key, operation, MAX_CACHED_REQUESTS)
+        return operation
 
-    def _charged_again(self, asked: Asked) -> Asked:
-        if self._tenants is None or asked.charge is None:
-            return asked
-        charge = self._tenants.charge_flat(asked.caller.tenant_id, asked.charge.cost)
-        return Asked._make((*asked[:-1], charge))
+    def _charge_again(self, operation: Operation) -> Operation:
+        if (first := operation.charge) is None:
+            return operation
+        charge = first.budget.charge_flat(operation.caller.tenant_id, first.cost)
+        return Operation._make((*operation[:-1], charge))
 
-    def at_once(self, asked: Asked) -> Answer | None:
-        """The answer of what is read without a wait."""
-        if asked.charge is not None and asked.charge.retry_after:
-            return self._refused(asked, asked.charge)
-        began = perf_counter()
-        data = None if asked.ready is None else self._planner.at_once(asked.ready, asked.caller)
+    def respond_at_once(self, operation: Operation) -> RawResponse | None:
+        """The response, if it needs no waiting for the store."""
+        if operation.charge is not None and operation.charge.retry_after:
+            return self._rate_limited(operation, operation.charge)
+        started_at = perf_counter()
+        data = None if operation.ready is None else self._planner.at_once(operation.ready, operation.caller)
         if data is None:
             return None
         id = request_id()
-        self._operations.at_once(asked.text, asked.name, asked.variables, asked.caller, id, began)
-        return _answer(data, asked, id)
+        text, name, variables, caller = operation[:4]
+        self._operations.record_query(text, name, variables, caller, id, started_at)
+        return _response(data, operation, id)
 
-    async def later(self, asked: Asked, on_begin: Callable[[Lifetime], None]) -> Answer | None:
-        """The answer of what the store or the disk is waited for; `on_begin` is told how to end it before."""
-        if asked.charge is not None and asked.charge.retry_after:
-            return self._refused(asked, asked.charge)
+    async def respond(self, operation: Operation, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
+        """The response of an operation that waits for the store. `on_start` gets the lifetime that can end it early."""
+        if operation.charge is not None and operation.charge.retry_after:
+            return self._rate_limited(operation, operation.charge)
         id = request_id()
-        self._persisted.select_cache(asked.text, asked.caller.tenant_id)  # uvicorn gives each task an empty context
-        with self._operations.running(HTTP, id) as running:
-            running.asks(asked.text, asked.name, asked.variables)
-            running.caller = asked.caller
-            answer = await self._later(asked, id, on_begin)
-            if answer is None:
-                running.goes_elsewhere()
-        return answer
+        self._persisted.select_cache(operation.text, operation.caller.tenant_id)  # the task's context is empty
+        with self._operations.record(HTTP, id) as record:
+            record.set_operation(operation.text, operation.name, operation.variables)
+            record.caller = operation.caller
+            response = await self._respond(operation, id, on_start)
+            if response is None:
+                record.discard()
+        return response
 
-    def _refused(self, asked: Asked, charge: Charge) -> Answer:
-        id, problem = request_id(), charge.refusal()
-        self._persisted.select_cache(asked.text, asked.caller.tenant_id)
-        with self._operations.running(HTTP, id) as running:
-            running.asks(asked.text, asked.name, asked.variables)
-            running.caller = asked.caller
+    def state_of(self, operation: Operation) -> dict[str, Any]:
+        """The state of a request that can't be planned, with which the endpoint goes on where the fast path stopped."""
+        request = _request(operation, "")
+        request.is_planless = True
+        return {OPERATION: request, charging.CHARGE: operation.charge}
+
+    def _rate_limited(self, operation: Operation, charge: Charge) -> RawResponse:
+        id, problem = request_id(), charge.error()
+        self._persisted.select_cache(operation.text, operation.caller.tenant_id)
+        with self._operations.record(HTTP, id) as record:
+            record.set_operation(operation.text, operation.name, operation.variables)
+            record.caller = operation.caller
             note_error(problem.code)
-        body = errors.body(problem.code, str(problem), id, problem.extensions)
-        retry = f"retry-after: {charge.retry_after}\r\n".encode()
-        return Answer(429, _head(asked, id, body) + retry, body)
+        body = error_body(problem.code, str(problem), id, problem.extensions)
+        status = handling_of(problem).status_in(operation.media_type)
+        lines = _header_lines(status_headers(status, problem.extensions))
+        return RawResponse(status, _head(operation, id, body) + lines, body)
 
-    async def _later(self, asked: Asked, id: str, on_begin: Callable[[Lifetime], None]) -> Answer | None:
-        requested = Requested(asked.text, asked.name, asked.variables, asked.caller, "", id, asked.charge)
+    async def _respond(self, operation: Operation, id: str, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
+        request = _request(operation, id)
         try:
-            on_begin(life := self._pipeline.admit(requested))
-            data = await within(life, self._pipeline.planned(requested))
+            on_start(lifetime := self._pipeline.admit(request))
+            data = await within(lifetime, self._pipeline.execute_plan(request))
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
-            response = faults.told(problem, id)
-            status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
+            return _error_response(faults.told(problem, id), operation, id)
         except ExecutedWithErrors as failed:
-            response = budget.with_cost(faults.response(failed.result, id), asked.charge)
-            status, body = parameters.status_of(response, asked.media_type), orjson.dumps(response)
-        except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
+            return _error_response(
+                budget.with_cost(faults.response(failed.result, id), operation.charge), operation, id
+            )
+        except Exception as error:  # noqa: BLE001  # nothing above handles errors: they are logged, and masked
             faults.log_fault(error, id)
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
-            status, body = 500, errors.body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
-        else:
-            return None if data is None else _answer(data, asked, id)
-        return Answer(status, _head(asked, id, body) + _RETRY_AFTER.get(status, b""), body)
+            body = error_body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
+            status = BY_CODE[ErrorCode.INTERNAL_SERVER_ERROR].status_in(operation.media_type)
+            return RawResponse(status, _head(operation, id, body), body)
+        return None if data is None else _response(data, operation, id)
 
-    def _asked(self, headers: Headers, body: bytes | bytearray) -> Asked | None:
-        if len(accept := headers.get(b"accept", b"")) > LONGEST_ACCEPT:
+    def _parse(self, headers: Headers, body: bytes | bytearray) -> Operation | None:
+        if len(accept := headers.get(b"accept", b"")) > MAX_ACCEPT_BYTES:
             return None
-        accepted, token = _accepted(accept or None), _token(headers.get(b"authorization"))
+        accepted, token = _parse_accept(accept or None), _token(headers.get(b"authorization"))
         if (media_type := accepted.json) is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
             parameters.require_json((content_type or b"").decode())
-        wanted = parameters.request_data(exact_json.loads(body))
-        if wanted.hash and wanted.query:
-            return None  # what a client persists is not to be forgotten while such a request is kept
+        data = parameters.parse_parameters(exact_json.loads(body))
+        if data.hash and data.query:
+            return None  # it persists a document, which a cached request would not do
         caller = self._identities.caller(token)
-        text = self._persisted.text(wanted.query, wanted.hash, caller.tenant_id)
+        text = self._pipeline.find_document(data.query, data.hash, caller)
         if accepted.events and charging.WATCH_WORD in text:
             return None  # it may be a watch, which is sent as events
-        asked = text, wanted.operation_name, wanted.variables, caller
-        charge = None if self._tenants is None else self._tenants.charge(caller.tenant_id, *asked[:3])
+        name, variables = data.operation_name, data.variables
+        charge = self._pipeline.charge(caller, "", text, name, variables)
         is_refused = charge is not None and charge.retry_after
-        ready = None if is_refused else self._planner.ready(*asked)
-        return Asked(*asked, media_type, token, ready, self.origins.lines(headers), charge)
+        ready = None if is_refused else self._planner.ready(text, name, variables, caller)
+        cors_lines = self.cors.header_lines(headers)
+        return Operation(text, name, variables, caller, media_type, token, ready, cors_lines, charge)
 
 
 def request_id() -> str:
-    """An ID for the logs, which need not be hard to guess."""
+    """A random ID for the logs, which need not be hard to guess."""
     return f"{getrandbits(128):032x}"
 
 
 @lru_cache(maxsize=256)
-def _accepted(accept: bytes | None) -> parameters.Accepted:
-    return parameters.accepted(None if accept is None else accept.decode("latin-1"))
+def _parse_accept(accept: bytes | None) -> parameters.AcceptedTypes:
+    return parameters.parse_accept(None if accept is None else accept.decode("latin-1"))
 
 
-def _is_worth_keeping(asked: Asked) -> bool:
-    """With a plan, and charged what it costs each time: the first time, its document was charged for as well."""
-    return asked.ready is not None and (asked.charge is None or not asked.charge.reading)
+def _is_cacheable(operation: Operation) -> bool:
+    """Whether the operation has a plan, and its charge is that of a repetition, without reading a new document."""
+    return operation.ready is not None and (operation.charge is None or not operation.charge.reading)
 
 
 def _size(key: tuple[bytes | None, ...], text: str) -> int:
@@ -197,18 +209,33 @@ def _token(authorization: bytes | None) -> str | None:
     return None if authorization is None else bearer(authorization.decode())
 
 
-def _answer(data: bytes, asked: Asked, id: str) -> Answer:
-    body = budget.data_with_cost(data, asked.charge)
-    return Answer(200, _head(asked, id, body), body)
+def _response(data: bytes, operation: Operation, id: str) -> RawResponse:
+    body = budget.data_with_cost(data, operation.charge)
+    return RawResponse(200, _head(operation, id, body), body)
 
 
-def _head(asked: Asked, id: str, body: bytes) -> bytes:
-    """The headers of every answer of the endpoint."""
-    # The page for browsers and the answers for programs share this address, hence `vary`.
+def _error_response(response: Mapping[str, Any], operation: Operation, id: str) -> RawResponse:
+    status, body = response_status(response, operation.media_type), orjson.dumps(response)
+    return RawResponse(status, _head(operation, id, body) + _header_lines(status_headers(status)), body)
+
+
+def _header_lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode()
+
+
+def _request(operation: Operation, id: str) -> OperationRequest:
+    """The operation as the pipeline takes it. Its address is empty, since a caller with a token pays as its tenant."""
+    text, name, variables, caller = operation[:4]
+    return OperationRequest(text, name, variables, caller, "", id, operation.charge)
+
+
+def _head(operation: Operation, id: str, body: bytes) -> bytes:
+    """The header lines that the endpoint would send."""
+    # The GraphiQL page has the same address, hence `vary`.
     head = (
-        f"content-type: {asked.media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
+        f"content-type: {operation.media_type}; charset=utf-8\r\ncontent-length: {len(body)}\r\nx-request-id: {id}\r\n"
         "cache-control: no-store\r\nvary: Accept\r\n"
     )
-    if asked.charge is None:
-        return head.encode() + asked.cors
-    return b"%b%b%b" % (head.encode(), asked.charge.lines(), asked.cors)
+    if operation.charge is None:
+        return head.encode() + operation.cors_lines
+    return b"%b%b%b" % (head.encode(), operation.charge.header_lines(), operation.cors_lines)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from websockets.frames import Frame
 
-from app.web.limits.socket_quota import Pace
+from app.web.limits.socket_quota import MessageRate
 from app.web.server.websocket_protocol import Strict
 
 TOO_MANY_MESSAGES = 4429
@@ -14,7 +14,7 @@ class Paced(Strict):
     """Closed by the line itself, since the application sees no control frames."""
 
     messages_per_second: ClassVar[int]
-    _pace: Pace | None = None
+    _pace: MessageRate | None = None
 
     def handle_text(self, event: Frame) -> None:
         if self._keeps_its_pace():
@@ -36,8 +36,8 @@ class Paced(Strict):
         """Whether one more message may come. On a line that is closed already it makes no difference."""
         now = self.loop.time()
         if self._pace is None:
-            self._pace = Pace(self.messages_per_second, now)
-        if self.close_sent or self._pace.is_kept(now):
+            self._pace = MessageRate(self.messages_per_second, now)
+        if self.close_sent or self._pace.allows(now):
             return True
         self._fail(TOO_MANY_MESSAGES, "Too many messages a second")
         return False

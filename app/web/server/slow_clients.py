@@ -9,12 +9,14 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.errors import ErrorCode
-from app.web.limits.unread import Stalled
+from app.web.limits.unread import SlowReaders
 from app.web.server.fast_path import request_id
 from app.web.server.framing import MAX_HEAD_BYTES, MAX_HEADERS, TOO_MANY_HEADERS, TOO_MUCH_BESIDE, Framed, Refusal
 from app.web.server.response_order import Last, Turns
-from app.web.wire import errors, parameters
-from app.web.wire.cors import Origins
+from app.web.wire import parameters
+from app.web.wire.cors import CorsPolicy
+from app.web.wire.errors import error_body
+from app.web.wire.problems import status_headers
 
 logger: Any = structlog.get_logger("http")
 MAX_PIPELINED = 1_000
@@ -35,9 +37,9 @@ class Guarded(Framed):
 
     request_seconds: ClassVar[float]
     max_body_bytes: ClassVar[int]
-    origins: ClassVar[Origins]
+    cors: ClassVar[CorsPolicy]
     pending: ClassVar[Pending]
-    stalled: ClassVar[Stalled]
+    slow_readers: ClassVar[SlowReaders]
     is_whole = True
     _begins_here = False
     _is_deaf = False
@@ -132,14 +134,14 @@ class Guarded(Framed):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.stalled.falls_behind(self.transport)
+        self.slow_readers.add(self.transport)
 
     def resume_writing(self) -> None:
-        self.stalled.catches_up(self.transport)
+        self.slow_readers.discard(self.transport)
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.stalled.catches_up(self.transport)
+        self.slow_readers.discard(self.transport)
         self._has_come()
         super().connection_lost(exc)
 
@@ -234,13 +236,12 @@ class Guarded(Framed):
     def _tell(self, status: HTTPStatus, code: ErrorCode, message: str) -> None:
         id = request_id()
         logger.info("refused", request_id=id, status=int(status), code=str(code), message=message)
-        body = errors.body(code, message, id)
+        body = error_body(code, message, id)
         head = (
             f"content-type: {parameters.PLAIN_JSON}; charset=utf-8\r\ncontent-length: {len(body)}\r\n"
             f"x-request-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n"
         )
-        more = {"allow": parameters.METHODS} if status == HTTPStatus.METHOD_NOT_ALLOWED else errors.retry_after(status)
-        head += "".join(f"{name}: {value}\r\n" for name, value in more.items())
-        of_page = self.origins.lines(dict(self.scope["headers"] if self.scope else ()))
+        head += "".join(f"{name.lower()}: {value}\r\n" for name, value in status_headers(status).items())
+        of_page = self.cors.header_lines(dict(self.scope["headers"] if self.scope else ()))
         default = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
         self.transport.write(b"".join((STATUS_LINE[status], *default, head.encode(), of_page, b"\r\n", body)))

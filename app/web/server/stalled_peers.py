@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from uvicorn._types import ASGISendEvent
 
 from app.settings import Settings
-from app.web.limits.unread import Stalled
+from app.web.limits.unread import SlowReaders
 from app.web.server.message_rate import Paced
 
 SEND_BUFFER_BYTES = 65_536
@@ -51,7 +51,7 @@ class FreeingProtocol(Paced):
     """
 
     stall_seconds: ClassVar[float] = 30.0
-    stalled: ClassVar[Stalled]
+    slow_readers: ClassVar[SlowReaders]
     _cut: asyncio.TimerHandle | None = None
     _taken_at_ping = 0
 
@@ -72,12 +72,12 @@ class FreeingProtocol(Paced):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.stalled.falls_behind(self.transport)
+        self.slow_readers.add(self.transport)
         self._cut_unless_it_takes_bytes(self._taken())
 
     def resume_writing(self) -> None:
         self._keep()
-        self.stalled.catches_up(self.transport)
+        self.slow_readers.discard(self.transport)
         super().resume_writing()
 
     def send_keepalive_ping(self) -> None:
@@ -100,12 +100,12 @@ class FreeingProtocol(Paced):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._keep()
-        self.stalled.catches_up(self.transport)
+        self.slow_readers.discard(self.transport)
         super().connection_lost(exc)
 
     async def _is_writable(self, message: ASGISendEvent) -> None:
         """Wait in turn: uvicorn writes everything that waits as soon as there is room for some of it."""
-        with self.stalled.holding(self.transport, getsizeof(message.get("text"))):
+        with self.slow_readers.holding(self.transport, getsizeof(message.get("text"))):
             while not self.writable.is_set():
                 await self.writable.wait()
 
@@ -122,7 +122,7 @@ class FreeingProtocol(Paced):
         self._cut = self.loop.call_later(self.stall_seconds, look)
 
     def _free(self) -> None:
-        self.stalled.cut += 1
+        self.slow_readers.cut += 1
         self.transport.abort()
 
     def _taken(self) -> int:
@@ -143,10 +143,10 @@ class FreeingProtocol(Paced):
             self._cut = None
 
 
-def protocol(settings: Settings, stalled: Stalled) -> Any:
+def protocol(settings: Settings, slow_readers: SlowReaders) -> Any:
     """The protocol as uvicorn takes it: a class."""
     limits = {"stall_seconds": settings.stall_seconds, "messages_per_second": settings.max_messages_per_second}
-    return type("Protocol", (FreeingProtocol,), {**limits, "stalled": stalled})
+    return type("Protocol", (FreeingProtocol,), {**limits, "slow_readers": slow_readers})
 
 
 def free_stalled_peers(listener: socket.socket, stall_seconds: float) -> None:

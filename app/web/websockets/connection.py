@@ -1,4 +1,4 @@
-"""One WebSocket: what is known of it, and how messages are read and written."""
+"""One WebSocket: its state, and how messages are read and written."""
 
 from asyncio import Semaphore
 from collections.abc import Mapping
@@ -13,29 +13,28 @@ from strawberry.asgi import ASGIWebSocketAdapter
 from app.model import Caller
 
 # A control frame has 125 bytes, two of them for the code.
-LONGEST_REASON_BYTES = 123
-# Operations of one socket that are executed or being sent at a time, since each may hold a whole response. The others
-# begin when the client has read on, so that no result is ever thrown away.
-MOST_AT_ONCE = 4
+MAX_REASON_BYTES = 123
+# Each operation that is executed, or whose result is being sent, may hold a whole response. More of them wait until the
+# client has read the results before.
+MAX_CONCURRENT_OPERATIONS = 4
 
 
 @dataclass
 class Connection:
-    """What is known of one socket: filled from `connection_init`."""
+    """The state of one socket. `connection_init` sets the caller."""
 
     connection_params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     caller: Caller | None = None
-    turn: Semaphore = field(default_factory=lambda: Semaphore(MOST_AT_ONCE))
+    concurrency: Semaphore = field(default_factory=lambda: Semaphore(MAX_CONCURRENT_OPERATIONS))
 
 
 class Socket(ASGIWebSocketAdapter):
-    """Sends text whatever the encoder makes, and takes nothing but JSON in text."""
+    """Sends JSON that is encoded already as well, and ignores what is sent after the close."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         await self.send_text(orjson.dumps(message).decode())
 
     async def send_text(self, message: str) -> None:
-        # A message after the close has nobody to reach: the client has its close code already.
         if self.ws.application_state is WebSocketState.CONNECTED:
             with suppress(WebSocketDisconnect):
                 await self.ws.send({"type": "websocket.send", "text": message})
@@ -43,9 +42,9 @@ class Socket(ASGIWebSocketAdapter):
     async def close(self, code: int, reason: str) -> None:
         if self.ws.application_state is WebSocketState.CONNECTED:
             with suppress(WebSocketDisconnect):
-                await self.ws.close(code=code, reason=_fitting(reason))
+                await self.ws.close(code=code, reason=_truncate(reason))
 
 
-def _fitting(reason: str) -> str:
-    """As much of it as a close frame takes, which counts bytes; no character is cut in two."""
-    return reason.encode(errors="replace")[:LONGEST_REASON_BYTES].decode(errors="ignore")
+def _truncate(reason: str) -> str:
+    """As much of a reason as fits into a close frame, cut between characters."""
+    return reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")

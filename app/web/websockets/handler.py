@@ -1,12 +1,11 @@
-"""GraphQL over WebSocket: graphql-transport-ws, with a Context of its own for each operation.
+"""GraphQL over WebSocket: the operations of a client, by the protocol graphql-transport-ws.
 
-Close codes are what clients act on: 4400 the client broke the protocol, 4401 a token that will never do, 4403 a fresh
-token would help, 1013 try again later. The rest are Strawberry's, as the protocol gives them.
+`wire/problems.py` says which problems close the socket, and with which code. Other close codes are Strawberry's, as the
+protocol specifies them.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -21,189 +20,193 @@ from app.api.operation import faults
 from app.api.operation.context import Context
 from app.api.operation.notes import note_error
 from app.api.watch.operation import Refused
-from app.errors import ErrorCode, Overloaded, Problem, RateLimited, ResponseTooLarge, TimedOut, Unavailable
+from app.documents.persisted import hash_of
+from app.errors import DocumentProblem, ErrorCode, Problem, RateLimited
 from app.lifetime import within
 from app.web.limits import budget, charging
-from app.web.monitoring.operation import WEBSOCKET, Running
-from app.web.pipeline import Requested, is_our_fault, is_request_error
+from app.web.monitoring.operation import WEBSOCKET, OperationRecord
+from app.web.pipeline import OperationRequest, is_request_error
 from app.web.websockets.connection import Connection, Socket
-from app.web.websockets.handshake import RESTARTING, TRY_AGAIN_LATER, Greeter
+from app.web.websockets.handshake import HandshakeHandler
+from app.web.wire.problems import BY_CODE, FAULT, SERVICE_RESTART, Close, handling_of
 
 
-class TransportHandler(Greeter):
-    """The operations of a client that has introduced itself."""
+class OperationHandler(HandshakeHandler):
+    """Runs the operations of one socket, each with a Context of its own."""
 
     async def handle_subscribe(self, message: Any) -> None:
-        message["payload"]["operationName"] = message["payload"].get("operationName") or None
-        limit = self.max_subscriptions_per_connection
-        if limit is None or len(self.operations) < limit or message["id"] in self.operations:
-            errors = await self._put_document_into(message["payload"]) if self.connection_acknowledged else []
-        else:
-            errors = [_too_many(f"There are {limit} operations under way on this socket, the most that one may have.")]
-        if not errors:
-            await super().handle_subscribe(message)
+        payload = message["payload"]
+        payload["operationName"] = payload.get("operationName") or None
+        if self.connection_acknowledged and not self._has_capacity(message["id"]):
+            limit = self.max_subscriptions_per_connection
+            await self._send_error(
+                message["id"], RateLimited(f"This socket has {limit} operations, which is the limit.")
+            )
             return
-        told: Any = {"id": message["id"], "type": "error", "payload": faults.formatted(errors)}
-        await self.send_message(told)
+        try:
+            if self.connection_acknowledged:
+                self._find_document(payload)
+        except Problem as problem:
+            handling = handling_of(problem)
+            resumes = charging.may_resume(payload.get("query"), payload.get("variables"))
+            if close := handling.on_resume if resumes else handling.on_operation:
+                await self.close(close, str(problem))
+            else:
+                await self._send_error(message["id"], problem)
+        else:
+            await super().handle_subscribe(message)
 
-    async def _put_document_into(self, payload: dict[str, Any]) -> list[GraphQLError]:
-        """Where it is named by its hash; what is wrong with that."""
+    def _has_capacity(self, id: str) -> bool:
+        limit = self.max_subscriptions_per_connection
+        return limit is None or len(self.operations) < limit or id in self.operations
+
+    def _find_document(self, payload: dict[str, Any]) -> None:
+        """Set the query of a payload that names its document by its hash. Raises DocumentProblem, or RateLimited."""
         caller = self.context.caller
         try:
-            self.pipeline.persisted.resolve_in(payload, caller and caller.tenant_id)
-        except Problem as problem:
-            try:
-                charging.charge_unread(self.pipeline.budgets, caller, self.address)
-            except RateLimited as limited:
-                if charging.may_be_resumed(payload.get("query"), payload.get("variables")):
-                    await self.websocket.close(TRY_AGAIN_LATER, str(limited))
-                return faults.of_problem(limited, uuid4().hex)
-            return faults.of_problem(problem, uuid4().hex)
-        return []
+            payload["query"] = self.pipeline.find_document(payload.get("query"), hash_of(payload), caller)
+        except DocumentProblem:
+            charging.charge_unknown_document(self.pipeline.budgets, caller, self.address)
+            raise
+
+    async def _send_error(self, id: str, problem: Problem) -> None:
+        errors = faults.formatted(faults.of_problem(problem, uuid4().hex))
+        await self.send_message(cast(Any, {"id": id, "type": "error", "payload": errors}))
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
         request_id = uuid4().hex
-        with self.pipeline.operations.running(WEBSOCKET, request_id) as running:
-            running.asks(operation.query, operation.operation_name, operation.variables)
-            running.caller = self.context.caller
-            await self._run(operation, running)
+        with self.pipeline.operations.record(WEBSOCKET, request_id) as record:
+            record.set_operation(operation.query, operation.operation_name, operation.variables)
+            record.caller = self.context.caller
+            await self._run(operation, record)
 
-    async def _run(self, operation: Operation[Any, None], running: Running) -> None:
+    async def _run(self, operation: Operation[Any, None], record: OperationRecord) -> None:
         try:
-            await self._answer(operation, running)
+            await self._respond(operation, record)
         except Refused as refused:
             await operation.send_initial_errors(refused.errors)
-        except RateLimited as problem:
-            await self._rate_limited(operation, problem, running.request_id)
+        except Problem as problem:
+            resumes = charging.may_resume(operation.query, operation.variables)
+            await self._report(operation, problem, record, resumes)
         except (CannotGetOperationTypeError, MissingQueryError) as error:
-            await self._refuse(operation, GraphQLError(faults.NO_OPERATION, original_error=error), running)
-        except GraphQLError as error:
-            # The cache of parsed documents raises a syntax error, which the parser would have returned.
-            await self._refuse(operation, error, running)
-        except (Overloaded, TimedOut, ResponseTooLarge) as problem:
-            # Of this operation alone: closing would also end the watches beside it, and bring them all back at once.
-            await operation.send_initial_errors(faults.of_problem(problem, running.request_id))
-        except Unavailable:
-            if not running.codes:
-                note_error(ErrorCode.UNAVAILABLE)
-            # `complete` or `error` would end a watch for ever; after this close the client resumes.
-            await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
-        except Exception as error:  # noqa: BLE001  # the last door: a fault is logged whole and told to nobody
-            faults.log_fault(error, running.request_id)
+            await self._send_errors(operation, GraphQLError(faults.NO_OPERATION, original_error=error), record)
+        except GraphQLError as error:  # the cache of parsed documents raises a syntax error
+            await self._send_errors(operation, error, record)
+        except Exception as error:  # noqa: BLE001  # nothing above handles errors: they are logged, and masked
+            faults.log_fault(error, record.request_id)
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
-            await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
+            await self.close(FAULT)
 
-    async def _refuse(self, operation: Operation[Any, None], error: GraphQLError, running: Running) -> None:
-        refused = PreExecutionError(data=None, errors=[error])
-        await operation.send_initial_errors(faults.published(refused, running.request_id))
-
-    async def _rate_limited(self, operation: Operation[Any, None], problem: RateLimited, request_id: str) -> None:
-        """Tell it, and let the socket live; but an error would end for ever a watch that goes on from a cursor."""
-        note_error(problem.code)
-        if charging.may_be_resumed(operation.query, operation.variables):
-            await self.websocket.close(TRY_AGAIN_LATER, str(problem))
-        else:
-            await operation.send_initial_errors([charging.as_error(problem, request_id)])
-
-    async def _answer(self, operation: Operation[Any, None], running: Running) -> None:
-        requested = await self._requested(operation, running.request_id)
-        streams = self.pipeline.schema.streams
-        if requested.text and streams.is_subscription(requested.text, requested.name):
-            await self._watch_if_there_is_room(operation, requested, running)
+    async def _report(
+        self, operation: Operation[Any, None], problem: Problem, record: OperationRecord, resumes: bool
+    ) -> None:
+        """Report a problem of an operation, or of a watch that resumes from a cursor."""
+        handling = handling_of(problem)
+        if (close := handling.on_resume if resumes else handling.on_operation) is None:
+            await operation.send_initial_errors(faults.of_problem(problem, record.request_id))
             return
-        async with cast(Connection, self.context).turn:
-            if not operation.completed and (message := await self._message(operation, requested)) is not None:
+        if not record.codes:
+            note_error(problem.code)
+        await self.close(close, str(problem))
+
+    async def _send_errors(self, operation: Operation[Any, None], error: GraphQLError, record: OperationRecord) -> None:
+        result = PreExecutionError(data=None, errors=[error])
+        await operation.send_initial_errors(faults.published(result, record.request_id))
+
+    async def _respond(self, operation: Operation[Any, None], record: OperationRecord) -> None:
+        request = await self._charged(operation, record.request_id)
+        if request.text and self.pipeline.is_watch(request):
+            await self._watch(operation, request, record)
+            return
+        async with cast(Connection, self.context).concurrency:
+            if not operation.completed and (message := await self._message(operation, request)) is not None:
                 await self._send_last(operation, message)
 
-    async def _requested(self, operation: Operation[Any, None], request_id: str) -> Requested:
-        """The operation, when it has been charged. Raises RateLimited."""
+    async def _charged(self, operation: Operation[Any, None], request_id: str) -> OperationRequest:
+        """The operation, once it is charged and, if it is a watch, what it owes is earned. Raises RateLimited."""
         caller, address = self.context.caller, self.address
-        charge = await charging.charge_operation(self.pipeline.budgets, caller, address, operation)
         text, name, variables = operation.query, operation.operation_name, operation.variables
-        return Requested(text, name, variables, caller, address, request_id, charge)
+        may_owe = charging.WATCH_WORD in text
+        charge = self.pipeline.charge(caller, address, text, name, variables, may_owe)
+        charging.require_granted(charge)
+        await charging.wait_until_earned(charge)
+        return OperationRequest(text, name, variables, caller, address, request_id, charge)
 
-    async def _message(self, operation: Operation[Any, None], requested: Requested) -> str | None:
-        """The message with the result of a query or mutation: it may wait for long, and nothing else of it is kept."""
-        life = self.pipeline.admit(requested)
-        result = await within(life, self.pipeline.execute(requested))
+    async def _message(self, operation: Operation[Any, None], request: OperationRequest) -> str | None:
+        """The message with the result of a query or mutation. While it waits to be sent, nothing else of it is held."""
+        life = self.pipeline.admit(request)
+        result = await within(life, self.pipeline.execute(request))
         if isinstance(result, bytes):
-            return f"{_head(operation)}{budget.data_with_cost(result, requested.charge).decode()}}}"
-        return await self._message_of_result(operation, requested, result)
+            return f"{_message_start(operation)}{budget.data_with_cost(result, request.charge).decode()}}}"
+        return await self._result_message(operation, request, result)
 
     async def _send_last(self, operation: Operation[Any, None], message: str) -> None:
         if not operation.completed:
             await cast(Socket, self.websocket).send_text(message)
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
-    async def _message_of_result(
-        self, operation: Operation[Any, None], requested: Requested, result: ExecutionResult
+    async def _result_message(
+        self, operation: Operation[Any, None], request: OperationRequest, result: ExecutionResult
     ) -> str | None:
-        """None when it could not be carried out, which the client hears at once."""
-        errors = faults.published(result, requested.request_id)
-        if is_request_error(result) and is_our_fault(errors):
-            await self.websocket.close(TRY_AGAIN_LATER, "Try again later")
-            return None
+        """The message with a result; None if the operation failed as a whole, which is reported here."""
+        errors = faults.published(result, request.request_id)
         if is_request_error(result):
-            await operation.send_initial_errors(errors)
+            if (close := _close_of(errors)) is not None:
+                await self.close(close)
+            else:
+                await operation.send_initial_errors(errors)
             return None
         payload: dict[str, Any] = {"data": result.data}
         payload |= {"errors": faults.formatted(errors)} if errors else {}
-        extensions = budget.with_cost({}, requested.charge).get("extensions", result.extensions)
+        extensions = budget.with_cost({}, request.charge).get("extensions", result.extensions)
         payload |= {"extensions": extensions} if extensions else {}
-        return f"{_head(operation)}{orjson.dumps(payload).decode()}}}"
+        return f"{_message_start(operation)}{orjson.dumps(payload).decode()}}}"
 
-    async def _watch_if_there_is_room(
-        self, operation: Operation[Any, None], requested: Requested, running: Running
-    ) -> None:
-        pipeline = self.pipeline
-        tenant_id = "" if requested.caller is None else requested.caller.tenant_id
-        if (too_many := pipeline.watches.begin(tenant_id, requested.text)) is not None:
-            if pipeline.schema.streams.is_resumed(requested.text, requested.name, requested.variables):
-                # An error would end it for ever, and its place may still be held by a line that is dead.
-                await self.websocket.close(TRY_AGAIN_LATER, too_many)
-                return
-            raise Refused([_too_many(too_many)])
-        pipeline.operations.watch_begins(running)
+    async def _watch(self, operation: Operation[Any, None], request: OperationRequest, record: OperationRecord) -> None:
         try:
-            await self._watch(operation, requested, running)
+            self.pipeline.begin_watch(request)
+        except RateLimited as problem:
+            resumes = self.pipeline.schema.streams.is_resumed(request.text, request.name, request.variables)
+            await self._report(operation, problem, record, resumes)
+            return
+        self.pipeline.operations.start_watch(record)
+        try:
+            await self._send_watch(operation, request, record)
         finally:
-            pipeline.watches.end(tenant_id, requested.text)
+            self.pipeline.end_watch(request)
 
-    async def _watch(self, operation: Operation[Any, None], requested: Requested, running: Running) -> None:
-        """Send a watch as it comes. It ends with its socket: only an error ends it alone."""
-        context = Context(self.pipeline.services, requested.caller, requested.request_id)
+    async def _send_watch(
+        self, operation: Operation[Any, None], request: OperationRequest, record: OperationRecord
+    ) -> None:
+        """Send the payloads of a watch until its socket closes."""
+        context = Context(self.pipeline.services, request.caller, request.request_id)
         try:
-            async with aclosing(self._payloads(requested, context)) as payloads:
-                await self._send_payloads(operation, payloads, running)
+            async with aclosing(self.pipeline.watch(request, context)) as payloads:
+                await self._send_payloads(operation, payloads, record)
         finally:
             await context.close()
-        # The feed has ended, and so will the process: the client comes back to another one.
-        await self.websocket.close(RESTARTING, "The gateway is going away. Connect again.")
-
-    def _payloads(self, requested: Requested, context: Context) -> AsyncGenerator[bytes]:
-        admit = partial(self.pipeline.admit_watch, requested)
-        toll = charging.toll(requested.charge, requested.caller, requested.address)
-        streams = self.pipeline.schema.streams
-        return streams.run(requested.text, requested.variables, requested.name, context, admit, toll)
+        # The feed ends when the process is about to end, so that its clients reconnect to another one.
+        await self.websocket.close(SERVICE_RESTART, "The server is restarting. Reconnect.")
 
     async def _send_payloads(
-        self, operation: Operation[Any, None], payloads: AsyncGenerator[bytes], running: Running
+        self, operation: Operation[Any, None], payloads: AsyncGenerator[bytes], record: OperationRecord
     ) -> None:
-        head, socket = _head(operation), cast(Socket, self.websocket)
+        start, socket = _message_start(operation), cast(Socket, self.websocket)
         async for payload in payloads:
             if not operation.completed:
-                running.items += 1
-                text = f"{head}{payload.decode()}}}"
-                del payload  # a watch waits for long, and need not hold what it sends twice, or what it sent last
+                record.items += 1
+                text = f"{start}{payload.decode()}}}"
+                del payload  # a watch may wait for long, and need not hold its last payload meanwhile, nor a copy of it
                 await socket.send_text(text)
                 del text
 
 
-def _head(operation: Operation[Any, None]) -> str:
-    """What stands before a payload that is JSON already; thousands may get the same, each with an ID of its own."""
+def _message_start(operation: Operation[Any, None]) -> str:
+    """The start of a `next` message, up to a payload that is JSON already."""
     return f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
 
 
-def _too_many(message: str) -> GraphQLError:
-    note_error(ErrorCode.RATE_LIMITED)
-    return GraphQLError(message, extensions={"code": ErrorCode.RATE_LIMITED, "requestId": uuid4().hex})
+def _close_of(errors: list[GraphQLError]) -> Close | None:
+    """The close that one of the errors requires."""
+    closes = (BY_CODE[ErrorCode((error.extensions or {})["code"])].on_operation for error in errors)
+    return next((close for close in closes if close is not None), None)

@@ -1,25 +1,29 @@
-"""The form of what a WebSocket client sends."""
+"""The form of the messages that a WebSocket client sends."""
 
 from typing import Any, cast
 
-MAX_ID = 255
-_NEEDS_ID = {"subscribe", "complete"}
-_KNOWN = {"connection_init", "ping", "pong"} | _NEEDS_ID
+MAX_ID_CHARACTERS = 255
+_TYPES_WITH_ID = {"subscribe", "complete"}
+_TYPES = {"connection_init", "ping", "pong"} | _TYPES_WITH_ID
 
 
 def fault_of(message: Any) -> str | None:
-    """What is wrong with the form of a client's message; None when it is well formed."""
+    """The fault in the form of a client's message, or None."""
     if not isinstance(message, dict):
         return "A message must be an object"
     fields = cast(dict[str, Any], message)
-    kind, payload = fields.get("type"), fields.get("payload")
-    if not isinstance(kind, str) or kind not in _KNOWN:
+    type_, payload = fields.get("type"), fields.get("payload")
+    if not isinstance(type_, str) or type_ not in _TYPES:
         return "Unknown message type"
-    if kind in _NEEDS_ID and not (isinstance(fields.get("id"), str) and 1 <= len(fields["id"]) <= MAX_ID):
-        return f"A message of this type needs an id, a string of 1 to {MAX_ID} characters"
+    if type_ in _TYPES_WITH_ID and not _is_id(fields.get("id")):
+        return f"A message of this type needs an id, a string of 1 to {MAX_ID_CHARACTERS} characters"
     if payload is not None and not isinstance(payload, dict):
         return "The payload must be an object"
-    return _subscribe_fault(cast(dict[str, Any], payload or {})) if kind == "subscribe" else None
+    return _subscribe_fault(cast(dict[str, Any], payload or {})) if type_ == "subscribe" else None
+
+
+def _is_id(id: Any) -> bool:
+    return isinstance(id, str) and 1 <= len(id) <= MAX_ID_CHARACTERS
 
 
 def _subscribe_fault(payload: dict[str, Any]) -> str | None:

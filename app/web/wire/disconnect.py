@@ -1,4 +1,4 @@
-"""Whether a client still waits for its answer."""
+"""Stopping work when its client disconnects."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,20 +10,20 @@ from starlette.types import Receive
 T = TypeVar("T")
 
 
-class Gone(Exception):
-    """The client has closed its line, and nobody is there to be told."""
+class ClientGone(Exception):
+    """The client closed the connection before its response was ready."""
 
 
-async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """What the work gives, while its client waits for it. Raises Gone, after which nothing more of the work begins.
+async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of the work. Raises ClientGone, after cancelling the work, when the client disconnects first.
 
-    The body must have been read: whatever else comes is the client's end.
+    The request body must have been read, so that the next ASGI message is the disconnect.
     """
-    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(until_gone(receive))
+    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(wait_for_disconnect(receive))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise Gone
+            raise ClientGone
         return working.result()
     finally:
         gone.cancel()
@@ -33,6 +33,6 @@ async def while_there(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
                 await working
 
 
-async def until_gone(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Errors of a request itself, in the form of GraphQL's errors, and the status of every answer."""
+"""HTTP responses to requests that fail as a whole, in the form of GraphQL errors."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,64 +12,60 @@ from starlette.responses import Response
 
 from app.api.operation import faults
 from app.api.operation.notes import note_error
-from app.errors import ErrorCode, Problem, TimedOut, Unavailable
-from app.web.wire import parameters
-from app.web.wire.disconnect import Gone
+from app.errors import ErrorCode, Problem
+from app.web.wire.disconnect import ClientGone
+from app.web.wire.parameters import EVENT_STREAM, PLAIN_JSON
+from app.web.wire.problems import BY_CODE, handling_of, response_status, status_headers
 
 logger: Any = structlog.get_logger("http")
-RETRY_AFTER_SECONDS = 1
+_NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
 
-def body(code: ErrorCode, message: str, request_id: str, details: Mapping[str, Any] = MappingProxyType({})) -> bytes:
+def error_body(code: ErrorCode, message: str, request_id: str, details: Mapping[str, Any] = _NO_DETAILS) -> bytes:
     error = {"message": message, "extensions": {"code": code, "requestId": request_id, **details}}
     return orjson.dumps({"errors": [error]})
 
 
-def refusal(
-    request: Request, status: int, code: ErrorCode, message: str, details: Mapping[str, Any] = MappingProxyType({})
-) -> Response:
-    note_error(code)
-    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
-    media_type = getattr(request.state, "media_type", parameters.PLAIN_JSON)
-    headers = {"content-type": f"{media_type}; charset=utf-8", **retry_after(status)}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status == 405:
-        headers["Allow"] = parameters.METHODS
-    if status == 429:
-        headers["Retry-After"] = str(details.get("retryAfter", 1))
-    return Response(body(code, message, request.state.request_id, details), status, headers=headers)
-
-
-def refused(request: Request, error: Exception) -> Response:
-    """What the client is told of what went wrong with its request as a whole. A fault is logged whole and masked."""
-    if isinstance(error, Problem):
-        return refusal(request, _status(request, error), error.code, str(error))
-    if isinstance(error, HTTPException):
-        code = ErrorCode.RATE_LIMITED if error.status_code == 429 else ErrorCode.BAD_REQUEST
-        return refusal(request, error.status_code, code, error.reason)
-    if isinstance(error, Gone):
-        return Response(status_code=499)  # which nobody reads
+def response_to(request: Request, error: Exception) -> Response:
+    """The response to a request that raised an error. Unexpected errors are logged, and masked in the response."""
+    if isinstance(error, ClientGone):
+        return Response(status_code=499)  # nobody reads it
     if isinstance(error, ClientDisconnect):
-        return refusal(request, 400, ErrorCode.BAD_REQUEST, "The body ended before it was whole.")
+        error = HTTPException(400, "The request body is incomplete.")
+    if isinstance(error, HTTPException):
+        status = 200 if _is_event_stream(request) else error.status_code
+        return _error_response(request, status, ErrorCode.BAD_REQUEST, error.reason)
+    if isinstance(error, Problem):
+        status = handling_of(error).status_in(_reported_in(request))
+        return _error_response(request, status, error.code, str(error), error.extensions)
     faults.log_fault(error, request.state.request_id)
-    return refusal(request, 500, ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED)
+    code = ErrorCode.INTERNAL_SERVER_ERROR
+    return _error_response(request, BY_CODE[code].status_in(_reported_in(request)), code, faults.MASKED)
 
 
-def _status(request: Request, problem: Problem) -> int:
-    if isinstance(problem, Unavailable):
-        return 503
-    in_answers = request.state.media_type == parameters.RESPONSE_JSON
-    return 504 if in_answers and isinstance(problem, TimedOut) else parameters.status_of({}, request.state.media_type)
-
-
-def answer(response: Mapping[str, Any], media_type: str) -> Response:
-    """What came of an operation, with the status that fits."""
-    status = parameters.status_of(response, media_type)
-    headers = {"content-type": f"{media_type}; charset=utf-8", **retry_after(status)}
+def operation_response(response: Mapping[str, Any], media_type: str) -> Response:
+    """The HTTP response for the result of an operation."""
+    status = response_status(response, media_type)
+    headers = {"content-type": f"{media_type}; charset=utf-8", **status_headers(status)}
     return Response(orjson.dumps(response), status, headers=headers)
 
 
-def retry_after(status: int) -> dict[str, str]:
-    """When it is worth while to come again: the store, or this process, needs a moment."""
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+def _error_response(
+    request: Request, status: int, code: ErrorCode, message: str, details: Mapping[str, Any] = _NO_DETAILS
+) -> Response:
+    note_error(code)
+    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
+    headers = {"content-type": f"{_media_type(request)}; charset=utf-8", **status_headers(status, details)}
+    return Response(error_body(code, message, request.state.request_id, details), status, headers=headers)
+
+
+def _media_type(request: Request) -> str:
+    return getattr(request.state, "media_type", PLAIN_JSON)
+
+
+def _is_event_stream(request: Request) -> bool:
+    return getattr(request.state, "is_event_stream", False)
+
+
+def _reported_in(request: Request) -> str:
+    return EVENT_STREAM if _is_event_stream(request) else _media_type(request)

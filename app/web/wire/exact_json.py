@@ -1,6 +1,6 @@
-"""JSON as clients send it, with no number changed on its way in.
+"""A JSON parser that keeps every number exact.
 
-orjson reads integers beyond 64 bits as floats, which would make another ID of them, and drops the sign of `-0`.
+orjson parses integers beyond 64 bits as floats, which would turn one ID into another, and drops the sign of `-0`.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import orjson
 
-# More digits than any value of the schema has. Python refuses to read some thousands of them, since it takes long.
-_MOST_DIGITS = 1_000
-_kind: Callable[[Any], Any] = type
+# No value of the schema has as many digits. Python itself refuses integers of more than 4,300, which are slow to parse.
+_MAX_DIGITS = 1_000
+_type: Callable[[Any], Any] = type
 _BEYOND_FLOAT = re.compile(rb"\d{300,}|(?<=\d)[eE]\+?\d{3,}")
 
 
 def loads(data: bytes | bytearray | str) -> Any:
-    """The value. Integers are exact, whatever their size; what was written with a fraction or an exponent is a float.
+    """Parse JSON. Integers of any size stay exact; numbers with a fraction or an exponent become floats.
 
     Raises orjson.JSONDecodeError.
     """
@@ -26,24 +26,24 @@ def loads(data: bytes | bytearray | str) -> Any:
     except orjson.JSONDecodeError as error:
         if "infinity" not in str(error):
             raise
-        orjson.loads(_BEYOND_FLOAT.sub(b"1", _bytes(data)))  # whether all the rest of it is JSON
+        orjson.loads(_BEYOND_FLOAT.sub(b"1", _bytes(data)))  # raises if anything else is wrong
         return _exact(data)
     return _exact(data) if _may_differ(value) else value
 
 
 def _may_differ(value: Any) -> bool:
-    """Whether a number in it may not be what was sent: a float, or a zero that may have had a sign."""
-    waiting: list[Any] = [[value]]
-    while waiting:
-        inner: Any = waiting.pop()
-        for one in cast(list[Any], inner) if isinstance(inner, list) else inner.values():
-            kind = _kind(one)
+    """Whether a number may differ from what was sent: a float, or a zero that may have had a sign."""
+    stack: list[Any] = [[value]]
+    while stack:
+        container: Any = stack.pop()
+        for item in cast(list[Any], container) if isinstance(container, list) else container.values():
+            kind = _type(item)
             if kind is str:
                 continue
-            if kind is float or (kind is int and not one):
+            if kind is float or (kind is int and not item):
                 return True
             if kind is dict or kind is list:
-                waiting.append(one)
+                stack.append(item)
     return False
 
 
@@ -55,8 +55,8 @@ def _exact(data: bytes | bytearray | str) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    if len(digits) > _MOST_DIGITS:
-        raise orjson.JSONDecodeError(f"a number has more than {_MOST_DIGITS} digits", "", 0)
+    if len(digits) > _MAX_DIGITS:
+        raise orjson.JSONDecodeError(f"a number has more than {_MAX_DIGITS} digits", "", 0)
     return -0.0 if digits == "-0" else int(digits)
 
 

@@ -1,6 +1,7 @@
-"""What a GraphQL request over HTTP must look like: its method, media types and parameters."""
+"""GraphQL requests over HTTP: method, media types and parameters."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -12,32 +13,34 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.graphql import OperationType
 
 from app.documents import persisted
-from app.errors import ErrorCode
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 METHODS = "GET, HEAD, OPTIONS, POST"
+# A comma inside quotes separates nothing.
+_LISTED = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.?)*(?:"|$))+')
+MediaRange = tuple[str, str, dict[str, str]]
 
 
 @dataclass
-class Asked(GraphQLRequestData):
-    """The parameters of a request. The hash, if any, names its document, which may not have been sent with it."""
+class RequestParameters(GraphQLRequestData):
+    """The parameters of a request. `hash`, if any, names a persisted document."""
 
     hash: str | None = None
 
 
-async def body(request: Request) -> bytes:
-    """The body of a request, read only as far as the settings allow. Raises HTTPException."""
-    limit, read = request.app.state.max_body_bytes, bytearray()
+async def read_body(request: Request) -> bytes:
+    """Read the body of a request. Raises HTTPException once it exceeds the limit."""
+    limit, body = request.app.state.max_body_bytes, bytearray()
     too_large = HTTPException(413, f"The body is larger than {limit} bytes.")
     if int(request.headers.get("content-length", 0)) > limit:
         raise too_large
     async for chunk in request.stream():
-        read += chunk
-        if len(read) > limit:
+        body += chunk
+        if len(body) > limit:
             raise too_large
-    return bytes(read)
+    return bytes(body)
 
 
 def require_method(request: Request) -> None:
@@ -45,7 +48,7 @@ def require_method(request: Request) -> None:
         raise HTTPException(405, "Send GraphQL by GET or POST.")
 
 
-def refused_operation(kind: OperationType) -> HTTPException:
+def operation_not_allowed(kind: OperationType) -> HTTPException:
     if kind is OperationType.MUTATION:
         return HTTPException(405, "Send mutations by POST.")
     return HTTPException(
@@ -61,78 +64,72 @@ def require_json(content_type: str | None) -> None:
         raise HTTPException(415, f"Send the body as {PLAIN_JSON}.")
 
 
-def require_plain(content_encoding: str | None) -> None:
-    """A small body may unfold to a large one, and there is no need to take any."""
+def require_no_encoding(content_encoding: str | None) -> None:
+    """Refuse compressed bodies, since a small one may decompress to a very large one."""
     if (content_encoding or "identity").strip().lower() != "identity":
-        raise HTTPException(415, "Send the body as it is, without Content-Encoding.")
+        raise HTTPException(415, "Send the body uncompressed, without Content-Encoding.")
 
 
-class Accepted(NamedTuple):
-    """What a client accepts: JSON of this media type, None for no JSON at all, and whether it lists events."""
+class AcceptedTypes(NamedTuple):
+    """The JSON media type to respond with, None if the client accepts none, and whether it accepts an event stream."""
 
     json: str | None
     events: bool
 
 
-def accepted(accept: str | None) -> Accepted:
-    """What an Accept header says. Raises HTTPException when it can't be read."""
+def parse_accept(accept: str | None) -> AcceptedTypes:
+    """Parse an Accept header. Raises HTTPException if it is malformed."""
     try:
-        return Accepted(_best_json(accept) or None, _lists_events(accept))
+        ranges = _media_ranges(accept or "*/*")
+        return AcceptedTypes(_best_json(ranges), _accepts_events(ranges))
     except mimeparse.MimeTypeParseException:
-        raise HTTPException(400, "The Accept header can't be read.") from None
+        raise HTTPException(400, "The Accept header is malformed.") from None
 
 
-def accept_of(request: Request) -> str | None:
-    """The Accept header of a request; several lines of it are one list (RFC 9110, 5.3)."""
+def accept_header(request: Request) -> str | None:
+    """The Accept header of a request, with repeated headers joined into one list (RFC 9110, 5.3)."""
     return ", ".join(request.headers.getlist("accept")) or None
 
 
-def require_json_accepted(accepted: Accepted) -> None:
+def require_json_accepted(accepted: AcceptedTypes) -> None:
     if accepted.json is None:
-        raise HTTPException(406, f"Answers are {RESPONSE_JSON} or {PLAIN_JSON}.")
+        raise HTTPException(406, f"Responses are {RESPONSE_JSON} or {PLAIN_JSON}. Accept one of them.")
 
 
-def _best_json(accept: str | None) -> str:
-    best_match = cast(Callable[[list[str], str], str], vars(mimeparse)["best_match"])
-    return best_match([RESPONSE_JSON, PLAIN_JSON], accept or "*/*")
+def _best_json(ranges: list[MediaRange]) -> str | None:
+    """The JSON media type that the client prefers; None when it accepts neither."""
+    quality = cast(
+        Callable[[str, list[MediaRange]], tuple[float, float]], vars(mimeparse)["quality_and_fitness_parsed"]
+    )
+    preferred = max((RESPONSE_JSON, PLAIN_JSON), key=lambda one: (quality(one, ranges), one == PLAIN_JSON))
+    return preferred if quality(preferred, ranges)[0] else None
 
 
-def _lists_events(accept: str | None) -> bool:
-    """Whether events are named; who accepts anything means JSON, and `q=0` means not at all."""
-    if accept is None or EVENT_STREAM not in (lowered := accept.lower()):
-        return False
-    parse = cast(Callable[[str], tuple[str, str, dict[str, str]]], vars(mimeparse)["parse_media_range"])
-    ranges = [parse(part) for part in lowered.split(",") if EVENT_STREAM in part]
-    return any(f"{type_}/{subtype}" == EVENT_STREAM and float(given["q"]) > 0 for type_, subtype, given in ranges)
+def _accepts_events(ranges: list[MediaRange]) -> bool:
+    """Whether event streams are listed. Wildcards mean JSON, and `q=0` means never."""
+    return any(f"{type_}/{subtype}".lower() == EVENT_STREAM and float(of["q"]) > 0 for type_, subtype, of in ranges)
 
 
-def status_of(response: Mapping[str, Any], media_type: str) -> int:
-    """503 where trying again may help; refused before it was carried out, an operation is 400 in the media type that
-    says so."""
-    if response.get("data") is None:
-        codes = {error["extensions"]["code"] for error in response.get("errors", ())}
-        if ErrorCode.UNAVAILABLE in codes:
-            return 503
-        if media_type == RESPONSE_JSON and ErrorCode.TIMEOUT in codes:
-            return 504
-    return 400 if "data" not in response and media_type == RESPONSE_JSON else 200
+def _media_ranges(accept: str) -> list[MediaRange]:
+    parse = cast(Callable[[str], MediaRange], vars(mimeparse)["parse_media_range"])
+    return [parse(part) for part in _LISTED.findall(accept) if part.strip()]
 
 
-def request_data(data: Any) -> Asked:
-    """The parameters of a request, of the types that the specification gives them."""
+def parse_parameters(data: Any) -> RequestParameters:
+    """The parameters in the JSON of a request. Raises HTTPException if one has the wrong type."""
     if isinstance(data, list):
         raise HTTPException(400, "Send one operation at a time; batches are not accepted.")
     if not isinstance(data, dict):
         raise HTTPException(400, "The request must be an object with the key `query`.")
     fields = cast(dict[str, Any], data)
-    for name, wanted, word in _PARAMETERS:
-        if (value := fields.get(name)) is not None and not isinstance(value, wanted):
-            raise HTTPException(400, f"`{name}` must be {word} or null.")
+    for name, expected, description in _PARAMETERS:
+        if (value := fields.get(name)) is not None and not isinstance(value, expected):
+            raise HTTPException(400, f"`{name}` must be {description} or null.")
     extensions = fields.get("extensions")
     hash = persisted.hash_of(fields) if extensions or "documentId" in fields else None
     if hash is None and not fields.get("query"):
-        raise HTTPException(400, "There is no GraphQL document in `query`, and none is named by `documentId`.")
-    return Asked(
+        raise HTTPException(400, "Send a GraphQL document in `query`, or the ID of one in `documentId`.")
+    return RequestParameters(
         fields.get("query"), fields.get("variables"), fields.get("operationName") or None, extensions, hash=hash
     )
 

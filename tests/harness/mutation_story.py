@@ -1,4 +1,4 @@
-"""A story of every mutation and every refusal, told by one way of carrying them out, and what it says of each."""
+"""A run through every mutation and every refusal, and the responses to compare between two ways of execution."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -34,11 +34,11 @@ class Story:
     def __init__(self, do: Do) -> None:
         self._do = do
         self._numbers: dict[bytes, bytes] = {}
-        self.told: list[tuple[str, bytes]] = []
+        self.responses: list[tuple[str, bytes]] = []
 
     async def step(self, tenant: Tenant, mutation: str, **input: Any) -> bytes:
         answer = await self._do(tenant, mutation, input)
-        self.told.append((mutation, _ID_OR_TIME.sub(self._number, answer)))
+        self.responses.append((mutation, _ID_OR_TIME.sub(self._number, answer)))
         return answer
 
     def _number(self, found: re.Match[bytes]) -> bytes:

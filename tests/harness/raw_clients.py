@@ -1,4 +1,4 @@
-"""Clients that ask one thing and wait for the answer, or leave: over HTTP, as events, and over WebSocket."""
+"""Clients that send one operation and read the response, or leave before: over HTTP, SSE and WebSocket."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from tests.harness.sockets import Peer
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
-class Answered:
-    """An answer over HTTP: its status, its headers, and what it says."""
+class RawResponse:
+    """An HTTP response: status, headers and body."""
 
     def __init__(self, raw: bytes) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
@@ -24,23 +24,23 @@ class Answered:
         self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
     @property
-    def told(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         return json.loads(self.body)
 
     @property
     def code(self) -> str | None:
-        return _code(self.told)
+        return _code(self.content)
 
 
-def _code(told: dict[str, Any]) -> str | None:
-    return told["errors"][0]["extensions"]["code"] if "errors" in told else None
+def _code(content: dict[str, Any]) -> str | None:
+    return content["errors"][0]["extensions"]["code"] if "errors" in content else None
 
 
 @asynccontextmanager
-async def asked(
+async def open_request(
     server: InProcess, query: str, accept: str = JSON, **variables: Any
 ) -> AsyncGenerator[asyncio.StreamReader]:
-    """The line on which an operation was asked, which is cut at the end of the block."""
+    """Send an operation on a connection of its own, which is closed at the end of the block."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: {accept}\r\n"
@@ -52,17 +52,17 @@ async def asked(
     writer.transport.abort()
 
 
-async def post(server: InProcess, query: str, **variables: Any) -> Answered:
-    async with asked(server, query, **variables) as line, asyncio.timeout(20):
-        return Answered(await line.read())
+async def post(server: InProcess, query: str, **variables: Any) -> RawResponse:
+    async with open_request(server, query, **variables) as line, asyncio.timeout(20):
+        return RawResponse(await line.read())
 
 
-async def get(server: InProcess, path: str) -> Answered:
+async def get(server: InProcess, path: str) -> RawResponse:
     """Anything but an operation."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
     async with asyncio.timeout(20):
-        answered = Answered(await reader.read())
+        answered = RawResponse(await reader.read())
     writer.close()
     return answered
 
@@ -80,13 +80,13 @@ async def on_socket(server: InProcess) -> AsyncGenerator[Peer]:
 
 @asynccontextmanager
 async def leaving_over_http(server: InProcess, query: str) -> AsyncGenerator[None]:
-    async with asked(server, query):
+    async with open_request(server, query):
         yield
 
 
 @asynccontextmanager
 async def leaving_events(server: InProcess, query: str) -> AsyncGenerator[None]:
-    async with asked(server, query, EVENTS):
+    async with open_request(server, query, EVENTS):
         yield
 
 
@@ -119,8 +119,8 @@ async def code_over_http(server: InProcess, query: str) -> str | None:
 
 
 async def code_as_events(server: InProcess, query: str) -> str | None:
-    async with asked(server, query, EVENTS) as line, asyncio.timeout(20):
-        told = Answered(await line.read()).body.decode()
+    async with open_request(server, query, EVENTS) as line, asyncio.timeout(20):
+        told = RawResponse(await line.read()).body.decode()
     [payload] = [row.removeprefix("data: ") for row in told.splitlines() if row.startswith("data: {")]
     return _code(json.loads(payload))
 

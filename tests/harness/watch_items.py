@@ -1,4 +1,4 @@
-"""What a watch tells from a cursor on, until it is silent."""
+"""The items of a watch from a cursor on, until it is silent."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ async def now(caller: Tenant, **variables: Any) -> str:
 
 
 async def expect(caller: Tenant, after: str, expected: list[Any]) -> None:
-    heard = [as_of_the_event(item) for item in await heard_until_silence(caller, after)]
+    heard = [as_of_the_event(item) for item in await items_until_silence(caller, after)]
     assert heard == expected
 
 
-async def heard_until_silence(caller: Tenant, after: str, **variables: Any) -> list[Any]:
+async def items_until_silence(caller: Tenant, after: str, **variables: Any) -> list[Any]:
     """Every change up to the bookmark that ends the first silence."""
     heard: list[Any] = []
     await caller.caught_up()
@@ -29,7 +29,7 @@ async def heard_until_silence(caller: Tenant, after: str, **variables: Any) -> l
     return heard
 
 
-async def refused(caller: Tenant, code: str, said: str, **variables: Any) -> None:
+async def expect_refusal(caller: Tenant, code: str, said: str, **variables: Any) -> None:
     with pytest.raises(WatchRefused) as refusal:
         async with caller.watching(**variables) as items:
             await anext(items)

@@ -1,4 +1,4 @@
-"""What is asked of Prometheus: by the dashboard and by the alerts, as they stand in `docker/`."""
+"""The Prometheus queries of the dashboard and the alerts in `docker/`."""
 
 import json
 import re
@@ -18,23 +18,25 @@ def alerts() -> dict[str, str]:
 
 
 def panels() -> list[dict[str, Any]]:
-    """Those of the dashboard that ask something."""
+    """The panels of the dashboard that show something; the others are headings."""
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "gateway.json").read_text())
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
-def questions() -> list[str]:
-    """All expressions, with an interval in place of Grafana's variable."""
-    shown = [target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]]
-    return [*shown, *alerts().values()]
+def queries() -> list[str]:
+    """Every expression, with an interval in place of Grafana's variable."""
+    expressions = [
+        target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]
+    ]
+    return [*expressions, *alerts().values()]
 
 
-def names_asked() -> set[str]:
-    return {name for question in questions() for name in NAME.findall(question)}
+def names_queried() -> set[str]:
+    return {name for query in queries() for name in NAME.findall(query)}
 
 
 def names_served(scrape: str) -> set[str]:
-    """The names of the samples that there are, or would be if there were anything to count."""
+    """The names of the samples in a scrape, and of those that appear once there is something to count."""
     families = re.findall(r"^# TYPE (\S+) (\S+)$", scrape, re.MULTILINE)
     parts = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
     return {name + part for name, type_ in families for part in parts.get(type_, ("",))}

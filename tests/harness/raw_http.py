@@ -1,4 +1,4 @@
-"""Connections of HTTP, on which is sent what stands there, byte for byte."""
+"""HTTP connections on which a test sends bytes as they are."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Line:
-    """A connection, and what is sent on it as it stands."""
+    """A connection to a server of this machine."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

@@ -1,0 +1,65 @@
+"""The cloud that the gateway stands in front of, if any."""
+
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+from app.settings import values
+
+PROJECT_ID = "[0-9a-f]{32}"
+
+
+class Upstream(BaseSettings):
+    """The cloud that the gateway stands in front of, if any."""
+
+    upstream: Literal["glance"] | None = Field(
+        default=None,
+        description="`glance` puts the gateway in front of an OpenStack cloud: Keystone's tokens count, and Glance "
+        "keeps the images. Unset, the gateway keeps them itself.",
+    )
+    upstream_keystone_url: str | None = Field(
+        default=None, description="URL of Keystone's API, such as `https://keystone.example.org/v3`."
+    )
+    upstream_glance_url: str | None = Field(
+        default=None, description="URL of Glance without a version, such as `https://glance.example.org`."
+    )
+    upstream_application_credential_id: str | None = Field(
+        default=None, description="Application credential with which the gateway reads images and members."
+    )
+    upstream_application_credential_secret: SecretStr | None = Field(
+        default=None, description="The secret of that application credential."
+    )
+    upstream_username: str | None = Field(
+        default=None, description="User that reads images and members, where there is no application credential."
+    )
+    upstream_password: SecretStr | None = Field(default=None, description="The password of that user.")
+    upstream_project: str | None = Field(default=None, description="The name of the project that its token is for.")
+    upstream_domain: str = Field(default="Default", description="The name of the domain of that user and project.")
+    upstream_roles: str = Field(
+        default="reader=observer member=observer,creator,admin manager=observer,creator,admin "
+        "admin=observer,creator,admin,operator",
+        description="What Keystone's roles are here: words such as `member=creator,admin`.",
+    )
+    upstream_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=8, description="Time in seconds that Keystone or Glance may take for one call."
+    )
+    upstream_token_cache_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
+        default=60,
+        description="Time in seconds for which a token that Keystone has confirmed counts without asking again. "
+        "So long may one that was revoked go on.",
+    )
+
+    @field_validator("upstream_keystone_url", "upstream_glance_url")
+    @classmethod
+    def _url_is_safe(cls, url: str | None) -> str | None:
+        return None if url is None else values.safe_url_of_keys(url)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tenants_are_projects(cls, given: Any) -> Any:
+        """In front of Keystone, a tenant ID is a project's unless a setting says otherwise."""
+        fields = cast(dict[str, Any], given)
+        if fields.get("upstream") == "glance" and "tenant_id_pattern" not in fields:
+            return {**fields, "tenant_id_pattern": PROJECT_ID}
+        return fields

@@ -1,0 +1,98 @@
+"""From what was mirrored and what is upstream now to the rows and events that are to be written. Pure.
+
+Glance does not say who has made a change. The log names the tenant whose right it is: the owner for an offer, its end
+and the image, the consumer for an answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from app.model import Caller, ChangeKind, MemberStatus, News, SeenImage, SeenMember
+from app.sharing import log_entries
+from app.upstream.views import ImageView, MemberView, View
+
+
+@dataclass
+class Difference:
+    """The rows to write, and the events. `image` is None when it has not changed."""
+
+    image: SeenImage | None = None
+    is_new: bool = False
+    is_gone: bool = False
+    added: list[SeenMember] = field(default_factory=list[SeenMember])
+    changed: list[SeenMember] = field(default_factory=list[SeenMember])
+    removed: list[SeenMember] = field(default_factory=list[SeenMember])
+    news: list[News] = field(default_factory=list[News])
+
+
+def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View | None, now: datetime) -> Difference:
+    """What has to be written so that the mirror holds what the view says. `rows` are the members by their tenants."""
+    if view is None:
+        return Difference() if was is None else _gone(was, rows, now)
+    found, image = Difference(), _image(view.image)
+    _compare_images(found, was, image, rows, now)
+    if view.members is not None:
+        _compare_members(found, image, rows, view.members, now)
+    return found
+
+
+def _gone(was: SeenImage, rows: Mapping[str, SeenMember], now: datetime) -> Difference:
+    owner, removed = _as_tenant(was.owner_id, now), list(rows.values())
+    ends = [(row, row.status, None) for row in removed]
+    news = log_entries.of_members(ChangeKind.IMAGE_DELETED, owner, was, ends) + log_entries.of_deletion(owner, was)
+    return Difference(is_gone=True, removed=removed, news=news)
+
+
+def _compare_images(
+    found: Difference, was: SeenImage | None, image: SeenImage, rows: Mapping[str, SeenMember], now: datetime
+) -> None:
+    if was == image:
+        return
+    found.image, found.is_new, owner = image, was is None, _as_tenant(image.owner_id, now)
+    if was is None:
+        found.news += log_entries.of_registration(owner, image)
+    elif (was.status, was.visibility) != (image.status, image.visibility):
+        found.news += log_entries.of_update(owner, was, image, list(rows))
+
+
+def _compare_members(
+    found: Difference,
+    image: SeenImage,
+    rows: Mapping[str, SeenMember],
+    members: Mapping[str, MemberView],
+    now: datetime,
+) -> None:
+    owner = _as_tenant(image.owner_id, now)
+    for row in rows.values():
+        if row.tenant_id not in members:
+            found.removed.append(row)
+            found.news += log_entries.of_members(ChangeKind.REVOKED, owner, image, [(row, row.status, None)])
+    for member in members.values():
+        if (row := rows.get(member.tenant_id)) is None:
+            row = SeenMember(str(uuid4()), image.id, *member)
+            found.added.append(row)
+            for kind, step in _first_steps(row):
+                actor = owner if kind is ChangeKind.OFFERED else _as_tenant(row.tenant_id, now)
+                found.news += log_entries.of_members(kind, actor, image, [(row, *step)])
+        elif (after := row._replace(**member._asdict())) != row:
+            found.changed.append(after)
+            if after.status is not row.status:
+                actor, step = _as_tenant(row.tenant_id, now), (after, row.status, after.status)
+                found.news += log_entries.of_members(ChangeKind.ANSWERED, actor, image, [step])
+
+
+def _first_steps(row: SeenMember) -> Iterator[tuple[ChangeKind, tuple[MemberStatus | None, MemberStatus]]]:
+    """An offer begins as PENDING. One that was answered before it was first seen has had two steps."""
+    yield ChangeKind.OFFERED, (None, MemberStatus.PENDING)
+    if row.status is not MemberStatus.PENDING:
+        yield ChangeKind.ANSWERED, (MemberStatus.PENDING, row.status)
+
+
+def _image(view: ImageView) -> SeenImage:
+    return SeenImage(**view._asdict())
+
+
+def _as_tenant(tenant_id: str | None, now: datetime) -> Caller:
+    return Caller(tenant_id or "", frozenset(), now)

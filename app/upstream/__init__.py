@@ -1,0 +1,1 @@
+"""The cloud behind the gateway: Keystone, which says who is calling, and Glance, which keeps the images."""

@@ -1,0 +1,46 @@
+"""The upstream that the settings name."""
+
+from dataclasses import dataclass
+
+from app.errors import SetupError
+from app.settings import Settings
+from app.upstream.authority import Authority
+from app.upstream.credential import Credential, auth_of
+from app.upstream.glance import Glance
+from app.upstream.identity import RoleMap, role_map
+from app.upstream.keystone import Keystone
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Who knows the callers, and where the images are."""
+
+    authority: Authority
+    glance: Glance
+
+    async def close(self) -> None:
+        await self.authority.close()
+        await self.glance.close()
+
+
+def open_upstream(settings: Settings) -> Upstream | None:
+    """None where the gateway keeps the images itself. Nothing is called yet. Raises SetupError."""
+    if settings.upstream is None:
+        return None
+    if settings.upstream_keystone_url is None or settings.upstream_glance_url is None:
+        raise SetupError(
+            "IMAGE_GATEWAY_UPSTREAM needs IMAGE_GATEWAY_UPSTREAM_KEYSTONE_URL and IMAGE_GATEWAY_UPSTREAM_GLANCE_URL."
+        )
+    keystone = Keystone(settings.upstream_keystone_url, settings.upstream_seconds)
+    reader = Credential(keystone, auth_of(settings))
+    return Upstream(
+        Authority(keystone, _roles(settings), settings.tenant_id_pattern),
+        Glance(settings.upstream_glance_url, settings.upstream_seconds, reader),
+    )
+
+
+def _roles(settings: Settings) -> RoleMap:
+    try:
+        return role_map(settings.upstream_roles)
+    except ValueError as error:
+        raise SetupError(f"IMAGE_GATEWAY_UPSTREAM_ROLES: {error}.") from None

@@ -1,0 +1,115 @@
+"""Who is there: projects, users and roles, made through Keystone's API. The password of NAME is NAME-secret."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from tests.cloud.services import OBSERVER
+
+ADMIN = "admin"
+# The project and role of each user.
+USERS = {
+    "producer": ("producer", "member"),
+    "producer-manager": ("producer", "manager"),
+    "producer-reader": ("producer", "reader"),
+    "consumer": ("consumer", "member"),
+    "consumer-reader": ("consumer", "reader"),
+    "second": ("second", "member"),
+    "stranger": ("stranger", "member"),
+    "glance": ("service", "service"),
+    "observer": ("service", OBSERVER),
+}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that Keystone has issued, and until when it is good."""
+
+    id: str
+    expires_at: str
+
+
+class Identity:
+    """Keystone's API, as an administrator and as the users call it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = httpx2.Client(timeout=60, trust_env=False)
+
+    def token(self, user: str, project: str | None, **scope: Any) -> Token:
+        """A new token of a user for a project; unscoped, or with another scope, if there is no project."""
+        found = self._client.post(f"{self.url}/auth/tokens", json={"auth": _password(user, project, scope)})
+        found.raise_for_status()
+        return Token(found.headers["x-subject-token"], found.json()["token"]["expires_at"])
+
+    def application_token(self, user: str, token: str) -> str:
+        """A token of a new application credential of this user, whose token this is."""
+        path = f"/users/{self.request('GET', '/auth/tokens', token, {'X-Subject-Token': token})['token']['user']['id']}"
+        made = self.request(
+            "POST", f"{path}/application_credentials", token, application_credential={"name": uuid4().hex}
+        )["application_credential"]
+        credential = {"id": made["id"], "secret": made["secret"]}
+        auth = {"identity": {"methods": ["application_credential"], "application_credential": credential}}
+        return self._client.post(f"{self.url}/auth/tokens", json={"auth": auth}).headers["x-subject-token"]
+
+    def revoke(self, token: str) -> None:
+        self.request("DELETE", "/auth/tokens", token, headers={"X-Subject-Token": token})
+
+    def request(self, method: str, path: str, token: str, headers: Mapping[str, str] | None = None, **body: Any) -> Any:
+        """The JSON that Keystone answers."""
+        sent = {"X-Auth-Token": token, **(headers or {})}
+        found = self._client.request(method, f"{self.url}{path}", headers=sent, json=body or None)
+        found.raise_for_status()
+        return found.json() if found.content else None
+
+
+def populate(identity: Identity, image_url: str) -> dict[str, str]:
+    """Make projects, users, roles and the catalog's entry for images; the IDs of the projects by name."""
+    admin = identity.token(ADMIN, ADMIN).id
+
+    def make(kind: str, path: str, **fields: Any) -> str:
+        return identity.request("POST", path, admin, **{kind: fields})[kind]["id"]
+
+    make("role", "/roles", name=OBSERVER)
+    roles = {role["name"]: role["id"] for role in identity.request("GET", "/roles", admin)["roles"]}
+    names = dict.fromkeys(project for project, _ in USERS.values())
+    projects = {name: make("project", "/projects", name=name, domain_id="default") for name in names}
+    for name, (project, role) in USERS.items():
+        user = make("user", "/users", name=name, password=f"{name}-secret", domain_id="default")
+        identity.request("PUT", f"/projects/{projects[project]}/users/{user}/roles/{roles[role]}", admin)
+    service = make("service", "/services", name="glance", type="image")
+    make("endpoint", "/endpoints", service_id=service, interface="public", region="here", url=image_url)
+    return projects
+
+
+def write_clouds(path: Path, keystone_url: str) -> None:
+    """The file in which OpenStack's own clients find a cloud for each user."""
+    users = {name: project for name, (project, _) in USERS.items()} | {ADMIN: ADMIN}
+    clouds = {
+        user: {
+            "region_name": "here",
+            "auth": {
+                "auth_url": keystone_url,
+                "username": user,
+                "password": f"{user}-secret",
+                "project_name": project,
+                "user_domain_id": "default",
+                "project_domain_id": "default",
+            },
+        }
+        for user, project in users.items()
+    }
+    path.write_text(json.dumps({"clouds": clouds}))  # JSON is YAML
+
+
+def _password(user: str, project: str | None, scope: dict[str, Any]) -> dict[str, Any]:
+    person = {"name": user, "domain": {"id": "default"}, "password": f"{user}-secret"}
+    identity = {"identity": {"methods": ["password"], "password": {"user": person}}}
+    if project is not None:
+        scope = {"project": {"name": project, "domain": {"id": "default"}}}
+    return {**identity, "scope": scope} if scope else identity

@@ -1,0 +1,70 @@
+"""Sends an operation over each transport of a gateway in this process."""
+
+import json
+from typing import Any, NamedTuple
+
+import httpx2
+from websockets.asyncio.client import connect
+
+from tests.harness.inprocess import PROTOCOL, InProcess
+from tests.harness.sockets import Peer
+
+# The fast lane answers the first alone: a query string, or another method than POST, leads past it.
+TRANSPORTS = ("lane", "endpoint", "get", "events", "websocket")
+
+
+class Reply(NamedTuple):
+    """A response: status and headers over HTTP, the type of the message over WebSocket."""
+
+    answer: dict[str, Any]
+    status: int = 200
+    headers: Any = None
+    kind: str = "next"
+
+    @property
+    def cost(self) -> Any:
+        return self.answer.get("extensions", {}).get("cost")
+
+    @property
+    def code(self) -> str:
+        return self.answer["errors"][0]["extensions"]["code"]
+
+
+async def send_over(server: InProcess, transport: str, query: str, token: str | None = None, **variables: Any) -> Reply:
+    return await send_parameters_over(server, transport, {"query": query, "variables": variables}, token)
+
+
+async def send_parameters_over(
+    server: InProcess, transport: str, parameters: dict[str, Any], token: str | None = None
+) -> Reply:
+    """The reply to a request with these parameters of GraphQL over HTTP, or to a message with them."""
+    if transport == "websocket":
+        return await _over_websocket(server, parameters, token)
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    url = server.url.replace("ws", "http", 1)
+    # There is no TLS here, and preparing for it would take longer than the request.
+    async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
+        if transport == "get":
+            inner = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+            response = await client.get(url, params=inner)
+        elif transport == "events":
+            response = await client.post(url, json=parameters, headers={"accept": "text/event-stream"})
+        else:
+            response = await client.post(url + ("" if transport == "lane" else "?long=way"), json=parameters)
+    text = response.text
+    if "event-stream" in response.headers["content-type"]:
+        text = text.partition("data: ")[2].partition("\n")[0]
+    return Reply(json.loads(text), response.status_code, response.headers)
+
+
+async def _over_websocket(server: InProcess, parameters: dict[str, Any], token: str | None) -> Reply:
+    async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
+        peer = Peer(connection)
+        await peer.init(token)
+        assert (await peer.hear())["type"] == "connection_ack"
+        await peer.send({"type": "subscribe", "id": "1", "payload": parameters})
+        first = last = await peer.hear()
+        while last["type"] == "next":
+            last = await peer.hear()
+        answer = {"errors": first["payload"]} if first["type"] == "error" else first["payload"]
+        return Reply(answer, kind=first["type"])

@@ -1,0 +1,32 @@
+"""What is logged while the store is away: enough to see why, and no more for a thousand requests than for one."""
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from tests.harness.databases import PostgresDatabases
+from tests.harness.gateway import settings_for
+from tests.harness.inprocess import in_this_process
+from tests.harness.outages import away
+from tests.harness.transports import send_over
+
+REQUESTS = 40
+QUERY = "{ viewer { id } images { totalCount } }"
+
+
+async def test_requests_during_an_outage_share_one_traceback_and_a_line_a_second(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    url = postgres_databases.fresh()
+    async with in_this_process(settings_for(url)) as server:
+        began = asyncio.get_running_loop().time()
+        with capture_logs() as logged, away(url):
+            told = await asyncio.gather(*(send_over(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
+        seconds = asyncio.get_running_loop().time() - began
+
+    assert {one.status for one in told} == {503}
+    for event in ("store unavailable", "the log can't be read"):
+        lines = [line for line in logged if line["event"] == event]
+        kinds = {line["kind"] for line in lines}
+        assert 0 < len(lines) <= len(kinds) * (seconds + 1)
+        assert sum("exc_info" in line for line in lines) == len(kinds)

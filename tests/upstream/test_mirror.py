@@ -1,0 +1,193 @@
+"""Looking at an image upstream: what has changed becomes rows and events, once, and in an order that is true."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus
+from app.sharing.mirror.look import Mirror
+from app.upstream.views import ImageView, MemberView, View
+from tests.harness.gateway import Gateway
+
+IMAGE, AT = "5d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def image(**changes: Any) -> ImageView:
+    given: dict[str, Any] = {
+        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT, "server_id": None,
+        "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
+        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "tags": ["a"], "protected": False,
+        "hidden": False, "created_at": AT, "updated_at": AT,
+    }  # fmt: skip
+    return ImageView(**{**given, **changes})
+
+
+class Source:
+    """An upstream with one image, which a test changes as others would."""
+
+    def __init__(self) -> None:
+        self.image: ImageView | None = image()
+        self.members: dict[str, MemberStatus] | None = {}
+        self.reads = 0
+        self.on_read: list[asyncio.Event] = []
+
+    async def view(self, image_id: str) -> View | None:
+        view = self._view()
+        self.reads += 1
+        if self.on_read:
+            await self.on_read.pop(0).wait()
+        return view
+
+    def _view(self) -> View | None:
+        if self.image is None:
+            return None
+        rows = self.members
+        members = None if rows is None else {tenant: MemberView(tenant, rows[tenant], AT, AT) for tenant in rows}
+        return View(self.image, members)
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+async def gateway(
+    run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]],
+) -> AsyncGenerator[Gateway]:
+    async with run_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def mirror(gateway: Gateway, source: Source) -> Mirror:
+    return Mirror(gateway.services.store, source)
+
+
+EVENTS = "{ offerEvents { nodes { kind previousStatus status actor { id } tenant { id } } } }"
+
+
+async def steps(gateway: Gateway, tenant_id: str = "1") -> list[tuple[Any, ...]]:
+    """The changes of memberships that this tenant hears of."""
+    data = await gateway.tenant(tenant_id).get(EVENTS)
+    nodes = data["offerEvents"]["nodes"]
+    return [(node["tenant"]["id"], node["previousStatus"], node["status"]) for node in nodes]
+
+
+async def test_an_offer_that_was_made_upstream_is_in_the_inbox(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    source.members = {"2": MemberStatus.PENDING}
+    await mirror.look(IMAGE)
+
+    inbox = await gateway.tenant("2").get("{ offers { nodes { status image { name owner { id } } } } }")
+    assert inbox["offers"]["nodes"] == [{"status": "PENDING", "image": {"name": "ubuntu", "owner": {"id": "1"}}}]
+    assert await steps(gateway) == [("2", None, "PENDING")]
+
+
+async def test_a_look_that_finds_nothing_new_writes_nothing(gateway: Gateway, mirror: Mirror, source: Source) -> None:
+    source.members = {"2": MemberStatus.PENDING}
+    for _ in range(3):
+        await mirror.look(IMAGE)
+
+    assert len(await steps(gateway)) == 1
+
+
+async def test_every_step_of_a_membership_is_told_to_both_sides(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    for members in ({"2": MemberStatus.PENDING}, {"2": MemberStatus.ACCEPTED}, {"2": MemberStatus.REJECTED}, {}):
+        source.members = dict(members)
+        await mirror.look(IMAGE)
+
+    told = [
+        ("2", None, "PENDING"),
+        ("2", "PENDING", "ACCEPTED"),
+        ("2", "ACCEPTED", "REJECTED"),
+        ("2", "REJECTED", None),
+    ]
+    assert await steps(gateway, "1") == told
+    assert await steps(gateway, "2") == told
+
+
+async def test_an_offer_that_was_answered_before_it_was_first_seen_has_both_steps(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    source.members = {"2": MemberStatus.ACCEPTED}
+    await mirror.look(IMAGE)
+
+    assert await steps(gateway) == [("2", None, "PENDING"), ("2", "PENDING", "ACCEPTED")]
+
+
+async def test_a_private_images_members_stay_and_come_back_with_it(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    source.members = {"2": MemberStatus.ACCEPTED}
+    await mirror.look(IMAGE)
+
+    source.image, source.members = image(visibility=ImageVisibility.PRIVATE), None
+    await mirror.look(IMAGE)
+    assert await gateway.tenant("2").get("{ images { nodes { id } } }") == {"images": {"nodes": []}}
+
+    source.image, source.members = image(), {"2": MemberStatus.ACCEPTED}
+    await mirror.look(IMAGE)
+    assert await gateway.tenant("2").get("{ images { nodes { id } } }") == {"images": {"nodes": [{"id": IMAGE}]}}
+    assert len(await steps(gateway)) == 2
+
+
+async def test_the_end_of_an_image_upstream_ends_its_memberships(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    source.members = {"2": MemberStatus.PENDING}
+    await mirror.look(IMAGE)
+    source.image = None
+    await mirror.look(IMAGE)
+
+    assert await steps(gateway, "2") == [("2", None, "PENDING"), ("2", "PENDING", None)]
+    assert await gateway.tenant("1").get("{ images { nodes { id } } }") == {"images": {"nodes": []}}
+    assert await mirror.marked(10) == []
+
+
+async def test_an_image_that_is_not_there_upstream_leaves_nothing(mirror: Mirror, source: Source) -> None:
+    source.image = None
+    await mirror.look(IMAGE)
+
+    assert await mirror.marked(10) == []
+
+
+async def test_a_view_is_not_stored_when_a_later_one_was_stored_meanwhile(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    await mirror.look(IMAGE)
+    source.members, may_go_on = {"2": MemberStatus.PENDING}, asyncio.Event()
+    source.on_read.append(may_go_on)
+    slow = asyncio.create_task(mirror.look(IMAGE))  # sees the offer, and dawdles
+    while source.reads < 2:
+        await asyncio.sleep(0)
+
+    source.members = {"2": MemberStatus.ACCEPTED}
+    await mirror.look(IMAGE)
+    may_go_on.set()
+    await slow
+
+    assert await steps(gateway) == [("2", None, "PENDING"), ("2", "PENDING", "ACCEPTED")]
+    assert source.reads == 4
+
+
+async def test_a_mark_outlives_the_look_that_was_on_its_way_when_it_was_made(mirror: Mirror, source: Source) -> None:
+    await mirror.mark([IMAGE])
+    source.on_read.append(may_go_on := asyncio.Event())
+    looking = asyncio.create_task(mirror.look(IMAGE))
+    while not source.reads:
+        await asyncio.sleep(0)
+    await mirror.mark([IMAGE])
+    may_go_on.set()
+    await looking
+
+    assert await mirror.marked(10) == [IMAGE]
+    await mirror.look(IMAGE)
+    assert await mirror.marked(10) == []
