@@ -11,6 +11,7 @@ from app.errors import SetupError
 from app.model import Caller, ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, OsType, Role
 from app.settings import Settings
 from app.sharing import service
+from app.sharing.ledger import Ledger
 from app.sharing.outcome import Outcome
 from app.store import images
 from app.store.database import Store
@@ -92,19 +93,20 @@ async def seed(store: Store, settings: Settings) -> None:
     producer, consumer, partner = (_admin(tenant_id) for tenant_id in TENANTS)
     if await _is_seeded(store, producer):
         return
-    debian = await _register(store, producer, _DEBIAN)
-    postgres = await _register(store, producer, _POSTGRES)
-    windows = await _register(store, producer, _WINDOWS)
-    await _register(store, producer, _DRAFT)
-    gpu = await _register(store, partner, _GPU)
+    ledger = Ledger(store)
+    debian = await _register(ledger, producer, _DEBIAN)
+    postgres = await _register(ledger, producer, _POSTGRES)
+    windows = await _register(ledger, producer, _WINDOWS)
+    await _register(ledger, producer, _DRAFT)
+    gpu = await _register(ledger, partner, _GPU)
     limits = service.Limits(settings.tenant_id_pattern, settings.member_quota)
-    await service.offer_image(store, producer, debian, [CONSUMER, PARTNER], limits)
-    await service.offer_image(store, producer, postgres, [CONSUMER], limits)
-    await service.offer_image(store, producer, windows, [CONSUMER], limits)
-    await service.offer_image(store, partner, gpu, [PRODUCER, CONSUMER], limits)
-    await service.answer_offer(store, consumer, postgres, MemberStatus.ACCEPTED)
-    await service.answer_offer(store, consumer, windows, MemberStatus.REJECTED)
-    await service.answer_offer(store, partner, debian, MemberStatus.ACCEPTED)
+    await service.offer_image(ledger, producer, debian, [CONSUMER, PARTNER], limits)
+    await service.offer_image(ledger, producer, postgres, [CONSUMER], limits)
+    await service.offer_image(ledger, producer, windows, [CONSUMER], limits)
+    await service.offer_image(ledger, partner, gpu, [PRODUCER, CONSUMER], limits)
+    await service.answer_offer(ledger, consumer, postgres, MemberStatus.ACCEPTED)
+    await service.answer_offer(ledger, consumer, windows, MemberStatus.REJECTED)
+    await service.answer_offer(ledger, partner, debian, MemberStatus.ACCEPTED)
 
 
 def greeting(secret: SharedSecret) -> Iterator[str]:
@@ -127,8 +129,8 @@ async def _is_seeded(store: Store, producer: Caller) -> bool:
     return ours > 0
 
 
-async def _register(store: Store, caller: Caller, facts: dict[str, Any]) -> str:
-    outcome: Outcome = await service.register_image(store, caller, facts)
+async def _register(ledger: Ledger, caller: Caller, facts: dict[str, Any]) -> str:
+    outcome: Outcome = await service.register_image(ledger, caller, facts)
     assert outcome.image is not None, outcome.refusals
     return outcome.image.id
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -18,6 +19,10 @@ from app.documents.summaries import Summaries
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
+from app.mirror.carrier import Carrier
+from app.mirror.front import Front
+from app.mirror.look import Mirror
+from app.mirror.worker import MirrorWorker
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
@@ -30,6 +35,7 @@ from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, front
 from app.web.callers.identity import IdentityProvider, SharedSecret
+from app.web.callers.keystone_tokens import KeystoneTokens
 from app.web.callers.tokens import Tokens
 from app.web.http.endpoint import Endpoint
 from app.web.limits.admission import Admission
@@ -49,6 +55,9 @@ from app.web.server.fast_path import FastPath
 from app.web.websockets.view import SocketView
 from app.web.wire.cors import CorsPolicy
 
+if TYPE_CHECKING:
+    from app.upstream.opening import Upstream as Cloud
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
@@ -67,6 +76,8 @@ class Parts:
     slow_readers: SlowReaders
     health: Health
     metrics: Metrics
+    cloud: "Cloud | None"
+    mirror: Mirror | None
 
 
 def create_app(
@@ -79,7 +90,8 @@ def create_app(
 
     `desk` connects this process with the others of the same server.
     """
-    parts = _build_parts(settings, identities or Tokens(settings), desk or Desk())
+    cloud = open_cloud(settings)
+    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, desk or Desk())
     background = Group(list(_background(parts)))
 
     @asynccontextmanager
@@ -98,10 +110,11 @@ def create_app(
     return app
 
 
-def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -> Parts:
+def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", desk: Desk) -> Parts:
     store, hint, notifier = _open_store(settings.database_url)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
-    services = Services(settings, store, feed)
+    front = None if cloud is None else _front(cloud, store, settings)
+    services = Services(settings, store, feed, None if front is None else Carrier(store, front))
     reader, traces = _open_reader(store, settings)
     pipeline = _build_pipeline(services, reader, traces)
     cors = CorsPolicy(settings.allowed_origins)
@@ -131,7 +144,29 @@ def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -
         slow_readers=slow_readers,
         health=Health(feed, identities),
         metrics=Metrics(sources, desk),
+        cloud=cloud,
+        mirror=None if front is None else front.mirror,
     )
+
+
+def open_cloud(settings: Settings) -> "Cloud | None":
+    """The cloud that the gateway stands in front of, if the settings name one. Raises SetupError."""
+    if settings.upstream is None:
+        return None
+    # The HTTP client is imported only where it is used.
+    from app.upstream.opening import open_upstream
+
+    return open_upstream(settings)
+
+
+def _identities(settings: Settings, cloud: "Cloud | None") -> IdentityProvider:
+    if cloud is None:
+        return Tokens(settings)
+    return KeystoneTokens(cloud.authority, settings.upstream_token_cache_seconds)
+
+
+def _front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
+    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), 2 * settings.upstream_seconds)
 
 
 def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
@@ -179,13 +214,23 @@ def _background(parts: Parts) -> Iterator[Component]:
         yield Closing(parts.traces.close)
     yield Closing(parts.reader.close)
     yield Closing(store.close)
+    if parts.cloud is not None:
+        yield Closing(parts.cloud.close)
     upkeep = Upkeep(store, settings.event_retention, settings.event_retention_count)
     notifiers = () if parts.notifier is None else (parts.notifier,)
-    yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers))
+    yield StoreStartup(store, (parts.services.feed, upkeep, *notifiers, *_mirroring(parts)))
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
         yield BudgetSync(store, budgets)
     yield parts.metrics.colleagues
+
+
+def _mirroring(parts: Parts) -> Iterator[Component]:
+    """What keeps the mirror of a cloud up to date."""
+    if parts.cloud is not None and parts.mirror is not None:
+        settings = parts.services.settings
+        poll_seconds, sweep_rate = settings.upstream_poll_seconds, settings.upstream_sweep_rate
+        yield MirrorWorker(parts.mirror, parts.cloud.glance, poll_seconds, sweep_rate)
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:

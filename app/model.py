@@ -199,8 +199,9 @@ class Budget(SQLModel, table=True):
 class MirroredImage(SQLModel, table=True):
     """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
 
-    `version` counts the views that were stored; it begins at the time, so that an image that comes back never meets
-    a version of its own past.
+    `seen` is -1 until the first look at an image that was there before the gateway; it makes no events. `version`
+    counts the views that were stored; it begins at the time, so that an image that comes back never meets a version of
+    its own past.
     """
 
     __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]
@@ -211,6 +212,16 @@ class MirroredImage(SQLModel, table=True):
     seen: int = Field(sa_type=BigInteger)
 
     __table_args__ = (Index("mirrored_image_marked", "image_id", **_WHERE_MARKED),)
+
+
+class MirrorLeader(SQLModel, table=True):
+    """The one row that says which process looks for changes upstream, and until when, in milliseconds of Unix time."""
+
+    __tablename__ = "mirror_leader"  # pyright: ignore[reportAssignmentType]
+
+    k: int = Field(primary_key=True, sa_type=Integer)
+    holder: str = Field(max_length=36)
+    until: int = Field(sa_type=BigInteger)
 
 
 class SeenImage(Row, named_tuple(Image)):

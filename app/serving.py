@@ -20,7 +20,7 @@ from app.demo import greeting, seed
 from app.documents.manifest import trusted_documents
 from app.errors import SetupError, StoreAway
 from app.listening import listen, require_loopback
-from app.main import Parts, create_app
+from app.main import Parts, create_app, open_cloud
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
@@ -30,9 +30,8 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.monitoring.peers import Desk
 from app.web.monitoring.traces import require_libraries
-from app.web.server import stalled_peers
-from app.web.server.fast_lane import lane
-from app.web.server.stalled_peers import FreeingProtocol
+from app.web.server.fast_lane import http_protocol
+from app.web.server.stalled_peers import WebSocketProtocol, abort_stalled_connections, websocket_protocol
 from app.workers import Workers
 
 # Of every answer, whoever writes it.
@@ -42,7 +41,7 @@ SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
 
 def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    _require_sense(settings)
+    _require_sense(settings, demo)
     with ExitStack() as held:
         # Before the store is touched: a server that can't listen leaves no trace.
         listener = held.enter_context(listen(settings.host, settings.port))
@@ -50,7 +49,7 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             require_loopback(listener)
         if sqlite := sqlite_file(settings):
             _hold(sqlite, held)
-        stalled_peers.free_stalled_peers(listener, settings.stall_seconds)
+        abort_stalled_connections(listener, settings.stall_seconds)
         asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
             _announce(settings, listener, demo, say)
@@ -59,8 +58,11 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
 
 
-def _require_sense(settings: Settings) -> None:
-    Tokens(settings)
+def _require_sense(settings: Settings, demo: Demo | None) -> None:
+    if open_cloud(settings) is None:
+        Tokens(settings)
+    elif demo is not None:
+        raise SetupError("The demo keeps its images itself. Unset IMAGE_GATEWAY_UPSTREAM.")
     trusted_documents(settings, build_schema(settings).documents)
     require_libraries(settings)
     is_embedded = parse_url(settings.database_url).get_backend_name() == "sqlite"
@@ -121,7 +123,7 @@ class Server(uvicorn.Server):
         await self._give_notice()
         for server in self.servers:
             server.close()
-        open_sockets = [one for one in self.server_state.connections if isinstance(one, FreeingProtocol)]
+        open_sockets = [one for one in self.server_state.connections if isinstance(one, WebSocketProtocol)]
         for place, one in enumerate(open_sockets):
             one.shutdown()
             if place % SENT_AWAY_TOGETHER == SENT_AWAY_TOGETHER - 1:
@@ -152,14 +154,8 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         proxy_headers=settings.trusted_proxies is not None,
         forwarded_allow_ips=settings.trusted_proxies,
         headers=list(HEADERS.items()),
-        http=lane(
-            parts.fast_path,
-            settings.max_body_bytes,
-            settings.request_seconds,
-            parts.connection_limit,
-            parts.slow_readers,
-        ),
-        ws=stalled_peers.protocol(settings, parts.slow_readers),
+        http=http_protocol(settings, parts.fast_path, parts.connection_limit, parts.slow_readers),
+        ws=websocket_protocol(settings, parts.slow_readers),
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_keep_alive=settings.keep_alive_seconds,

@@ -53,9 +53,8 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
         yield fail("settings", str(error).removesuffix("."), "Correct it; docker/README.md lists the settings.")
         return
     yield ok("settings", "every IMAGE_GATEWAY_ variable is known and makes sense")
-    yield (tokens := _tokens(settings))
-    if settings.auth_jwks_url is not None and tokens.result is Result.OK:
-        yield await _keys(settings)
+    async for check in _of_callers(settings):
+        yield check
     if settings.documents_path is not None or settings.documents_mode == "only":
         yield _documents(settings)
     yield machine.file_limit(settings)
@@ -70,6 +69,20 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
             return
     async for check in _of_store(settings):
         yield check
+
+
+async def _of_callers(settings: Settings) -> AsyncIterator[Check]:
+    """How callers are known: by Keystone, or by tokens that the gateway verifies itself."""
+    if settings.upstream is not None:
+        # The HTTP client is loaded by those only who need one.
+        from app.admin import clouds
+
+        async for check in clouds.checked(settings):
+            yield check
+        return
+    yield (tokens := _tokens(settings))
+    if settings.auth_jwks_url is not None and tokens.result is Result.OK:
+        yield await _keys(settings)
 
 
 def _file(database: str | None) -> Path:

@@ -1,89 +1,45 @@
-"""The cache of what is computed for documents, separate for each tenant.
+"""Caches of what was worked out for the documents that were sent lately, for each tenant apart.
 
-Response times reveal whether a document is cached, so one tenant never hits what another has sent.
+Whether a text was sent before shows in the time that it takes, so what one tenant has sent must be new for another.
 """
 
-import re
 from collections.abc import Callable
 from contextvars import ContextVar
-from itertools import islice
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from graphql import DocumentNode
-
-from app.caches import WeightedCache
+from app.documents.memory import Memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
-BYTES = 32_000_000
-# A parsed token takes at most 560 bytes, and what is computed from it about as much. Texts with far more tokens than
-# documents may have are not parsed, so they are not counted further.
-_TOKEN, _TOKEN_BYTES, _MAX_TOKENS = re.compile(r"\w+|[^\s\w,]"), 600, 5_000
-# The minimum weight of an entry, which also bounds the number of small documents.
-_MIN_BYTES = 16_000
-# Owners besides tenants: NOBODY for callers without a token, EVERYBODY for the documents of the manifest.
+# Owners beside the tenants: callers without a token, and everybody, for what the operator has published.
 NOBODY, EVERYBODY = object(), object()
+_ABSENT: Any = object()
 
-# The owner of the current request's document, set once for each request.
+# Whose document the current request brings. It is set where a request's document is found, once for each request.
 _owner: ContextVar[object] = ContextVar("owner", default=NOBODY)
 
 
 def use_cache_of(owner: object) -> None:
-    """Use the cache of a tenant, by its ID, or of NOBODY or EVERYBODY, for the document of the current request."""
+    """Have the documents of the current request remembered for a tenant, by its ID, or for NOBODY or EVERYBODY."""
     _owner.set(owner)
 
 
 class TenantCache(Generic[P, T]):
-    """Caches the results of a function of a document, but not its exceptions.
+    """A function of a document's text that remembers its results, but not what it has raised.
 
-    It resembles `functools.lru_cache`, but each owner has a cache of its own, and all of them together are bounded by
-    bytes. When the bound is reached, entries of the largest cache are evicted, so that nobody can evict what others
-    hold within a fair share.
+    As `functools.lru_cache`, but for each owner apart, and in a memory that several functions share, so that a document
+    is forgotten whole.
     """
 
-    def __init__(self, compute: Callable[P, T], bytes: int = BYTES) -> None:
-        self._compute: Callable[..., T] = compute
-        self._max_bytes = bytes
-        self._weight = 0
-        self._caches: dict[object, WeightedCache[tuple[Any, ...], Any]] = {}
+    def __init__(self, work: Callable[Concatenate[str, P], T], memory: Memory) -> None:
+        self._work: Callable[..., T] = work
+        self._memory = memory
 
-    def __call__(self, *key: P.args, **_: P.kwargs) -> T:
-        cache = self._caches.get(_owner.get())
-        if cache is not None and (found := cache.get(key)) is not None:
-            cache.move_to_end(key)
-            return found[0]
-        return self._add(key)
-
-    def cache_clear(self) -> None:
-        self._caches, self._weight = {}, 0
-
-    def _add(self, key: tuple[Any, ...]) -> T:
-        result = self._compute(*key)
-        added = max(_MIN_BYTES, sum(map(weight, key))) + getattr(result, "weight", 0)
-        cache = self._caches.setdefault(_owner.get(), WeightedCache())
-        self._weight += cache.add(key, result, added)
-        while self._weight > self._max_bytes:
-            self._shrink(max(self._caches, key=lambda owner: self._caches[owner].weight))
+    def __call__(self, text: str, *rest: P.args, **_: P.kwargs) -> T:
+        key: tuple[Any, ...] = (self, *rest)
+        entry = self._memory.find(_owner.get(), text)
+        if entry is not None and (found := entry.results.get(key, _ABSENT)) is not _ABSENT:
+            return found
+        result = self._work(text, *rest)
+        self._memory.add(_owner.get(), text, key, result)
         return result
-
-    def _shrink(self, owner: object) -> None:
-        """Evict entries of one owner until all caches fit, or it holds no more than its fair share."""
-        cache, fair_share = self._caches[owner], self._max_bytes / len(self._caches)
-        while cache and self._weight > self._max_bytes and cache.weight > fair_share:
-            self._weight -= cache.evict()
-        if not cache:
-            del self._caches[owner]
-
-
-def weight(part: Any) -> int:
-    """The bytes to count for one argument: texts and documents count by their length, anything else as nothing."""
-    if isinstance(part, DocumentNode):
-        part = part.loc and part.loc.source.body
-    if not isinstance(part, str):
-        return 0
-    return part.__sizeof__() + _TOKEN_BYTES * count_tokens(part)
-
-
-def count_tokens(text: str) -> int:
-    """The number of tokens of a document, up to a bound beyond which none is parsed."""
-    return sum(1 for _ in islice(_TOKEN.finditer(text), _MAX_TOKENS))

@@ -5,25 +5,24 @@ has no time to give. A step is a token, a node of a document, or a comparison of
 """
 
 import gc
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from time import thread_time
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
     OverlappingFieldsCanBeMergedRule,
     ValidationContext,
-    ValidationRule,
     validate,
 )
 from graphql.language import parser
 from graphql.validation.rules import overlapping_fields_can_be_merged as overlapping
 
 from app.documents.limits import SMALLER, too_complex
+from app.documents.validation_rules import AllRules, Rules
 from app.errors import ErrorCode
 
 # So many errors a person may read at once. Each of them costs time, some of them much.
@@ -83,28 +82,21 @@ def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
 
 
 def validation_errors(
-    schema: GraphQLSchema,
-    document: DocumentNode,
-    rules: Collection[type[ASTValidationRule]],
-    hide_suggestions: bool,
-    seconds: float,
+    schema: GraphQLSchema, document: DocumentNode, rules: Rules, hide_suggestions: bool, seconds: float
 ) -> list[GraphQLError]:
     """What is not valid in a document. Raises GraphQLError when the time is up."""
     clock = Clock("Validating", seconds)
 
-    class Timed(ValidationRule):
-        def enter(self, *_: Any) -> None:
-            clock.look()
+    def timed(context: ValidationContext) -> AllRules:
+        visitors = rules.visitors(context)
+        for visitor in visitors:
+            if isinstance(visitor, OverlappingFieldsCanBeMergedRule):
+                visitor.rule_context = TimedRuleContext(clock)
+        return AllRules(rules, visitors, clock.look)
 
-    class Compared(OverlappingFieldsCanBeMergedRule):
-        def __init__(self, context: ValidationContext) -> None:
-            super().__init__(context)
-            self.rule_context = TimedRuleContext(clock)
-
-    timed = [Compared if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules]
     try:
         with without_collecting():
-            found = validate(schema, document, [Timed, *timed], MAX_ERRORS, hide_suggestions)
+            found = validate(schema, document, [cast(Any, timed)], MAX_ERRORS, hide_suggestions)
     except TooManyComparisons:
         return [too_complex(f"Its fields of the same names need more than {MAX_COMPARISONS} comparisons.")]
     for error in found:

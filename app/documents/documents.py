@@ -24,6 +24,8 @@ from app.documents.cache import TenantCache
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import DocumentLimits, too_complex
 from app.documents.measure import Measure
+from app.documents.memory import Memory
+from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
 
@@ -41,19 +43,21 @@ class Documents:
         self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = DocumentLimits.of(settings)
-        self._parse_cached = TenantCache(self._parse)
-        self._allows_introspection = settings.introspection
-        self._validate_cached = TenantCache(self._validate)
-        self._introspection = TenantCache(Introspection)
+        self.memory = Memory()
+        self._outcome = TenantCache(self._parse, self.memory)
+        self._explains = settings.introspection
+        self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
+        self._validated = TenantCache(self._validate, self.memory)
+        self._introspection = TenantCache(self._introspect, self.memory)
 
     def parsed(self, text: str) -> DocumentNode:
         """Raises GraphQLError. Syntax errors are cached too."""
         if len(text) > (limit := self._settings.max_document_characters):
             raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
-        parsed = self._parse_cached(text)
-        if isinstance(parsed, DocumentNode):
-            return parsed
-        raise parsed()
+        outcome = self._outcome(text)
+        if isinstance(outcome, DocumentNode):
+            return outcome
+        raise outcome()
 
     def subscription(self, text: str, name: str | None) -> bool:
         """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
@@ -94,14 +98,14 @@ class Documents:
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         refusal = self._too_complex(document, wanted, variables)
         try:
-            return [refusal] if refusal else self._validate_cached(document)
+            return [refusal] if refusal else self._validated(_text(document))
         except GraphQLError as late:  # a timeout is not cached: another time it may pass
             return [late]
 
     def measure(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
     ) -> Measure:
-        introspection = partial(self._introspection, self.schema, document)
+        introspection = partial(self._introspection, _text(document))
         return Measure(self.schema, document, operation, variables, introspection)
 
     def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
@@ -114,10 +118,13 @@ class Documents:
             told = error.message.removeprefix("Syntax Error: ")
             return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), told)
 
+    def _introspect(self, text: str) -> Introspection:
+        return Introspection(self.schema, self.parsed(text))
+
     def _too_complex(
         self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
     ) -> GraphQLError | None:
-        if (longest := _longest_list(variables)) > MOST_VALUES:
+        if (longest := _longest(variables)) > MOST_VALUES:
             # Checked before the values are coerced one by one.
             return too_complex(f"A list in the variables has {longest} values, and the limit is {MOST_VALUES}.")
         refusal = self._limits.document_error(document)
@@ -131,14 +138,19 @@ class Documents:
         except TooLarge:
             return too_complex("The operation selects too much of the schema.")
 
-    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
-        rules = _RULES if self._allows_introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
-        return deadlines.validation_errors(
-            self.schema, document, rules, not self._allows_introspection, self._settings.validation_seconds
-        )
+    def _validate(self, text: str) -> list[GraphQLError]:
+        document = self.parsed(text)
+        seconds = self._settings.validation_seconds
+        return deadlines.validation_errors(self.schema, document, self._rules, not self._explains, seconds)
 
 
-def _longest_list(variables: Mapping[str, Any]) -> int:
+def _text(document: DocumentNode) -> str:
+    """The text of a parsed document. As a key it is hashed once; a document would be hashed node by node each time."""
+    assert document.loc is not None
+    return document.loc.source.body
+
+
+def _longest(variables: Mapping[str, Any]) -> int:
     """The length of the longest list among the variables and their fields."""
     fields = (cast(dict[str, Any], one).values() for one in variables.values() if isinstance(one, dict))
     values = chain(variables.values(), chain.from_iterable(fields))

@@ -18,10 +18,11 @@ from graphql import (
 )
 
 from app import caches
-from app.documents.cache import TenantCache, count_tokens
+from app.documents.cache import TenantCache
 from app.documents.deadlines import without_collecting
 from app.documents.documents import Documents
 from app.documents.measure import TENANT_IDS
+from app.documents.memory import words
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from app.store.pages import MAX_PAGE
@@ -49,7 +50,6 @@ class Prices:
     """The prices of the operations of one schema, including invalid ones."""
 
     def __init__(self, documents: Documents) -> None:
-        @TenantCache
         def priced(text: str, name: str | None) -> PricedOperation | InvalidDocument:
             reading = ReadingCost(text)
             try:
@@ -58,21 +58,21 @@ class Prices:
             except (GraphQLError, Unplanned):
                 return InvalidDocument(reading)
 
-        self._priced = priced
+        self._priced = TenantCache(priced, documents.memory)
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)
         price = priced.price(variables or {})
-        return price._replace(reading=priced.reading.collect()) if priced.reading.due else price
+        return price._replace(reading=priced.reading.paid()) if priced.reading.due else price
 
 
 class ReadingCost:
-    """The cost of parsing, measuring and validating one document, which is charged once."""
+    """What it took to parse, measure and validate one document, until that is paid for."""
 
     __slots__ = ("_paid", "_seconds", "_tokens", "due")
 
     def __init__(self, text: str) -> None:
-        self._tokens = count_tokens(text)
+        self._tokens = words(text)
         self._seconds = 0.0
         self._paid = 0
         self.due = self._tokens
@@ -87,7 +87,7 @@ class ReadingCost:
             self._seconds += thread_time() - began
             self.due = max(self._tokens, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
 
-    def collect(self) -> int:
+    def paid(self) -> int:
         """The amount that is due, which counts as paid from now on."""
         due, self.due = self.due, 0
         self._paid += due
@@ -95,7 +95,7 @@ class ReadingCost:
 
 
 class InvalidDocument:
-    """A document without a valid operation; each request with it costs the same."""
+    """A text that is no operation: each time it costs what a refusal costs."""
 
     def __init__(self, reading: ReadingCost) -> None:
         self.reading = reading
@@ -113,22 +113,20 @@ class PricedOperation:
         self._document = documents.parsed(text)
         self._operation = find_operation(self._document, name)
         definitions = self._operation.variable_definitions or ()
-        self._size_variables = tuple(
-            one.variable.name.value for one in definitions if _may_affect_size(documents.schema, one.type)
-        )
+        self._sizing = tuple(one.variable.name.value for one in definitions if _may_size(documents.schema, one.type))
         self._prices: dict[tuple[Any, ...], Price] = {}
 
     def price(self, variables: Mapping[str, Any]) -> Price:
-        names = self._size_variables
-        sizes = tuple([_size(variables.get(name, _ABSENT)) for name in names]) if names else ()
+        sizing = self._sizing
+        sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
         found = self._prices.get(sizes)
         if found is None:
             with self.reading.measured():
-                found = self._compute(variables)
+                found = self._worked_out(variables)
             caches.put(self._prices, sizes, found, MAX_PRICES)
         return found
 
-    def _compute(self, variables: Mapping[str, Any]) -> Price:
+    def _worked_out(self, variables: Mapping[str, Any]) -> Price:
         if self._documents.errors(self._document, self._name, variables):
             return _REFUSED
         size = self._documents.measure(self._document, self._operation, variables).size()
@@ -140,7 +138,7 @@ _REFUSED = Price(REFUSED)
 _ABSENT = object()
 
 
-def _may_affect_size(schema: GraphQLSchema, type_: TypeNode) -> bool:
+def _may_size(schema: GraphQLSchema, type_: TypeNode) -> bool:
     """Whether a variable of this type may determine a number of objects: a number, a list or an input object."""
     if isinstance(type_, NonNullTypeNode):
         type_ = type_.type

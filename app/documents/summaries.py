@@ -17,8 +17,8 @@ LONGEST_NAME = 100
 
 
 class Summary(NamedTuple):
-    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hexadecimal;
-    `name` is the operation's name in the document."""
+    """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex; `name` is the
+    one that the document gives the operation."""
 
     kind: str
     document: str
@@ -30,7 +30,7 @@ class Summaries:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self.of = TenantCache(self._summarize)
+        self.of = TenantCache(self._describe, documents.memory)
 
     def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
         """The static cost, as the limits count it; None if there is no such operation."""
@@ -46,7 +46,7 @@ class Summaries:
     def hash(text: str) -> str:
         return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
-    def _summarize(self, text: str, name: str | None) -> Summary:
+    def _describe(self, text: str, name: str | None) -> Summary:
         if (operation := self._operation(text, name)) is None:
             return Summary(UNKNOWN, self.hash(text), None)
         named = None if operation.name is None else operation.name.value[:LONGEST_NAME]

@@ -50,6 +50,16 @@ class Upstream(BaseSettings):
         "So long may one that was revoked go on.",
     )
 
+    upstream_poll_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=2, description="Time in seconds between two questions to Glance which images have changed."
+    )
+
+    upstream_sweep_rate: Annotated[float, Field(ge=0, le=1_000)] = Field(
+        default=20,
+        description="Images whose members are read again each second, to find changes that Glance tells nobody of; "
+        "those with members come first. 0 for none.",
+    )
+
     @field_validator("upstream_keystone_url", "upstream_glance_url")
     @classmethod
     def _url_is_safe(cls, url: str | None) -> str | None:

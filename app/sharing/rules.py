@@ -99,14 +99,23 @@ def _refused_offer(
     image: SeenImage, tenant_id: str, rows: Mapping[str, SeenMember], taken: int, quota: int
 ) -> Refusal | None:
     if tenant_id == image.owner_id:
-        return BadUserInput("An image can't be offered to its own owner.", tenant_id=tenant_id)
+        return own_offer(tenant_id)
     if (row := rows.get(tenant_id)) is not None:
-        message = f"This image is offered to this tenant already; the membership is {row.status}."
-        return Conflict(message, tenant_id=tenant_id, member_id=row.id)
+        return standing_offer(row)
     if 0 <= quota <= taken:
         message = f"The image has {taken} pending and accepted members; the maximum is {quota}."
         return LimitExceeded(message, tenant_id=tenant_id)
     return None
+
+
+def own_offer(tenant_id: str) -> Refusal:
+    return BadUserInput("An image can't be offered to its own owner.", tenant_id=tenant_id)
+
+
+def standing_offer(row: SeenMember) -> Refusal:
+    """An offer to a tenant that is a member already."""
+    message = f"This image is offered to this tenant already; the membership is {row.status}."
+    return Conflict(message, tenant_id=row.tenant_id, member_id=row.id)
 
 
 def may_answer(caller: Caller, image: SeenImage, own_row: SeenMember | None) -> SeenMember:

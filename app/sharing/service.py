@@ -11,17 +11,21 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from app.errors import Malformed, Refusal
+from app.errors import Forbidden, Malformed, Refusal
 from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMember
 from app.rows import defaults
 from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.addressees import refused_at, sorted_by_form
+from app.sharing.ledger import Ledger, Upstream
 from app.sharing.outcome import Outcome, Request
 from app.sharing.problems import Mistakes
 from app.store import images, log, members
-from app.store.database import Store
 from app.store.engines.transaction import Transaction
 
+NO_REGISTRATION = (
+    "Images are made in Glance: as a snapshot of a server, or with `openstack image create`. They appear here by "
+    "themselves."
+)
 Action = Callable[[Transaction], Awaitable[Outcome]]
 
 
@@ -34,7 +38,7 @@ class Limits:
 
 
 async def register_image(
-    store: Store, caller: Caller, new: Mapping[str, Any], key: str | None = None, mistakes: Mistakes | None = None
+    ledger: Ledger, caller: Caller, new: Mapping[str, Any], key: str | None = None, mistakes: Mistakes | None = None
 ) -> Outcome:
     """Register an image of the caller's tenant. Columns that `new` leaves out have the defaults of the table."""
     mistakes, columns = mistakes or Mistakes(), {**defaults(Image), **new}
@@ -55,11 +59,11 @@ async def register_image(
         await log.append(tx, log_entries.of_registration(caller, image))
         return Outcome(image=image)
 
-    return await _act(store, caller, Request("registerImage", new, key), act, mistakes)
+    return await _act(ledger, caller, Request("registerImage", new, key), act, mistakes, _no_registration)
 
 
 async def update_image(
-    store: Store,
+    ledger: Ledger,
     caller: Caller,
     image_id: str,
     changes: Mapping[str, Any],
@@ -81,11 +85,16 @@ async def update_image(
             await _tell_of_update(tx, caller, image, image.replace(**real))
         return Outcome(image=image.replace(**real))
 
-    return await _act(store, caller, Request("updateImage", {"id": image_id, **changes}, key), act, mistakes)
+    request = Request("updateImage", {"id": image_id, **changes}, key)
+
+    def there(upstream: Upstream) -> Awaitable[Outcome]:
+        return upstream.update(caller, request, image_id, changes)
+
+    return await _act(ledger, caller, request, act, mistakes, there)
 
 
 async def delete_image(
-    store: Store, caller: Caller, image_id: str, key: str | None = None, mistakes: Mistakes | None = None
+    ledger: Ledger, caller: Caller, image_id: str, key: str | None = None, mistakes: Mistakes | None = None
 ) -> Outcome:
     """Delete an image and end each of its memberships, with one event each (E6)."""
     image_id = formats.as_stored(image_id)
@@ -101,11 +110,14 @@ async def delete_image(
         await log.append(tx, told + log_entries.of_deletion(caller, image))
         return Outcome(ended_id=image.id)
 
-    return await _act(store, caller, Request("deleteImage", {"id": image_id}, key), act, mistakes)
+    request = Request("deleteImage", {"id": image_id}, key)
+    return await _act(
+        ledger, caller, request, act, mistakes, lambda upstream: upstream.delete(caller, request, image_id)
+    )
 
 
 async def offer_image(
-    store: Store,
+    ledger: Ledger,
     caller: Caller,
     image_id: str,
     tenant_ids: Sequence[str],
@@ -141,11 +153,15 @@ async def offer_image(
         return Outcome(refusals=(*malformed, refusal))
 
     request = Request("offerImage", {"image": image_id, "tenants": list(tenant_ids)}, key)
-    return await _act(store, caller, request, act, mistakes, with_malformed)
+
+    def there(upstream: Upstream) -> Awaitable[Outcome]:
+        return upstream.offer(caller, request, image_id, places, malformed)
+
+    return await _act(ledger, caller, request, act, mistakes, there, with_malformed)
 
 
 async def answer_offer(
-    store: Store,
+    ledger: Ledger,
     caller: Caller,
     image_id: str,
     status: MemberStatus,
@@ -167,11 +183,15 @@ async def answer_offer(
         return Outcome(image, (row,))
 
     request = Request("answerOffer", {"image": image_id, "status": status}, key)
-    return await _act(store, caller, request, act, mistakes)
+
+    def there(upstream: Upstream) -> Awaitable[Outcome]:
+        return upstream.answer(caller, request, image_id, status)
+
+    return await _act(ledger, caller, request, act, mistakes, there)
 
 
 async def revoke_member(
-    store: Store,
+    ledger: Ledger,
     caller: Caller,
     image_id: str,
     tenant_id: str,
@@ -192,21 +212,31 @@ async def revoke_member(
         return Outcome(ended_id=row.id)
 
     request = Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key)
-    return await _act(store, caller, request, act, mistakes)
+
+    def there(upstream: Upstream) -> Awaitable[Outcome]:
+        return upstream.revoke(caller, request, image_id, tenant_id)
+
+    return await _act(ledger, caller, request, act, mistakes, there)
 
 
 async def _act(
-    store: Store,
+    ledger: Ledger,
     caller: Caller,
     request: Request,
     act: Action,
     mistakes: Mistakes | None,
+    there: Callable[[Upstream], Awaitable[Outcome]],
     refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
 ) -> Outcome:
-    """Run the action in one transaction, unless the same request was carried out before."""
+    """Run the action in one transaction, or `there` if an upstream keeps the images.
+
+    A request that was carried out before is not carried out again.
+    """
     mistakes = mistakes or Mistakes()
     mistakes.check(formats.key, request.idempotency_key)
     mistakes.require_none()
+    if ledger.upstream is not None:
+        return await there(ledger.upstream)
 
     async def once(tx: Transaction) -> Outcome:
         if (before := await outcome.earlier(tx, caller, request)) is not None:
@@ -218,7 +248,11 @@ async def _act(
         await outcome.remember(tx, caller, request, result)
         return result
 
-    return await store.act(once)
+    return await ledger.store.act(once)
+
+
+async def _no_registration(_: Upstream) -> Outcome:
+    return Outcome(refusals=(Forbidden(NO_REGISTRATION),))
 
 
 async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:

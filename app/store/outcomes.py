@@ -55,3 +55,9 @@ async def record(tx: Transaction, tenant_id: str, key: str, input_hash: str, out
         "recorded_at": tx.now,
     }
     await tx.conn.execute(insert(RecordedOutcome).values(values))
+
+
+async def drop(tx: Transaction, tenant_id: str, key: str) -> None:
+    """Forget what was recorded for this key, so that something else can be."""
+    own = col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
+    await tx.conn.execute(delete(RecordedOutcome).where(*own))

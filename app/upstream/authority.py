@@ -27,6 +27,3 @@ class Authority:
         except UpstreamError:
             raise Unavailable(AWAY) from None
         return caller_of(described, token, self._roles, self._tenant_id_pattern)
-
-    async def close(self) -> None:
-        await self._keystone.close()

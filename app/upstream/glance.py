@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
-from app.model import MemberStatus
+from app.model import MemberStatus, SeenImage
 from app.upstream.credential import Credential
 from app.upstream.errors import Refused, Unanswered
 from app.upstream.service import Response, Service
-from app.upstream.views import ImageView, MemberView, View, image_view, member_views
+from app.upstream.views import MemberView, View, image_view, member_views
 
 PATCH = "application/openstack-images-v2.1-json-patch"
 # Glance's own maximum. Sorted by what never changes: a marker that moved would let pages skip images silently.
@@ -44,7 +44,7 @@ class Glance:
                 return View(image, rows, duplicates)
         raise Unanswered("the image changes faster than it can be read")
 
-    async def images(self, **filters: str) -> AsyncGenerator[ImageView]:
+    async def images(self, **filters: str) -> AsyncGenerator[SeenImage]:
         """All images that fit, hidden ones included, page by page. Raises UpstreamError."""
         for hidden in ("false", "true"):
             params = {"visibility": "all", "os_hidden": hidden, "limit": str(PAGE), "sort": ORDER, **filters}
@@ -55,6 +55,21 @@ class Glance:
                 for image in body.get("images", ()):
                     yield image_view(image)
                 path = _next(body)
+
+    async def is_empty(self) -> bool:
+        """Whether the gateway's credential sees no image at all. Raises UpstreamError."""
+        page = await self._read("/images", {"visibility": "all", "limit": "1"})
+        return page is None or not page.body.get("images")
+
+    async def shows(self, token: str, image_id: str) -> bool:
+        """Whether the caller may see the image. Raises UpstreamError."""
+        try:
+            await self._service.call("GET", _image(image_id), _as(token))
+        except Refused as refused:
+            if refused.status in (403, 404):
+                return False
+            raise
+        return True
 
     async def offer(self, token: str, image_id: str, tenant_id: str) -> MemberView:
         answer = await self._service.call("POST", _members(image_id), _as(token), body={"member": tenant_id})

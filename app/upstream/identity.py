@@ -52,7 +52,7 @@ def expiry(described: Mapping[str, Any]) -> datetime:
 
 def _known(listed: Any, roles: RoleMap) -> frozenset[Role]:
     named: Iterable[Any] = cast(list[Any], listed) if isinstance(listed, list) else ()
-    names = {cast(dict[str, Any], role).get("name") for role in named if isinstance(role, dict)}
+    names: list[Any] = [cast(dict[str, Any], role).get("name") for role in named if isinstance(role, dict)]
     return frozenset[Role]().union(*(roles[name] for name in names if name in roles))
 
 

@@ -13,13 +13,15 @@ from app.upstream.keystone import Keystone
 
 @dataclass(frozen=True)
 class Upstream:
-    """Who knows the callers, and where the images are."""
+    """Who knows the callers, where the images are, and the gateway's own credential there."""
 
+    keystone: Keystone
     authority: Authority
     glance: Glance
+    reader: Credential
 
     async def close(self) -> None:
-        await self.authority.close()
+        await self.keystone.close()
         await self.glance.close()
 
 
@@ -34,8 +36,10 @@ def open_upstream(settings: Settings) -> Upstream | None:
     keystone = Keystone(settings.upstream_keystone_url, settings.upstream_seconds)
     reader = Credential(keystone, auth_of(settings))
     return Upstream(
+        keystone,
         Authority(keystone, _roles(settings), settings.tenant_id_pattern),
         Glance(settings.upstream_glance_url, settings.upstream_seconds, reader),
+        reader,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
-from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, OsType
+from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, OsType, SeenImage
 from app.upstream.errors import Unanswered
 
 _STATUSES = {
@@ -20,29 +20,6 @@ _NO_TENANT = re.compile(r'["\\\x00-\x1f\x7f-\x9f]|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}
 BYTES_LIMIT = 2**53 - 1
 
 
-class ImageView(NamedTuple):
-    """An image as Glance describes it, in the columns of our own."""
-
-    id: str
-    owner_id: str
-    name: str
-    origin: ImageOrigin
-    server_id: str | None
-    source_url: str | None
-    status: ImageStatus
-    visibility: ImageVisibility
-    size_bytes: int | None
-    min_disk_gb: int
-    min_ram_mb: int
-    os_type: OsType | None
-    checksum: str | None
-    tags: list[str]
-    protected: bool
-    hidden: bool
-    created_at: datetime
-    updated_at: datetime
-
-
 class MemberView(NamedTuple):
     tenant_id: str
     status: MemberStatus
@@ -53,13 +30,13 @@ class MemberView(NamedTuple):
 class View(NamedTuple):
     """An image with all its members; `members` is None while they can't be read, as those of a private image."""
 
-    image: ImageView
+    image: SeenImage
     members: Mapping[str, MemberView] | None
     # Tenants of which Glance holds several rows, as two of its workers make them of two equal offers.
     duplicates: frozenset[str] = frozenset()
 
 
-def image_view(body: Any) -> ImageView:
+def image_view(body: Any) -> SeenImage:
     """Raises Unanswered."""
     try:
         return _image(_object(body))
@@ -82,9 +59,9 @@ def member_views(body: Any) -> tuple[dict[str, MemberView], frozenset[str]]:
     return newest, several
 
 
-def _image(body: dict[str, Any]) -> ImageView:
+def _image(body: dict[str, Any]) -> SeenImage:
     is_snapshot = body.get("image_type") == "snapshot" and bool(body.get("instance_uuid"))
-    return ImageView(
+    return SeenImage(
         id=str(body["id"]),
         owner_id=_owner(body.get("owner")),
         name=_text(body.get("name") or ""),

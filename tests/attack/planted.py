@@ -4,7 +4,7 @@ from typing import Any
 
 from app.cli import app
 from app.store import log
-from app.web.server.websocket_protocol import Strict
+from app.web.server.websocket_protocol import StrictWebSocketProtocol
 from app.web.wire import parameters
 
 _append, _parse_parameters = log.append, parameters.parse_parameters
@@ -23,7 +23,7 @@ def _a_status_of_500() -> None:
 
 def _a_socket_dropped() -> None:
     """Whoever breaks the protocol is cut off without a word."""
-    Strict.handle_parser_exception = lambda self: self.transport.abort()
+    StrictWebSocketProtocol.handle_parser_exception = lambda self: self.transport.abort()
 
 
 def _a_row_lost() -> None:

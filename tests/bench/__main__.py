@@ -49,7 +49,9 @@ def share(
 def compare(
     rounds: Annotated[int, typer.Option(help="Rounds; in each, every server has its turn.")] = 7,
     seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 1.0,
-    only: Annotated[str, typer.Option(help="Workloads, with commas: point, list, inbox, deep, offers, postgres.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Workloads, with commas: point, list, inbox, deep, offers, first, postgres.")
+    ] = "",
     peers: Annotated[str, typer.Option(help="Peers, with commas, by a part of their names; all by default.")] = "",
 ) -> None:
     """Reads and writes, with the same questions put to other GraphQL servers and to a hand-written route."""

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.bench.peers_known import known
 from tests.bench.seed import LARGE, Sizes
 from tests.bench.servers import LOAD_CORE, Peer, Running
 from tests.bench.table import Figures, Found, Round
+from tests.bench.timed import Connection
 from tests.bench.workloads import Workload, workloads
 from tests.harness.kernel import pinned_to
 
@@ -108,6 +109,8 @@ async def _measured(workload: Workload, servers: Sequence[Server], options: Opti
     workload.prepare(options.rounds * options.seconds + WARM_SECONDS)
     found: dict[str, list[Round]] = {server.peer.name: [] for server in servers}
     loads = [Load(one.running.port, partial(_source, workload, one.peer)) for one in servers]
+    for server in servers:
+        await asyncio.to_thread(_warm, workload, server)
     for load in loads:
         await load.run(min(WARM_SECONDS, options.seconds))
     for _ in range(options.rounds):
@@ -115,6 +118,12 @@ async def _measured(workload: Workload, servers: Sequence[Server], options: Opti
             done = await load.run(options.seconds, server.running.cpu)
             found[server.peer.name].append(Round(done.microseconds, done.requests / done.seconds))
     return {name: Figures.of(rounds) for name, rounds in found.items()}
+
+
+def _warm(workload: Workload, server: Server) -> None:
+    with closing(Connection(server.running.port)) as connection:
+        for ask in workload.warm:
+            connection.send(server.peer.put(ask).raw())
 
 
 def _source(workload: Workload, peer: Peer, number: int) -> Iterator[bytes]:

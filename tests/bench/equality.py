@@ -48,7 +48,9 @@ def require_same(workload: Workload, who: str, found: list[Any], expected: list[
 
 def require_substance(workload: Workload, found: list[Any]) -> None:
     """Equal answers are worth nothing when there is nothing in them."""
-    least = {"point": 60, "list": 6_000, "inbox": 6_000, "deep": 3_000, "offers": 60}[workload.name.partition(" ")[0]]
+    least = {"point": 60, "list": 6_000, "inbox": 6_000, "deep": 3_000, "offers": 60, "first": 60}[
+        workload.name.partition(" ")[0]
+    ]
     for answer in found:
         if len(text := json.dumps(answer)) < least:
             raise Different(f"The answers to {workload.name!r} are smaller than they should be: {text}")

@@ -19,7 +19,7 @@ from tests.harness.server import serving
 SERVER_CORE, LOAD_CORE = 0, 1
 PATIENCE_SECONDS = 60
 READS = ("point", "list", "inbox", "deep")
-WORKLOADS = (*READS, "offers")
+WORKLOADS = (*READS, "offers", "first")
 OURS = "the gateway"
 
 

@@ -1,4 +1,4 @@
-"""What is asked of every server: five workloads, as HTTP requests that are made before the clock starts."""
+"""What is asked of every server: six workloads, as HTTP requests that are made before the clock starts."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,9 @@ from tests.bench.seed import World
 from tests.harness.gateway import settings_for
 
 CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
+# Tenants that call only once, and how many of their requests are made before the clock starts.
+FIRST_NEWCOMER, NEWCOMERS_A_SECOND = 2 * 10**9, 1_000
+UNKNOWN_IMAGE = "00000000-0000-4000-8000-000000000000"
 # So many more offers does an image take until its quota is full.
 ROOM = 120
 PAIRS_A_SECOND = 4_000
@@ -57,12 +60,16 @@ class Tokens:
 
 @dataclass
 class Workload:
-    """Named as on the command line: requests to check answers with, then sources of requests for the load."""
+    """Named as on the command line: requests to check answers with, then sources of requests for the load.
+
+    `warm` are sent once before the load, where callers come back to a server that knows their documents.
+    """
 
     name: str
     checked: list[Ask]
     source: Source
     prepare: Callable[[float], None] = lambda _: None
+    warm: Sequence[Ask] = ()
 
 
 def workloads(world: World) -> dict[str, Workload]:
@@ -78,7 +85,11 @@ def workloads(world: World) -> dict[str, Workload]:
     }
     found = {name: Workload(name, asks, reading(asks)) for name, asks in reads.items()}
     handshakes = Handshakes(world, tokens)
-    found["offers"] = Workload("offers", handshakes.checked, handshakes.source, handshakes.prepare)
+    found["offers"] = Workload(
+        "offers", handshakes.checked, handshakes.source, handshakes.prepare, handshakes.first_requests()
+    )
+    newcomers = Newcomers(own[0][1], tokens)
+    found["first"] = Workload("first", reads["point"], newcomers.source, newcomers.prepare)
     return found
 
 
@@ -93,6 +104,26 @@ def reading(asks: Sequence[Ask]) -> Source:
     return source
 
 
+class Newcomers:
+    """The point query, each time from a tenant that has sent nothing before."""
+
+    def __init__(self, image: str, tokens: Tokens) -> None:
+        self._image = image
+        self._tokens = tokens
+
+    def prepare(self, seconds: float) -> None:
+        """Mint the tokens of those that may come in so many seconds."""
+        for number in range(int(seconds * NEWCOMERS_A_SECOND)):
+            self._ask(number)
+
+    def source(self, number: int, put: Put) -> Iterator[bytes]:
+        for turn in count(number, CONNECTIONS):
+            yield put(self._ask(turn)).raw()
+
+    def _ask(self, number: int) -> Ask:
+        return Ask(self._tokens.of(str(FIRST_NEWCOMER + number)), POINT, {"id": self._image})
+
+
 class Handshakes:
     """An offer, then its acceptance, and so on; no consumer gets the same image twice."""
 
@@ -101,6 +132,16 @@ class Handshakes:
         self._tokens = tokens
         self._made = list[tuple[bytes, bytes]]()
         self.checked = [ask for number in range(CHECKED_OFFERS) for ask in self._pair(number)]
+
+    def first_requests(self) -> list[Ask]:
+        """The document of each caller, which changes nothing."""
+        owners = dict.fromkeys(owner for owner, _ in self._images)
+        offer = {"input": {"imageId": UNKNOWN_IMAGE, "tenantIds": [str(10**9)]}}
+        accept = {"input": {"imageId": UNKNOWN_IMAGE}}
+        consumers = [str(10**9 + number) for number in range(CONSUMERS)]
+        return [Ask(self._tokens.of(owner), OFFER, offer) for owner in owners] + [
+            Ask(self._tokens.of(consumer), ACCEPT, accept) for consumer in consumers
+        ]
 
     def prepare(self, seconds: float) -> None:
         """Make ready what a fast server may take in so many seconds."""

@@ -1,15 +1,16 @@
 """One running cloud, as tests use it."""
 
+import asyncio
 import grp
 import json
 import os
 import pwd
 import subprocess
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -39,31 +40,38 @@ class Cloud:
     def identity(self) -> Identity:
         return Identity(self.keystone_url)
 
-    def token(self, user: str) -> str:
+    # All of it is asynchronous: a gateway in the same process must be able to send what it has begun to, because a
+    # worker of Keystone or Glance waits for each request that it has accepted, and serves nobody else meanwhile.
+
+    async def token(self, user: str) -> str:
         """A token of this user for its project; the same one each time."""
         if user not in self._tokens:
-            self._tokens[user] = self.fresh_token(user)
+            self._tokens[user] = await self.fresh_token(user)
         return self._tokens[user]
 
-    def fresh_token(self, user: str) -> str:
-        return self.identity.token(user, USERS[user][0] if user in USERS else ADMIN).id
+    async def fresh_token(self, user: str) -> str:
+        project = USERS[user][0] if user in USERS else ADMIN
+        return (await asyncio.to_thread(self.identity.token, user, project)).id
 
-    def images(self, user: str) -> httpx2.Client:
+    @asynccontextmanager
+    async def images(self, user: str) -> AsyncGenerator[httpx2.AsyncClient]:
         """Glance's API, called by this user; paths begin below `/v2`."""
-        headers = {"X-Auth-Token": self.token(user)}
-        return httpx2.Client(base_url=f"{self.glance_url}/v2", headers=headers, timeout=60, trust_env=False)
+        headers, url = {"X-Auth-Token": await self.token(user)}, f"{self.glance_url}/v2"
+        async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=60, trust_env=False) as client:
+            yield client
 
-    def openstack(self, user: str, *arguments: str) -> str:
+    async def openstack(self, user: str, *arguments: str) -> str:
         """What the `openstack` command of this user prints."""
         environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(self.folder / "clouds.yaml")}
         command = [self.environment.program("openstack"), "--os-cloud", user, *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
+        return (await asyncio.to_thread(run)).stdout
 
-    def image(self, name: str = "ubuntu", user: str = "producer", **fields: Any) -> str:
+    async def image(self, name: str = "ubuntu", user: str = "producer", **fields: Any) -> str:
         """A new image of this user's project, without data; its ID."""
         image = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "shared", **fields}
-        with self.images(user) as images:
-            return images.post("/images", json=image).raise_for_status().json()["id"]
+        async with self.images(user) as images:
+            return (await images.post("/images", json=image)).raise_for_status().json()["id"]
 
 
 @contextmanager
@@ -100,8 +108,9 @@ def write(cloud: Cloud, file: Path) -> None:
 
 def read(file: Path) -> Cloud:
     """The cloud that another process has started."""
-    facts = json.loads(file.read_text())
-    return Cloud(**{**facts, "folder": Path(facts["folder"]), "environment": Environment(Path(facts["environment"]))})
+    facts: dict[str, Any] = json.loads(file.read_text())
+    folder, environment = Path(facts.pop("folder")), Environment(Path(facts.pop("environment")))
+    return Cloud(folder, environment, **facts)
 
 
 def _bus(folder: Folder, stack: ExitStack) -> str | None:

@@ -23,10 +23,10 @@ async def glance(cloud: Cloud) -> AsyncGenerator[Glance]:
 
 
 async def test_an_image_is_seen_with_all_its_members(cloud: Cloud, glance: Glance) -> None:
-    image_id, consumer = cloud.image(tags=["b", "a"], min_ram=5), cloud.projects["consumer"]
-    await glance.offer(cloud.token("producer"), image_id, consumer)
-    await glance.offer(cloud.token("producer"), image_id, "somebody")
-    await glance.answer(cloud.token("consumer"), image_id, consumer, MemberStatus.ACCEPTED)
+    image_id, consumer = await cloud.image(tags=["b", "a"], min_ram=5), cloud.projects["consumer"]
+    await glance.offer(await cloud.token("producer"), image_id, consumer)
+    await glance.offer(await cloud.token("producer"), image_id, "somebody")
+    await glance.answer(await cloud.token("consumer"), image_id, consumer, MemberStatus.ACCEPTED)
 
     view = await glance.view(image_id)
     assert view is not None
@@ -39,19 +39,19 @@ async def test_an_image_is_seen_with_all_its_members(cloud: Cloud, glance: Glanc
 
 
 async def test_a_private_images_members_are_unknown_and_a_deleted_image_is_none(cloud: Cloud, glance: Glance) -> None:
-    image_id = cloud.image()
-    await glance.update(cloud.token("producer"), image_id, {"visibility": "private"})
+    image_id = await cloud.image()
+    await glance.update(await cloud.token("producer"), image_id, {"visibility": "private"})
 
     view = await glance.view(image_id)
     assert view is not None
     assert (view.image.visibility, view.members) == (ImageVisibility.PRIVATE, None)
 
-    await glance.delete(cloud.token("producer"), image_id)
+    await glance.delete(await cloud.token("producer"), image_id)
     assert await glance.view(image_id) is None
 
 
 async def test_a_refusal_has_glances_status_and_its_reason(cloud: Cloud, glance: Glance) -> None:
-    image_id, consumer, owner = cloud.image(), cloud.projects["consumer"], cloud.token("producer")
+    image_id, consumer, owner = await cloud.image(), cloud.projects["consumer"], await cloud.token("producer")
     await glance.offer(owner, image_id, consumer)
 
     with pytest.raises(Refused) as again:
@@ -59,33 +59,39 @@ async def test_a_refusal_has_glances_status_and_its_reason(cloud: Cloud, glance:
     with pytest.raises(Refused) as answered_by_owner:
         await glance.answer(owner, image_id, consumer, MemberStatus.ACCEPTED)
     with pytest.raises(Refused) as stranger:
-        await glance.revoke(cloud.token("stranger"), image_id, consumer)
+        await glance.revoke(await cloud.token("stranger"), image_id, consumer)
 
     assert [one.value.status for one in (again, answered_by_owner, stranger)] == [409, 403, 404]
     assert "duplicated" in again.value.reason
 
 
 async def test_the_owner_updates_an_image_and_an_admin_deactivates_it(cloud: Cloud, glance: Glance) -> None:
-    image_id = cloud.image()
-    with cloud.images("producer") as owner:
-        owner.put(f"/images/{image_id}/file", content=b"data", headers={"content-type": "application/octet-stream"})
+    image_id = await cloud.image()
+    async with cloud.images("producer") as owner:
+        await owner.put(
+            f"/images/{image_id}/file", content=b"data", headers={"content-type": "application/octet-stream"}
+        )
     changes = {"name": "renamed", "tags": ["x"], "protected": True, "os_hidden": True}
-    await glance.update(cloud.token("producer"), image_id, changes)
-    await glance.deactivate(cloud.token("admin"), image_id)
+    await glance.update(await cloud.token("producer"), image_id, changes)
+    await glance.deactivate(await cloud.token("admin"), image_id)
 
     view = await glance.view(image_id)
     assert view is not None
     assert (view.image.name, view.image.tags, view.image.protected) == ("renamed", ["x"], True)
     assert (view.image.hidden, view.image.status) == (True, ImageStatus.DEACTIVATED)
 
-    await glance.reactivate(cloud.token("admin"), image_id)
+    await glance.reactivate(await cloud.token("admin"), image_id)
     view = await glance.view(image_id)
     assert view is not None
     assert (view.image.status, view.image.size_bytes) == (ImageStatus.ACTIVE, 4)
 
 
 async def test_all_images_of_all_projects_are_listed_hidden_ones_included(cloud: Cloud, glance: Glance) -> None:
-    made = {cloud.image(), cloud.image(user="consumer", visibility="private"), cloud.image(os_hidden=True)}
+    made = {
+        await cloud.image(),
+        await cloud.image(user="consumer", visibility="private"),
+        await cloud.image(os_hidden=True),
+    }
 
     listed = {image.id async for image in glance.images()}
     recent = {image.id async for image in glance.images(updated_at="gte:2000-01-01T00:00:00Z")}
@@ -95,7 +101,7 @@ async def test_all_images_of_all_projects_are_listed_hidden_ones_included(cloud:
 
 
 async def test_the_gateways_token_is_replaced_when_it_has_ended(cloud: Cloud) -> None:
-    upstream, image_id = upstream_of(cloud), cloud.image()
+    upstream, image_id = upstream_of(cloud), await cloud.image()
     assert await upstream.glance.view(image_id)
     upstream.glance._reader._issued = upstream.glance._reader._issued._replace(id="not good any more")  # type: ignore[union-attr]
 

@@ -34,7 +34,7 @@ async def upstream(cloud: Cloud) -> AsyncGenerator[Upstream]:
 async def test_a_token_says_its_project_and_its_roles(
     cloud: Cloud, upstream: Upstream, user: str, roles: set[Role]
 ) -> None:
-    caller = await upstream.authority.caller(cloud.token(user))
+    caller = await upstream.authority.caller(await cloud.token(user))
 
     assert caller.roles == roles
     assert user == "admin" or caller.tenant_id == cloud.projects["producer"]
@@ -51,13 +51,13 @@ async def test_an_unscoped_a_domain_and_a_system_token_do_not_count(cloud: Cloud
 
 
 async def test_an_application_credential_speaks_for_its_project(cloud: Cloud, upstream: Upstream) -> None:
-    token = cloud.identity.application_token("consumer", cloud.token("consumer"))
+    token = cloud.identity.application_token("consumer", await cloud.token("consumer"))
 
     assert (await upstream.authority.caller(token)).tenant_id == cloud.projects["consumer"]
 
 
 async def test_a_revoked_and_an_invented_token_do_not_count(cloud: Cloud, upstream: Upstream) -> None:
-    revoked = cloud.fresh_token("consumer")
+    revoked = await cloud.fresh_token("consumer")
     assert (await upstream.authority.caller(revoked)).tenant_id == cloud.projects["consumer"]
     cloud.identity.revoke(revoked)
 
@@ -68,12 +68,12 @@ async def test_a_revoked_and_an_invented_token_do_not_count(cloud: Cloud, upstre
 
 async def test_a_role_that_may_not_use_the_gateway_does_not_count(cloud: Cloud, upstream: Upstream) -> None:
     with pytest.raises(Unauthenticated, match="roles"):
-        await upstream.authority.caller(cloud.token("glance"))
+        await upstream.authority.caller(await cloud.token("glance"))
 
 
 async def test_while_keystone_is_away_nobody_is_called_unauthenticated(cloud: Cloud) -> None:
     upstream = upstream_of(cloud, upstream_keystone_url=f"http://127.0.0.1:{free_port()}/v3")
 
     with pytest.raises(Unavailable):
-        await upstream.authority.caller(cloud.token("producer"))
+        await upstream.authority.caller(await cloud.token("producer"))
     await upstream.close()

@@ -12,8 +12,9 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import deadlines
-from app.documents.cache import BYTES, EVERYBODY, NOBODY, TenantCache, use_cache_of
+from app.documents.cache import EVERYBODY, NOBODY, TenantCache, use_cache_of
 from app.documents.documents import Documents
+from app.documents.memory import Memory
 from app.documents.summaries import Summaries
 from app.settings import Settings
 
@@ -39,7 +40,7 @@ def traced() -> Generator[Callable[[], int]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
-    parsed = TenantCache(lambda text: deadlines.parsed(text, 3_000, 60), bytes=LIMIT)
+    parsed = TenantCache(lambda text: deadlines.parsed(text, 3_000, 60), Memory(LIMIT))
     with traced() as held:
         for number in range(12):
             parsed(HEAVY[kind] % number)
@@ -48,17 +49,19 @@ def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
 
 
 def test_names_of_operations_count_too() -> None:
-    descriptions = Summaries(build_schema(Settings()).documents)
+    documents = build_schema(Settings()).documents
+    documents.memory = Memory(8 * LIMIT)
+    descriptions = Summaries(documents)
     with traced() as held:
         for number in range(200):
             descriptions.of("{ viewer { id } }", f"{number}" + "x" * 500_000)
 
-        assert held() < 1.2 * BYTES
+        assert held() < 1.2 * 8 * LIMIT
 
 
 def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
     worked: list[str] = []
-    remembered = TenantCache(worked.append, bytes=20 * 16_000)
+    remembered = _remembered(worked, Memory(20 * 9_000))
     for number in range(100):
         remembered("known")
         remembered(f"stranger {number}")
@@ -69,7 +72,7 @@ def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None
 
 def test_what_one_tenant_has_sent_is_new_for_another() -> None:
     worked: list[str] = []
-    remembered = TenantCache(worked.append)
+    remembered = _remembered(worked, Memory())
     for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
         contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
 
@@ -78,7 +81,7 @@ def test_what_one_tenant_has_sent_is_new_for_another() -> None:
 
 def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
     worked: list[str] = []
-    remembered = TenantCache(worked.append, bytes=20 * 16_000)
+    remembered = _remembered(worked, Memory(20 * 9_000))
     for owner in ("quiet", *map(str, range(4))):
         _remembered_for(remembered, owner, "first")
     for number in range(200):
@@ -91,9 +94,56 @@ def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None
     assert len(worked) == before
 
 
+def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
+    looks: list[int] = []
+    for tenants in (50, 5_000):
+        remembered = _remembered([], Memory(tenants * 9_000))
+        for number in range(tenants):
+            _remembered_for(remembered, CountedOwner(number), "first")
+        CountedOwner.looks = 0
+        for number in range(100):
+            _remembered_for(remembered, CountedOwner(tenants + number), "first")
+        looks.append(CountedOwner.looks)
+
+    assert looks[1] <= 2 * looks[0]
+
+
+def test_the_one_who_holds_most_forgets_first_whoever_came_before() -> None:
+    worked: list[str] = []
+    remembered = _remembered(worked, Memory(20 * 9_000))
+    for owner, texts in (("light", 1), ("heavy", 12), ("middling", 7)):
+        for number in range(texts):
+            _remembered_for(remembered, owner, f"{owner} {number}")
+    _remembered_for(remembered, "late", "late 0")
+    del worked[:]
+    for owner, texts in (("light", 1), ("middling", 7), ("late", 1)):
+        for number in range(texts):
+            _remembered_for(remembered, owner, f"{owner} {number}")
+    assert worked == []
+
+    _remembered_for(remembered, "heavy", "heavy 0")
+    assert worked == ["heavy 0"]
+
+
+class CountedOwner:
+    """An owner that counts how often owners are looked up."""
+
+    looks = 0
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __hash__(self) -> int:
+        CountedOwner.looks += 1
+        return hash(self._number)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     worked: list[str] = []
-    remembered = TenantCache(worked.append, bytes=20 * 16_000)
+    remembered = _remembered(worked, Memory(20 * 9_000))
     for number in range(100):
         _remembered_for(remembered, "loud", f"text {number}")
     for _ in range(2):
@@ -103,7 +153,14 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered_for(remembered: TenantCache[[str], None], owner: object, text: str) -> None:
+def _remembered(worked: list[str], memory: Memory) -> TenantCache[[], None]:
+    def work(text: str) -> None:
+        worked.append(text)
+
+    return TenantCache(work, memory)
+
+
+def _remembered_for(remembered: TenantCache[[], None], owner: object, text: str) -> None:
     use_cache_of(owner)
     remembered(text)
 

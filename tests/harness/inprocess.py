@@ -20,7 +20,7 @@ from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.server.stalled_peers import free_stalled_peers
+from app.web.server.stalled_peers import abort_stalled_connections
 from tests.harness.gateway import Gateway
 from tests.harness.patience import PATIENCE_SECONDS, until
 
@@ -115,7 +115,7 @@ async def in_this_process(settings: Settings, kernel_frees: bool = True) -> Asyn
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         if kernel_frees:
-            free_stalled_peers(listener, settings.stall_seconds)
+            abort_stalled_connections(listener, settings.stall_seconds)
         server = uvicorn.Server(uvicorn_config(app, settings))
         with patch("uvicorn.server.asyncio", _Prompt()):
             serving = asyncio.create_task(server.serve([listener]))

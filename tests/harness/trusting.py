@@ -32,7 +32,7 @@ class Trusting:
         self.tokens = server.tokens
 
     async def ask(self, token: str | None, query: str = VIEWER, **headers: str) -> httpx2.Response:
-        """A plain query, as the short lane takes it."""
+        """A plain query, as the fast path takes it."""
         named = {} if token is None else {"authorization": f"Bearer {token}"}
         return await self.client.post("/graphql", json={"query": query}, headers={**named, **headers})
 

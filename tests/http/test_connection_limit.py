@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from app.web.limits import connections
-from app.web.limits.connections import LEAST, RESERVE, ConnectionLimit
-from app.web.server import connection_limit
+from app.web.limits.connections import MIN_CONNECTIONS, RESERVE, ConnectionLimit
+from app.web.server.http_protocol import HttpProtocol
 from tests.harness.databases import SqliteDatabases
 from tests.harness.figures import scraped
 from tests.harness.gateway import IMAGE, settings_for
@@ -27,14 +27,14 @@ SLOWLY = b"POST /graphql HTTP/1.1\r\nhost: here\r\nx-"
 
 @pytest.fixture
 async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh(), max_open_connections=LEAST)) as server:
+    async with in_this_process(settings_for(sqlite_databases.fresh(), max_open_connections=MIN_CONNECTIONS)) as server:
         yield server
 
 
 @pytest.fixture
 def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_limit, "GRACE_SECONDS", 0.05)
-    monkeypatch.setattr(connection_limit, "BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "SEARCH_INTERVAL_SECONDS", 0.0)
 
 
 async def filled(server: InProcess, held: AsyncExitStack, number: int, sent: bytes = SLOWLY) -> list[Line]:
@@ -54,22 +54,22 @@ def _has_come(server: InProcess, client: Line) -> bool:
 @pytest.mark.usefixtures("no_grace")
 async def test_a_slowloris_only_takes_the_places_of_its_own_lines(server: InProcess) -> None:
     async with AsyncExitStack() as held:
-        await filled(server, held, 3 * LEAST)
+        await filled(server, held, 3 * MIN_CONNECTIONS)
         await asyncio.sleep(0.1)  # longer than a new line has to say what it wants
         for sent, status in ((LIVEZ, 200), (operation("{ __typename }", "connection: close"), 200)):
             async with line(server.port) as client:
                 await client.send(sent)
                 assert [one.status for one in answers(await client.heard())] == [status]
-        assert len(server.connections) <= LEAST
+        assert len(server.connections) <= MIN_CONNECTIONS
         assert (await scraped(server.port)).total("connections_turned_away_total", reason="idle") > 0
 
 
 async def test_where_nobody_makes_room_who_comes_is_told_and_health_answers(
     server: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_limit.Crowded, "_waits", lambda *_: False)
+    monkeypatch.setattr(HttpProtocol, "is_idle", lambda *_: False)
     async with AsyncExitStack() as held:
-        await filled(server, held, LEAST)
+        await filled(server, held, MIN_CONNECTIONS)
         for sent, status in ((operation("{ __typename }"), 503), (LIVEZ, 200), (request("GET", "/graphql"), 503)):
             async with line(server.port) as client:
                 await client.send(sent)
@@ -77,23 +77,23 @@ async def test_where_nobody_makes_room_who_comes_is_told_and_health_answers(
                 assert told.status == status
                 assert told.headers.get("retry-after") == ("1" if status == 503 else None)
         assert (await scraped(server.port)).total("connections_turned_away_total", reason="refused") == 2
-        assert (await scraped(server.port)).total("connections_most") == LEAST
+        assert (await scraped(server.port)).total("connections_most") == MIN_CONNECTIONS
 
 
 async def test_the_places_for_those_who_ask_for_health_are_few_and_go_to_the_latest_for_a_moment(
     server: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_limit, "GRACE_SECONDS", 3.0)
-    monkeypatch.setattr(connection_limit.Crowded, "_waits", lambda *_: False)
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 3.0)
+    monkeypatch.setattr(HttpProtocol, "is_idle", lambda *_: False)
     async with AsyncExitStack() as held:
-        await filled(server, held, LEAST)
+        await filled(server, held, MIN_CONNECTIONS)
         late = await filled(server, held, RESERVE + 5, b"")
         assert await late[0].heard() == b""
-        assert len(server.connections) == LEAST + RESERVE
+        assert len(server.connections) == MIN_CONNECTIONS + RESERVE
         async with line(server.port) as client:
             await client.send(LIVEZ)
             assert [one.status for one in answers(await client.heard())] == [200]
-        await until(lambda: len(server.connections) == LEAST)
+        await until(lambda: len(server.connections) == MIN_CONNECTIONS)
 
 
 @pytest.mark.usefixtures("no_grace")
@@ -106,9 +106,9 @@ async def test_a_websocket_and_a_line_that_is_answered_are_not_idle(
         peer = await held.enter_async_context(on_socket(server))
         asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=IMAGE))
         await until(lambda: bool(store.begun))
-        await filled(server, held, 3 * LEAST)
+        await filled(server, held, 3 * MIN_CONNECTIONS)
         await asyncio.sleep(0.1)  # longer than a new line has to say what it wants
-        await filled(server, held, LEAST)
+        await filled(server, held, MIN_CONNECTIONS)
         assert await peer.is_alive()
         store.let_go()
         assert (await asking).status == 200
@@ -119,6 +119,6 @@ def test_there_are_never_more_than_files(monkeypatch: pytest.MonkeyPatch) -> Non
     told = {}
     for files in (100, 1_024, 65_536, connections.resource.RLIM_INFINITY):
         monkeypatch.setattr(connections.resource, "getrlimit", lambda _, files=files: (files, files))
-        told[files] = ConnectionLimit(settings).most
+        told[files] = ConnectionLimit(settings).max
 
     assert list(told.values()) == [50, 874, 5_000, 5_000]

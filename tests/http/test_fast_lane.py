@@ -1,4 +1,4 @@
-"""The short lane: plain requests are answered where uvicorn has read them, and no client can tell."""
+"""The fast lane answers plain requests within the HTTP protocol, and no client can tell the difference."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import ErrorCode
 from app.web.http.endpoint import Endpoint
-from app.web.server.fast_lane import Lane
+from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -142,7 +142,7 @@ async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_c
     line, idle = await dial(), await dial()
     whole = request(token, POINT, id=world.image)
     line.send(whole[:-5])
-    await until(lambda: any(isinstance(one, Lane) and one._held for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
+    await until(lambda: any(isinstance(one, FastLaneProtocol) and one._buffered for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
     for one in list(server.connections):
         one.shutdown()
     assert await idle.has_ended()

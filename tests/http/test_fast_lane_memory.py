@@ -1,4 +1,4 @@
-"""What the short lane keeps of requests that come again is small, whichever part of them a client makes large."""
+"""The fast path caches only small requests, whichever part of them a client makes large."""
 
 from collections.abc import AsyncGenerator
 from hashlib import sha256

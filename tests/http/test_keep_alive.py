@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from app.web.server.fast_lane import Lane
+from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -35,7 +35,7 @@ async def dial(server: InProcess) -> AsyncGenerator[Dial]:
 async def _with_short_rests(server: InProcess) -> None:
     await until(lambda: bool(server.connections))
     for one in server.connections:
-        if isinstance(one, Lane):
+        if isinstance(one, FastLaneProtocol):
             one.timeout_keep_alive = cast(int, 0.4)  # uvicorn's type knows whole seconds only
 
 

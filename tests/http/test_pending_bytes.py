@@ -6,8 +6,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from app.web.server import slow_clients
-from app.web.server.slow_clients import ALWAYS_PENDING_BYTES, MAX_HEADERS
+from app.web.server import http_limits
+from app.web.server.http_limits import ALWAYS_ALLOWED_BYTES
+from app.web.server.refusal import MAX_HEADERS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -46,7 +47,7 @@ async def test_as_many_headers_as_allowed_are_read(sqlite_databases: SqliteDatab
 async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_ones_still_come_through(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slow_clients, "MAX_PENDING_BYTES", 3 * HALF)
+    monkeypatch.setattr(http_limits, "MAX_PARTIAL_BYTES", 3 * HALF)
     async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
         async with AsyncExitStack() as held:
             for _ in range(2):
@@ -62,7 +63,7 @@ async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_o
     assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
     assert json.loads(refused.body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     assert answered.status == 200
-    assert len(small) < ALWAYS_PENDING_BYTES
+    assert len(small) < ALWAYS_ALLOWED_BYTES
 
 
 def _half() -> bytes:
@@ -79,4 +80,4 @@ async def _sent(server: InProcess, *pieces: bytes) -> Answer:
 
 
 def _pending(server: InProcess) -> int:
-    return max((one.pending.bytes for one in server.connections), default=0)
+    return max((one.limits.partial_requests.bytes for one in server.connections), default=0)

@@ -118,7 +118,7 @@ def test_an_accept_header_that_can_not_be_met_is_refused(server: Server, accept:
 def test_a_parameter_of_get_that_is_not_json_is_named(server: Server, name: str) -> None:
     refused = server.client.get("/graphql", params={"query": "{ __typename }", name: "{"})
     message = refused.json()["errors"][0]["message"]
-    assert (refused.status_code, code_told(refused)) == (400, "BAD_REQUEST")
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
     assert f"`{name}`" in message
     assert "body" not in message
 

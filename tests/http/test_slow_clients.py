@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.web.server.slow_clients import MAX_HEAD_BYTES, MAX_PIPELINED
+from app.web.server.http_protocol import MAX_PIPELINED
+from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
@@ -206,7 +207,7 @@ async def _first_event(client: Line) -> bytes:
 ASKED = {
     "of the endpoint": request("DELETE", "/graphql"),
     "of another route": LIVEZ,
-    "in the short lane": operation("{ __typename }"),
+    "of the fast lane": operation("{ __typename }"),
     "that no plan answers": operation("{ x }"),
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.web.server.framing import MAX_HEAD_BYTES, MAX_HEADERS
+from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.harness.balancer import balanced, reason_to_skip
 from tests.harness.kernel import free_port
 from tests.harness.server import Server, serving

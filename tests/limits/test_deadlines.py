@@ -197,7 +197,7 @@ async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_i
             await peer.subscribe(WATCH)
             cursor = (await peer.item())["cursor"]
             store = slow_reads(monkeypatch)
-            await service.offer_image(server.services.store, owner.caller, image, ["2"], server.services.limits)
+            await service.offer_image(server.services.ledger, owner.caller, image, ["2"], server.services.limits)
             await until(lambda: bool(store.begun))
             clock.passes(3)
             assert await peer.close_code() == 1013
@@ -222,7 +222,7 @@ async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
             await peer.subscribe(WATCH)
             await peer.item()
             store = slow_reads(monkeypatch)
-            await service.offer_image(server.services.store, owner.caller, image, ["2"], server.services.limits)
+            await service.offer_image(server.services.ledger, owner.caller, image, ["2"], server.services.limits)
             await until(lambda: bool(store.begun))
         await until(lambda: store.lives[0].is_over)
         store.let_go()

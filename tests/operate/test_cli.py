@@ -51,7 +51,6 @@ def test_schema_prints_what_the_schema_file_holds(tmp_path: Path) -> None:
     assert printed(tmp_path, "schema", auth_secret=None) == (ROOT / "schema.graphql").read_text()
 
 
-@pytest.mark.usefixtures("new_interpreters")
 def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path: Path) -> None:
     token = printed(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
 
@@ -79,7 +78,6 @@ def test_token_refuses_a_lifetime_or_role_that_makes_no_sense(tmp_path: Path, as
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-@pytest.mark.usefixtures("new_interpreters")
 def test_migrate_says_the_revision_and_can_be_repeated(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:

@@ -66,7 +66,7 @@ async def test_the_line_is_there_whatever_way_the_operation_takes(
             await peer.hear()
     else:
         accept = EVENTS if form == "events" else "*/*"
-        # A header that comes twice keeps a request from the short lane.
+        # A header that comes twice keeps a request from the fast lane.
         twice = [("x-twice", "1"), ("x-twice", "2")] if form == "long" else []
         headers = [*bearer(token).items(), ("accept", accept), *twice]
         assert talker.client.post("/graphql", json=body, headers=headers).status_code == 200

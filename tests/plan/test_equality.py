@@ -90,17 +90,33 @@ def _ordered(value: Any) -> Any:
 
 
 MANY = settings(
-    max_examples=max(1_000, settings().max_examples),
+    max_examples=max(200, settings().max_examples),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
+DRAWN = given(viewer=st.sampled_from(VIEWERS), query=queries() | operations_of("query", "offerEvents"))
+
+
 @pytest.mark.slow
 @MANY
-@given(viewer=st.sampled_from(VIEWERS), query=queries() | operations_of("query", "offerEvents"))
+@DRAWN
 async def test_the_short_way_answers_as_the_long_one_does(cast: Cast, viewer: str, query: Query) -> None:
+    await _compare(cast, viewer, query)
+
+
+@pytest.mark.long
+@settings(MANY, max_examples=1_000)
+@DRAWN
+async def test_the_short_way_answers_a_thousand_queries_as_the_long_one_does(
+    cast: Cast, viewer: str, query: Query
+) -> None:
+    await _compare(cast, viewer, query)
+
+
+async def _compare(cast: Cast, viewer: str, query: Query) -> None:
     short, long, has_errors = await both_ways(cast, cast.viewers[viewer], query.filled(cast.pool))
 
     if short is not None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from app.errors import Unavailable
 from app.model import MemberStatus
 from app.sharing import service
+from app.sharing.ledger import Ledger
 from app.store import log
 from app.store.snapshot import Snapshot
 from tests.harness.databases import PostgresDatabases
@@ -61,7 +62,7 @@ async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(ga
         for _ in range(store.reader.pool.size()):  # type: ignore[attr-defined]
             conn = await held.enter_async_context(store.reader.connect())
             await conn.execute(text("SELECT 1"))
-        await service.answer_offer(store, consumer, world.image, MemberStatus.ACCEPTED)
+        await service.answer_offer(Ledger(store), consumer, world.image, MemberStatus.ACCEPTED)
         async with (
             asyncio.timeout(10),
             aclosing(feed.follow(consumer, lambda _: True, position, 60, feed.seal)) as items,

@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus
-from app.sharing.mirror.look import Mirror
-from app.upstream.views import ImageView, MemberView, View
+from app.mirror.look import Mirror
+from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, SeenImage
+from app.upstream.views import MemberView, View
 from tests.harness.gateway import Gateway
 
 IMAGE, AT = "5d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def image(**changes: Any) -> ImageView:
+def image(**changes: Any) -> SeenImage:
     given: dict[str, Any] = {
         "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT, "server_id": None,
         "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
         "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "tags": ["a"], "protected": False,
         "hidden": False, "created_at": AT, "updated_at": AT,
     }  # fmt: skip
-    return ImageView(**{**given, **changes})
+    return SeenImage(**{**given, **changes})
 
 
 class Source:
     """An upstream with one image, which a test changes as others would."""
 
     def __init__(self) -> None:
-        self.image: ImageView | None = image()
+        self.image: SeenImage | None = image()
         self.members: dict[str, MemberStatus] | None = {}
         self.reads = 0
         self.on_read: list[asyncio.Event] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.web.server.stalled_peers import FreeingProtocol
+from app.web.server.stalled_peers import WebSocketProtocol
 from app.web.server.websocket_protocol import MAX_FRAGMENTS
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
@@ -133,7 +133,7 @@ async def test_pings_of_a_client_that_reads_nothing_fill_no_memory(inside: InPro
 
 
 def _websocket(inside: InProcess) -> Any:
-    return next((one for one in inside.connections if isinstance(one, FreeingProtocol)), None)
+    return next((one for one in inside.connections if isinstance(one, WebSocketProtocol)), None)
 
 
 def _has_read_all(server_side: Any) -> bool:

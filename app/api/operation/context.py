@@ -13,6 +13,7 @@ from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
 from app.settings import Settings
+from app.sharing.ledger import Ledger, Upstream
 from app.sharing.outcome import Outcome
 from app.sharing.service import Limits
 from app.store import log
@@ -31,8 +32,13 @@ class Services:
     settings: Settings
     store: Store
     feed: Feed
+    upstream: Upstream | None = None
     # Watch items by change and viewer: sealing its cursor is most of what an item costs.
     items: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.store, self.upstream)
 
     @cached_property
     def turns(self) -> Turns:
@@ -86,12 +92,12 @@ class Context:
 
     async def act(
         self,
-        action: Callable[Concatenate[Store, Caller, P], Awaitable[Outcome]],
+        action: Callable[Concatenate[Ledger, Caller, P], Awaitable[Outcome]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Outcome:
         """Carry out one action of `sharing.service`; what is read from then on includes it."""
-        outcome = await action(self.services.store, self.caller, *args, **kwargs)
+        outcome = await action(self.services.ledger, self.caller, *args, **kwargs)
         await self.renew()
         return outcome
 

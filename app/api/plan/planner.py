@@ -106,14 +106,13 @@ class Planner:
         self.answered = 0
         self.left: Counter[str] = Counter()
 
-        @TenantCache
         def planned(text: str, name: str | None) -> Planned | Resolved | Introspected | str:
             try:
                 return _plan(Operation(documents, text, name))
             except Unplanned as reason:
                 return str(reason)
 
-        self._planned = planned
+        self._planned = TenantCache(planned, documents.memory)
 
     async def answer(
         self,

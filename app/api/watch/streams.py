@@ -42,12 +42,11 @@ class Streams:
         self._documents = documents
         self.payloads = Payloads()
 
-        @TenantCache
         def roots(query: str, name: str | None) -> Roots:
             document = documents.parsed(query)
             return Roots(documents.schema, document, find_operation(document, name))
 
-        self._roots = roots
+        self._roots = TenantCache(roots, documents.memory)
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)

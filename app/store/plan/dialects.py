@@ -9,6 +9,7 @@ from typing import cast as cast_type
 import orjson
 from sqlalchemy import (
     ARRAY,
+    ColumnClause,
     ColumnElement,
     Integer,
     Select,
@@ -64,7 +65,7 @@ def _merged(pieces: Iterable[Sql]) -> list[Sql]:
     whole: list[Sql] = []
     for piece in (part for one in pieces for part in _unfolded(one)):
         if whole and _is_ours(whole[-1]) and _is_ours(piece):
-            whole[-1] = text(str(whole[-1])[1:-1] + str(piece)[1:-1])
+            whole[-1] = text(_literal(whole[-1])[1:-1] + _literal(piece)[1:-1])
         else:
             whole.append(piece)
     return whole
@@ -78,7 +79,12 @@ def _unfolded(piece: Sql) -> Iterable[Sql]:
 
 
 def _is_ours(piece: Sql) -> bool:
-    return getattr(piece, "is_literal", False) and str(piece).startswith("'")
+    return getattr(piece, "is_literal", False) and _literal(piece).startswith("'")
+
+
+def _literal(piece: Sql) -> str:
+    """The SQL of a literal column. `str` would have a compiler write it, which is most of the work of a statement."""
+    return cast_type(ColumnClause[Any], piece).name
 
 
 def plain(column: Sql) -> Sql:

@@ -43,6 +43,9 @@ class Lease:
 class IdentityProvider(Protocol):
     """What the gateway asks of an identity provider."""
 
+    # A header, in small letters, whose whole value is a token, beside `Authorization: Bearer`.
+    token_header: str | None
+
     def caller(self, token: str) -> Caller:
         """Whose token this is, at once. Raises KeyAwaited when `identify` has to be asked, TokenExpired when a fresh
         one would help, and Unauthenticated otherwise."""
@@ -124,17 +127,33 @@ def bearer(header: object) -> str | None:
     return token.strip()
 
 
-def connection_token(params: Mapping[str, Any], handshake: str | None) -> str | None:
-    """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's header.
+def header_token(headers: Mapping[str, str], token_header: str | None) -> str | None:
+    """The token of a request: a bearer, or the value of the provider's own header."""
+    token = bearer(headers.get("authorization"))
+    if token is not None or token_header is None:
+        return token
+    own: object = headers.get(token_header)
+    return own if isinstance(own, str) else None
+
+
+def connection_token(params: Mapping[str, Any], handshake: Mapping[str, str], token_header: str | None) -> str | None:
+    """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's headers.
 
     The first of them counts: a client can renew its payload, and a proxy may have its own use for the header.
     """
-    headers = params.get("headers")
-    inner = _authorization(cast(dict[str, Any], headers)) if isinstance(headers, dict) else None
-    return next((bearer(value) for value in (_authorization(params), inner, handshake) if value is not None), None)
+    inner: Any = params.get("headers")
+    for given in (params, inner, handshake):
+        if isinstance(given, Mapping):
+            token = header_token(_lowered(cast(Mapping[str, Any], given)), token_header)
+            if token is not None:
+                return token
+    return None
 
 
-def _authorization(params: Mapping[str, Any]) -> Any:
-    """The value of this key in any case; null is as good as absent."""
-    found = (value for name, value in params.items() if name.lower() == "authorization")
-    return next((value for value in found if value is not None), None)
+def _lowered(values: Mapping[str, Any]) -> Any:
+    """The values by their names in small letters; null is as good as absent."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if value is not None:
+            found.setdefault(name.lower(), value)
+    return found

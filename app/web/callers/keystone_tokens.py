@@ -47,11 +47,13 @@ class Watched:
     """The leases of one token, and the task that has it confirmed again and again while there are any."""
 
     task: asyncio.Task[None]
-    leases: set[Lease] = field(default_factory=set)
+    leases: set[Lease] = field(default_factory=set[Lease])
 
 
 class KeystoneTokens:
     """The identity provider in front of a cloud."""
+
+    token_header: str | None = "x-auth-token"
 
     def __init__(self, authority: Authority, cache_seconds: float) -> None:
         self._authority = authority

@@ -27,6 +27,8 @@ _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 class Tokens:
     """The identity provider of the settings. Verified tokens are remembered until they expire or lose their key."""
 
+    token_header: str | None = None
+
     def __init__(self, settings: Settings) -> None:
         require_sense(settings)
         self._settings = settings

@@ -14,7 +14,7 @@ from app.api.operation import faults
 from app.errors import DocumentProblem
 from app.lifetime import within
 from app.model import Caller
-from app.web.callers.identity import IdentityProvider, bearer
+from app.web.callers.identity import IdentityProvider, header_token
 from app.web.http import caching
 from app.web.limits import budget, charging
 from app.web.monitoring.operation import OperationRecord
@@ -33,7 +33,7 @@ class Exchange:
         self.request = request
         self.pipeline = pipeline
         self.identities = identities
-        self.token = bearer(request.headers.get("authorization"))
+        self.token = header_token(request.headers, identities.token_header)
         self._operation: OperationRequest | None = None
         self._is_charged = False
 

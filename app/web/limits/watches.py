@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from app.documents.cache import weight
+from app.documents.memory import weight
 from app.web.limits.quota import Quota
 
 # A watch holds its parsed document, which watches with the same text share. About a hundred different ones fit.

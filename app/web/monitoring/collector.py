@@ -91,7 +91,7 @@ def _watches(sources: Sources) -> Iterator[Metric]:
 
 def _connections(limit: ConnectionLimit) -> Iterator[Metric]:
     yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(limit.open))
-    yield _gauge("connections_most", "How many of them there may be.", limit.most)
+    yield _gauge("connections_most", "How many of them there may be.", limit.max)
     told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
     yield _counted("connections_turned_away", told, "reason", limit.turned_away)
 

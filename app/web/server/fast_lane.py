@@ -1,10 +1,11 @@
-"""The short lane of HTTP: plain GraphQL requests are answered where uvicorn has read them.
+"""The fast lane of HTTP: answers plain GraphQL requests within uvicorn's protocol, bypassing ASGI.
 
-A request is held until its body is there. What can't be answered here is let in whole, as if it had just come: limits,
-pipelining, keep-alive and drain are uvicorn's own.
+A request is buffered until its body has arrived. If the fast path can't answer it, it goes to the application as if it
+had just arrived. Limits, pipelining, keep-alive and shutdown remain uvicorn's.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,159 +13,169 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from app.lifetime import Lifetime
+from app.settings import Settings
 from app.web.limits.connections import ConnectionLimit
 from app.web.limits.unread import SlowReaders
-from app.web.server.connection_limit import Crowded
 from app.web.server.fast_path import FastPath, Headers, Operation, RawResponse
-from app.web.server.framing import MAX_HEADERS
-from app.web.server.slow_clients import Pending
+from app.web.server.http_limits import HttpLimits
+from app.web.server.http_protocol import HttpProtocol
+from app.web.server.refusal import MAX_HEADERS
 
-PLACES = (b"/graphql", b"/graphql/")
+PATHS = (b"/graphql", b"/graphql/")
 logger: Any = structlog.get_logger("http")
 
 
 @dataclass(slots=True)
-class Held:
-    """A request that may be answered here, each of its headers there once."""
+class BufferedRequest:
+    """A request that the fast path may answer. None of its headers is repeated."""
 
     headers: Headers
     keep_alive: bool
     body: bytearray = field(default_factory=bytearray)
 
 
-class Lane(Crowded):
-    """uvicorn's protocol, which has a look at plain requests first."""
+class FastLaneProtocol(HttpProtocol):
+    """Tries the fast path for plain requests before the application."""
 
-    quick: FastPath
     app: Any
-    _held: Held | None = None
-    _asked: Operation | None = None
-    _life: Lifetime | None = None
+    _buffered: BufferedRequest | None = None
+    _operation: Operation | None = None
+    _lifetime: Lifetime | None = None
+
+    def __init__(self, *, fast_path: FastPath, **arguments: Any) -> None:
+        super().__init__(cors=fast_path.cors, **arguments)
+        self._fast_path = fast_path
 
     def on_headers_complete(self) -> None:
-        self._held = self._plain()
-        if self._held is None:
+        self._buffered = self._buffer()
+        if self._buffered is None:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self._held is None:
+        if self._buffered is None:
             super().on_body(body)
         else:
-            self._held.body += body
+            self._buffered.body += body
 
     def on_message_complete(self) -> None:
-        held, self._held = self._held, None
-        if held is None:
+        request, self._buffered = self._buffered, None
+        if request is None:
             super().on_message_complete()
         else:
-            self.is_there()
-            self._answer(held)
+            self.complete_request()
+            self._respond(request)
 
     def shutdown(self) -> None:
-        if self._held is None:
+        if self._buffered is None:
             super().shutdown()
         else:
-            # The rest of it is on its way, and is answered before the line is closed.
-            self._held.keep_alive = False
+            # The rest of the request is on its way, and is answered before the connection closes.
+            self._buffered.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._held = None
-        if self._life is not None:
-            self._life.end()
+        self._buffered = None
+        if self._lifetime is not None:
+            self._lifetime.end()
         super().connection_lost(exc)
 
-    def _plain(self) -> Held | None:
+    def _buffer(self) -> BufferedRequest | None:
+        """A buffer for the request, if it is plain and no other request goes first."""
         parser: Any = self.parser
-        if self.url not in PLACES or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
+        if self.url not in PATHS or parser.get_method() != b"POST" or parser.get_http_version() != "1.1":
             return None
         if parser.should_upgrade() or self.expect_100_continue or self._is_busy():
             return None
         headers = dict(self.headers)
         size = headers.get(b"content-length")
-        # Above this mark uvicorn stops reading until somebody takes the body.
-        if size is None or int(size) > min(self.max_body_bytes, HIGH_WATER_LIMIT) or len(headers) < len(self.headers):
+        # Above this mark uvicorn pauses reading until the application reads the body.
+        limit = min(self.limits.max_body_bytes, HIGH_WATER_LIMIT)
+        if size is None or int(size) > limit or len(headers) < len(self.headers) or len(headers) > MAX_HEADERS:
             return None
-        if len(headers) > MAX_HEADERS:
-            return None
-        return Held(headers, parser.should_keep_alive())
+        return BufferedRequest(headers, parser.should_keep_alive())
 
     def _is_busy(self) -> bool:
-        """Whether another request goes first, or uvicorn may have to refuse this one."""
+        """Whether an earlier request is in progress, or uvicorn may have to refuse this one."""
         cycle: RequestResponseCycle | None = self.cycle
         return bool(cycle and not cycle.response_complete) or bool(self.pipeline) or self.limit_concurrency is not None
 
-    def _answer(self, held: Held) -> None:
+    def _respond(self, request: BufferedRequest) -> None:
         try:
-            asked = self.quick.parse(held.headers, held.body)
-            answer = None if asked is None or self.flow.write_paused else self.quick.respond_at_once(asked)
-        except Exception as error:  # the endpoint meets it too, and says it as it should
-            logger.warning("the short lane failed", exc_info=error)
-            asked = answer = None
-        if answer is None:
-            self._let_in(held, asked)
+            operation = self._fast_path.parse(request.headers, request.body)
+            response = None
+            if operation is not None and not self.flow.write_paused:
+                response = self._fast_path.respond_at_once(operation)
+        except Exception as error:  # the application raises it again, and reports it to the client
+            logger.warning("the fast path failed", exc_info=error)
+            operation = response = None
+        if response is None:
+            self._forward(request, operation)
         else:
-            self._write(answer, held.keep_alive)
-            self.rest()
+            self._write(response, request.keep_alive)
+            self.start_idling()
 
-    def _let_in(self, held: Held, asked: Operation | None) -> None:
-        """As uvicorn would have done when the headers were there, and then the body."""
-        self._asked = asked
+    def _forward(self, request: BufferedRequest, operation: Operation | None) -> None:
+        """Process a buffered request as uvicorn would have done while it arrived."""
+        self._operation = operation
         super().on_headers_complete()
-        self._asked = None
-        self.cycle.keep_alive = held.keep_alive
-        super().on_body(bytes(held.body))
+        self._operation = None
+        self.cycle.keep_alive = request.keep_alive
+        super().on_body(bytes(request.body))
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        app = app if self._asked is None else self._later(cycle, self._asked)
-        super()._start_asgi_task(cycle, self._in_turn(cycle, app) if self.flow.write_paused else app)
+        app = app if self._operation is None else self._planned_app(cycle, self._operation)
+        super()._start_asgi_task(cycle, self._delayed_app(cycle, app) if self.flow.write_paused else app)
 
-    def _in_turn(self, cycle: RequestResponseCycle, app: Any) -> Any:
-        """Begins nothing before the client has taken what was said before, which would only wait beside it."""
+    def _delayed_app(self, cycle: RequestResponseCycle, app: Any) -> Any:
+        """An application that starts once the client has read earlier responses, so that no result waits in memory."""
 
-        async def later(scope: Any, receive: Any, send: Any) -> None:
+        async def delayed(scope: Any, receive: Any, send: Any) -> None:
             await self.flow.drain()
             if not cycle.disconnected:
                 await app(scope, receive, send)
 
-        return later
+        return delayed
 
-    def _later(self, cycle: RequestResponseCycle, asked: Operation) -> Any:
-        """An answer that is waited for, as an ASGI application, so that uvicorn looks after it."""
+    def _planned_app(self, cycle: RequestResponseCycle, operation: Operation) -> Any:
+        """The fast path as an ASGI application, for an operation that has to wait for the store."""
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            answer = await self.quick.respond(asked, self._begin)
-            if answer is None:
-                scope["state"].update(self.quick.state_of(asked))
+        async def planned(scope: Any, receive: Any, send: Any) -> None:
+            response = await self._fast_path.respond(operation, self._keep_lifetime)
+            if response is None:
+                scope["state"].update(self._fast_path.state_of(operation))
                 await self.app(scope, receive, send)
                 return
             if self.flow.write_paused and not cycle.disconnected:
                 await self.flow.drain()
             if not cycle.disconnected:
                 cycle.response_started = cycle.response_complete = True
-                self._write(answer, cycle.keep_alive)
+                self._write(response, cycle.keep_alive)
                 cycle.on_response()
 
-        return app
+        return planned
 
-    def _begin(self, life: Lifetime) -> None:
-        self._life = life
+    def _keep_lifetime(self, lifetime: Lifetime) -> None:
+        self._lifetime = lifetime
 
-    def _write(self, answer: RawResponse, keep_alive: bool) -> None:
-        """As uvicorn's cycle would, in one piece."""
-        head = [STATUS_LINE[answer.status]]
+    def _write(self, response: RawResponse, keep_alive: bool) -> None:
+        """Write a response in one piece, with the headers that uvicorn's cycle would add."""
+        head = [STATUS_LINE[response.status]]
         for name, value in self.server_state.default_headers:
             head += (name, b": ", value, b"\r\n")
-        head.append(answer.head if keep_alive else answer.head + b"connection: close\r\n")
-        self.transport.write(b"".join((*head, b"\r\n", answer.body)))
+        head.append(response.head if keep_alive else response.head + b"connection: close\r\n")
+        self.transport.write(b"".join((*head, b"\r\n", response.body)))
         if not keep_alive:
-            self.end()
+            self.close_after_response()
 
 
-def lane(
-    quick: FastPath, max_body_bytes: int, request_seconds: float, lines: ConnectionLimit, slow_readers: SlowReaders
+def http_protocol(
+    settings: Settings, fast_path: FastPath, connections: ConnectionLimit, slow_readers: SlowReaders
 ) -> Any:
-    """The protocol as uvicorn takes it: a class."""
-    settings = {"quick": quick, "max_body_bytes": max_body_bytes, "request_seconds": request_seconds}
-    shared = {"lines": lines, "cors": quick.cors, "pending": Pending(), "slow_readers": slow_readers}
-    return type("Protocol", (Lane,), {**settings, **shared})
+    """The protocol factory for uvicorn, which passes arguments of its own for each connection."""
+    limits = HttpLimits(
+        request_seconds=settings.request_seconds,
+        max_body_bytes=settings.max_body_bytes,
+        connections=connections,
+        slow_readers=slow_readers,
+    )
+    return partial(FastLaneProtocol, fast_path=fast_path, limits=limits)

@@ -83,8 +83,8 @@ class FastPath:
             return None
         key = *map(headers.get, _KEY_HEADERS), bytes(body)
         try:
-            if (cached := self._cache.get(key)) is not None:
-                self._identities.caller(cached.token)
+            # A caller whose token was confirmed again may have other roles than before.
+            if (cached := self._cache.get(key)) and self._identities.caller(cached.token) is cached.caller:
                 return self._charge_again(cached)
             operation = self._parse(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):

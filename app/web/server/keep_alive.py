@@ -1,47 +1,43 @@
-"""Lines that rest between two requests: they are closed after a while, as uvicorn does, with one timer for many rests.
-
-uvicorn makes a timer at the end of each answer and cancels it at the next request, for a tenth of what a small query
-costs.
-"""
+"""The keep-alive timeout of connections whose requests are answered without ASGI."""
 
 import asyncio
-
-from app.web.server.slow_clients import Guarded
-
-_NEVER = 0.0
+from collections.abc import Callable
 
 
-class Resting(Guarded):
-    """A line that knows since when nothing has come on it."""
+class IdleTimer:
+    """Closes a connection that has been idle for too long, with one timer for many idle periods.
 
-    _rests_since = _NEVER
-    _alarm: asyncio.TimerHandle | None = None
+    uvicorn creates a timer after each response and cancels it at the next request, which takes a tenth of the time of a
+    small query.
+    """
 
-    def on_message_begin(self) -> None:
-        self._rests_since = _NEVER
-        super().on_message_begin()
+    __slots__ = ("_loop", "_seconds", "_timer", "idle_since")
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        super().connection_lost(exc)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.idle_since: float | None = None
+        self._loop = loop
+        self._seconds = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
-    def rest(self) -> None:
-        """What `on_response_complete` does where no other request waits."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
+    def start(self, seconds: float, close: Callable[[], object]) -> None:
+        """Begin an idle period, which ends when `idle_since` is set to None."""
+        self.idle_since = self._loop.time()
+        self._seconds = seconds
+        if self._timer is None:
+            self._timer = self._loop.call_later(seconds, self._check, close)
+
+    def cancel(self) -> None:
+        self.idle_since = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self, close: Callable[[], object]) -> None:
+        self._timer = None
+        if self.idle_since is None:
             return
-        self._rests_since = self.loop.time()
-        if self._alarm is None:
-            self._alarm = self.loop.call_later(self.timeout_keep_alive, self._look)
-
-    def _look(self) -> None:
-        self._alarm = None
-        if self._rests_since is _NEVER or self.transport.is_closing():
-            return
-        left = self._rests_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._alarm = self.loop.call_later(left, self._look)
+        remaining = self.idle_since + self._seconds - self._loop.time()
+        if remaining > 0:
+            self._timer = self._loop.call_later(remaining, self._check, close)
         else:
-            self.transport.close()
+            close()

@@ -7,7 +7,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Bas
 
 from app.errors import Problem, RateLimited, Unauthenticated, Unavailable
 from app.model import Caller
-from app.web.callers.identity import Lease, connection_token
+from app.web.callers.identity import IdentityProvider, Lease, connection_token
 from app.web.limits import charging
 from app.web.limits.socket_quota import SocketSlot
 from app.web.pipeline import Pipeline
@@ -64,9 +64,11 @@ class HandshakeHandler(BaseGraphQLTransportWSHandler[Any, None]):
         self._lease = cast(Any, self.view).identities.lease(token, self._expire)
 
     async def _caller(self, payload: dict[str, Any]) -> tuple[str | None, Caller | None]:
+        identities: IdentityProvider = cast(Any, self.view).identities
         try:
-            token = connection_token(payload, cast(Socket, self.websocket).ws.headers.get("authorization"))
-            return token, None if token is None else await cast(Any, self.view).identities.identify(token)
+            headers = cast(Socket, self.websocket).ws.headers
+            token = connection_token(payload, headers, identities.token_header)
+            return token, None if token is None else await identities.identify(token)
         except Unauthenticated:
             charging.charge_bad_token(self.pipeline.budgets, self.address)
             raise

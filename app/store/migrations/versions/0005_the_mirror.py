@@ -19,3 +19,10 @@ def upgrade() -> None:
     op.create_index(
         "mirrored_image_marked", "mirrored_image", ["image_id"], sqlite_where=marked, postgresql_where=marked
     )
+    op.create_table(
+        "mirror_leader",
+        sa.Column("k", sa.Integer, primary_key=True),
+        sa.Column("holder", sa.String(36), nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )
+    op.execute("INSERT INTO mirror_leader (k, holder, until) VALUES (1, '', 0)")

@@ -5,19 +5,23 @@ one meanwhile. Whatever is lost, doubled or late on the way to a look does no ha
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
 
+from app.mirror.difference import Difference, difference
 from app.model import SeenImage
-from app.sharing.mirror.difference import Difference, difference
 from app.store import images, log, members, mirror
 from app.store.database import Store
 from app.store.engines.transaction import Transaction
 from app.store.mirror import Position
+from app.upstream.errors import Unanswered
 from app.upstream.views import View
 
 logger: Any = structlog.get_logger("mirror")
+# So many other images are asked for before an image is believed to be gone.
+WITNESSES = 5
 
 
 class Source(Protocol):
@@ -38,16 +42,27 @@ class Mirror:
     async def mark(self, image_ids: Sequence[str]) -> None:
         """Note, so that it outlives this process, that these images may have changed."""
 
-        async def act(tx: Transaction) -> None:
-            await mirror.mark(tx, image_ids)
+        await self._store.act(lambda tx: mirror.mark(tx, image_ids))
 
-        await self._store.act(act)
+    async def expect(self, image_ids: Sequence[str]) -> None:
+        """Note images that were there before the gateway."""
+
+        await self._store.act(lambda tx: mirror.expect(tx, image_ids))
+
+    async def is_empty(self) -> bool:
+        return await self._store.act(lambda tx: mirror.is_empty(tx.conn))
+
+    async def lead(self, holder: str, seconds: float) -> bool:
+        return await self._store.act(lambda tx: mirror.lead(tx, holder, seconds))
+
+    async def updates(self, after: str, limit: int) -> list[tuple[str, datetime]]:
+        return await self._store.act(lambda tx: mirror.updates(tx.conn, after, limit))
+
+    async def with_members(self, after: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.with_members(tx.conn, after, limit))
 
     async def marked(self, limit: int) -> list[str]:
-        async def act(tx: Transaction) -> list[str]:
-            return await mirror.marked(tx.conn, limit)
-
-        return await self._store.act(act)
+        return await self._store.act(lambda tx: mirror.marked(tx.conn, limit))
 
     async def look(self, image_id: str) -> None:
         """Read the image and store what has changed. Raises UpstreamError, or Unavailable."""
@@ -56,16 +71,28 @@ class Mirror:
                 await self.mark([image_id])
                 continue
             view = await self._source.view(image_id)
+            if view is None:
+                await self._require_sight(image_id)
             if view is not None and view.duplicates:
                 logger.warning("several rows for one member", image=image_id, tenants=sorted(view.duplicates))
             if await self._stored(image_id, position, view):
                 return
 
-    async def _position(self, image_id: str) -> Position | None:
-        async def act(tx: Transaction) -> Position | None:
-            return await mirror.position(tx.conn, image_id)
+    async def _require_sight(self, image_id: str) -> None:
+        """Raises Unanswered when images of others have vanished too: then it is the credential that has lost its role.
 
-        return await self._store.act(act)
+        Without this, a policy that was reset would look as if every image had been deleted.
+        """
+        others = await self._store.act(lambda tx: mirror.others(tx.conn, image_id, WITNESSES))
+        for other in others:
+            if await self._source.view(other) is not None:
+                return
+        if others:
+            logger.error("the images of other projects have vanished; does the credential still see them?")
+            raise Unanswered("the credential sees no image of another project any more")
+
+    async def _position(self, image_id: str) -> Position | None:
+        return await self._store.act(lambda tx: mirror.position(tx.conn, image_id))
 
     async def _stored(self, image_id: str, position: Position, view: View | None) -> bool:
         async def act(tx: Transaction) -> bool:
@@ -73,7 +100,9 @@ class Mirror:
                 return False
             was = await mirror.image(tx.conn, image_id)
             rows = await mirror.all_members(tx.conn, image_id)
-            await _write(tx, image_id, difference(was, rows, view, tx.now))
+            found = difference(was, rows, view, tx.now)
+            await _write(tx, image_id, found)
+            await log.append(tx, () if position.is_import else found.news)
             if view is None:
                 await mirror.forget(tx.conn, image_id)
             return True
@@ -92,7 +121,6 @@ async def _write(tx: Transaction, image_id: str, found: Difference) -> None:
         await members.add(tx.conn, found.added)
     if found.is_gone:
         await images.remove(tx.conn, image_id)
-    await log.append(tx, found.news)
 
 
 async def _write_image(tx: Transaction, image: SeenImage, is_new: bool) -> None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from app.model import Caller, ChangeKind, MemberStatus, News, SeenImage, SeenMember
 from app.sharing import log_entries
-from app.upstream.views import ImageView, MemberView, View
+from app.upstream.views import MemberView, View
 
 
 @dataclass
@@ -31,7 +31,7 @@ def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View
     """What has to be written so that the mirror holds what the view says. `rows` are the members by their tenants."""
     if view is None:
         return Difference() if was is None else _gone(was, rows, now)
-    found, image = Difference(), _image(view.image)
+    found, image = Difference(), view.image
     _compare_images(found, was, image, rows, now)
     if view.members is not None:
         _compare_members(found, image, rows, view.members, now)
@@ -71,12 +71,12 @@ def _compare_members(
             found.news += log_entries.of_members(ChangeKind.REVOKED, owner, image, [(row, row.status, None)])
     for member in members.values():
         if (row := rows.get(member.tenant_id)) is None:
-            row = SeenMember(str(uuid4()), image.id, *member)
+            row = SeenMember(id=str(uuid4()), image_id=image.id, **member._asdict())
             found.added.append(row)
             for kind, step in _first_steps(row):
                 actor = owner if kind is ChangeKind.OFFERED else _as_tenant(row.tenant_id, now)
                 found.news += log_entries.of_members(kind, actor, image, [(row, *step)])
-        elif (after := row._replace(**member._asdict())) != row:
+        elif (after := row.replace(**member._asdict())) != row:
             found.changed.append(after)
             if after.status is not row.status:
                 actor, step = _as_tenant(row.tenant_id, now), (after, row.status, after.status)
@@ -88,10 +88,6 @@ def _first_steps(row: SeenMember) -> Iterator[tuple[ChangeKind, tuple[MemberStat
     yield ChangeKind.OFFERED, (None, MemberStatus.PENDING)
     if row.status is not MemberStatus.PENDING:
         yield ChangeKind.ANSWERED, (MemberStatus.PENDING, row.status)
-
-
-def _image(view: ImageView) -> SeenImage:
-    return SeenImage(**view._asdict())
 
 
 def _as_tenant(tenant_id: str | None, now: datetime) -> Caller:

@@ -1,0 +1,91 @@
+"""Where marks come from: the times of images, and a sweep that comes past every image in turn."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from app.mirror.look import Mirror
+from app.model import SeenImage
+
+# The clocks of Glance's machines may differ, and its times are in whole seconds: a poll goes back this far.
+OVERLAP = timedelta(seconds=5)
+PAGE = 1_000
+
+
+class Lists(Protocol):
+    """Where images are listed."""
+
+    def images(self, **filters: str) -> AsyncIterator[SeenImage]:
+        """Those that fit. Raises UpstreamError."""
+        ...
+
+
+class Poll:
+    """Marks images whose `updated_at` has moved. Changes of members do not move it, and a deleted image has none."""
+
+    def __init__(self, mirror: Mirror, lists: Lists) -> None:
+        self._mirror = mirror
+        self._lists = lists
+        self._since = datetime.now(UTC)
+        self._last: dict[str, datetime] = {}
+
+    async def __call__(self) -> None:
+        """Mark what has changed since the last call. Raises UpstreamError, or Unavailable."""
+        began, since = datetime.now(UTC), (self._since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found = {image.id: image.updated_at async for image in self._lists.images(updated_at=f"gte:{since}")}
+        changed = [image_id for image_id, at in found.items() if self._last.get(image_id) != at]
+        if changed:
+            await self._mirror.mark(changed)
+        self._last, self._since = found, began
+
+
+class Census:
+    """Compares the list of all images with the mirror. It finds what was changed while no gateway was there."""
+
+    def __init__(self, mirror: Mirror, lists: Lists) -> None:
+        self._mirror = mirror
+        self._lists = lists
+
+    async def __call__(self) -> None:
+        """Mark every difference; of an empty mirror, expect every image. Raises UpstreamError, or Unavailable."""
+        is_import = await self._mirror.is_empty()
+        there = {image.id: image.updated_at async for image in self._lists.images()}
+        if is_import:
+            await self._mirror.expect(list(there))
+            return
+        here = await self._mirrored()
+        different = [image_id for image_id in here.keys() | there.keys() if here.get(image_id) != there.get(image_id)]
+        if different:
+            await self._mirror.mark(different)
+
+    async def _mirrored(self) -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        after = ""
+        while page := await self._mirror.updates(after, PAGE):
+            found |= page
+            after = page[-1][0]
+        return found
+
+
+class Sweep:
+    """Marks a few images at a time: those with members first, then all of them, then it begins anew."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+        self._after = ""
+        self._is_second_half = False
+
+    async def __call__(self, number: int) -> bool:
+        """Mark the next images; whether a round has ended with them. Raises Unavailable."""
+        found = await self._next(number)
+        if found:
+            await self._mirror.mark(found)
+            self._after = found[-1]
+            return False
+        self._after, self._is_second_half = "", not self._is_second_half
+        return not self._is_second_half
+
+    async def _next(self, number: int) -> list[str]:
+        if not self._is_second_half:
+            return await self._mirror.with_members(self._after, number)
+        return [image_id for image_id, _ in await self._mirror.updates(self._after, number)]
