@@ -13,9 +13,9 @@ from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.background import Closing, Component, Group
 from app.documents.manifest import trusted_documents
-from app.documents.persisted import Persisted
+from app.documents.persisted import PersistedDocuments
 from app.documents.price import Prices
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
@@ -197,14 +197,14 @@ def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -
     documents = schema.documents
     trusted = trusted_documents(settings, documents)
     return Pipeline(
-        persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
+        persisted=PersistedDocuments(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
         budgets=open_budgets(settings, Prices(documents)),
         admission=Admission(settings, documents),
         watches=WatchQuota(settings.max_watches_per_tenant),
         planner=Planner(documents, services, reader),
         schema=schema,
         services=services,
-        operations=Operations(Descriptions(documents), settings, traces),
+        operations=Operations(Summaries(documents), settings, traces),
     )
 
 
