@@ -42,7 +42,7 @@ from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import Health
 from app.web.monitoring.metrics import Metrics
 from app.web.monitoring.operations import Operations
-from app.web.monitoring.peers import Desk
+from app.web.monitoring.peers import PeerSocket
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
 from app.web.server.fast_path import FastPath
@@ -73,13 +73,13 @@ def create_app(
     settings: Settings,
     identities: IdentityProvider | None = None,
     demo: Demo | None = None,
-    desk: Desk | None = None,
+    peer_socket: PeerSocket | None = None,
 ) -> Starlette:
     """Build the gateway as an ASGI application. The store must be migrated.
 
-    `desk` connects this process with the others of the same server.
+    `peer_socket` connects this process with the others of the same server.
     """
-    parts = _build_parts(settings, identities or Tokens(settings), desk or Desk())
+    parts = _build_parts(settings, identities or Tokens(settings), peer_socket or PeerSocket())
     background = Group(list(_background(parts)))
 
     @asynccontextmanager
@@ -98,7 +98,7 @@ def create_app(
     return app
 
 
-def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -> Parts:
+def _build_parts(settings: Settings, identities: IdentityProvider, peer_socket: PeerSocket) -> Parts:
     store, hint, notifier = _open_store(settings.database_url)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     services = Services(settings, store, feed)
@@ -130,7 +130,7 @@ def _build_parts(settings: Settings, identities: IdentityProvider, desk: Desk) -
         connection_limit=connection_limit,
         slow_readers=slow_readers,
         health=Health(feed, identities),
-        metrics=Metrics(sources, desk),
+        metrics=Metrics(sources, peer_socket),
     )
 
 
@@ -185,7 +185,7 @@ def _background(parts: Parts) -> Iterator[Component]:
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
         yield BudgetSync(store, budgets)
-    yield parts.metrics.colleagues
+    yield parts.metrics.peers
 
 
 def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
