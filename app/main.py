@@ -49,7 +49,7 @@ from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import Health
 from app.web.monitoring.metrics import Metrics
 from app.web.monitoring.operations import Operations
-from app.web.monitoring.peers import Desk
+from app.web.monitoring.peers import PeerSocket
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
 from app.web.server.fast_path import FastPath
@@ -85,14 +85,14 @@ def create_app(
     settings: Settings,
     identities: IdentityProvider | None = None,
     demo: Demo | None = None,
-    desk: Desk | None = None,
+    peer_socket: PeerSocket | None = None,
 ) -> Starlette:
     """Build the gateway as an ASGI application. The store must be migrated.
 
-    `desk` connects this process with the others of the same server.
+    `peer_socket` connects this process with the others of the same server.
     """
     cloud = open_cloud(settings)
-    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, desk or Desk())
+    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, peer_socket or PeerSocket())
     background = Group(list(_background(parts)))
 
     @asynccontextmanager
@@ -111,7 +111,9 @@ def create_app(
     return app
 
 
-def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", desk: Desk) -> Parts:
+def _build_parts(
+    settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", peer_socket: PeerSocket
+) -> Parts:
     store, hint, notifier = _open_store(settings.database_url)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     front = None if cloud is None else _front(cloud, store, settings)
@@ -144,7 +146,7 @@ def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud
         connection_limit=connection_limit,
         slow_readers=slow_readers,
         health=Health(feed, identities),
-        metrics=Metrics(sources, desk),
+        metrics=Metrics(sources, peer_socket),
         cloud=cloud,
         mirror=None if front is None else front.mirror,
     )
@@ -223,7 +225,7 @@ def _background(parts: Parts) -> Iterator[Component]:
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
         yield BudgetSync(store, budgets)
-    yield parts.metrics.colleagues
+    yield parts.metrics.peers
 
 
 def _mirroring(parts: Parts) -> Iterator[Component]:
