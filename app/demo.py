@@ -99,7 +99,7 @@ async def seed(store: Store, settings: Settings) -> None:
     windows = await _register(ledger, producer, _WINDOWS)
     await _register(ledger, producer, _DRAFT)
     gpu = await _register(ledger, partner, _GPU)
-    limits = service.Limits(settings.tenant_id_pattern, settings.member_quota)
+    limits = service.Limits.of(settings)
     await service.offer_image(ledger, producer, debian, [CONSUMER, PARTNER], limits)
     await service.offer_image(ledger, producer, postgres, [CONSUMER], limits)
     await service.offer_image(ledger, producer, windows, [CONSUMER], limits)

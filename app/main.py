@@ -13,9 +13,9 @@ from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.background import Closing, Component, Group
 from app.documents.manifest import trusted_documents
-from app.documents.persisted import Persisted
+from app.documents.persisted import PersistedDocuments
 from app.documents.price import Prices
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.events.feed import Feed
 from app.events.hint import Hint
 from app.events.upkeep import Upkeep
@@ -49,7 +49,7 @@ from app.web.monitoring.collector import Sources
 from app.web.monitoring.health import Health
 from app.web.monitoring.metrics import Metrics
 from app.web.monitoring.operations import Operations
-from app.web.monitoring.peers import Desk
+from app.web.monitoring.peers import PeerSocket
 from app.web.monitoring.traces import Traces, open_traces
 from app.web.pipeline import Pipeline
 from app.web.server.fast_path import FastPath
@@ -85,14 +85,14 @@ def create_app(
     settings: Settings,
     identities: IdentityProvider | None = None,
     demo: Demo | None = None,
-    desk: Desk | None = None,
+    peer_socket: PeerSocket | None = None,
 ) -> Starlette:
     """Build the gateway as an ASGI application. The store must be migrated.
 
-    `desk` connects this process with the others of the same server.
+    `peer_socket` connects this process with the others of the same server.
     """
     cloud = open_cloud(settings)
-    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, desk or Desk())
+    parts = _build_parts(settings, identities or _identities(settings, cloud), cloud, peer_socket or PeerSocket())
     background = Group(list(_background(parts)))
 
     @asynccontextmanager
@@ -111,7 +111,9 @@ def create_app(
     return app
 
 
-def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", desk: Desk) -> Parts:
+def _build_parts(
+    settings: Settings, identities: IdentityProvider, cloud: "Cloud | None", peer_socket: PeerSocket
+) -> Parts:
     store, hint, notifier = _open_store(settings.database_url)
     feed = Feed(store, hint, settings.feed_ring_size, settings.poll_seconds)
     front = None if cloud is None else _front(cloud, store, settings)
@@ -144,7 +146,7 @@ def _build_parts(settings: Settings, identities: IdentityProvider, cloud: "Cloud
         connection_limit=connection_limit,
         slow_readers=slow_readers,
         health=Health(feed, identities),
-        metrics=Metrics(sources, desk),
+        metrics=Metrics(sources, peer_socket),
         cloud=cloud,
         mirror=None if front is None else front.mirror,
     )
@@ -197,14 +199,14 @@ def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -
     documents = schema.documents
     trusted = trusted_documents(settings, documents)
     return Pipeline(
-        persisted=Persisted(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
+        persisted=PersistedDocuments(trusted, documents, settings.documents_mode, settings.automatic_documents_bytes),
         budgets=open_budgets(settings, Prices(documents)),
         admission=Admission(settings, documents),
         watches=WatchQuota(settings.max_watches_per_tenant),
         planner=Planner(documents, services, reader),
         schema=schema,
         services=services,
-        operations=Operations(Descriptions(documents), settings, traces),
+        operations=Operations(Summaries(documents), settings, traces),
     )
 
 
@@ -223,7 +225,7 @@ def _background(parts: Parts) -> Iterator[Component]:
     yield parts.identities
     if budgets is not None and parts.notifier is not None:
         yield BudgetSync(store, budgets)
-    yield parts.metrics.colleagues
+    yield parts.metrics.peers
 
 
 def _mirroring(parts: Parts) -> Iterator[Component]:

@@ -237,7 +237,7 @@ class SeenMember(Row, named_tuple(Member)):
     __slots__ = ()
 
 
-class News(NamedTuple):
+class LogEntry(NamedTuple):
     """What is to be written into the log: one step of a membership, or of an image for one of its parties."""
 
     image_id: str
@@ -260,4 +260,4 @@ class Change(NamedTuple):
 
     seq: int
     occurred_at: datetime
-    news: News
+    entry: LogEntry

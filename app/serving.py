@@ -28,7 +28,7 @@ from app.store.engines.engine import parse_url
 from app.web.browser.demo import Demo
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from app.web.monitoring.peers import Desk
+from app.web.monitoring.peers import PeerSocket
 from app.web.monitoring.traces import require_libraries
 from app.web.server.fast_lane import http_protocol
 from app.web.server.stalled_peers import WebSocketProtocol, abort_stalled_connections, websocket_protocol
@@ -70,10 +70,10 @@ def _require_sense(settings: Settings, demo: Demo | None) -> None:
         raise SetupError("One SQLite file takes one server process. Use PostgreSQL for several workers.")
 
 
-def work(settings: Settings, listener: socket.socket, desk: Desk, demo: Demo | None) -> None:
+def work(settings: Settings, listener: socket.socket, peer_socket: PeerSocket, demo: Demo | None) -> None:
     """One of several server processes."""
     logs.configure(settings)
-    _run(settings, listener, demo, lambda: None, desk)
+    _run(settings, listener, demo, lambda: None, peer_socket)
 
 
 def _run(
@@ -81,9 +81,9 @@ def _run(
     listener: socket.socket,
     demo: Demo | None,
     on_started: Callable[[], None],
-    desk: Desk | None = None,
+    peer_socket: PeerSocket | None = None,
 ) -> None:
-    app = create_app(settings, demo=demo, desk=desk)
+    app = create_app(settings, demo=demo, peer_socket=peer_socket)
     parts: Parts = app.state.parts
 
     async def give_notice() -> None:

@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 
 from app.settings import Settings
-from app.web.monitoring.peers import Desk, open_desks
+from app.web.monitoring.peers import PeerSocket, open_peer_sockets
 
 logger: Any = structlog.get_logger("workers")
 LAST_SECONDS = 4
 PAUSE_SECONDS = 1.0
-Work = Callable[[Settings, socket.socket, Desk], None]
+Work = Callable[[Settings, socket.socket, PeerSocket], None]
 
 
 class Workers:
@@ -31,15 +31,15 @@ class Workers:
         self._listener = listener
         self._work = work
         self._processes: list[SpawnProcess] = []
-        self._desks: list[Desk] = []
+        self._peer_sockets: list[PeerSocket] = []
         self._ending = False
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        self._desks = open_desks(self._settings.workers)
-        self._processes = [self._start(desk) for desk in self._desks]
+        self._peer_sockets = open_peer_sockets(self._settings.workers)
+        self._processes = [self._start(peer_socket) for peer_socket in self._peer_sockets]
         while not self._ending:
             wait([process.sentinel for process in self._processes], timeout=PAUSE_SECONDS)
             self._replace_the_dead()
@@ -52,10 +52,10 @@ class Workers:
                 # One that can't start must not keep the machine busy.
                 time.sleep(PAUSE_SECONDS)
                 if not self._ending:
-                    self._processes[place] = self._start(self._desks[place])
+                    self._processes[place] = self._start(self._peer_sockets[place])
 
-    def _start(self, desk: Desk) -> SpawnProcess:
-        arguments = (self._work, self._settings, self._listener, desk)
+    def _start(self, peer_socket: PeerSocket) -> SpawnProcess:
+        arguments = (self._work, self._settings, self._listener, peer_socket)
         process = multiprocessing.get_context("spawn").Process(target=_run, args=arguments)
         process.start()
         return process
@@ -80,10 +80,10 @@ class Workers:
                 process.kill()
 
 
-def _run(work: Work, settings: Settings, listener: socket.socket, desk: Desk) -> None:
+def _run(work: Work, settings: Settings, listener: socket.socket, peer_socket: PeerSocket) -> None:
     """In the worker: serve, and end with the process that started it, however that one ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(settings, listener, desk)
+    work(settings, listener, peer_socket)
 
 
 def _end_with_parent() -> None:

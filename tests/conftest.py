@@ -1,6 +1,7 @@
 """Fixtures for every test: a gateway on a fresh database, on either engine."""
 
 import os
+import ssl
 import subprocess
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -101,7 +102,15 @@ def forked_processes() -> Generator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> Generator[None]:
     """Each new HTTP client would read the certificates of the machine, which takes longer than most tests."""
-    with patch("httpx2._transports.default.create_ssl_context", cache(httpx2.create_ssl_context)):
+
+    @cache
+    def read(_file: str | None, **options: Any) -> ssl.SSLContext:
+        return httpx2.create_ssl_context(**options)
+
+    def create(**options: Any) -> ssl.SSLContext:
+        return read(os.environ.get("SSL_CERT_FILE"), **options)
+
+    with patch("httpx2._transports.default.create_ssl_context", create):
         yield
 
 

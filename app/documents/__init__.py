@@ -1,1 +1,1 @@
-"""GraphQL documents: parsed, validated, measured, priced, cached, and named by their hash."""
+"""Parses, validates, measures, prices and caches GraphQL documents, and finds them by their hash."""

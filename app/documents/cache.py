@@ -19,12 +19,12 @@ _ABSENT: Any = object()
 _owner: ContextVar[object] = ContextVar("owner", default=NOBODY)
 
 
-def remember_for(owner: object) -> None:
+def use_cache_of(owner: object) -> None:
     """Have the documents of the current request remembered for a tenant, by its ID, or for NOBODY or EVERYBODY."""
     _owner.set(owner)
 
 
-class Remembered(Generic[P, T]):
+class TenantCache(Generic[P, T]):
     """A function of a document's text that remembers its results, but not what it has raised.
 
     As `functools.lru_cache`, but for each owner apart, and in a memory that several functions share, so that a document

@@ -81,7 +81,7 @@ def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
     raise parser.nested_too_deeply_error(timed)
 
 
-def errors_of(
+def validation_errors(
     schema: GraphQLSchema, document: DocumentNode, rules: Rules, hide_suggestions: bool, seconds: float
 ) -> list[GraphQLError]:
     """What is not valid in a document. Raises GraphQLError when the time is up."""
@@ -91,7 +91,7 @@ def errors_of(
         visitors = rules.visitors(context)
         for visitor in visitors:
             if isinstance(visitor, OverlappingFieldsCanBeMergedRule):
-                visitor.rule_context = TimedComparisons(clock)
+                visitor.rule_context = TimedRuleContext(clock)
         return AllRules(rules, visitors, clock.look)
 
     try:
@@ -117,7 +117,7 @@ class TooManyComparisons(Exception):
     """Documents as people write them need none, or a few thousand."""
 
 
-class TimedComparisons(overlapping.RuleContext):
+class TimedRuleContext(overlapping.RuleContext):
     """What GraphQL spends its comparisons of fields from; each time it does, the clock is looked at."""
 
     __slots__ = ("_clock", "_left")

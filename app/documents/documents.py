@@ -1,4 +1,4 @@
-"""Documents on their way to execution: parsed once, measured, validated once."""
+"""Parses, measures and validates GraphQL documents, and caches the results."""
 
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
@@ -20,38 +20,38 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.documents import deadlines
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.introspection import Introspection, TooLarge
-from app.documents.limits import Limits, too_complex
+from app.documents.limits import DocumentLimits, too_complex
 from app.documents.measure import Measure
 from app.documents.memory import Memory
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
 
-# No list that is asked for may be nearly so long; what it may be is said by its own field.
+# A first, generous bound on lists in variables; fields have smaller ones of their own.
 MOST_VALUES = 10_000
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
 
 class Documents:
-    """Recently received documents by their text, parsed, measured and validated against one schema."""
+    """The documents of one schema, by their text."""
 
     schema: GraphQLSchema
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._max_tokens = settings.max_tokens
-        self._limits = Limits.of(settings)
+        self._limits = DocumentLimits.of(settings)
         self.memory = Memory()
-        self._outcome = Remembered(self._parse, self.memory)
+        self._outcome = TenantCache(self._parse, self.memory)
         self._explains = settings.introspection
         self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
-        self._validated = Remembered(self._validate, self.memory)
-        self._introspection = Remembered(self._introspect, self.memory)
+        self._validated = TenantCache(self._validate, self.memory)
+        self._introspection = TenantCache(self._introspect, self.memory)
 
     def parsed(self, text: str) -> DocumentNode:
-        """Raises GraphQLError. A text that does not parse is parsed once, too."""
+        """Raises GraphQLError. Syntax errors are cached too."""
         if len(text) > (limit := self._settings.max_document_characters):
             raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
         outcome = self._outcome(text)
@@ -64,13 +64,13 @@ class Documents:
         return self.kind(text, name) is OperationType.SUBSCRIPTION
 
     def kind(self, text: str, name: str | None) -> OperationType | None:
-        """Of the operation to run; None when there is none of this name. Raises GraphQLSyntaxError."""
+        """The type of the operation to run; None if there is none of this name. Raises GraphQLSyntaxError."""
         operations = (part for part in self.parsed(text).definitions if isinstance(part, OperationDefinitionNode))
         wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
         return None if wanted is None else wanted.operation
 
     def fault(self, text: str) -> str | None:
-        """What keeps a document from being carried out whatever its variables; None when nothing does."""
+        """The first error of any operation of a document, without variables; None if there is none."""
         try:
             document = self.parsed(text)
         except GraphQLError as error:
@@ -90,7 +90,7 @@ class Documents:
         )
 
     def errors(self, document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
-        """What keeps the document from being carried out. A too complex one is not even validated."""
+        """The errors that prevent execution. A document beyond the limits is not validated."""
         operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
         if len(operations) > 1 and name is None:
             message = "The document has several operations. Say in operationName which one to run."
@@ -99,7 +99,7 @@ class Documents:
         refusal = self._too_complex(document, wanted, variables)
         try:
             return [refusal] if refusal else self._validated(_text(document))
-        except GraphQLError as late:  # raised, so that it is not remembered: another time it may take less
+        except GraphQLError as late:  # a timeout is not cached: another time it may pass
             return [late]
 
     def measure(
@@ -109,7 +109,7 @@ class Documents:
         return Measure(self.schema, document, operation, variables, introspection)
 
     def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
-        """The document, or what makes the error of it: an error that was raised already holds on to its raisers."""
+        """The document, or a factory of its error, because an error that was raised keeps its traceback alive."""
         try:
             return deadlines.parsed(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
@@ -125,14 +125,14 @@ class Documents:
         self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
     ) -> GraphQLError | None:
         if (longest := _longest(variables)) > MOST_VALUES:
-            # Before they are coerced one by one.
+            # Checked before the values are coerced one by one.
             return too_complex(f"A list in the variables has {longest} values, and the limit is {MOST_VALUES}.")
-        refusal = self._limits.refusal_of_document(document)
+        refusal = self._limits.document_error(document)
         if refusal or operation is None:
             return refusal
         measure = self.measure(document, operation, variables)
         try:
-            return self._limits.refusal(measure.size(), measure.root_fields())
+            return self._limits.error_for(measure.size(), measure.root_fields())
         except RecursionError:
             return too_complex("The document is nested too deeply.")
         except TooLarge:
@@ -141,7 +141,7 @@ class Documents:
     def _validate(self, text: str) -> list[GraphQLError]:
         document = self.parsed(text)
         seconds = self._settings.validation_seconds
-        return deadlines.errors_of(self.schema, document, self._rules, not self._explains, seconds)
+        return deadlines.validation_errors(self.schema, document, self._rules, not self._explains, seconds)
 
 
 def _text(document: DocumentNode) -> str:
@@ -151,14 +151,14 @@ def _text(document: DocumentNode) -> str:
 
 
 def _longest(variables: Mapping[str, Any]) -> int:
-    """How long the longest list is among the variables, or in one of them."""
+    """The length of the longest list among the variables and their fields."""
     fields = (cast(dict[str, Any], one).values() for one in variables.values() if isinstance(one, dict))
     values = chain(variables.values(), chain.from_iterable(fields))
     return max((len(cast(list[Any], one)) for one in values if isinstance(one, list)), default=0)
 
 
 class Prepare(SchemaExtension):
-    """Puts the documents between Strawberry and its parser and validator."""
+    """Makes Strawberry use the cached documents and their errors."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -172,7 +172,7 @@ class Prepare(SchemaExtension):
         context = self.execution_context
         document = context.graphql_document
         assert document is not None
-        # Strawberry keeps the name that the request gave in this field alone.
+        # Strawberry keeps the operation name of the request only in this private field.
         name = context._provided_operation_name  # pyright: ignore[reportPrivateUsage]
         context.pre_execution_errors = self._documents.errors(document, name, context.variables or {})
         yield

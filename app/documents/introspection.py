@@ -1,4 +1,4 @@
-"""How much an introspection selects: counted on the schema as it is, since its lists are as long as the schema."""
+"""Measures introspection queries against the actual schema, which determines the length of their lists."""
 
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
@@ -21,28 +21,28 @@ from graphql import (
 )
 
 ROOTS = ("__schema", "__type")
-# An introspection as tools send it has 4,400 fields, which take 40 ms, and counting them takes 2,000 steps.
+# The introspection query of common tools returns 4,400 fields in 40 ms, and measuring it takes 2,000 steps.
 MOST_FIELDS, MOST_STEPS = 9_000, 10_000
-# A number, a truth or null, and what stands around a value in JSON.
-_SHORT_BYTES, _AROUND_BYTES = 5, 6
+# A number, a boolean or null, and the punctuation around a value in JSON.
+_SHORT_BYTES, _PUNCTUATION_BYTES = 5, 6
 
 
 class TooLarge(Exception):
-    """It selects more than is worth counting."""
+    """The introspection exceeds the limits."""
 
 
 class Extent(NamedTuple):
-    """How many fields the answer has, and about how many bytes."""
+    """The number of fields in the response and its approximate bytes."""
 
     fields: int = 0
     bytes: int = 0
 
-    def beside(self, other: "Extent") -> "Extent":
+    def plus(self, other: "Extent") -> "Extent":
         return Extent(self.fields + other.fields, self.bytes + other.bytes)
 
 
 class Introspection:
-    """The introspections of one document. Each is counted once, however often it is asked for."""
+    """The introspections of one document, each measured once."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
@@ -56,51 +56,51 @@ class Introspection:
         place = field.loc.start if field.loc else 0
         if place not in self._found:
             self._found[place] = None
-            self._found[place] = self._counted(field)
+            self._found[place] = self._count(field)
         if (found := self._found[place]) is None or found.fields > MOST_FIELDS:
             raise TooLarge
         return found
 
-    def _counted(self, field: FieldNode) -> Extent:
-        count = Count(self._schema, self._fragments)
+    def _count(self, field: FieldNode) -> Extent:
+        count = ExtentCounter(self._schema, self._fragments)
         if field.name.value == "__schema":
             return count.field(field, introspection_types["__Schema"], [self._schema])
         sources = self._types(field)
         return max((count.field(field, introspection_types["__Type"], [one]) for one in sources), default=Extent(1))
 
     def _types(self, field: FieldNode) -> Iterable[Any]:
-        """The type that is named, or every type where a variable names it."""
+        """The type that is named, or every type if a variable names it."""
         names = [argument.value for argument in field.arguments or () if argument.name.value == "name"]
         if names and isinstance(names[0], StringValueNode):
             return filter(None, [self._schema.get_type(names[0].value)])
         return self._schema.type_map.values()
 
 
-class Count:
-    """Walks selections over the objects of the schema, each pair of them once."""
+class ExtentCounter:
+    """Walks the selections over the objects of the schema, each pair once."""
 
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
-        self._info = SimpleNamespace(schema=schema)  # all that GraphQL's own resolvers of introspection use of it
+        self._info = SimpleNamespace(schema=schema)  # all that the resolvers of introspection use
         self._fragments = fragments
         self._known: dict[tuple[int, int], Extent] = {}
         self._steps = 0
 
     def field(self, node: FieldNode, type_: Any, sources: Iterable[Any]) -> Extent:
-        extent = Extent(1, len((node.alias or node.name).value) + _AROUND_BYTES)
+        extent = Extent(1, len((node.alias or node.name).value) + _PUNCTUATION_BYTES)
         if node.selection_set is not None:
             for source in sources:
-                extent = extent.beside(self._selections(node.selection_set, type_, source))
+                extent = extent.plus(self._selections(node.selection_set, type_, source))
         return extent
 
     def _selections(self, selection_set: SelectionSetNode, type_: Any, source: Any) -> Extent:
-        # Fields, arguments and values of enums come as pairs of a name and what stands for good in the schema.
+        # Fields, arguments and enum values are new pairs each time, whose second item is a permanent object.
         key = id(selection_set), id(cast(tuple[Any, Any], source)[1] if isinstance(source, tuple) else source)
         if key not in self._known:
-            # A fragment that spreads itself is refused by validation; here it only must not go on for ever.
+            # Validation refuses recursive fragments; here they only must not recurse forever.
             self._known[key] = Extent()
             extent = Extent()
             for selection in selection_set.selections:
-                extent = extent.beside(self._selection(selection, type_, source))
+                extent = extent.plus(self._selection(selection, type_, source))
             self._known[key] = extent
         return self._known[key]
 
@@ -119,12 +119,12 @@ class Count:
     def _field_of(self, node: FieldNode, type_: Any, source: Any) -> Extent:
         definition = getattr(type_, "fields", {}).get(node.name.value)
         if definition is None:
-            return Extent(1, _SHORT_BYTES + _AROUND_BYTES)
+            return Extent(1, _SHORT_BYTES + _PUNCTUATION_BYTES)
         deprecated = {"includeDeprecated": True} if "includeDeprecated" in definition.args else {}
         value = definition.resolve(source, self._info, **deprecated)
         if node.selection_set is None:
-            # In JSON, text is escaped, and a letter beyond ASCII takes several bytes.
+            # JSON escapes some characters, and those beyond ASCII take several bytes.
             length = 2 * len(value.encode()) if isinstance(value, str) else _SHORT_BYTES
-            return self.field(node, type_, ()).beside(Extent(0, length))
+            return self.field(node, type_, ()).plus(Extent(0, length))
         sources = () if value is None else value if is_list_type(get_nullable_type(definition.type)) else (value,)
         return self.field(node, cast(Any, get_named_type)(definition.type), sources)

@@ -1,4 +1,4 @@
-"""How large an operation may be, and the refusal of one that is larger."""
+"""The limits on operations and documents, and the errors for exceeding them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from graphql import DocumentNode, GraphQLError
 
 from app.documents.measure import Size
-from app.documents.shape import repeats, widest
+from app.documents.shape import most_arguments, most_repeated_name
 from app.errors import ErrorCode
 from app.settings import Settings
 
-# Tools send one; whoever wants more can send several operations.
+# Tools send one; more take several operations.
 MOST_INTROSPECTIONS = 3
-# The widest input of the schema has some twenty fields.
+# The largest input of the schema has about twenty fields.
 MOST_ARGUMENTS = 100
 SMALLER = "Ask for less at a time: fewer fields, smaller pages, or several requests."
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The largest operation that is carried out."""
+class DocumentLimits:
+    """The largest operation that is executed."""
 
     depth: int
     aliases: int
@@ -30,7 +30,7 @@ class Limits:
     response_bytes: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings) -> "DocumentLimits":
         return cls(
             settings.max_depth,
             settings.max_aliases,
@@ -41,9 +41,9 @@ class Limits:
             settings.max_response_bytes,
         )
 
-    def refusal(self, size: Size, root_fields: int) -> GraphQLError | None:
-        """Which limit an operation goes over, and by how much."""
-        return self._first_over(
+    def error_for(self, size: Size, root_fields: int) -> GraphQLError | None:
+        """The error for the first limit that an operation exceeds."""
+        return self._first_exceeded(
             {
                 "depth": (size.depth, self.depth),
                 "number of aliases": (size.aliases, self.aliases),
@@ -52,18 +52,21 @@ class Limits:
                 "number of `__schema` and `__type` fields": (size.introspections, MOST_INTROSPECTIONS),
                 "cost": (size.cost, self.cost),
             }
-        ) or self._refusal_of_response(size)
+        ) or self._response_error(size)
 
-    def refusal_of_document(self, document: DocumentNode) -> GraphQLError | None:
-        """The same for what holds for a document as a whole, whichever of its parts is run."""
-        return self._first_over(
+    def document_error(self, document: DocumentNode) -> GraphQLError | None:
+        """The error for the first limit that a whole document exceeds, whichever of its operations is run."""
+        return self._first_exceeded(
             {
-                "number of fields of one name": (repeats(document), self.repeats),
-                "number of arguments of a field, or of input fields of an object,": (widest(document), MOST_ARGUMENTS),
+                "number of fields of one name": (most_repeated_name(document), self.repeats),
+                "number of arguments of a field, or of input fields of an object,": (
+                    most_arguments(document),
+                    MOST_ARGUMENTS,
+                ),
             }
         )
 
-    def _refusal_of_response(self, size: Size) -> GraphQLError | None:
+    def _response_error(self, size: Size) -> GraphQLError | None:
         if size.response_bytes <= self.response_bytes:
             return None
         return too_complex(
@@ -71,7 +74,7 @@ class Limits:
             f"{self.response_bytes}."
         )
 
-    def _first_over(self, found: Mapping[str, tuple[int, int]]) -> GraphQLError | None:
+    def _first_exceeded(self, found: Mapping[str, tuple[int, int]]) -> GraphQLError | None:
         for what, (measured, limit) in found.items():
             if measured > limit:
                 return too_complex(f"The {what} of the operation is {measured}, and the limit is {limit}.")

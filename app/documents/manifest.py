@@ -1,7 +1,7 @@
-"""The manifest of trusted documents: what front ends were built with, by the SHA-256 of each text.
+"""Reads the manifest of trusted documents, which front ends are built with, by the SHA-256 of each text.
 
-Read are the files of graphql-codegen's client preset and of Relay's compiler, which map hashes to texts, and Apollo's,
-which lists operations.
+Supported are the manifests of graphql-codegen's client preset and Relay's compiler, which map hashes to texts, and
+Apollo's, which lists operations.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _ADVICE = {
 
 
 def trusted_documents(settings: Settings, documents: Documents) -> dict[str, str]:
-    """The texts by their hashes, all of which fit the schema; none without a manifest. Raises SetupError."""
+    """The texts by their hashes, all valid; none without a manifest. Raises SetupError."""
     if settings.documents_path is None:
         if settings.documents_mode == "only":
             raise SetupError(
@@ -32,10 +32,10 @@ def trusted_documents(settings: Settings, documents: Documents) -> dict[str, str
         return {}
     texts: dict[str, str] = {}
     for file in _files(settings.documents_path):
-        for id, text in _entries(file, _parsed(file)):
+        for id, text in _entries(file, _parse(file)):
             texts[_hash(file, id, text)] = text
             if fault := documents.fault(text):
-                raise SetupError(f"Document {id} of the manifest {file} can't be carried out: {fault}")
+                raise SetupError(f"Document {id} of the manifest {file} can't be executed: {fault}")
     if not texts:
         raise SetupError(f"There is no document in the manifest {settings.documents_path}.")
     return texts
@@ -47,7 +47,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.glob("*.json")) if path.is_dir() else [path]
 
 
-def _parsed(file: Path) -> Any:
+def _parse(file: Path) -> Any:
     try:
         return orjson.loads(file.read_bytes())
     except OSError as error:
@@ -57,19 +57,19 @@ def _parsed(file: Path) -> Any:
 
 
 def _entries(file: Path, manifest: Any) -> Iterator[tuple[str, str]]:
-    """ID and text of each document, in whichever of the forms."""
+    """ID and text of each document."""
     found = manifest
     if isinstance(manifest, dict) and "operations" in manifest:
-        found = _of_apollo(cast(Any, manifest))
+        found = _apollo_entries(cast(Any, manifest))
     if not isinstance(found, dict):
         raise SetupError(f"The manifest {file} must be an object that maps hashes to documents, or Apollo's manifest.")
     for id, text in cast(dict[str, Any], found).items():
         if not isinstance(text, str):
-            raise SetupError(f"The entry {id} of the manifest {file} is no text of a document.")
+            raise SetupError(f"The entry {id} of the manifest {file} is not the text of a document.")
         yield id, text
 
 
-def _of_apollo(manifest: dict[str, Any]) -> Any:
+def _apollo_entries(manifest: dict[str, Any]) -> Any:
     if (manifest.get("format"), manifest.get("version")) != ("apollo-persisted-query-manifest", 1):
         return None
     try:
@@ -79,9 +79,9 @@ def _of_apollo(manifest: dict[str, Any]) -> Any:
 
 
 def _hash(file: Path, id: str, text: str) -> str:
-    """The hash of a text, which its ID must be: the ID is what clients will send."""
+    """The hash of a text. Raises SetupError if its ID, which is what clients send, is a different one."""
     found = sha256(text.encode()).hexdigest()
     if id.removeprefix(PREFIX) != found:
-        advice = _ADVICE.get(len(id), "Build the manifest anew, and let nothing change its texts.")
+        advice = _ADVICE.get(len(id), "Rebuild the manifest, and make sure that nothing changes its texts.")
         raise SetupError(f"The ID {id} in the manifest {file} is not the SHA-256 of its document. {advice}")
     return found

@@ -1,7 +1,7 @@
-"""How large an operation is: measured once for each part of the document, so the measuring itself is linear.
+"""Measures operations in time linear in the size of the document.
 
-A fragment is measured once, however often it is spread; what it measures is added (or multiplied, for the cost) at
-every spread. So a document of a kilobyte that unfolds to a billion fields is judged as fast as any other.
+A fragment is measured once, however often it is spread, and its size is added at each spread. So a kilobyte of nested
+fragments that expands to a billion fields is measured as fast as any other document.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,14 +32,15 @@ from app.documents.introspection import ROOTS, Introspection
 from app.store.pages import DEFAULT_PAGE, MAX_PAGE
 
 UNKNOWN = object()
-# The field of an input that lists tenants, each of which gets an offer.
-NAMED = "tenantIds"
+# The input field that lists tenants, each of which gets an offer.
+TENANT_IDS = "tenantIds"
 
 
 class Size(NamedTuple):
-    """What a part of an operation amounts to, fragments unfolded; `writes` counts what a mutation may write.
+    """The size of a part of an operation with its fragments expanded.
 
-    `response_bytes` is the most that its part of the response may have.
+    `writes` is the number of objects that a mutation may write, `response_bytes` the maximum size of its part of the
+    response.
     """
 
     depth: int = 0
@@ -50,7 +51,7 @@ class Size(NamedTuple):
     introspections: int = 0
     response_bytes: int = 0
 
-    def beside(self, other: "Size") -> "Size":
+    def plus(self, other: "Size") -> "Size":
         return Size(
             max(self.depth, other.depth),
             self.aliases + other.aliases,
@@ -98,7 +99,7 @@ class Measure:
     def _selections(self, selection_set: SelectionSetNode | None, parent: Any) -> Size:
         size = Size()
         for selection in selection_set.selections if selection_set else ():
-            size = size.beside(self._selection(selection, parent))
+            size = size.plus(self._selection(selection, parent))
         return size
 
     def _selection(self, selection: SelectionNode, parent: Any) -> Size:
@@ -115,20 +116,20 @@ class Measure:
     def _field(self, field: FieldNode, parent: Any) -> Size:
         if field.name.value in ROOTS and parent is self._schema.query_type:
             return self._introspected(field)
-        # Of a type that has no such field validation will tell; meanwhile it counts as a plain one.
+        # Validation refuses fields that don't exist; here they count as scalars.
         definition: Any = getattr(parent, "fields", {}).get(field.name.value)
         below = self._selections(field.selection_set, get_named_type(definition.type) if definition else None)
-        times = self._times(field, definition)
-        name = weights.of_name((field.alias or field.name).value)
-        value = 0 if field.selection_set else weights.of_value(parent, field.name.value, definition)
+        times = self._object_count(field, definition)
+        name = weights.name_bytes((field.alias or field.name).value)
+        value = 0 if field.selection_set else weights.value_bytes(parent, field.name.value, definition)
         return Size(
             below.depth + 1,
             below.aliases + (field.alias is not None),
             below.fields + 1,
-            weights.cost_of(name, value) + times * below.cost,
+            weights.field_cost(name, value) + times * below.cost,
             times if parent is self._schema.mutation_type else 0,
             0,
-            name + (value or weights.of_objects(times, below.response_bytes)),
+            name + (value or weights.object_bytes(times, below.response_bytes)),
         )
 
     def _introspected(self, field: FieldNode) -> Size:
@@ -139,7 +140,7 @@ class Measure:
 
     def _fragment(self, name: str) -> Size:
         if name not in self._measured:
-            # A fragment that spreads itself is refused by validation; here it only must not go on for ever.
+            # Validation refuses recursive fragments; here they only must not recurse forever.
             self._measured[name] = Size()
             definition = self._fragments.get(name)
             if definition is not None:
@@ -147,23 +148,23 @@ class Measure:
                 self._measured[name] = self._selections(definition.selection_set, on)
         return self._measured[name]
 
-    def _times(self, field: FieldNode, definition: Any) -> int:
-        """How many objects a field may give: as many as the IDs that it takes, or the size of its page."""
-        given = {argument.name.value: self._value(argument.value) for argument in field.arguments or ()}
+    def _object_count(self, field: FieldNode, definition: Any) -> int:
+        """The maximum number of objects that a field returns: the number of IDs in its arguments, or its page size."""
+        arguments = {argument.name.value: self._value(argument.value) for argument in field.arguments or ()}
         known: dict[str, Any] = definition.args if definition else {}
         if "ids" in known:
-            return _length(given.get("ids"))
-        if NAMED in _fields_of(known.get("input")):
-            offered = given.get("input")
-            return _length(cast(dict[str, Any], offered).get(NAMED) if isinstance(offered, dict) else offered)
+            return _length(arguments.get("ids"))
+        if TENANT_IDS in _fields_of(known.get("input")):
+            input = arguments.get("input")
+            return _length(cast(dict[str, Any], input).get(TENANT_IDS) if isinstance(input, dict) else input)
         if "first" not in known:
             return 1
-        sizes = [_page_size(given[name]) for name in ("first", "last") if given.get(name) is not None]
+        sizes = [_page_size(arguments[name]) for name in ("first", "last") if arguments.get(name) is not None]
         default = known["first"].default_value
         return max(sizes, default=default if isinstance(default, int) else DEFAULT_PAGE)
 
     def _value(self, node: ValueNode) -> Any:
-        """What is known of an argument: numbers, lists and objects. Anything else stands as UNKNOWN."""
+        """The value of an argument if it is a number, a list or an object, and otherwise UNKNOWN."""
         if isinstance(node, VariableNode):
             return self._variable(node.name.value)
         if isinstance(node, NullValueNode):
@@ -196,7 +197,7 @@ class Measure:
 
 
 def _fields_of(argument: GraphQLArgument | None) -> Mapping[str, Any]:
-    """The input fields that an argument takes; none for one that is not there, or is no object."""
+    """The fields of an argument that is an input object; none for any other."""
     named = cast(Any, get_named_type(argument.type) if argument else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     return getattr(named, "fields", {})
 
@@ -208,6 +209,6 @@ def _length(ids: Any) -> int:
 
 
 def _page_size(size: Any) -> int:
-    """The size of a page, where anything that a coercion may make a number of counts as the largest."""
+    """The size of a page. Any value that coercion may turn into a number counts as the maximum."""
     known = isinstance(size, int) and not isinstance(size, bool)
     return max(1, min(size, MAX_PAGE)) if known else MAX_PAGE

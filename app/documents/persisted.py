@@ -1,7 +1,7 @@
-"""Documents that are named by their hash instead of being sent.
+"""Finds the document of a request, which clients may replace by its hash.
 
-Trusted ones stand in the manifest and are there for everybody. In the mode `optional` clients may persist others by
-themselves: they send hash and text once, and from then on the hash alone.
+Trusted documents are those of the manifest. In the mode `optional`, clients may persist others themselves: they send
+hash and text once, and from then on only the hash.
 """
 
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from typing import Any, cast
 from graphql import GraphQLError
 
 from app.documents.automatic import AutomaticDocuments
-from app.documents.cache import EVERYBODY, NOBODY, remember_for
+from app.documents.cache import EVERYBODY, NOBODY, use_cache_of
 from app.documents.documents import Documents
 from app.documents.manifest import PREFIX
 from app.errors import BadDocumentId, DocumentNotFound, DocumentRefused
 
-_NOT_TRUSTED = "This gateway carries out only the documents of its manifest. Have yours added to it."
-_NOT_FOUND = "No document is known by this hash. Send the document itself, with its hash."
+_NOT_TRUSTED = "This gateway executes only the documents of its manifest. Ask its operators to add yours."
+_NOT_FOUND = "No document with this hash is known. Send the document itself, with its hash."
 
 
-class Persisted:
-    """What a request's document is, whether it was sent or named."""
+class PersistedDocuments:
+    """The documents of the manifest and those that clients have persisted."""
 
     def __init__(self, trusted: Mapping[str, str], documents: Documents, mode: str, automatic_bytes: int) -> None:
         self._trusted = trusted
@@ -31,19 +31,19 @@ class Persisted:
         self._automatic = AutomaticDocuments(0 if self._only else automatic_bytes)
 
     def text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
-        """The document to carry out for a tenant, None for nobody's. `hash` names it.
+        """The document of a request by its text, its hash or both, for a tenant or for a caller without a token.
 
-        Raises DocumentNotFound for an unknown hash, DocumentRefused for a document that is not trusted where only those
-        are, and BadDocumentId for a hash of another text.
+        Raises DocumentNotFound for an unknown hash, DocumentRefused if only trusted documents are allowed and this is
+        not one of them, and BadDocumentId if text and hash differ.
         """
-        remember_for(NOBODY if tenant_id is None else tenant_id)
+        use_cache_of(NOBODY if tenant_id is None else tenant_id)
         text = self._text(query, hash, tenant_id)
-        self.begin(text, tenant_id)
+        self.select_cache(text, tenant_id)
         return text
 
-    def begin(self, text: str, tenant_id: str | None) -> None:
-        """Have what is worked out for a document remembered for its sender alone, or for all if it is trusted."""
-        remember_for(EVERYBODY if text in self._texts else NOBODY if tenant_id is None else tenant_id)
+    def select_cache(self, text: str, tenant_id: str | None) -> None:
+        """Choose whose cache the document uses: its tenant's, or that of all if it is trusted."""
+        use_cache_of(EVERYBODY if text in self._texts else NOBODY if tenant_id is None else tenant_id)
 
     def _text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
         if hash is None:
@@ -56,7 +56,7 @@ class Persisted:
             )
         if self._only:
             return self._allowed(query)
-        if tenant_id is not None and hash not in self._trusted and self._may_be_kept(query):
+        if tenant_id is not None and hash not in self._trusted and self._may_be_persisted(query):
             self._automatic.add(tenant_id, hash, query)
         return query
 
@@ -73,8 +73,8 @@ class Persisted:
             raise DocumentNotFound(_NOT_TRUSTED if self._only else _NOT_FOUND)
         return text
 
-    def _may_be_kept(self, query: str) -> bool:
-        """A watch is not: it comes back, perhaps to another server, which has to know what it is about."""
+    def _may_be_persisted(self, query: str) -> bool:
+        """Watches are not persisted: one that reconnects to another server must be understood there."""
         try:
             return not self._documents.has_subscription(query)
         except GraphQLError:
@@ -82,25 +82,25 @@ class Persisted:
 
 
 def hash_of(fields: Mapping[str, Any]) -> str | None:
-    """The hash by which a request names its document, None when it names none. Raises BadDocumentId.
+    """The hash by which a request identifies its document, if any. Raises BadDocumentId.
 
-    It is in `documentId`, as GraphQL over HTTP has it, or in `extensions.persistedQuery`, as Apollo has it.
+    It is in `documentId`, as in GraphQL over HTTP, or in `extensions.persistedQuery`, as in Apollo's protocol.
     """
     extensions = cast(dict[str, Any], fields.get("extensions") or {})
-    named, of_apollo = fields.get("documentId"), _hash_of_apollo(extensions.get("persistedQuery"))
+    named, apollo_hash = fields.get("documentId"), _apollo_hash(extensions.get("persistedQuery"))
     if not isinstance(named, (str, type(None))):
         raise BadDocumentId("`documentId` must be a string or null.")
     hash = named.removeprefix(PREFIX) if named else None
-    if hash and of_apollo and hash != of_apollo:
+    if hash and apollo_hash and hash != apollo_hash:
         raise BadDocumentId("`documentId` and `extensions.persistedQuery` name different documents.")
-    return hash or of_apollo
+    return hash or apollo_hash
 
 
-def _hash_of_apollo(extension: Any) -> str | None:
+def _apollo_hash(extension: Any) -> str | None:
     if extension is None:
         return None
-    given = cast(dict[str, Any], extension) if isinstance(extension, dict) else {}
-    hash = given.get("sha256Hash")
-    if given.get("version") != 1 or not isinstance(hash, str) or not hash:
+    fields = cast(dict[str, Any], extension) if isinstance(extension, dict) else {}
+    hash = fields.get("sha256Hash")
+    if fields.get("version") != 1 or not isinstance(hash, str) or not hash:
         raise BadDocumentId('`extensions.persistedQuery` must be {"version": 1, "sha256Hash": "..."}.')
     return hash

@@ -1,4 +1,4 @@
-"""What an operation costs its caller's budget, known before any of it is carried out."""
+"""The price of an operation, known before it is executed, which is charged to its caller's budget."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -18,28 +18,28 @@ from graphql import (
 )
 
 from app import caches
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.deadlines import without_collecting
 from app.documents.documents import Documents
-from app.documents.measure import NAMED
+from app.documents.measure import TENANT_IDS
 from app.documents.memory import words
-from app.documents.selections import operation_of
+from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from app.store.pages import MAX_PAGE
 
-# In units of one field each: beside its fields, for each object that a mutation may write; for a watch that begins or
-# goes on; and for what is refused before it is carried out, since even that has been parsed and validated.
+# In units of the cost of one field. WRITE is added for each object that a mutation may write, WATCH for each watch
+# that starts. REFUSED is the price of an invalid operation, which has been parsed and validated nevertheless.
 WRITE, WATCH, REFUSED = 10, 100, 100
-KEPT_PRICES = 64
+MAX_PRICES = 64
 
 
-# The event loop takes about so long for a unit. Reading a document costs what it takes beyond what is free, or a unit
-# for each of its words and signs.
+# One unit pays for 10 microseconds of the event loop. Reading a new document costs one unit for each token, or the time
+# that it takes beyond 20 ms, whichever is more.
 UNIT_SECONDS, FREE_SECONDS = 10e-6, 0.02
 
 
 class Price(NamedTuple):
-    """The cost, whether it is that of a watch, and what is due for reading a document that is new for its sender."""
+    """The cost of an operation. `reading` is due once for parsing and validating a document that is not cached."""
 
     cost: int
     is_watch: bool = False
@@ -47,18 +47,18 @@ class Price(NamedTuple):
 
 
 class Prices:
-    """The prices of the operations of one schema. A text that does not parse, or does not validate, has one too."""
+    """The prices of the operations of one schema, including invalid ones."""
 
     def __init__(self, documents: Documents) -> None:
-        def priced(text: str, name: str | None) -> Priced | Unpriced:
-            reading = Reading(text)
+        def priced(text: str, name: str | None) -> PricedOperation | InvalidDocument:
+            reading = ReadingCost(text)
             try:
-                with reading.going_on():
-                    return Priced(documents, text, name, reading)
+                with reading.measured():
+                    return PricedOperation(documents, text, name, reading)
             except (GraphQLError, Unplanned):
-                return Unpriced(reading)
+                return InvalidDocument(reading)
 
-        self._priced = Remembered(priced, documents.memory)
+        self._priced = TenantCache(priced, documents.memory)
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)
@@ -66,52 +66,52 @@ class Prices:
         return price._replace(reading=priced.reading.paid()) if priced.reading.due else price
 
 
-class Reading:
+class ReadingCost:
     """What it took to parse, measure and validate one document, until that is paid for."""
 
-    __slots__ = ("_paid", "_seconds", "_words", "due")
+    __slots__ = ("_paid", "_seconds", "_tokens", "due")
 
     def __init__(self, text: str) -> None:
-        self._words = words(text)
+        self._tokens = words(text)
         self._seconds = 0.0
         self._paid = 0
-        self.due = self._words
+        self.due = self._tokens
 
     @contextmanager
-    def going_on(self) -> Generator[None]:
+    def measured(self) -> Generator[None]:
         began = thread_time()
         try:
             with without_collecting():
                 yield
         finally:
             self._seconds += thread_time() - began
-            self.due = max(self._words, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
+            self.due = max(self._tokens, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
 
     def paid(self) -> int:
-        """What was due; now it no longer is."""
+        """The amount that is due, which counts as paid from now on."""
         due, self.due = self.due, 0
         self._paid += due
         return due
 
 
-class Unpriced:
+class InvalidDocument:
     """A text that is no operation: each time it costs what a refusal costs."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ReadingCost) -> None:
         self.reading = reading
 
     def price(self, variables: Mapping[str, Any]) -> Price:
         return _REFUSED
 
 
-class Priced:
-    """One operation of one document, whose price hangs on the sizes of some of its variables."""
+class PricedOperation:
+    """One operation of one document, whose price depends on the sizes of some of its variables."""
 
-    def __init__(self, documents: Documents, text: str, name: str | None, reading: Reading) -> None:
+    def __init__(self, documents: Documents, text: str, name: str | None, reading: ReadingCost) -> None:
         self.reading = reading
         self._documents, self._name = documents, name
         self._document = documents.parsed(text)
-        self._operation = operation_of(self._document, name)
+        self._operation = find_operation(self._document, name)
         definitions = self._operation.variable_definitions or ()
         self._sizing = tuple(one.variable.name.value for one in definitions if _may_size(documents.schema, one.type))
         self._prices: dict[tuple[Any, ...], Price] = {}
@@ -121,9 +121,9 @@ class Priced:
         sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
         found = self._prices.get(sizes)
         if found is None:
-            with self.reading.going_on():
+            with self.reading.measured():
                 found = self._worked_out(variables)
-            caches.put(self._prices, sizes, found, KEPT_PRICES)
+            caches.put(self._prices, sizes, found, MAX_PRICES)
         return found
 
     def _worked_out(self, variables: Mapping[str, Any]) -> Price:
@@ -139,7 +139,7 @@ _ABSENT = object()
 
 
 def _may_size(schema: GraphQLSchema, type_: TypeNode) -> bool:
-    """Whether the value of a variable of this type may say how many objects there are: a number, a list, an input."""
+    """Whether a variable of this type may determine a number of objects: a number, a list or an input object."""
     if isinstance(type_, NonNullTypeNode):
         type_ = type_.type
     if isinstance(type_, ListTypeNode):
@@ -150,15 +150,15 @@ def _may_size(schema: GraphQLSchema, type_: TypeNode) -> bool:
 
 
 def _size(value: Any) -> Any:
-    """What a price may see of a value. Sizes that cost the same are the same, so that there are not too many."""
+    """The part of a value that affects the price. Sizes with the same price are equal, to keep few of them."""
     if type(value) is int:
         return max(1, min(value, MAX_PAGE))
     if isinstance(value, list):
         return (_length(cast(list[Any], value)),)
     if isinstance(value, dict):
-        # A price sees nothing of the rest, whose names are whatever a client sends.
-        named = cast(dict[str, Any], value).get(NAMED)
-        return (NAMED, _length(cast(list[Any], named))) if isinstance(named, list) else NAMED
+        # Other fields don't affect the price, and their names are whatever a client sends.
+        named = cast(dict[str, Any], value).get(TENANT_IDS)
+        return (TENANT_IDS, _length(cast(list[Any], named))) if isinstance(named, list) else TENANT_IDS
     return value if value is None or value is _ABSENT else "another"
 
 

@@ -1,4 +1,4 @@
-"""The fields that an object of one type is asked for, in the order of the answer, fragments unfolded."""
+"""Collects the fields of selection sets, with fragments expanded, in the order of the response."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -24,7 +24,7 @@ Fields = dict[str, list[FieldNode]]
 
 
 class Selections:
-    """Of one document, for one choice of what `@skip` and `@include` leave in."""
+    """The selections of one document, for one choice of the variables in `@skip` and `@include`."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, values: Mapping[str, Any]) -> None:
         self._schema = schema
@@ -33,8 +33,8 @@ class Selections:
             part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)
         }
 
-    def of(self, type_: GraphQLObjectType, *sets: SelectionSetNode | None) -> Fields:
-        """The fields by their keys; those of one key belong together."""
+    def collect(self, type_: GraphQLObjectType, *sets: SelectionSetNode | None) -> Fields:
+        """The fields of a type in some selection sets, grouped by response name."""
         fields: Fields = {}
         spread: set[str] = set()
         for selection_set in sets:
@@ -46,7 +46,7 @@ class Selections:
         self, type_: GraphQLObjectType, selection_set: SelectionSetNode, fields: Fields, spread: set[str]
     ) -> None:
         for selection in selection_set.selections:
-            if not self._is_left_in(selection.directives or ()):
+            if not self._is_included(selection.directives or ()):
                 continue
             if isinstance(selection, FieldNode):
                 fields.setdefault((selection.alias or selection.name).value, []).append(selection)
@@ -63,7 +63,7 @@ class Selections:
         condition: Any = self._schema.get_type(name)
         return condition is type_ or (is_abstract_type(condition) and self._schema.is_sub_type(condition, type_))
 
-    def _is_left_in(self, directives: Any) -> bool:
+    def _is_included(self, directives: Any) -> bool:
         return all(self._allows(directive) for directive in directives)
 
     def _allows(self, directive: DirectiveNode) -> bool:
@@ -77,17 +77,17 @@ class Selections:
         return chosen is (directive.name.value == "include")
 
 
-def operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation to run, where that is plain."""
+def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation to run. Raises Unplanned if the name does not identify exactly one."""
     operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
-    wanted = [part for part in operations if name in (None, part.name and part.name.value)]
-    if len(wanted) != 1:
+    matching = [part for part in operations if name in (None, part.name and part.name.value)]
+    if len(matching) != 1:
         raise Unplanned("operation")
-    return wanted[0]
+    return matching[0]
 
 
-def switches(document: DocumentNode) -> tuple[str, ...]:
-    """Variables that `@skip` and `@include` hang on."""
+def switch_variables(document: DocumentNode) -> tuple[str, ...]:
+    """The names of the variables in `@skip` and `@include`."""
     found: set[str] = set()
     waiting: list[Any] = [getattr(part, "selection_set", None) for part in document.definitions]
     while waiting:
@@ -100,8 +100,8 @@ def switches(document: DocumentNode) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def root_names(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
-    """The names of its root fields, those in fragments and those that may be left out included."""
+def root_field_names(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
+    """The names of all root fields, including those in fragments and those that may be skipped."""
     fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
     names: set[str] = set()
     waiting: list[SelectionSetNode | None] = [operation.selection_set]

@@ -1,4 +1,4 @@
-"""What validation takes hangs on the shape of a document as a whole, whichever of its operations is run."""
+"""Properties of a whole document that determine how long its validation takes."""
 
 from collections import Counter
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, ListValueNode, ObjectValueNode, SelectionSetNode
 
 
-def repeats(document: DocumentNode) -> int:
-    """How often the most frequent response name stands in a document, in whatever part of it.
+def most_repeated_name(document: DocumentNode) -> int:
+    """How often the most frequent response name occurs in a document.
 
-    Validation compares the fields of one name with each other, two by two, also in fragments that nobody spreads.
+    Validation compares all pairs of fields with the same name, even in unused fragments.
     """
     names: Counter[str] = Counter()
     waiting: list[SelectionSetNode | None] = [getattr(part, "selection_set", None) for part in document.definitions]
@@ -22,10 +22,10 @@ def repeats(document: DocumentNode) -> int:
     return max(names.values(), default=0)
 
 
-def widest(document: DocumentNode) -> int:
-    """How many arguments the field with most of them has, or input fields the object.
+def most_arguments(document: DocumentNode) -> int:
+    """The largest number of arguments of a field, or of input fields of an object.
 
-    Validation looks up each by its name, and its errors quote the whole object.
+    Validation looks up each of them by name, and its errors quote the whole object.
     """
     most = 0
     waiting: list[Any] = list(document.definitions)

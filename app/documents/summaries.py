@@ -1,4 +1,4 @@
-"""What an operation is called outside: its kind, the hash of its document, and its static cost."""
+"""Summaries of operations for logs, metrics and traces: kind, document hash, name and static cost."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationDefinitionNode
 
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.documents import Documents
 from app.documents.introspection import TooLarge
-from app.documents.selections import operation_of
+from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 
 UNKNOWN = "unknown"
 LONGEST_NAME = 100
 
 
-class Description(NamedTuple):
+class Summary(NamedTuple):
     """`kind` is query, mutation, subscription or unknown; `document` is the SHA-256 of the text, in hex; `name` is the
     one that the document gives the operation."""
 
@@ -25,15 +25,15 @@ class Description(NamedTuple):
     name: str | None = None
 
 
-class Descriptions:
-    """Of the operations that were asked lately."""
+class Summaries:
+    """Summarizes operations, and caches the summaries."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self.of = Remembered(self._describe, documents.memory)
+        self.of = TenantCache(self._describe, documents.memory)
 
     def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
-        """The static cost, as the limits count it; None where there is no such operation to measure."""
+        """The static cost, as the limits count it; None if there is no such operation."""
         if (operation := self._operation(text, name)) is None:
             return None
         document = self._documents.parsed(text)
@@ -46,14 +46,14 @@ class Descriptions:
     def hash(text: str) -> str:
         return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
-    def _describe(self, text: str, name: str | None) -> Description:
+    def _describe(self, text: str, name: str | None) -> Summary:
         if (operation := self._operation(text, name)) is None:
-            return Description(UNKNOWN, self.hash(text), None)
+            return Summary(UNKNOWN, self.hash(text), None)
         named = None if operation.name is None else operation.name.value[:LONGEST_NAME]
-        return Description(operation.operation.value, self.hash(text), named)
+        return Summary(operation.operation.value, self.hash(text), named)
 
     def _operation(self, text: str, name: str | None) -> OperationDefinitionNode | None:
         try:
-            return operation_of(self._documents.parsed(text), name)
+            return find_operation(self._documents.parsed(text), name)
         except (GraphQLError, Unplanned):
             return None

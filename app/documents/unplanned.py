@@ -1,14 +1,14 @@
-"""What keeps an operation from the short way. It is carried out field by field then, with the same answer."""
+"""Why an operation was not answered by a plan."""
 
 from typing import Any
 
 
 class Unplanned(Exception):
-    """The reason, in a word or two, by which such operations are counted."""
+    """The operation has to be executed by graphql-core. The message is the reason, for the metrics."""
 
 
-class Failed(Exception):
-    """The operation was carried out, and there are errors to tell: it must not be carried out again."""
+class ExecutedWithErrors(Exception):
+    """The operation was executed, and must not be executed again. `result` has its errors."""
 
     def __init__(self, result: Any) -> None:
         super().__init__(result)

@@ -147,7 +147,7 @@ class Feed:
         far it has read. A gap is the last item.
         """
         due = _now() + silence
-        with self.figures.watch(position) as place:
+        with self.figures.watch(position) as registered:
             while not self._closing:
                 bell, top = self._ring.bell(viewer), self._ring.top
                 gap, changes, reached = await self._next(viewer, position, top, seal)
@@ -158,7 +158,7 @@ class Feed:
                     if concerns(change):
                         yield Item(change.seq, change)
                         due = _now() + silence
-                place.position = position = max(position, reached)
+                registered.position = position = max(position, reached)
                 if _now() >= due:
                     yield Item(position)
                     due = _now() + silence

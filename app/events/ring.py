@@ -35,7 +35,7 @@ class Ring:
         for change in changes:
             self._changes.append(change)
             self.top = change.seq
-            parties |= {change.news.owner_id, change.news.tenant_id, _OPERATORS}
+            parties |= {change.entry.owner_id, change.entry.tenant_id, _OPERATORS}
         for party in parties:
             self._ring(party)
 

@@ -1,4 +1,4 @@
-"""What there is to tell about how the log is followed."""
+"""Counters of how this process follows the log, for the metrics."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -7,44 +7,44 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """Where a watch stands in the log."""
+class WatchPosition:
+    """The position of one watch in the log."""
 
     position: int
 
 
 @dataclass
 class Figures:
-    """Kept by the feed of one process. `holes` must stay 0: a number is missing in a log that has none missing."""
+    """Kept by the feed of one process. `holes` must stay 0: the numbers of the log have no gaps."""
 
     holes: int = 0
-    # Reads of the log that the store did not answer in time.
+    # Reads of the log that timed out.
     late: int = 0
-    # Why the tailer looked: a hint, or the time was up.
+    # Reads by cause: a hint, or the poll interval.
     looks: Counter[str] = field(default_factory=Counter[str])
     resets: Counter[str] = field(default_factory=Counter[str])
-    # Where the store's log stood at the last look, and how far this process has read.
+    # The ends of the store's log at the last read, and the last event that this process has read.
     head: int = 0
     floor: int = 0
     read: int = 0
-    watches: set[Place] = field(default_factory=set[Place])
+    watches: set[WatchPosition] = field(default_factory=set[WatchPosition])
 
     @contextmanager
-    def watch(self, position: int) -> Generator[Place]:
-        """A watch, as long as it lasts; it says itself when it has moved."""
-        place = Place(position)
-        self.watches.add(place)
+    def watch(self, position: int) -> Generator[WatchPosition]:
+        """Register a watch while it lasts; the watch updates its own position."""
+        watch = WatchPosition(position)
+        self.watches.add(watch)
         try:
-            yield place
+            yield watch
         finally:
-            self.watches.remove(place)
+            self.watches.remove(watch)
 
     @property
     def lag(self) -> int:
-        """Events that are in the store and not yet known here."""
+        """Events in the store that this process has not read yet."""
         return max(0, self.head - self.read)
 
     @property
     def slowest(self) -> int:
-        """Events between what is known here and the watch that is furthest behind."""
+        """Events that the slowest watch is behind this process."""
         return max(0, self.read - min((watch.position for watch in self.watches), default=self.read))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from app.model import Caller, ChangeKind, MemberStatus, News, SeenImage, SeenMember
+from app.model import Caller, ChangeKind, LogEntry, MemberStatus, SeenImage, SeenMember
 from app.sharing import log_entries
 from app.upstream.views import MemberView, View
 
@@ -24,7 +24,7 @@ class Difference:
     added: list[SeenMember] = field(default_factory=list[SeenMember])
     changed: list[SeenMember] = field(default_factory=list[SeenMember])
     removed: list[SeenMember] = field(default_factory=list[SeenMember])
-    news: list[News] = field(default_factory=list[News])
+    news: list[LogEntry] = field(default_factory=list[LogEntry])
 
 
 def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View | None, now: datetime) -> Difference:

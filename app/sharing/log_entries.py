@@ -7,8 +7,8 @@ from app.model import (
     ChangeKind,
     ImageChangeKind,
     ImageVisibility,
+    LogEntry,
     MemberStatus,
-    News,
     SeenImage,
     SeenMember,
 )
@@ -16,10 +16,10 @@ from app.model import (
 Step = tuple[SeenMember, MemberStatus | None, MemberStatus | None]
 
 
-def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterable[Step]) -> list[News]:
+def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterable[Step]) -> list[LogEntry]:
     """Each member's step from one status to the next; None stands for "no row". Owner and consumer are told."""
     return [
-        News(
+        LogEntry(
             image_id=image.id,
             owner_id=_owner(image),
             tenant_id=member.tenant_id,
@@ -35,16 +35,16 @@ def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterab
     ]
 
 
-def of_registration(caller: Caller, image: SeenImage) -> list[News]:
+def of_registration(caller: Caller, image: SeenImage) -> list[LogEntry]:
     return [_of_image(caller, image, _owner(image), ImageChangeKind.REGISTERED, None, image)]
 
 
-def of_deletion(caller: Caller, image: SeenImage) -> list[News]:
+def of_deletion(caller: Caller, image: SeenImage) -> list[LogEntry]:
     """The owner's row. Each consumer is told by the end of its membership."""
     return [_of_image(caller, image, _owner(image), ImageChangeKind.DELETED, image, None)]
 
 
-def of_update(caller: Caller, before: SeenImage, after: SeenImage, consumers: Sequence[str]) -> Iterator[News]:
+def of_update(caller: Caller, before: SeenImage, after: SeenImage, consumers: Sequence[str]) -> Iterator[LogEntry]:
     """One row for each party of an image whose status or visibility has changed."""
     yield _of_image(caller, after, _owner(after), ImageChangeKind.CHANGED, before, after)
     kind = _for_consumers(before.visibility, after.visibility)
@@ -71,8 +71,8 @@ def _of_image(
     kind: ImageChangeKind,
     was: SeenImage | None,
     now: SeenImage | None,
-) -> News:
-    return News(
+) -> LogEntry:
+    return LogEntry(
         image_id=image.id,
         owner_id=_owner(image),
         tenant_id=party,

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, NotFound, Refusal
+from app.errors import BadUserInput, Forbidden, NotFound, Refusal
 from app.model import Caller, SeenImage, SeenMember
 from app.store import images, members, outcomes
 from app.store.engines.transaction import Transaction
 
-_REFUSALS: dict[str, type[Refusal]] = {
-    kind.code: kind for kind in (NotFound, Forbidden, Conflict, BadUserInput, LimitExceeded)
-}
+_REFUSALS: dict[str, type[Refusal]] = {kind.code: kind for kind in Refusal.__subclasses__()}
 
 
 @dataclass(frozen=True)

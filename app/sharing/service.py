@@ -14,6 +14,7 @@ from uuid import uuid4
 from app.errors import Forbidden, Malformed, Refusal
 from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMember
 from app.rows import defaults
+from app.settings import Settings
 from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.addressees import refused_at, sorted_by_form
 from app.sharing.ledger import Ledger, Upstream
@@ -35,6 +36,10 @@ class Limits:
 
     tenant_id_pattern: str
     member_quota: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        return cls(settings.tenant_id_pattern, settings.member_quota)
 
 
 async def register_image(

@@ -1,6 +1,6 @@
-"""Ways into a list: each finds some of its rows by an index, so a page costs no more when the tables grow.
+"""Access paths: each finds some of a list's rows by an index, so that a page costs no more when the tables grow.
 
-One predicate with `or` in it would say the same, and would make the engine look at every row.
+A single predicate with OR would be equivalent, but would make the engine scan every row.
 """
 
 from typing import Any, NamedTuple
@@ -10,24 +10,24 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.selectable import Join
 
 
-class Way(NamedTuple):
-    """Where rows of a list are looked for, and which of them belong to it."""
+class AccessPath(NamedTuple):
+    """Tables to read, and a predicate that selects the rows of a list from them."""
 
     rows: FromClause
     where: tuple[ColumnElement[bool], ...]
 
-    def narrowed(self, *where: ColumnElement[bool]) -> "Way":
-        return Way(self.rows, (*self.where, *where))
+    def narrowed(self, *where: ColumnElement[bool]) -> "AccessPath":
+        return AccessPath(self.rows, (*self.where, *where))
 
 
-class Driven(Join):
-    """A join that begins with the rows on the left. SQLite has to be told, since it guesses; PostgreSQL counts."""
+class OrderedJoin(Join):
+    """A join whose left side is read first. SQLite has no statistics, so its planner has to be told the order."""
 
     inherit_cache = True
 
 
-@compiles(Driven, "sqlite")
-def cross_join(join: Driven, compiler: Any, **words: Any) -> str:
-    """The word CROSS is how SQLite is told, and it says nothing else there."""
+@compiles(OrderedJoin, "sqlite")
+def cross_join(join: OrderedJoin, compiler: Any, **words: Any) -> str:
+    """In SQLite, CROSS JOIN only fixes the join order."""
     left, right = (compiler.process(side, **{**words, "asfrom": True}) for side in (join.left, join.right))
     return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **words)}"

@@ -33,18 +33,18 @@ def utc_now() -> datetime:
 
 
 class Store:
-    """Where rows live. `on_news` is called after each commit that has put events into the log."""
+    """Where rows live. `on_commit` is called after each commit that has put events into the log."""
 
-    def __init__(self, url: URL, on_news: Callable[[], None] = lambda: None, clock: Clock = utc_now) -> None:
+    def __init__(self, url: URL, on_commit: Callable[[], None] = lambda: None, clock: Clock = utc_now) -> None:
         self.url = url
         self.clock = clock
-        self._on_news = on_news
+        self._on_commit = on_commit
         self.reader = engine.open_reader(url)
         self.writer = engine.open_writer(url)
         # SQLite has let in one writer only; the others wait here, and not at the file's lock.
         self._turn = asyncio.Lock()
         is_embedded = url.get_backend_name() == "sqlite"
-        self._quick = Writer(url, self._now, self._turn, on_news) if is_embedded else None
+        self._quick = Writer(url, self._now, self._turn, on_commit) if is_embedded else None
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
@@ -73,8 +73,8 @@ class Store:
         async with self._my_turn(), self.writer.connect() as conn, conn.begin():
             tx = Transaction(conn, self.clock, self.clock())
             yield tx
-        if tx.has_news:
-            self._on_news()
+        if tx.has_log_entries:
+            self._on_commit()
 
     def require_open(self) -> None:
         """Raises Unavailable."""

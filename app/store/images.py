@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
 from app.store import keyset_windows, named, pages
-from app.store.access_paths import Driven, Way
+from app.store.access_paths import AccessPath, OrderedJoin
 from app.store.engines.prepared import Connection, Prepared, slot
 from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, Rights, any_viewer
@@ -21,7 +21,7 @@ _ID = slot("id", Text())
 
 
 class ImageFilter(NamedTuple):
-    """Which images of a list are wanted; None means any."""
+    """A filter on images; None means any value."""
 
     member_status: tuple[MemberStatus, ...] | None = None
     owner_id: str | None = None
@@ -37,7 +37,7 @@ async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> d
         return {}
     each = named.each_of(ids)
     seen = and_(*Rights(viewer).sees_named_image(each.c.value))
-    statement = _seen_by(viewer).select_from(Driven(each, IMAGE, seen))
+    statement = _seen_by(viewer).select_from(OrderedJoin(each, IMAGE, seen))
     return {row.id: SeenImage.from_values(row) for row in await conn.execute(statement)}
 
 
@@ -49,12 +49,12 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
 
 async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
     """The viewer's image list."""
-    ways = listed_ways(Rights(viewer), wanted)
-    return await keyset_windows.page_of(conn, _seen_by(viewer), ways, IMAGE, request, SeenImage.from_values)
+    paths = listed_paths(Rights(viewer), wanted)
+    return await keyset_windows.page_of(conn, _seen_by(viewer), paths, IMAGE, request, SeenImage.from_values)
 
 
 async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
-    return await keyset_windows.count_of(conn, listed_ways(Rights(viewer), wanted), _KEY)
+    return await keyset_windows.count_of(conn, listed_paths(Rights(viewer), wanted), _KEY)
 
 
 async def of_owners(
@@ -78,7 +78,7 @@ async def count_of_owners(
 async def watched(
     conn: AsyncConnection, viewer: Caller, limit: int, *, image_id: str | None, as_producer: bool, as_consumer: bool
 ) -> list[SeenImage]:
-    """The images that the viewer may hear of: its own, those shared to it, or both."""
+    """The images that the viewer may watch: its own, those shared to it, or both."""
     rights = Rights(viewer)
     if image_id is None:
         seen: Collection[ColumnElement[bool]] = (rights.may_watch_image(as_producer, as_consumer),)
@@ -89,9 +89,9 @@ async def watched(
 
 
 async def lock(conn: Connection, viewer: Caller, image_id: str) -> bool:
-    """Let no other transaction change this image's rights until this one ends; whether the viewer may see it.
+    """Lock the image against changes by other transactions. Returns whether the viewer may see it.
 
-    SQLite has let in one writer only, and takes no row locks.
+    SQLite has a single writer and no row locks.
     """
     if conn.dialect.name == "sqlite":
         return True
@@ -110,21 +110,21 @@ async def remove(conn: Connection, image_id: str) -> None:
     await _REMOVE.run(conn, id=image_id)
 
 
-def listed_ways(rights: Rights, wanted: ImageFilter) -> list[Way]:
-    """How the images of the viewer's list are found."""
+def listed_paths(rights: Rights, wanted: ImageFilter) -> list[AccessPath]:
+    """The access paths to the viewer's image list."""
     statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
     narrower = tuple(_wanted(rights, wanted))
-    return [way.narrowed(*narrower) for way in rights.ways_into_the_list(statuses, wanted.owner_id)]
+    return [path.narrowed(*narrower) for path in rights.list_paths(statuses, wanted.owner_id)]
 
 
-def ways_of_owner(rights: Rights, owner: ColumnElement[Any], wanted: ImageFilter) -> list[Way]:
-    """How those of a tenant's images are found that the viewer may know to be its."""
+def paths_of_owner(rights: Rights, owner: ColumnElement[Any], wanted: ImageFilter) -> list[AccessPath]:
+    """The access paths to the images of a tenant that the viewer may know to be its."""
     narrower = tuple(_wanted(rights, wanted))
-    return [way.narrowed(*narrower) for way in rights.ways_of_a_party(owner=owner)]
+    return [path.narrowed(*narrower) for path in rights.party_paths(owner=owner)]
 
 
 def _wanted(rights: Rights, wanted: ImageFilter) -> Iterator[ColumnElement[bool]]:
-    """All filters but the owner, who is asked for by the ways."""
+    """All filters but the owner, which belongs to the access paths."""
     image = rights.image
     if wanted.visibility is not None:
         yield image.visibility == wanted.visibility
@@ -149,9 +149,9 @@ def _seen_by(viewer: Caller) -> Select[Any]:
 def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
     rights = Rights(viewer)
     narrower = IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted)
-    ways = [way.narrowed(*narrower) for way in rights.ways_of_a_party()]
-    found = keyset_windows.every(ways, _KEY).subquery()
-    return _seen_by(viewer).select_from(Driven(found, IMAGE, IMAGE.c.id == found.c.id))
+    paths = [path.narrowed(*narrower) for path in rights.party_paths()]
+    found = keyset_windows.every(paths, _KEY).subquery()
+    return _seen_by(viewer).select_from(OrderedJoin(found, IMAGE, IMAGE.c.id == found.c.id))
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Select, delete, func, insert, or_, select, update
 from sqlmodel import col
 
-from app.model import Caller, Change, Event, EventHead, News
+from app.model import Caller, Change, Event, EventHead, LogEntry
 from app.store.engines.prepared import Connection, Prepared, slot
 from app.store.engines.transaction import Transaction
 from app.store.rights import VIEWER
@@ -32,11 +32,11 @@ class LogPage(NamedTuple):
     changes: list[Change]
 
 
-async def append(tx: Transaction, news: Sequence[News]) -> None:
+async def append(tx: Transaction, news: Sequence[LogEntry]) -> None:
     """Write what happened into the log."""
     if news:
         await _APPEND.run_for_each(tx.conn, [{"occurred_at": tx.now, **one._asdict()} for one in news])
-        tx.has_news = True
+        tx.has_log_entries = True
 
 
 async def head(conn: Connection) -> LogHead:
@@ -78,17 +78,17 @@ async def rotate_epoch(tx: Transaction) -> None:
 
 
 async def _changes(conn: Connection, statement: Prepared, **values: Any) -> list[Change]:
-    return [Change(row[0], row[1], News._make(row[2:])) for row in await statement.rows(conn, **values)]
+    return [Change(row[0], row[1], LogEntry._make(row[2:])) for row in await statement.rows(conn, **values)]
 
 
 def _after() -> Select[Any]:
-    columns: list[Any] = [col(getattr(Event, name)) for name in ("seq", "occurred_at", *News._fields)]
+    columns: list[Any] = [col(getattr(Event, name)) for name in ("seq", "occurred_at", *LogEntry._fields)]
     statement: Any = select(*columns)
     limit: Any = slot("limit", Integer())
     return statement.where(col(Event.seq) > slot("seq")).order_by(col(Event.seq)).limit(limit)
 
 
-_APPENDED = ("occurred_at", *News._fields)
+_APPENDED = ("occurred_at", *LogEntry._fields)
 # Without `inline`, PostgreSQL would be asked for the new row's number each time.
 _APPEND = Prepared(insert(Event).values({name: slot(name) for name in _APPENDED}).inline())
 _HEAD = Prepared(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))

@@ -25,9 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, MemberStatus, SeenMember
 from app.store import named, pages
-from app.store.access_paths import Driven, Way
+from app.store.access_paths import AccessPath, OrderedJoin
 from app.store.engines.prepared import Connection, Prepared, slot
-from app.store.member_ways import MemberFilter, filters, offered_way, sent_way, ways_of_images
+from app.store.member_paths import MemberFilter, filters, offered_path, paths_of_images, sent_path
 from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
@@ -41,7 +41,7 @@ async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[s
         return {}
     each = named.each_of(ids)
     beside, *seen = Rights(viewer).sees_named_member(each.c.value)
-    rows = Driven(Driven(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
+    rows = OrderedJoin(OrderedJoin(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
     statement = select(*MEMBER.c).select_from(rows).where(*seen)
     return {row.id: SeenMember.from_values(row) for row in await conn.execute(statement)}
 
@@ -166,20 +166,20 @@ def _watched(rights: Rights, image_id: str | None, as_producer: bool, as_consume
 
 
 def _offers(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _by(offered_way(Rights(viewer), wanted))
+    return _by(offered_path(Rights(viewer), wanted))
 
 
 def _sent(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _by(sent_way(Rights(viewer), wanted))
+    return _by(sent_path(Rights(viewer), wanted))
 
 
-def _by(way: Way) -> Select[Any]:
-    return select(*MEMBER.c).select_from(way.rows).where(*way.where)
+def _by(path: AccessPath) -> Select[Any]:
+    return select(*MEMBER.c).select_from(path.rows).where(*path.where)
 
 
 def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Subquery:
-    """The rows, way by way: PostgreSQL would compare places with every member there is."""
-    found = [_by(way) for way in ways_of_images(Rights(viewer), image_ids, wanted)]
+    """The rows, one access path after the other: with OR, PostgreSQL would scan every member."""
+    found = [_by(path) for path in paths_of_images(Rights(viewer), image_ids, wanted)]
     return (found[0] if len(found) == 1 else union_all(*found)).subquery()
 
 
@@ -200,6 +200,6 @@ def _of_tenants(is_operator: bool, number: int) -> Prepared:
     rights = Rights(any_viewer(is_operator))
     tenants = [slot(f"tenant_{index}", Text()) for index in range(number)]
     looked_for = [case((rights.may_look_for(tenant), tenant)) for tenant in tenants]
-    rows = Driven(IMAGE, MEMBER, IMAGE.c.id == MEMBER.c.image_id)
+    rows = OrderedJoin(IMAGE, MEMBER, IMAGE.c.id == MEMBER.c.image_id)
     of_image = IMAGE.c.id == slot("image"), MEMBER.c.tenant_id.in_(looked_for)
     return Prepared(select(*MEMBER.c).select_from(rows).where(*of_image, rights.may_see_member()))

@@ -21,19 +21,19 @@ from sqlalchemy import (
 
 from app.model import Caller, Image, ImageVisibility, Member, MemberStatus, Role
 from app.store import named
-from app.store.access_paths import Driven, Way
+from app.store.access_paths import AccessPath, OrderedJoin
 from app.store.constant_work import AllOf, Equal
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
 
-# Stands for the viewer's tenant ID in statements that are made once for all viewers.
+# The viewer's tenant ID in statements that are compiled once for all viewers.
 VIEWER: ColumnElement[Any] = bindparam("viewer", type_=Text, required=False)
 
 
 def any_viewer(is_operator: bool) -> Caller:
-    """Whoever is going to ask, of those with this reach."""
+    """A placeholder for the viewer in prepared statements."""
     return Caller(cast(str, VIEWER), frozenset({Role.OPERATOR} if is_operator else ()), datetime.now(UTC))
 
 
@@ -71,16 +71,16 @@ class Rights:
         if self.viewer.is_operator:
             return (self.image.id == id,)
         open_to_all = (self._is_named(id, self.image.visibility == word) for word in _OPEN_TO_ALL)
-        ways = self._is_owned_by_name(id), *open_to_all, self._is_shared_by_name(id)
-        return named.is_beside(self.images, id), or_(*ways)
+        grounds = self._is_owned_by_name(id), *open_to_all, self._is_shared_by_name(id)
+        return named.is_beside(self.images, id), or_(*grounds)
 
     def sees_named_member(self, id: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
         """The member row with this ID, joined to its image, if the viewer may see it."""
         if self.viewer.is_operator:
             return (self.member.id == id,)
         is_it, names_me = Equal(self.member.id, id), self.member.tenant_id == self.viewer.tenant_id
-        ways = AllOf(is_it, self._owns()), AllOf(is_it, self._is_shared(), names_me)
-        return named.is_beside(self.members, id), or_(*ways)
+        grounds = AllOf(is_it, self._owns()), AllOf(is_it, self._is_shared(), names_me)
+        return named.is_beside(self.members, id), or_(*grounds)
 
     def watches_named_image(
         self, id: ColumnElement[Any], as_producer: bool, as_consumer: bool
@@ -112,25 +112,25 @@ class Rights:
         shared = and_(self._is_shared(), self._has_row(statuses))
         return or_(self._owns(), self._is_public(), shared)
 
-    def ways_into_the_list(self, statuses: Collection[MemberStatus], owner: Any = None) -> list[Way]:
-        """The same images, one way after the other and none by two of them; all, or those of one owner."""
-        ways = self.ways_of_a_party(statuses, owner)
-        # Whose a PUBLIC image is, is told to its owner alone, so nobody else can ask for it (P15).
+    def list_paths(self, statuses: Collection[MemberStatus], owner: Any = None) -> list[AccessPath]:
+        """Disjoint access paths to the images of `lists_image`; all of them, or those of one owner."""
+        paths = self.party_paths(statuses, owner)
+        # Only its owner may know whose a PUBLIC image is, so nobody else can filter by owner (P15).
         if owner is None and not self.viewer.is_operator:
-            ways.append(Way(self.images, (self._is_public(), not_(self._owns()))))
-        return ways
+            paths.append(AccessPath(self.images, (self._is_public(), not_(self._owns()))))
+        return paths
 
-    def ways_of_a_party(self, statuses: Collection[MemberStatus] | None = None, owner: Any = None) -> list[Way]:
-        """As `is_party`: own images, and those shared to the viewer, with any status or one of these."""
+    def party_paths(self, statuses: Collection[MemberStatus] | None = None, owner: Any = None) -> list[AccessPath]:
+        """Disjoint access paths to the images of `is_party`: own ones, and those shared with one of the statuses."""
         whose = self.image.owner_id if owner is None else _column(owner)
         theirs = () if owner is None else (self.image.owner_id == owner,)
         if self.viewer.is_operator:
-            return [Way(self.images, theirs)]
+            return [AccessPath(self.images, theirs)]
         row = MEMBER.alias()
-        rows = Driven(row, self.images, self.image.id == row.c.image_id)
+        rows = OrderedJoin(row, self.images, self.image.id == row.c.image_id)
         named = [row.c.tenant_id == self.viewer.tenant_id, *([] if statuses is None else [row.c.status.in_(statuses)])]
-        own = Way(self.images, (whose == self.viewer.tenant_id, *theirs))
-        return [own, Way(rows, (*named, self._is_shared(), whose != self.viewer.tenant_id, *theirs))]
+        own = AccessPath(self.images, (whose == self.viewer.tenant_id, *theirs))
+        return [own, AccessPath(rows, (*named, self._is_shared(), whose != self.viewer.tenant_id, *theirs))]
 
     def may_see_member(self) -> ColumnElement[bool]:
         """A row joined to its image: the owner sees all of them, a consumer its own one while the image is SHARED."""
@@ -139,7 +139,7 @@ class Rights:
         return or_(self._owns(), self.is_consumer())
 
     def may_look_for(self, tenant: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Of an image, the owner looks for the row of any tenant, and everyone else for its own."""
+        """The owner of an image may look up any tenant's row, everyone else only its own."""
         return true() if self.viewer.is_operator else or_(self._owns(), tenant == self.viewer.tenant_id)
 
     def is_consumer(self) -> ColumnElement[bool]:
@@ -170,7 +170,7 @@ class Rights:
         return AllOf(Equal(self.image.id, id), *others)
 
     def _has_row(self, statuses: Collection[MemberStatus] | None = None) -> ColumnElement[bool]:
-        # An alias of its own, since the table may stand in the statement round it.
+        # An alias, since the enclosing statement may use the table too.
         row = MEMBER.alias()
         found = exists().where(row.c.image_id == self.image.id, row.c.tenant_id == self.viewer.tenant_id)
         return found if statuses is None else found.where(row.c.status.in_(statuses))

@@ -15,8 +15,8 @@ from strawberry.types.graphql import OperationType
 from app.api.operation.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.schema import GatewaySchema
-from app.documents.persisted import Persisted
-from app.documents.unplanned import Failed
+from app.documents.persisted import PersistedDocuments
+from app.documents.unplanned import ExecutedWithErrors
 from app.errors import Overloaded, RateLimited, Unavailable
 from app.lifetime import Lifetime
 from app.model import Caller
@@ -57,7 +57,7 @@ class OperationRequest:
 class Pipeline:
     """The parts that each operation passes, in this order."""
 
-    persisted: Persisted
+    persisted: PersistedDocuments
     budgets: Budgets | None
     admission: Admission
     watches: WatchQuota
@@ -99,7 +99,7 @@ class Pipeline:
         """
         try:
             data = None if request.is_planless else await self.execute_plan(request)
-        except Failed as failed:
+        except ExecutedWithErrors as failed:
             return failed.result
         if data is not None:
             return data
@@ -112,7 +112,7 @@ class Pipeline:
     async def execute_plan(self, request: OperationRequest) -> bytes | None:
         """The JSON of `data`; None if the operation can't be planned, so that nothing was done.
 
-        Raises Failed, or Problem.
+        Raises ExecutedWithErrors, or Problem.
         """
         acting = request.request_id if OperationType.MUTATION in request.kinds else None
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import MetaData, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel, col
 
-from app.model import Change, Member, News
+from app.model import Change, LogEntry, Member
 from app.store import log
 from app.store.database import Store
 from app.store.engines.engine import parse_url
@@ -89,9 +89,9 @@ class Archive:
 
 
 async def _dropped(conn: AsyncConnection) -> list[Change]:
-    columns = [_ARCHIVE.columns[name] for name in ("seq", "occurred_at", *News._fields)]
+    columns = [_ARCHIVE.columns[name] for name in ("seq", "occurred_at", *LogEntry._fields)]
     rows: Any = await conn.execute(select(*columns).order_by(_ARCHIVE.columns["seq"]))
-    return [Change(row[0], row[1], News._make(row[2:])) for row in rows]
+    return [Change(row[0], row[1], LogEntry._make(row[2:])) for row in rows]
 
 
 async def _members(conn: AsyncConnection) -> dict[str, Any]:

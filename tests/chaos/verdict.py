@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.events.cursor import Seal
-from app.model import Change, News
+from app.model import Change, LogEntry
 from tests.chaos.archive import Archive
 from tests.chaos.watchers import Heard, Watcher
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Attempt
@@ -17,12 +17,12 @@ def on_the_log(changes: Sequence[Change], members: dict[str, Any], attempts: dic
     found: list[str] = []
     if [change.seq for change in changes] != list(range(1, len(changes) + 1)):
         found.append("the numbers of the log have holes")
-    if _folded(change.news for change in changes) != members:
+    if _folded(change.entry for change in changes) != members:
         found.append("the log does not come to the table of memberships")
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for change in changes:
-        if (step := _step(change.news)) is not None:
-            rows[change.news.image_id].append(step)
+        if (step := _step(change.entry)) is not None:
+            rows[change.entry.image_id].append(step)
     for image, tried in attempts.items():
         found += _on_an_image(image, rows[image], tried)
     return found
@@ -40,7 +40,7 @@ def _on_an_image(image: str, rows: list[tuple[Any, ...]], tried: list[Attempt]) 
     ]
 
 
-def _step(news: News) -> tuple[Any, ...] | None:
+def _step(news: LogEntry) -> tuple[Any, ...] | None:
     if news.kind in ("OFFERED", "ANSWERED", "REVOKED"):
         return news.kind, news.tenant_id, news.status
     if news.image_kind is not None and news.tenant_id == news.owner_id:
@@ -48,7 +48,7 @@ def _step(news: News) -> tuple[Any, ...] | None:
     return None
 
 
-def _folded(story: Iterable[News]) -> dict[str, Any]:
+def _folded(story: Iterable[LogEntry]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for news in story:
         if news.member_id is None:

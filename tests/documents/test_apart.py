@@ -32,8 +32,8 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(module, name, lambda *args: (counted.update([step]), plain(*args))[1])
 
     counting(deadlines, "parsed", "parsed")
-    counting(deadlines, "errors_of", "validated")
-    counting(price, "operation_of", "priced")
+    counting(deadlines, "validation_errors", "validated")
+    counting(price, "find_operation", "priced")
     counting(planner, "_plan", "planned")
     return counted
 

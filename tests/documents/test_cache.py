@@ -12,10 +12,10 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import deadlines
-from app.documents.cache import EVERYBODY, NOBODY, Remembered, remember_for
+from app.documents.cache import EVERYBODY, NOBODY, TenantCache, use_cache_of
 from app.documents.documents import Documents
 from app.documents.memory import Memory
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.settings import Settings
 
 LIMIT = 4_000_000
@@ -40,7 +40,7 @@ def traced() -> Generator[Callable[[], int]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
-    parsed = Remembered(lambda text: deadlines.parsed(text, 3_000, 60), Memory(LIMIT))
+    parsed = TenantCache(lambda text: deadlines.parsed(text, 3_000, 60), Memory(LIMIT))
     with traced() as held:
         for number in range(12):
             parsed(HEAVY[kind] % number)
@@ -51,7 +51,7 @@ def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
 def test_names_of_operations_count_too() -> None:
     documents = build_schema(Settings()).documents
     documents.memory = Memory(8 * LIMIT)
-    descriptions = Descriptions(documents)
+    descriptions = Summaries(documents)
     with traced() as held:
         for number in range(200):
             descriptions.of("{ viewer { id } }", f"{number}" + "x" * 500_000)
@@ -153,15 +153,15 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered(worked: list[str], memory: Memory) -> Remembered[[], None]:
+def _remembered(worked: list[str], memory: Memory) -> TenantCache[[], None]:
     def work(text: str) -> None:
         worked.append(text)
 
-    return Remembered(work, memory)
+    return TenantCache(work, memory)
 
 
-def _remembered_for(remembered: Remembered[[], None], owner: object, text: str) -> None:
-    remember_for(owner)
+def _remembered_for(remembered: TenantCache[[], None], owner: object, text: str) -> None:
+    use_cache_of(owner)
     remembered(text)
 
 
@@ -202,4 +202,4 @@ class Request:
 
 @pytest.fixture(autouse=True)
 def of_nobody() -> None:
-    remember_for(NOBODY)
+    use_cache_of(NOBODY)

@@ -68,8 +68,8 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str, said: 
     [
         ("d41d8cd98f00b204e9800998ecf8427e", "persistConfig"),
         ("da39a3ee5e6b4b0d3255bfef95601890afd80709", "persistedDocuments"),
-        (hash_of(IMAGES), "let nothing change its texts"),
-        (hash_of(VIEWER).upper(), "Build the manifest anew"),
+        (hash_of(IMAGES), "nothing changes its texts"),
+        (hash_of(VIEWER).upper(), "Rebuild the manifest"),
     ],
 )
 def test_an_id_that_is_not_the_hash_of_its_text_is_refused_with_advice(tmp_path: Path, id: str, advice: str) -> None:

@@ -121,7 +121,7 @@ def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
 def test_what_is_wider_than_any_input_is_not_even_validated(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(deadlines, "errors_of", None)
+    monkeypatch.setattr(deadlines, "validation_errors", None)
 
     fault = build_schema().documents.fault(DOCUMENTS[kind])
 

@@ -44,7 +44,7 @@ def test_every_document_with_one_word_changed_gets_the_same_errors(schema: Graph
         except GraphQLError:
             continue
         expected = [error.formatted for error in validate(schema, document, RULES, MAX_ERRORS)]
-        found = deadlines.errors_of(schema, document, Rules(RULES), hide_suggestions=False, seconds=60)
+        found = deadlines.validation_errors(schema, document, Rules(RULES), hide_suggestions=False, seconds=60)
 
         assert [error.formatted for error in found] == expected, text
         seen.update(str(error.get("message")) for error in expected)
@@ -64,7 +64,7 @@ def _changed(text: str) -> list[str]:
 def test_too_many_errors_end_validation_as_in_graphql(schema: GraphQLSchema) -> None:
     document = parse("{" + " ".join(f"unknown{number}" for number in range(MAX_ERRORS + 5)) + "}")
     expected = validate(schema, document, RULES, MAX_ERRORS)
-    found = deadlines.errors_of(schema, document, Rules(RULES), hide_suggestions=False, seconds=60)
+    found = deadlines.validation_errors(schema, document, Rules(RULES), hide_suggestions=False, seconds=60)
 
     assert [error.formatted for error in found] == [error.formatted for error in expected]
     assert len(found) == MAX_ERRORS + 1

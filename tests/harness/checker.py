@@ -68,7 +68,7 @@ class Logical:
         due = next(self._due(self.truth.head), None)
         assert due is not None, "nothing of the log was due"
         assert due.seq == mark.seq, f"{due.seq} was left out before {mark.seq}"
-        assert self.subject.told(item) == self.subject.news(self.viewer, due.news)
+        assert self.subject.told(item) == self.subject.news(self.viewer, due.entry)
         self.seq = mark.seq
         self.heard += 1
 
@@ -80,7 +80,7 @@ class Logical:
 
     def _due(self, until: int) -> Iterator[Change]:
         between = self.truth.between(self.seq, until)
-        return (change for change in between if self.subject.concerns(self.viewer, change.news))
+        return (change for change in between if self.subject.concerns(self.viewer, change.entry))
 
     def _reset(self, mark: Mark) -> None:
         in_snapshot = self.states is not None
@@ -88,7 +88,7 @@ class Logical:
         self.states, self.resets, self.epoch = {}, self.resets + 1, mark.epoch
 
     def _synced(self, mark: Mark) -> None:
-        story = (change.news for change in self.truth.between(0, mark.seq))
+        story = (change.entry for change in self.truth.between(0, mark.seq))
         assert self.states == self.subject.table(self.viewer, story), "the snapshot is not what the log comes to"
         self.seq, self.states = mark.seq, None
 

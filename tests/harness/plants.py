@@ -59,7 +59,7 @@ def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
         made = watch_of_offers(viewer, wanted)
         return Watch(
-            made.fingerprint, lambda change: change.news.kind is not None, made.show, made.states, made.show_state
+            made.fingerprint, lambda change: change.entry.kind is not None, made.show, made.states, made.show_state
         )
 
     monkeypatch.setattr(subscriptions, "watch_of_offers", for_all)

@@ -1,6 +1,6 @@
 """What the log tells, as the tests ask for it."""
 
-from app.model import Change, News
+from app.model import Change, LogEntry
 from app.store import log
 from app.store.database import Store
 from app.store.snapshot import read_once
@@ -11,6 +11,6 @@ async def changes_after(store: Store, seq: int) -> list[Change]:
     return (await read_once(store, log.read_after, seq, 100_000)).changes
 
 
-async def steps_after(store: Store, seq: int) -> list[News]:
+async def steps_after(store: Store, seq: int) -> list[LogEntry]:
     """The steps of memberships behind the number, without what is told of images."""
-    return [change.news for change in await changes_after(store, seq) if change.news.kind is not None]
+    return [change.entry for change in await changes_after(store, seq) if change.entry.kind is not None]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from app.model import ChangeKind, ImageVisibility, News
+from app.model import ChangeKind, ImageVisibility, LogEntry
 
 State = tuple[Any, ...]
 
@@ -16,7 +16,7 @@ class Viewer(NamedTuple):
     is_operator: bool
     filter: dict[str, Any]
 
-    def sides(self, news: News) -> bool:
+    def sides(self, news: LogEntry) -> bool:
         """Whether the viewer is a party to a membership, on the side that it asked for."""
         role = self.filter.get("role")
         sides = {"PRODUCER": news.owner_id == self.tenant_id, "CONSUMER": news.tenant_id == self.tenant_id}
@@ -31,21 +31,21 @@ class Subject:
 
     field: str
     change: str
-    concerns: Callable[[Viewer, News], bool]
+    concerns: Callable[[Viewer, LogEntry], bool]
     told: Callable[[dict[str, Any]], State]
-    news: Callable[[Viewer, News], State]
+    news: Callable[[Viewer, LogEntry], State]
     state: Callable[[dict[str, Any]], tuple[str, State]]
-    table: Callable[[Viewer, Iterable[News]], dict[str, State]]
+    table: Callable[[Viewer, Iterable[LogEntry]], dict[str, State]]
 
 
-def _offer_concerns(viewer: Viewer, news: News) -> bool:
+def _offer_concerns(viewer: Viewer, news: LogEntry) -> bool:
     wanted = viewer.filter.get("status")
     steps = {news.previous_status, news.status}
     return news.kind is not None and viewer.sides(news) and (wanted is None or bool(steps & set(wanted)))
 
 
-def _offer_table(viewer: Viewer, story: Iterable[News]) -> dict[str, State]:
-    rows: dict[str, News] = {}
+def _offer_table(viewer: Viewer, story: Iterable[LogEntry]) -> dict[str, State]:
+    rows: dict[str, LogEntry] = {}
     sight: dict[str, ImageVisibility | None] = {}
     for news in story:
         if news.kind is None and news.tenant_id == news.owner_id:
@@ -64,7 +64,7 @@ def _offer_table(viewer: Viewer, story: Iterable[News]) -> dict[str, State]:
     }
 
 
-def _is_listed(viewer: Viewer, row: News, sight: dict[str, ImageVisibility | None]) -> bool:
+def _is_listed(viewer: Viewer, row: LogEntry, sight: dict[str, ImageVisibility | None]) -> bool:
     """While an image is not SHARED its memberships are inert, and only its owner and operators see them."""
     sees_all = viewer.is_operator or row.owner_id == viewer.tenant_id
     return sees_all or sight.get(row.image_id, ImageVisibility.SHARED) is ImageVisibility.SHARED
@@ -87,7 +87,7 @@ _SIGHT = {
 }
 
 
-def _image_concerns(viewer: Viewer, news: News) -> bool:
+def _image_concerns(viewer: Viewer, news: LogEntry) -> bool:
     role = viewer.filter.get("role")
     if news.tenant_id == news.owner_id:
         return (news.owner_id == viewer.tenant_id and role != "CONSUMER") or (viewer.is_operator and role is None)
@@ -96,14 +96,14 @@ def _image_concerns(viewer: Viewer, news: News) -> bool:
     return news.kind is None or (news.kind in _SIGHT and news.visibility is ImageVisibility.SHARED)
 
 
-def _image_news(_: Viewer, news: News) -> State:
+def _image_news(_: Viewer, news: LogEntry) -> State:
     if news.kind is None:
         return news.image_kind, news.image_id, news.image_status, news.visibility
     is_there = news.kind is ChangeKind.OFFERED
     return _SIGHT[news.kind], news.image_id, news.image_status if is_there else None, "SHARED" if is_there else None
 
 
-def _image_table(viewer: Viewer, story: Iterable[News]) -> dict[str, State]:
+def _image_table(viewer: Viewer, story: Iterable[LogEntry]) -> dict[str, State]:
     table: dict[str, State] = {}
     for news in story:
         if not _image_concerns(viewer, news):

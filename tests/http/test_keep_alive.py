@@ -36,7 +36,7 @@ async def _with_short_rests(server: InProcess) -> None:
     await until(lambda: bool(server.connections))
     for one in server.connections:
         if isinstance(one, FastLaneProtocol):
-            one.timeout_keep_alive = cast(int, 0.4)  # uvicorn's type knows whole seconds only
+            one.timeout_keep_alive = cast(int, 0.8)  # uvicorn's type knows whole seconds only
 
 
 def _slow(server: InProcess) -> Any:
@@ -58,7 +58,7 @@ async def test_a_line_on_which_nothing_more_comes_is_closed(server: InProcess, d
     for _ in range(6):
         line.send(request(server.token_of("1"), QUICK))
         assert (await line.answer())[1].get("connection") != "close"
-        await asyncio.sleep(0.1)  # together they are longer than one rest may be
+        await asyncio.sleep(0.15)  # together they are longer than one rest may be
 
     assert await line.has_ended()
 

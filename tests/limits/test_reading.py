@@ -106,11 +106,11 @@ async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its
 
 
 def test_a_collection_of_garbage_is_charged_to_nobody() -> None:
-    reading, collected = price.Reading("{ a }"), list[str]()
+    reading, collected = price.ReadingCost("{ a }"), list[str]()
     gc.collect()
     gc.callbacks.append(note := lambda phase, _: collected.append(phase))
     try:
-        with reading.going_on():
+        with reading.measured():
             for _ in range(20):
                 _ = [[] for _ in range(gc.get_threshold()[0])]
             meanwhile = tuple(collected)

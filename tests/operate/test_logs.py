@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.api.schema import build_schema
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.web.monitoring.operation import HTTP
 from app.web.monitoring.operations import Operations
 from tests.harness import operations
@@ -213,7 +213,7 @@ async def test_a_client_can_not_choose_its_request_id(talker: Server) -> None:
 )
 def test_the_setting_says_which_operations_have_a_line(setting: str, told: list[str]) -> None:
     settings = settings_for("sqlite://", operation_log=setting, slow_operation_seconds=3600.0)
-    those = Operations(Descriptions(build_schema().documents), settings)
+    those = Operations(Summaries(build_schema().documents), settings)
     caller: Any = None
     with capture_logs() as logged:
         for name, code, seconds in (("quick", None, 0), ("failed", "BAD_REQUEST", 0), ("slow", None, 3601)):

@@ -21,10 +21,10 @@ async def test_requests_during_an_outage_share_one_traceback_and_a_line_a_second
     async with in_this_process(settings_for(url)) as server:
         began = asyncio.get_running_loop().time()
         with capture_logs() as logged, away(url):
-            told = await asyncio.gather(*(send_over(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
+            reply = await asyncio.gather(*(send_over(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
         seconds = asyncio.get_running_loop().time() - began
 
-    assert {one.status for one in told} == {503}
+    assert {one.status for one in reply} == {503}
     for event in ("store unavailable", "the log can't be read"):
         lines = [line for line in logged if line["event"] == event]
         kinds = {line["kind"] for line in lines}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app import workers
-from app.web.monitoring.peers import Desk
+from app.web.monitoring.peers import PeerSocket
 from app.workers import Workers
 from tests.harness.gateway import settings_for
 
@@ -51,7 +51,7 @@ def started() -> Iterator[list[Process]]:
 
 def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None:
     monkeypatch.setattr(Workers, "_start", start)
-    monkeypatch.setattr(workers, "open_desks", lambda number: [Desk(place) for place in range(number)])
+    monkeypatch.setattr(workers, "open_peer_sockets", lambda number: [PeerSocket(place) for place in range(number)])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         settings = settings_for("postgresql://nowhere/none", workers=2)
         Workers(settings, listener, lambda *_: None).run()

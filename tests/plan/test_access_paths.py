@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, not_, select, text
 from app.api.plan.planner import Planned
 from app.model import Caller, MemberStatus
 from app.store import keyset_windows, pages
-from app.store.access_paths import Way
+from app.store.access_paths import AccessPath
 from app.store.plan.lists import LISTS
 from app.store.plan.statement import statement
 from app.store.rights import IMAGE, MEMBER, Rights
@@ -44,20 +44,20 @@ async def test_the_ways_into_the_list_find_what_is_listed_and_nothing_twice(cast
         rights = Rights(viewer)
         listed = await _ids(cast, rights.lists_image(statuses))
 
-        assert await _found(cast, rights.ways_into_the_list(statuses)) == listed
+        assert await _found(cast, rights.list_paths(statuses)) == listed
         for owner in cast.pool.tenants:
             theirs = and_(rights.lists_image(statuses), rights.is_party(), IMAGE.c.owner_id == owner)
-            assert await _found(cast, rights.ways_into_the_list(statuses, owner)) == await _ids(cast, theirs)
+            assert await _found(cast, rights.list_paths(statuses, owner)) == await _ids(cast, theirs)
 
 
 @pytest.mark.parametrize("name", VIEWERS)
 async def test_the_ways_of_a_party_find_the_images_of_which_the_viewer_is_one(cast: Cast, name: str) -> None:
     rights = Rights(_caller(cast, name))
 
-    assert await _found(cast, rights.ways_of_a_party()) == await _ids(cast, rights.is_party())
+    assert await _found(cast, rights.party_paths()) == await _ids(cast, rights.is_party())
     for owner in cast.pool.tenants:
         theirs = and_(rights.is_party(), IMAGE.c.owner_id == owner)
-        assert await _found(cast, rights.ways_of_a_party(owner=owner)) == await _ids(cast, theirs)
+        assert await _found(cast, rights.party_paths(owner=owner)) == await _ids(cast, theirs)
 
 
 @pytest.mark.parametrize("name", VIEWERS)
@@ -75,7 +75,7 @@ async def test_a_way_that_let_too_many_in_would_be_seen(cast: Cast, monkeypatch:
     listed = await _ids(cast, rights.lists_image((MemberStatus.ACCEPTED,)))
     monkeypatch.setattr(Rights, "_is_shared", lambda self: self.image.visibility.is_not(None))
 
-    assert await _found(cast, rights.ways_into_the_list((MemberStatus.ACCEPTED,))) != listed
+    assert await _found(cast, rights.list_paths((MemberStatus.ACCEPTED,))) != listed
 
 
 def test_each_list_is_among_those_whose_reading_is_watched() -> None:
@@ -123,9 +123,9 @@ def _caller(cast: Cast, name: str) -> Caller:
     return caller
 
 
-async def _found(cast: Cast, ways: list[Way]) -> list[str]:
+async def _found(cast: Cast, paths: list[AccessPath]) -> list[str]:
     async with cast.gateway.services.store.reader.connect() as conn:
-        return sorted(row.id for row in await conn.execute(keyset_windows.every(ways, pages.sort_key(IMAGE))))
+        return sorted(row.id for row in await conn.execute(keyset_windows.every(paths, pages.sort_key(IMAGE))))
 
 
 async def _ids(cast: Cast, predicate: ColumnElement[bool]) -> list[str]:
@@ -152,7 +152,7 @@ def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
 @pytest.mark.parametrize("databases", ["postgres"], indirect=True)
 @pytest.mark.parametrize("window", WINDOWS)
 async def test_on_postgresql_each_way_ends_after_a_page(cast: Cast, window: str) -> None:
-    """What is joined from ways without an end is sorted whole; SQLite takes from each as much as it needs."""
+    """What is joined from paths without an end is sorted whole; SQLite takes from each as much as it needs."""
     for query in (*QUERIES["root", "images"], *QUERIES["tenant", "images"]):
         steps = list(
             _steps(await _explained(cast, _planned(cast, _filled(cast, query, window), cast.viewers["owner"])))

@@ -11,7 +11,7 @@ from app.api.operation.context import Context
 from app.api.plan.planner import Planner
 from app.api.schema import build_schema
 from app.api.types import mutations
-from app.documents.unplanned import Failed
+from app.documents.unplanned import ExecutedWithErrors
 from app.errors import CursorInvalid, Unavailable, UserErrorCode
 from app.sharing import service
 from app.store.plan.reader import open_reader
@@ -39,7 +39,7 @@ class Ways:
 
     async def failed(self, tenant: Tenant, document: str, **variables: Any) -> Any:
         """The data and the errors of a mutation that the short way carries out with errors."""
-        with pytest.raises(Failed) as failed:
+        with pytest.raises(ExecutedWithErrors) as failed:
             await self.planner.answer(document, "Q", variables, tenant.caller, "test")
         errors = faults.formatted(faults.published(failed.value.result, "test"))
         return failed.value.result.data, errors

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 import psycopg
+import pytest
 
 from app.model import Role
 from app.web.callers.identity import SharedSecret
@@ -22,8 +23,9 @@ from tests.harness.commands import printed, started
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 
+pytestmark = pytest.mark.usefixtures("new_interpreters")
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "graphiql")
+LEFT_OUT = shutil.ignore_patterns("graphiql")
 OWNER, CONSUMER = "1001", "2002"
 REGISTER = "mutation($input: RegisterImageInput!) { registerImage(input: $input) { image { id cpuArchitecture } } }"
 UPDATE = "mutation($input: UpdateImageInput!) { updateImage(input: $input) { image { cpuArchitecture } } }"

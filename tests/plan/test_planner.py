@@ -7,7 +7,7 @@ from graphql import GraphQLObjectType
 
 from app.api.plan import build, resolver_call
 from app.api.schema import build_schema
-from app.store.access_paths import Way
+from app.store.access_paths import AccessPath
 from app.store.plan import lists, objects
 from app.store.plan.lists import LISTS
 from app.store.plan.objects import ONES
@@ -85,7 +85,7 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
 ) -> None:
     def of_everyone(scope: Scope, wanted: Any) -> Rows:
         rows = lists._of_image(scope, wanted)
-        return rows._replace(ways=[Way(way.rows, way.where[:1]) for way in rows.ways])
+        return rows._replace(paths=[AccessPath(path.rows, path.where[:1]) for path in rows.paths])
 
     monkeypatch.setitem(LISTS, ("image", "members"), of_everyone)
     cast.planner._planned.cache_clear()

@@ -24,7 +24,7 @@ from app.api.plan.rendering import Roots, definition_of
 from app.api.schema import build_schema
 from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark
-from app.documents.selections import operation_of
+from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from tests.harness.at_hand import ROOTS, Case, cases, executed, values
 from tests.harness.queries import CORE, LOADED, Query
@@ -43,11 +43,11 @@ MANY = settings(
 
 def roots_of(text: str) -> Roots:
     document = parse(text)
-    return Roots(CORE, document, operation_of(document, "Q"))
+    return Roots(CORE, document, find_operation(document, "Q"))
 
 
 def coerced(query: Query) -> Any:
-    declared = operation_of(parse(query.text), "Q").variable_definitions or ()
+    declared = find_operation(parse(query.text), "Q").variable_definitions or ()
     values: Any = get_variable_values(CORE, declared, query.variables)
     assert not isinstance(values, list), values
     return values

@@ -91,7 +91,7 @@ async def test_each_row_that_goes_has_one_event(gateway: Gateway) -> None:
     held = await offboarding.held(store, story.leaver.id)
     await offboarding.remove(store, story.leaver.id)
 
-    new = [change.news for change in await changes_after(store, before[-1].seq)]
+    new = [change.entry for change in await changes_after(store, before[-1].seq)]
     ended = [news.member_id for news in new if news.member_id is not None]
     assert len(ended) == len(set(ended)) == held.offered + held.memberships
     assert [news.image_id for news in new if news.member_id is None] == story.own

@@ -10,7 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlalchemy import select
 from sqlmodel import col
 
-from app.model import Member, News
+from app.model import LogEntry, Member
 from app.store.database import Store
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases
@@ -115,7 +115,7 @@ class Sharing(RuleBasedStateMachine):
     def _head(self) -> int:
         return self._run(self.gateway.services.feed.head()).seq
 
-    def _log(self) -> list[News]:
+    def _log(self) -> list[LogEntry]:
         return self._run(steps_after(self._store(), self.start))
 
     def _table(self) -> dict[tuple[str, str], tuple[str, str]]:
@@ -131,7 +131,7 @@ async def _member_rows(conn: Any, image_ids: set[str]) -> dict[tuple[str, str], 
     return {(row.image_id, row.tenant_id): (row.id, row.status) for row in rows}
 
 
-def _folded(changes: list[News]) -> dict[tuple[str, str], tuple[str, str]]:
+def _folded(changes: list[LogEntry]) -> dict[tuple[str, str], tuple[str, str]]:
     """The member table that the log tells of. Each step must begin where the one before it ended."""
     table: dict[tuple[str, str], tuple[str, str]] = {}
     for change in changes:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 from app.errors import SetupError
-from app.model import News
+from app.model import LogEntry
 from app.store import log, migrate
 from app.store.database import Store
 from app.store.engines.engine import parse_url
@@ -199,7 +199,7 @@ async def _append_and_roll_back(store: Store) -> None:
 
 async def _append_like_the_last(tx: Transaction, store: Store) -> None:
     [*_, last] = await changes_after(store, 0)
-    columns = ["occurred_at", *News._fields]
+    columns = ["occurred_at", *LogEntry._fields]
     names, marks = (
         ", ".join(columns),
         ", ".join(f"(SELECT {name} FROM event WHERE seq = {last.seq})" for name in columns),

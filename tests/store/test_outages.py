@@ -70,7 +70,7 @@ async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(ga
             heard = await anext(items)
 
     assert heard.change is not None
-    assert heard.change.news.status is MemberStatus.ACCEPTED
+    assert heard.change.entry.status is MemberStatus.ACCEPTED
 
 
 def _end_all_sessions(url: str) -> None:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from app.errors import Unavailable
-from app.model import ChangeKind, News
+from app.model import ChangeKind, LogEntry
 from app.store import log
 from app.store.database import Store
 from app.store.engines.engine import parse_url
@@ -24,7 +24,7 @@ from tests.harness.gateway import Gateway, code_of
 from tests.harness.statements import statements
 from tests.harness.world import make_world
 
-NEWS = News(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
+NEWS = LogEntry(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
 
 
 @pytest.fixture

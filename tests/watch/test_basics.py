@@ -72,7 +72,7 @@ async def test_a_watch_goes_back_further_than_the_memory_of_the_feed(run_gateway
 async def test_a_lost_hint_only_delays(run_gateway: Any) -> None:
     async with run_gateway(poll_seconds=0.05) as gateway:
         world = await make_world(gateway, "pending")
-        gateway.services.store._on_news = lambda: None
+        gateway.services.store._on_commit = lambda: None
         async with world.consumer.watching() as items:
             await anext(items)
             await world.consumer.accept(world.image)

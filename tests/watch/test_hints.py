@@ -50,7 +50,7 @@ async def test_commits_that_come_together_are_told_together(workers: tuple[Gatew
     async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as listener:
         await listener.execute(f"LISTEN {CHANNEL}".encode())
         for _ in range(200):
-            first.services.store._on_news()
+            first.services.store._on_commit()
         heard = [notice async for notice in listener.notifies(timeout=1.0)]
 
     assert 1 <= len(heard) < 20

@@ -34,7 +34,7 @@ async def test_a_reader_gets_every_event_once_and_each_membership_in_its_own_ord
         head = await first.services.feed.head()
 
     assert [change.seq for change in read] == list(range(1, head.seq + 1))
-    steps = [change.news for change in read if change.news.kind is not None]
+    steps = [change.entry for change in read if change.entry.kind is not None]
     assert len(steps) == acknowledged
     present: dict[str | None, Any] = {}
     for step in steps:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.events.upkeep import Upkeep
-from app.model import ChangeKind, ImageStatus, ImageVisibility, MemberStatus, News
+from app.model import ChangeKind, ImageStatus, ImageVisibility, LogEntry, MemberStatus
 from app.store import log
 from tests.harness.checker import mark_in
 from tests.harness.databases import Databases
@@ -145,8 +145,8 @@ async def asleep() -> bool:
     return False
 
 
-def _answered(world: World) -> News:
-    return News(
+def _answered(world: World) -> LogEntry:
+    return LogEntry(
         image_id=world.image,
         owner_id=world.owner.id,
         tenant_id=world.consumer.id,

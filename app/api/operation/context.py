@@ -46,7 +46,7 @@ class Services:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.settings.tenant_id_pattern, self.settings.member_quota)
+        return Limits.of(self.settings)
 
 
 class Context:

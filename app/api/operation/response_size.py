@@ -41,11 +41,11 @@ def bound(result: ExecutionResult, most_bytes: int, what: str | None = None) -> 
     result.errors = [GraphQLError(str(problem), path=path or None, original_error=problem)]
 
 
-def bound_mutation(result: ExecutionResult, most_bytes: int) -> None:
+def limit_mutation(result: ExecutionResult, most_bytes: int) -> None:
     bound(result, most_bytes, _READ_AGAIN)
 
 
-def bound_item(result: ExecutionResult, most_bytes: int) -> None:
+def limit_item(result: ExecutionResult, most_bytes: int) -> None:
     """The item of a watch, which goes on: the error has the item's cursor beside it."""
     bound(result, most_bytes, _ITEM)
 

@@ -37,7 +37,7 @@ class Builder:
     def root(self, operation: OperationDefinitionNode) -> Parts:
         """The fields of the operation; those that ask for the same in the same words are asked for once."""
         query = self._type("Query")
-        fields = self._selections.of(query, operation.selection_set)
+        fields = self._selections.collect(query, operation.selection_set)
         first: dict[tuple[str, ...], str] = {}
         known = {key: first.setdefault(_words(nodes), key) for key, nodes in fields.items()}
         return tuple(
@@ -70,7 +70,7 @@ class Builder:
         return self._parts(type_, self._fields_below(type_, nodes))
 
     def _fields_below(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Fields:
-        return self._selections.of(type_, *(node.selection_set for node in nodes))
+        return self._selections.collect(type_, *(node.selection_set for node in nodes))
 
     def _by_id(self, key: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
         fill, kinds = BY_ID[word]

@@ -18,11 +18,11 @@ from app.api.plan.arguments import PlaceOf
 from app.api.plan.build import Builder
 from app.api.plan.coercion import Variables
 from app.api.plan.resolver_call import QUERIES, Call, Resolved
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.documents import Documents
 from app.documents.introspection import ROOTS
 from app.documents.operation import Operation
-from app.documents.selections import Selections, root_names, switches
+from app.documents.selections import Selections, root_field_names, switch_variables
 from app.documents.unplanned import Unplanned
 from app.errors import Overloaded, Problem, Refusal, ResponseTooLarge, TimedOut
 from app.model import Caller
@@ -33,7 +33,7 @@ from app.store.plan.tree import Parts
 from app.store.plan.windows import Place, parameters, shape
 
 logger: Any = structlog.get_logger("plan")
-KEPT_STATEMENTS = 8
+MAX_STATEMENTS = 8
 _MARK = WATCH_CURSOR.encode()
 
 
@@ -63,7 +63,7 @@ class Planned:
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self.variables = Variables(operation.schema, operation.definition)
-        self._switches = switches(operation.document)
+        self._switches = switch_variables(operation.document)
         self._trees: dict[tuple[Any, ...], tuple[Parts, list[PlaceOf]]] = {}
         self._statements: dict[tuple[Any, ...], Statement] = {}
 
@@ -79,7 +79,7 @@ class Planned:
             schema, document = self._operation.schema, self._operation.document
             builder = Builder(schema, Selections(schema, document, values))
             found = builder.root(self._operation.definition), builder.places
-            caches.put(self._trees, chosen, found, KEPT_STATEMENTS)
+            caches.put(self._trees, chosen, found, MAX_STATEMENTS)
         return found
 
     def statement(
@@ -89,7 +89,7 @@ class Planned:
         found = self._statements.get(key)
         if found is None:
             found = statement(parts, is_operator, places, reader.dialect)
-            caches.put(self._statements, key, found, KEPT_STATEMENTS)
+            caches.put(self._statements, key, found, MAX_STATEMENTS)
         return found
 
     def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -112,7 +112,7 @@ class Planner:
             except Unplanned as reason:
                 return str(reason)
 
-        self._planned = Remembered(planned, documents.memory)
+        self._planned = TenantCache(planned, documents.memory)
 
     async def answer(
         self,
@@ -125,7 +125,7 @@ class Planner:
         """The JSON of `data`; None when the operation goes the long way, and nothing has been done yet.
 
         `acting` is the ID of a request that may change something. Raises TimedOut, Overloaded or ResponseTooLarge, and
-        Failed when it was carried out with errors.
+        ExecutedWithErrors when it was carried out with errors.
         """
         try:
             planned = self._planned(text, name)
@@ -215,7 +215,7 @@ def _size(value: Any) -> int | None:
 
 
 def _plan(operation: Operation) -> Planned | Resolved | Introspected:
-    kind, roots = operation.definition.operation, root_names(operation.document, operation.definition)
+    kind, roots = operation.definition.operation, root_field_names(operation.document, operation.definition)
     if kind is OperationType.SUBSCRIPTION:
         raise Unplanned("subscription")
     if kind is OperationType.MUTATION or roots <= QUERIES:

@@ -25,10 +25,10 @@ from graphql import (
 from app import caches
 from app.api.plan.scalars import Render, leaf
 from app.api.types.nodes import Image, Member
-from app.documents.selections import Selections, switches
+from app.documents.selections import Selections, switch_variables
 from app.documents.unplanned import Unplanned
 
-KEPT_ROOTS = 8
+MAX_ROOTS = 8
 
 
 def _image_at_hand(member: Member) -> Image:
@@ -57,7 +57,7 @@ class Roots:
         self._schema = schema
         self._document = document
         self._operation = operation
-        self._switches = switches(document)
+        self._switches = switch_variables(document)
         self._made: dict[tuple[Any, ...], Root | str] = {}
 
     def root(self, values: Mapping[str, Any]) -> Root:
@@ -66,7 +66,7 @@ class Roots:
         found = self._made.get(chosen)
         if found is None:
             found = self._root(values)
-            caches.put(self._made, chosen, found, KEPT_ROOTS)
+            caches.put(self._made, chosen, found, MAX_ROOTS)
         if isinstance(found, str):
             raise Unplanned(found)
         return found
@@ -75,7 +75,7 @@ class Roots:
         type_ = cast(GraphQLObjectType, self._schema.get_root_type(self._operation.operation))
         selections = Selections(self._schema, self._document, values)
         try:
-            fields = selections.of(type_, self._operation.selection_set)
+            fields = selections.collect(type_, self._operation.selection_set)
             if len(fields) != 1:
                 return "root fields"
             [(key, nodes)] = fields.items()
@@ -110,7 +110,7 @@ class Renderer:
         return lambda value: by_class[type(value)](value)
 
     def _object(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Render:
-        fields = self._selections.of(type_, *(node.selection_set for node in nodes))
+        fields = self._selections.collect(type_, *(node.selection_set for node in nodes))
         parts = tuple((key, self._field(type_, below)) for key, below in fields.items())
         return lambda value: {key: part(value) for key, part in parts}
 

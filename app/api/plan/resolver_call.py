@@ -20,12 +20,12 @@ from graphql import (
 from strawberry.types.execution import PreExecutionError
 
 from app.api.operation.context import Context
-from app.api.operation.response_size import bound_mutation, written
+from app.api.operation.response_size import limit_mutation, written
 from app.api.plan.coercion import Variables
 from app.api.plan.input_objects import arguments_of
 from app.api.plan.rendering import Root, Roots, definition_of
 from app.documents.operation import Operation
-from app.documents.unplanned import Failed, Unplanned
+from app.documents.unplanned import ExecutedWithErrors, Unplanned
 from app.errors import ResponseTooLarge, TimedOut
 
 # Of the root fields of queries those that ask the store in no one statement.
@@ -143,7 +143,7 @@ class Call:
             raise Unplanned("refused") from error
 
     async def data_of_once(self, context: Context) -> bytes:
-        """The same of a call that can't be made again. Raises Failed, and nothing else."""
+        """The same of a call that can't be made again. Raises ExecutedWithErrors, and nothing else."""
         outcome = raised = None
         try:
             outcome = await self._outcome(context)
@@ -154,10 +154,10 @@ class Call:
                 return self._rendered(outcome, context)
         try:
             result = await self.operation.completed(self.variables, context, outcome, raised)
-            bound_mutation(result, context.services.settings.max_response_bytes)
+            limit_mutation(result, context.services.settings.max_response_bytes)
         except Exception as error:  # noqa: BLE001  # as Strawberry has it of what GraphQL did not catch
             result = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
-        raise Failed(result)
+        raise ExecutedWithErrors(result)
 
     async def _outcome(self, context: Context) -> Any:
         return await self.resolve(None, info=Info(context, self.root.node.name.value), **self.arguments)

@@ -46,7 +46,7 @@ def watch_of_images(viewer: Caller, wanted: ImageWatchFilter) -> Watch:
 
 
 def _changed(cursor: Cursor, change: Change) -> WatchItem:
-    news = change.news
+    news = change.entry
     kind = news.image_kind if news.kind is None else _AS_CONSUMER[news.kind]
     assert kind is not None
     previous = news.previous_image_status, news.previous_visibility
@@ -85,7 +85,7 @@ def _concerns(viewer: Caller, wanted: ImageWatchFilter) -> Callable[[Change], bo
     me, role = viewer.tenant_id, wanted.role
 
     def concerns(change: Change) -> bool:
-        news = change.news
+        news = change.entry
         if wanted.image_id is not None and news.image_id != wanted.image_id:
             return False
         if news.tenant_id == news.owner_id:

@@ -47,7 +47,7 @@ def watch_of_offers(viewer: Caller, wanted: OfferWatchFilter) -> Watch:
 
 def changed(cursor: Cursor, change: Change) -> MemberStatusChanged:
     """A change of a membership, as the schema shows it."""
-    news = change.news
+    news = change.entry
     assert news.kind is not None
     assert news.member_id is not None
     actor = news.actor_id if news.actor_id in (news.owner_id, news.tenant_id) else None
@@ -100,7 +100,7 @@ def _concerns(viewer: Caller, wanted: OfferWatchFilter) -> Callable[[Change], bo
     me, role = viewer.tenant_id, wanted.role
 
     def concerns(change: Change) -> bool:
-        news = change.news
+        news = change.entry
         if news.kind is None or (wanted.image_id is not None and news.image_id != wanted.image_id):
             return False
         as_producer = news.owner_id == me and role is not OfferRole.CONSUMER

@@ -21,12 +21,12 @@ from strawberry.types.execution import PreExecutionError
 
 from app.api.operation import faults
 from app.api.operation.context import Context
-from app.api.operation.response_size import bound_item, written
+from app.api.operation.response_size import limit_item, written
 from app.api.plan.rendering import Root
 from app.api.watch.items import WatchItem
 from app.api.watch.position import positions
 from app.documents.deadlines import MAX_ERRORS
-from app.documents.selections import switches
+from app.documents.selections import switch_variables
 from app.errors import ErrorCode, Unavailable
 from app.lifetime import Lifetime
 
@@ -72,7 +72,9 @@ class WatchOperation:
 
     def _require_switches(self, context: Context) -> None:
         """What `@skip` and `@include` hang on is the same for every item, so it is refused before the first."""
-        if name := next((name for name in switches(self.document) if self.coerced.get(name, False) is None), None):
+        if name := next(
+            (name for name in switch_variables(self.document) if self.coerced.get(name, False) is None), None
+        ):
             error = GraphQLError(f"The variable '${name}' switches a field, so it can't be null.")
             raise refused([error], context, before=False)
 
@@ -126,7 +128,7 @@ class WatchOperation:
 
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
-    bound_item(result, context.services.settings.max_response_bytes)
+    limit_item(result, context.services.settings.max_response_bytes)
     errors = faults.published(cast(Any, result), context.request_id)
     if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
         raise Unavailable("The store can't be reached just now.")

@@ -21,9 +21,9 @@ from app.api.watch.operation import WatchOperation, refused
 from app.api.watch.payload import in_time
 from app.api.watch.payload_cache import Payloads
 from app.api.watch.position import begins_at_a_cursor
-from app.documents.cache import Remembered
+from app.documents.cache import TenantCache
 from app.documents.documents import Documents
-from app.documents.selections import operation_of
+from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from app.errors import Unavailable
 from app.lifetime import Lifetime
@@ -44,9 +44,9 @@ class Streams:
 
         def roots(query: str, name: str | None) -> Roots:
             document = documents.parsed(query)
-            return Roots(documents.schema, document, operation_of(document, name))
+            return Roots(documents.schema, document, find_operation(document, name))
 
-        self._roots = Remembered(roots, documents.memory)
+        self._roots = TenantCache(roots, documents.memory)
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.subscription(query, name)

@@ -1,4 +1,4 @@
-"""Statements that are compiled once for each engine: afterwards each is a text, and values that go in and come out."""
+"""Statements that are compiled once for each engine, without the cost of SQLAlchemy's execution."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Dialect, bindparam
 from sqlalchemy.types import TypeEngine
 
-Given = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 Convert = Callable[[Any], Any] | None
 
 
 class Connection(Protocol):
-    """What statements run on: SQLAlchemy's connection, or one that reaches the embedded store directly."""
+    """A connection for statements: SQLAlchemy's, or a direct one to the embedded store."""
 
     @property
     def dialect(self) -> Dialect: ...
@@ -22,20 +22,20 @@ class Connection(Protocol):
 
 
 class Compiled(NamedTuple):
-    """A statement as one engine takes it."""
+    """A statement compiled for one engine, with the conversion of its parameters and rows."""
 
     sql: str
-    values: Callable[[Given], Any]
+    values: Callable[[Parameters], Any]
     row: Callable[[Any], tuple[Any, ...]]
 
 
 def slot(name: str, type_: TypeEngine[Any] | None = None) -> ColumnElement[Any]:
-    """Where a value goes in. Beside a column it has the column's type."""
+    """A parameter of a prepared statement. Compared with a column, it takes the column's type."""
     return bindparam(name, type_=type_, required=False)
 
 
 class Prepared:
-    """A statement whose values have slots."""
+    """A statement with slots as parameters."""
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
@@ -45,7 +45,7 @@ class Prepared:
         compiled = self._compiled(conn.dialect)
         await conn.exec_driver_sql(compiled.sql, compiled.values(values))
 
-    async def run_for_each(self, conn: Connection, many: Sequence[Given]) -> None:
+    async def run_for_each(self, conn: Connection, many: Sequence[Parameters]) -> None:
         compiled = self._compiled(conn.dialect)
         await conn.exec_driver_sql(compiled.sql, [compiled.values(values) for values in many])
 
@@ -82,8 +82,8 @@ def _row(results: Sequence[Convert]) -> Callable[[Any], tuple[Any, ...]]:
     return row
 
 
-def _values(compiled: Any, dialect: Dialect) -> Callable[[Given], Any]:
-    """Puts the values where the driver looks for them: at their places, or by their names."""
+def _values(compiled: Any, dialect: Dialect) -> Callable[[Parameters], Any]:
+    """Make a function that converts parameters to the driver's form, positional or by name."""
     own: dict[str, Any] = {}
     converts: dict[str, Callable[[Any], Any]] = {}
     for name, value in compiled.params.items():
@@ -94,7 +94,7 @@ def _values(compiled: Any, dialect: Dialect) -> Callable[[Given], Any]:
         elif convert is not None:
             converts[name] = convert
 
-    def named(values: Given) -> dict[str, Any]:
+    def named(values: Parameters) -> dict[str, Any]:
         found = {**own, **values}
         for name, convert in converts.items():
             found[name] = convert(found[name])

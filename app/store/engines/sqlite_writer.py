@@ -36,19 +36,19 @@ class Done(NamedTuple):
 
     value: Any
     error: Exception | None
-    has_news: bool
+    has_log_entries: bool
 
 
 class Writer:
     """`turn` is held while it writes, for those who write in another way."""
 
-    def __init__(self, url: URL, clock: Clock, turn: asyncio.Lock, on_news: Callable[[], None]) -> None:
+    def __init__(self, url: URL, clock: Clock, turn: asyncio.Lock, on_commit: Callable[[], None]) -> None:
         self._engine: Engine = engine.open_direct(url)
         self._thread = ThreadPoolExecutor(1, "writer")
         self._conn: WritingConnection | None = None
         self._clock = clock
         self._turn = turn
-        self._on_news = on_news
+        self._on_commit = on_commit
         self._waiting: list[Waiting] = []
         self.actions = 0
         self._under_way: asyncio.Task[None] | None = None
@@ -92,12 +92,12 @@ class Writer:
         try:
             done = await self._together(now)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
-            done = [Done(None, error, has_news=False)] * len(now)
+            done = [Done(None, error, has_log_entries=False)] * len(now)
         self.actions -= len(now)
         for one, result in zip(now, done, strict=True):
             _tell(one, result)
-        if any(result.has_news for result in done):
-            self._on_news()
+        if any(result.has_log_entries for result in done):
+            self._on_commit()
 
     async def _together(self, now: list[Waiting]) -> list[Done]:
         conn = self._connected()
@@ -123,10 +123,10 @@ class Writer:
             if one.life is not None:
                 one.life.write()
         except TimedOut as error:
-            return Done(None, error, has_news=False)
+            return Done(None, error, has_log_entries=False)
         tx = Transaction(conn, self._clock, self._clock())
         value = await one.work(tx)
-        return Done(value, None, tx.has_news)
+        return Done(value, None, tx.has_log_entries)
 
     async def _apart(self, conn: WritingConnection, one: Waiting) -> Done:
         conn.raw.execute("SAVEPOINT action")
@@ -134,7 +134,7 @@ class Writer:
             done = await self._one(conn, one)
         except Exception as raised:  # noqa: BLE001  # it is the answer to this action alone
             conn.raw.execute("ROLLBACK TO action")
-            done = Done(None, raised, has_news=False)
+            done = Done(None, raised, has_log_entries=False)
         conn.raw.execute("RELEASE action")
         return done
 

@@ -11,9 +11,9 @@ Clock = Callable[[], datetime]
 
 @dataclass
 class Transaction:
-    """What an action writes with. `has_news` when it has put events into the log."""
+    """What an action writes with. `has_log_entries` when it has put events into the log."""
 
     conn: Connection
     clock: Clock
     now: datetime
-    has_news: bool = False
+    has_log_entries: bool = False

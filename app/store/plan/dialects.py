@@ -31,7 +31,7 @@ from app.store.pages import Position
 from app.store.plan.concatenation import Written
 
 Sql = ColumnElement[Any]
-Place = tuple[Sql, ...]
+KeysetColumns = tuple[Sql, ...]
 TIME_LENGTH = len("2026-01-01T00:00:00.000000Z")
 NULL = literal_column("'null'", Text)
 ZERO = literal_column("0", Integer)
@@ -133,9 +133,9 @@ class Dialect(Protocol):
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
-    def newest(self, created_at: Sql, id: Sql) -> Place: ...
-    def oldest(self, created_at: Sql, id: Sql) -> Place: ...
-    def place(self, columns: Place) -> Position: ...
+    def newest(self, created_at: Sql, id: Sql) -> KeysetColumns: ...
+    def oldest(self, created_at: Sql, id: Sql) -> KeysetColumns: ...
+    def place(self, columns: KeysetColumns) -> Position: ...
     def one_id(self, name: str) -> Sql: ...
     def ids(self, name: str) -> Any: ...
     def moment_given(self, moment: datetime) -> Any: ...
@@ -162,13 +162,13 @@ class Sqlite:
         # The rows come as the page below sorts them.
         return func.group_concat(item, text(","))
 
-    def newest(self, created_at: Sql, id: Sql) -> Place:
+    def newest(self, created_at: Sql, id: Sql) -> KeysetColumns:
         return (func.max(self.time(created_at).concat(id)),)
 
-    def oldest(self, created_at: Sql, id: Sql) -> Place:
+    def oldest(self, created_at: Sql, id: Sql) -> KeysetColumns:
         return (func.min(self.time(created_at).concat(id)),)
 
-    def place(self, columns: Place) -> Position:
+    def place(self, columns: KeysetColumns) -> Position:
         [both] = columns
         return _position(func.substr(both, 1, TIME_LENGTH), func.substr(both, 1 + TIME_LENGTH))
 
@@ -207,15 +207,15 @@ class Postgres:
     def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))
 
-    def newest(self, created_at: Sql, id: Sql) -> Place:
+    def newest(self, created_at: Sql, id: Sql) -> KeysetColumns:
         order = created_at.desc(), id.desc()
         return func.max(created_at), func.array_agg(aggregate_order_by(id, *order), type_=ARRAY(Text))[1]
 
-    def oldest(self, created_at: Sql, id: Sql) -> Place:
+    def oldest(self, created_at: Sql, id: Sql) -> KeysetColumns:
         order = created_at.asc(), id.asc()
         return func.min(created_at), func.array_agg(aggregate_order_by(id, *order), type_=ARRAY(Text))[1]
 
-    def place(self, columns: Place) -> Position:
+    def place(self, columns: KeysetColumns) -> Position:
         return _position(*columns)
 
     def one_id(self, name: str) -> Sql:

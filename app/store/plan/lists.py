@@ -3,27 +3,27 @@
 from collections.abc import Callable
 from typing import cast
 
-from app.store import images, member_ways
-from app.store.access_paths import Way
+from app.store import images, member_paths
+from app.store.access_paths import AccessPath
 from app.store.images import ImageFilter
-from app.store.member_ways import MemberFilter
+from app.store.member_paths import MemberFilter
 from app.store.plan.scope import VIEWER, Rows, Scope
 from app.store.plan.windows import Wanted
 
 
 def _listed(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_image()
-    ways = images.listed_ways(scope.rights, cast(ImageFilter, wanted))
-    return Rows(ways, scope.image, scope.among(scope.image), "image", is_sorted=len(ways) == 1)
+    paths = images.listed_paths(scope.rights, cast(ImageFilter, wanted))
+    return Rows(paths, scope.image, scope.among(scope.image), "image", is_sorted=len(paths) == 1)
 
 
 def _of_tenant(scope: Scope, wanted: Wanted) -> Rows:
     tenant, scope = scope.tenant, scope.with_image()
-    ways = images.ways_of_owner(scope.rights, tenant, cast(ImageFilter, wanted))
+    paths = images.paths_of_owner(scope.rights, tenant, cast(ImageFilter, wanted))
     if tenant is VIEWER:
         # Its own images are not shared to it.
-        ways, scope = ways[:1], scope.with_own_image()
-    return Rows(ways, scope.image, scope.among(scope.image).of_a_party(), "image", is_sorted=len(ways) == 1)
+        paths, scope = paths[:1], scope.with_own_image()
+    return Rows(paths, scope.image, scope.among(scope.image).of_a_party(), "image", is_sorted=len(paths) == 1)
 
 
 def _offered(scope: Scope, wanted: Wanted) -> Rows:
@@ -31,26 +31,26 @@ def _offered(scope: Scope, wanted: Wanted) -> Rows:
     wanted = cast(MemberFilter, wanted)
     is_sorted = wanted.status is not None and len(wanted.status) == 1
     # Nobody is offered an image of its own.
-    return _of_members(scope.with_image_of_another(), member_ways.offered_way(scope.rights, wanted), is_sorted)
+    return _of_members(scope.with_image_of_another(), member_paths.offered_path(scope.rights, wanted), is_sorted)
 
 
 def _sent(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_image().with_member()
-    way = member_ways.sent_way(scope.rights, cast(MemberFilter, wanted))
-    return _of_members(scope.with_own_image(), way, is_sorted=False)
+    path = member_paths.sent_path(scope.rights, cast(MemberFilter, wanted))
+    return _of_members(scope.with_own_image(), path, is_sorted=False)
 
 
 def _of_image(scope: Scope, wanted: Wanted) -> Rows:
     scope = scope.with_member()
     of_this = scope.member.c.image_id == scope.image.c.id
-    seen = member_ways.seen_where(scope.rights, cast(MemberFilter, wanted), owns_image=scope.owns_image is True)
-    way = Way(scope.member, (of_this, *seen))
-    return Rows([way], scope.member, scope.among(scope.member).of_a_party(), "member", is_sorted=True)
+    seen = member_paths.seen_where(scope.rights, cast(MemberFilter, wanted), owns_image=scope.owns_image is True)
+    path = AccessPath(scope.member, (of_this, *seen))
+    return Rows([path], scope.member, scope.among(scope.member).of_a_party(), "member", is_sorted=True)
 
 
-def _of_members(scope: Scope, way: Way, is_sorted: bool) -> Rows:
+def _of_members(scope: Scope, path: AccessPath, is_sorted: bool) -> Rows:
     inner = scope.among(scope.member, scope.image).of_a_party()
-    return Rows([way], scope.member, inner, "member", is_sorted)
+    return Rows([path], scope.member, inner, "member", is_sorted)
 
 
 LISTS: dict[tuple[str, str], Callable[[Scope, Wanted], Rows]] = {

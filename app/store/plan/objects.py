@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, Enum, Integer, case, func, select
 
 from app.columns import Timestamp
-from app.store.access_paths import Driven
+from app.store.access_paths import OrderedJoin
 from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages, placeholders
 from app.store.plan.dialects import NULL, Dialect, Sql, braces, concatenated, number, plain, text, truth
@@ -148,7 +148,7 @@ def _image_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
 def _member_by_id(parts: Parts, scope: Scope, id: Sql) -> Sql:
     inner = scope.with_image().with_member()
     row = shown("member", parts, inner.among(inner.member, inner.image).of_a_party())
-    joined = Driven(inner.member, inner.image, inner.image.c.id == inner.member.c.image_id)
+    joined = OrderedJoin(inner.member, inner.image, inner.image.c.id == inner.member.c.image_id)
     found = select(row).select_from(joined).where(*inner.rights.sees_named_member(id))
     return scope.inside(found).scalar_subquery()
 

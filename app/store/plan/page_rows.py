@@ -90,8 +90,8 @@ def _window(asked: Asked, items: list[Sql]) -> FromClause:
     named = [item.label(_name(number)) for number, item in enumerate(items)]
     statement: Any = select(*named, key.created_at.label("created_at"), key.id.label("id"))
     if rows.is_sorted:
-        [way] = rows.ways
-        statement = statement.select_from(way.rows).where(*way.where, *pages.between(key, window))
+        [path] = rows.paths
+        statement = statement.select_from(path.rows).where(*path.where, *pages.between(key, window))
     else:
         statement = statement.select_from(rows.at(first_places(asked, window, size)))
     found = asked.outside.inside(statement.order_by(*pages.order(key, window)))
@@ -100,7 +100,7 @@ def _window(asked: Asked, items: list[Sql]) -> FromClause:
 
 def first_places(asked: Asked, window: PageRequest, size: Any) -> FromClause:
     key, limits = sort_key(asked.rows.table), _dialect(asked).limits
-    return keyset_windows.first_of(asked.rows.ways, key, window, size, asked.outside.inside, limits)
+    return keyset_windows.first_of(asked.rows.paths, key, window, size, asked.outside.inside, limits)
 
 
 def _dialect(asked: Asked) -> Dialect:

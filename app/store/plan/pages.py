@@ -22,7 +22,7 @@ Render = Callable[[str, Parts, Scope], Sql]
 
 
 def shown(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
-    """A connection, as JSON. Owners and consumers find the members of an image in different ways."""
+    """A connection, as JSON. Owners and consumers find the members of an image in different paths."""
     hangs_on_the_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
     if not hangs_on_the_owner or scope.of.viewer.is_operator:
         return _connection(kind, part, scope, render)
@@ -78,7 +78,7 @@ def _cursor(place: SortKey | Position, scope: Scope) -> Sql:
 
 def _total(found: Found) -> Sql:
     rows, outside = found.asked.rows, found.asked.outside
-    every = keyset_windows.every(rows.ways, sort_key(rows.table), within=outside.inside).subquery()
+    every = keyset_windows.every(rows.paths, sort_key(rows.table), within=outside.inside).subquery()
     return number(select(func.count()).select_from(every).scalar_subquery())
 
 

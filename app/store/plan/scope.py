@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, FromClause, Select
 
 from app.model import Caller
-from app.store.access_paths import Driven, Way
+from app.store.access_paths import AccessPath, OrderedJoin
 from app.store.plan.dialects import Dialect
 from app.store.plan.windows import Place
 from app.store.rights import IMAGE, MEMBER, VIEWER, Rights
@@ -70,10 +70,10 @@ class Scope:
 class Rows(NamedTuple):
     """The rows of a list: how they are found, the table that they are of, and the scope and kind of each.
 
-    `is_sorted` says that the one way finds them in the order of the list; else a page is sorted first, and then read.
+    `is_sorted` means that a single path finds them in list order; otherwise a page is sorted before it is read.
     """
 
-    ways: list[Way]
+    paths: list[AccessPath]
     table: FromClause
     scope: Scope
     kind: str
@@ -81,6 +81,6 @@ class Rows(NamedTuple):
 
     def at(self, places: FromClause) -> FromClause:
         """The rows at these places, members with their images."""
-        found = Driven(places, self.table, self.table.c.id == places.c.id)
+        found = OrderedJoin(places, self.table, self.table.c.id == places.c.id)
         image, member = self.scope.image, self.scope.member
-        return found if self.kind == "image" else Driven(found, image, image.c.id == member.c.image_id)
+        return found if self.kind == "image" else OrderedJoin(found, image, image.c.id == member.c.image_id)

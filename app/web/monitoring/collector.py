@@ -1,4 +1,4 @@
-"""The figures of one process, as they are at the moment. No label of theirs can take ever new values."""
+"""The metrics of one process. No label takes an unbounded number of values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ PREFIX = "image_gateway_"
 
 @dataclass(kw_only=True)
 class Sources:
-    """The parts of the gateway that there is something to tell about."""
+    """The parts of the gateway that have metrics."""
 
     services: Services
     planner: Planner
@@ -37,8 +37,8 @@ class Sources:
     vitals: Vitals = field(default_factory=Vitals)
 
 
-class Figures(Collector):
-    """All of them, each with a sentence."""
+class MetricsCollector(Collector):
+    """Collects the metrics of this process at each scrape."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.store import statistics
-from app.web.monitoring.collector import PREFIX, Figures, Sources
-from app.web.monitoring.peers import Colleagues, Desk, Told
+from app.web.monitoring.collector import PREFIX, MetricsCollector, Sources
+from app.web.monitoring.peers import Families, Peers, PeerSocket
 
 logger: Any = structlog.get_logger("metrics")
 # The store is asked no more often than this, however often somebody looks, and nobody waits long for it.
@@ -26,7 +26,7 @@ ASKED_EVERY_SECONDS, PATIENCE_SECONDS = 10.0, 2.0
 def registry(sources: Sources) -> CollectorRegistry:
     """All figures of one process."""
     found = CollectorRegistry()
-    found.register(Figures(sources))
+    found.register(MetricsCollector(sources))
     ProcessCollector(registry=found)
     GCCollector(registry=found)
     return found
@@ -35,14 +35,14 @@ def registry(sources: Sources) -> CollectorRegistry:
 class Metrics:
     """What is told at a scrape."""
 
-    def __init__(self, sources: Sources, desk: Desk) -> None:
-        self.colleagues = Colleagues(desk, registry(sources), self._look)
+    def __init__(self, sources: Sources, peer_socket: PeerSocket) -> None:
+        self.peers = Peers(peer_socket, registry(sources), self._look)
         self._sources = sources
         self._asked: asyncio.Task[None] | None = None
         self._asked_at = float("-inf")
 
     async def respond(self, request: Request) -> Response:
-        families = generate_latest(_Everyone(await self.colleagues.everyone()))
+        families = generate_latest(_Everyone(await self.peers.everyone()))
         return Response(families, media_type=CONTENT_TYPE_LATEST)
 
     async def _look(self) -> None:
@@ -65,7 +65,7 @@ class Metrics:
 class _Everyone(Collector):
     """The families of all processes, each sample with the place of the process that it is of."""
 
-    told: dict[int, Told | None]
+    told: dict[int, Families | None]
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from app.documents.summaries import LONGEST_NAME, UNKNOWN, Description, Descriptions
+from app.documents.summaries import LONGEST_NAME, UNKNOWN, Summaries, Summary
 from app.errors import ErrorCode
 from app.model import Caller
 from app.settings import Settings
@@ -30,7 +30,7 @@ _NOT_PARSED = {ErrorCode.GRAPHQL_PARSE_FAILED, ErrorCode.QUERY_TOO_COMPLEX, Erro
 class Operations:
     """The counts and durations of all operations of this process, and their log lines."""
 
-    def __init__(self, descriptions: Descriptions, settings: Settings, traces: Traces | None = None) -> None:
+    def __init__(self, descriptions: Summaries, settings: Settings, traces: Traces | None = None) -> None:
         self._descriptions = descriptions
         self._traces = traces
         self._log_setting = settings.operation_log
@@ -84,20 +84,20 @@ class Operations:
         if record.text is not None and self._is_logged(record, description, seconds):
             self._log("operation", record, description, seconds)
 
-    def _is_logged(self, record: OperationRecord, description: Description, seconds: float) -> bool:
+    def _is_logged(self, record: OperationRecord, description: Summary, seconds: float) -> bool:
         if self._log_setting in ("all", "off"):
             return self._log_setting == "all"
         # A watch lasts as long as its client likes.
         is_slow = seconds >= self._logged_from and description.kind != "subscription"
         return is_slow or bool(record.codes)
 
-    def _describe(self, record: OperationRecord) -> Description:
+    def _describe(self, record: OperationRecord) -> Summary:
         if record.text is None or not _NOT_PARSED.isdisjoint(record.codes):
             name = record.name if record.name is not None and _NAME.fullmatch(record.name) else None
-            return Description(UNKNOWN, "", name and name[:LONGEST_NAME])
+            return Summary(UNKNOWN, "", name and name[:LONGEST_NAME])
         return self._descriptions.of(record.text, record.name)
 
-    def _log(self, event: str, record: OperationRecord, description: Description, seconds: float | None) -> None:
+    def _log(self, event: str, record: OperationRecord, description: Summary, seconds: float | None) -> None:
         text, caller = record.text or "", record.caller
         fields: dict[str, Any] = {
             "operation": description.name,

@@ -1,7 +1,7 @@
-"""The server processes of one machine, which tell each other their figures over the loopback.
+"""Metrics of the other server processes of this machine, exchanged over the loopback.
 
-A scrape reaches one of them, and wants to hear of all. Each answers at a socket that the process above them has opened,
-so that one that is started again is found where the one before it was.
+A scrape reaches one process and has to report all of them. The parent process opens a socket for each, so that a
+process that is started again listens on the port of its predecessor.
 """
 
 import asyncio
@@ -15,61 +15,63 @@ import orjson
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
-# More than a process waits for the store when it is asked.
+# Longer than a process waits for the store at a scrape.
 PATIENCE_SECONDS = 3.0
-Told = list[list[Any]]
+Families = list[list[Any]]
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where one process sits among the others: its place, its own socket, and the ports of all of them."""
+class PeerSocket:
+    """The number of one process, its own socket, and the ports of all processes."""
 
     place: int = 0
     listener: socket.socket | None = None
     ports: tuple[int, ...] = ()
 
 
-def open_desks(number: int) -> list[Desk]:
-    """One for each of several processes; a single one needs none."""
+def open_peer_sockets(number: int) -> list[PeerSocket]:
+    """A socket for each of several processes."""
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = tuple(listener.getsockname()[1] for listener in listeners)
-    return [Desk(place, listener, ports) for place, listener in enumerate(listeners)]
+    return [PeerSocket(place, listener, ports) for place, listener in enumerate(listeners)]
 
 
-class Colleagues:
-    """Answers the others, and asks them."""
+class Peers:
+    """Serves the metrics of this process to the others, and fetches theirs."""
 
-    def __init__(self, desk: Desk, own: CollectorRegistry, before: Callable[[], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(self, peer_socket: PeerSocket, own: CollectorRegistry, before: Callable[[], Awaitable[None]]) -> None:
+        self._socket = peer_socket
         self._own = own
         self._before = before
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        if self._desk.listener is not None:
-            self._server = await asyncio.start_server(self._answer, sock=self._desk.listener.dup())
+        if self._socket.listener is not None:
+            self._server = await asyncio.start_server(self._serve, sock=self._socket.listener.dup())
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
 
-    async def everyone(self) -> dict[int, Told | None]:
-        """What each process tells, by its place; None of one that does not answer in time."""
-        asked = [self._ask(place, port) for place, port in enumerate(self._desk.ports) if place != self._desk.place]
-        told = await asyncio.gather(*asked)
-        return {self._desk.place: await self._told(), **dict(told)}
+    async def everyone(self) -> dict[int, Families | None]:
+        """The metrics of each process by its number; None for a process that does not respond in time."""
+        requests = [
+            self._fetch(place, port) for place, port in enumerate(self._socket.ports) if place != self._socket.place
+        ]
+        fetched = await asyncio.gather(*requests)
+        return {self._socket.place: await self._own_families(), **dict(fetched)}
 
-    async def _told(self) -> Told:
+    async def _own_families(self) -> Families:
         await self._before()
         return [_plain(family) for family in self._own.collect()]
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(orjson.dumps(await self._told()))
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(orjson.dumps(await self._own_families()))
         with suppress(OSError):
             await writer.drain()
         writer.close()
 
-    async def _ask(self, place: int, port: int) -> tuple[int, Told | None]:
+    async def _fetch(self, place: int, port: int) -> tuple[int, Families | None]:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)

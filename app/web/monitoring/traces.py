@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from threading import Thread
 from typing import Any
 
-from app.documents.summaries import Descriptions
+from app.documents.summaries import Summaries
 from app.errors import SetupError
 from app.settings import Settings
 from app.web.monitoring.operation import OperationRecord
@@ -104,7 +104,7 @@ class TracedRecord(OperationRecord):
         request_id: str,
         on_end: Callable[[OperationRecord, float], None],
         traces: Traces,
-        descriptions: Descriptions,
+        descriptions: Summaries,
         carrier: Mapping[str, str] | None,
     ) -> None:
         super().__init__(transport, request_id, on_end)

@@ -17,7 +17,7 @@ from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import Ready
-from app.documents.unplanned import Failed
+from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
 from app.model import Caller
@@ -117,7 +117,7 @@ class FastPath:
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
         id = request_id()
-        self._persisted.begin(operation.text, operation.caller.tenant_id)  # the task's context is empty
+        self._persisted.select_cache(operation.text, operation.caller.tenant_id)  # the task's context is empty
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
@@ -134,7 +134,7 @@ class FastPath:
 
     def _rate_limited(self, operation: Operation, charge: Charge) -> RawResponse:
         id, problem = request_id(), charge.error()
-        self._persisted.begin(operation.text, operation.caller.tenant_id)
+        self._persisted.select_cache(operation.text, operation.caller.tenant_id)
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
@@ -151,7 +151,7 @@ class FastPath:
             data = await within(lifetime, self._pipeline.execute_plan(request))
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             return _error_response(faults.told(problem, id), operation, id)
-        except Failed as failed:
+        except ExecutedWithErrors as failed:
             return _error_response(
                 budget.with_cost(faults.response(failed.result, id), operation.charge), operation, id
             )
