@@ -145,7 +145,7 @@ def _build_parts(
         fast_path=FastPath(pipeline, identities, cors, is_enabled=traces is None),
         connection_limit=connection_limit,
         slow_readers=slow_readers,
-        health=Health(feed, identities),
+        health=Health(feed, identities, None if front is None else lambda: front.mirror.age),
         metrics=Metrics(sources, peer_socket),
         cloud=cloud,
         mirror=None if front is None else front.mirror,

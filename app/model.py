@@ -215,13 +215,17 @@ class MirroredImage(SQLModel, table=True):
 
 
 class MirrorLeader(SQLModel, table=True):
-    """The one row that says which process looks for changes upstream, and until when, in milliseconds of Unix time."""
+    """The one row that says which process looks for changes upstream, until when, and when it last has done so.
+
+    Times are in milliseconds of Unix time.
+    """
 
     __tablename__ = "mirror_leader"  # pyright: ignore[reportAssignmentType]
 
     k: int = Field(primary_key=True, sa_type=Integer)
     holder: str = Field(max_length=36)
     until: int = Field(sa_type=BigInteger)
+    polled: int = Field(sa_type=BigInteger)
 
 
 class SeenImage(Row, named_tuple(Image)):

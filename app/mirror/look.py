@@ -38,6 +38,7 @@ class Mirror:
     def __init__(self, store: Store, source: Source) -> None:
         self._store = store
         self._source = source
+        self._polled_at = 0.0
 
     async def mark(self, image_ids: Sequence[str]) -> None:
         """Note, so that it outlives this process, that these images may have changed."""
@@ -54,6 +55,18 @@ class Mirror:
 
     async def lead(self, holder: str, seconds: float) -> bool:
         return await self._store.act(lambda tx: mirror.lead(tx, holder, seconds))
+
+    @property
+    def age(self) -> float:
+        """Seconds since Glance was last asked what has changed, with success; infinite before the first time."""
+        return self._store.clock().timestamp() - self._polled_at if self._polled_at else float("inf")
+
+    async def note_poll(self) -> None:
+        await self._store.act(mirror.note_poll)
+
+    async def refresh_age(self) -> None:
+        """Learn when any process has last polled."""
+        self._polled_at = await self._store.act(lambda tx: mirror.polled_at(tx.conn))
 
     async def updates(self, after: str, limit: int) -> list[tuple[str, datetime]]:
         return await self._store.act(lambda tx: mirror.updates(tx.conn, after, limit))

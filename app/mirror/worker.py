@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,9 @@ LEAD_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 
+# What is done again and again, and the pause after it in seconds.
+Step = tuple[Callable[[], Awaitable[None]], float]
+
 
 class MirrorWorker:
     """Asks what has changed, and looks where there are marks, those of an earlier process included."""
@@ -35,10 +39,20 @@ class MirrorWorker:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        steps = [(self._ask, self._poll_seconds), (self._look_everywhere, self._poll_seconds / 4)]
+        self._tasks = [asyncio.create_task(self._repeat(step, pause)) for step, pause in self._steps()]
+        self._tasks.append(asyncio.create_task(self._follow_age()))
+
+    def _steps(self) -> list[Step]:
+        steps: list[Step] = [(self._ask, self._poll_seconds), (self._look_everywhere, self._poll_seconds / 4)]
         if self._sweep_rate:
             steps.append((self._go_round, SWEEP_SECONDS))
-        self._tasks = [asyncio.create_task(self._repeat(step, pause)) for step, pause in steps]
+        return steps
+
+    async def _follow_age(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                await self._mirror.refresh_age()
+            await asyncio.sleep(self._poll_seconds)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -58,6 +72,7 @@ class MirrorWorker:
                 self._is_census_due = True
                 raise
         await self._poll()
+        await self._mirror.note_poll()
 
     async def _go_round(self) -> None:
         # A sweep that runs ahead of the looks would only make them wait longer for what has really changed.

@@ -49,6 +49,16 @@ async def lead(tx: Transaction, holder: str, seconds: float) -> bool:
     return bool(await _LEAD.rows(tx.conn, holder=holder, now=now, end=now + int(seconds * 1_000)))
 
 
+async def note_poll(tx: Transaction) -> None:
+    """Everything that has changed before now, as far as images tell, is marked."""
+    await _NOTE_POLL.run(tx.conn, now=int(tx.now.timestamp() * 1_000))
+
+
+async def polled_at(conn: Connection) -> float:
+    """When that was last so, in seconds of Unix time; 0 before the first time."""
+    return (await _POLLED.rows(conn))[0][0] / 1_000
+
+
 async def updates(conn: Connection, after: str, limit: int) -> list[tuple[str, datetime]]:
     """When each image was last updated upstream, as far as the mirror knows, in the order of their IDs."""
     return [(row[0], row[1]) for row in await _UPDATES.rows(conn, after=after, limit=limit)]
@@ -126,6 +136,8 @@ _LEAD = Prepared(
         "WHERE holder = :holder OR until < :now RETURNING holder"
     )
 )
+_NOTE_POLL = Prepared(text("UPDATE mirror_leader SET polled = :now"))
+_POLLED = Prepared(text("SELECT polled FROM mirror_leader"))
 _AFTER: Any = slot("after", Text()), slot("limit", Integer())
 _UPDATES = Prepared(
     select(IMAGE.c.id, IMAGE.c.updated_at).where(IMAGE.c.id > _AFTER[0]).order_by(IMAGE.c.id).limit(_AFTER[1])

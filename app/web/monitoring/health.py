@@ -1,18 +1,25 @@
 """Health, without a token: is the process alive, and can it serve?"""
 
+from collections.abc import Callable
+from math import isinf
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.events.feed import Feed
 from app.web.callers.identity import IdentityProvider
 
+# A mirror that was not brought up to date for so long is told of.
+STALE_SECONDS = 30.0
+
 
 class Health:
     """The state of one process. The feed knows whether the store answers: a query for each probe could overload it."""
 
-    def __init__(self, feed: Feed, identities: IdentityProvider) -> None:
+    def __init__(self, feed: Feed, identities: IdentityProvider, mirror_age: Callable[[], float] | None = None) -> None:
         self._feed = feed
         self._identities = identities
+        self._mirror_age = mirror_age
         self.is_draining = False
 
     async def livez(self, request: Request) -> JSONResponse:
@@ -28,5 +35,13 @@ class Health:
         }
         reason = next((reason for reason, holds in reasons.items() if holds), None)
         if reason is None:
-            return JSONResponse({"status": "ok"})
+            return JSONResponse({"status": "ok", **self._mirror()})
         return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+
+    def _mirror(self) -> dict[str, str]:
+        """How old the mirror of a cloud is, if that is worth a word. Reads go on from it, so that is no reason."""
+        age = 0 if self._mirror_age is None else self._mirror_age()
+        if age < STALE_SECONDS:
+            return {}
+        since = "since the gateway was set up" if isinf(age) else f"of the last {age:.0f} seconds"
+        return {"mirror": f"Changes in Glance {since} may be missing, because it can't be asked."}

@@ -24,5 +24,6 @@ def upgrade() -> None:
         sa.Column("k", sa.Integer, primary_key=True),
         sa.Column("holder", sa.String(36), nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("polled", sa.BigInteger, nullable=False),
     )
-    op.execute("INSERT INTO mirror_leader (k, holder, until) VALUES (1, '', 0)")
+    op.execute("INSERT INTO mirror_leader (k, holder, until, polled) VALUES (1, '', 0, 0)")

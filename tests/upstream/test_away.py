@@ -1,0 +1,69 @@
+"""While Keystone and Glance are away: reads go on, changes do not, and `/readyz` says how old the mirror is."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from app.errors import Unavailable
+from app.main import create_app
+from app.settings import Settings
+from app.web.monitoring import health
+from tests.harness.databases import Databases
+from tests.harness.gateway import Gateway
+from tests.harness.patience import until
+
+NOWHERE = "http://127.0.0.1:1"  # no program listens there
+
+
+@pytest.fixture
+def app(databases: Databases) -> Starlette:
+    settings: dict[str, Any] = {
+        "upstream": "glance",
+        "upstream_keystone_url": f"{NOWHERE}/v3",
+        "upstream_glance_url": NOWHERE,
+        "upstream_username": "user",
+        "upstream_password": "secret",
+        "upstream_project": "service",
+        "upstream_poll_seconds": 0.05,
+        "tenant_id_pattern": "[0-9]+",
+    }
+    return create_app(Settings(database_url=databases.fresh(), **settings))
+
+
+async def readiness(app: Starlette) -> dict[str, str]:
+    response = await app.state.parts.health.readyz(Request({"type": "http"}))
+    return {"code": str(response.status_code), **json.loads(bytes(response.body))}
+
+
+async def test_the_gateway_starts_and_reads_and_says_that_its_mirror_is_stale(app: Starlette) -> None:
+    async with app.router.lifespan_context(app):
+        parts = app.state.parts
+        tenant = Gateway(parts.services, parts.pipeline.schema).tenant("1")
+        await until(lambda: parts.services.feed.is_healthy)
+
+        assert await tenant.get("{ images { nodes { id } } }") == {"images": {"nodes": []}}
+        told = await readiness(app)
+        assert (told["code"], told["status"]) == ("200", "ok")
+        assert "may be missing" in told["mirror"]
+
+
+async def test_the_mirror_is_not_mentioned_while_it_is_young(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with app.router.lifespan_context(app):
+        parts = app.state.parts
+        await until(lambda: parts.services.feed.is_healthy)
+        await parts.mirror.note_poll()
+        await until(lambda: parts.mirror.age < health.STALE_SECONDS)
+        assert "mirror" not in await readiness(app)
+
+        monkeypatch.setattr(health, "STALE_SECONDS", 0.0)
+        assert "of the last" in (await readiness(app))["mirror"]
+
+
+async def test_a_change_is_unavailable_and_a_strange_token_is_not_called_bad(app: Starlette) -> None:
+    async with app.router.lifespan_context(app):
+        parts = app.state.parts
+        with pytest.raises(Unavailable):
+            await parts.identities.identify("a token that nobody has confirmed")
