@@ -14,6 +14,7 @@ import typer
 from app import logs
 from app.admin.backup import backup
 from app.admin.doctor import doctor
+from app.admin.mirroring import mirror
 from app.admin.offboarding import remove_tenant
 from app.api.schema import build_schema
 from app.command import Database, told_in_one_sentence
@@ -144,6 +145,7 @@ def rotate_epoch(database: Database = None) -> None:
 app.command()(backup)
 app.command()(doctor)
 app.command()(remove_tenant)
+app.command()(mirror)
 
 
 @contextmanager

@@ -77,6 +77,9 @@ class Mirror:
     async def marked(self, limit: int) -> list[str]:
         return await self._store.act(lambda tx: mirror.marked(tx.conn, limit))
 
+    async def count_marked(self) -> int:
+        return await self._store.act(lambda tx: mirror.count_marked(tx.conn))
+
     async def look(self, image_id: str) -> None:
         """Read the image and store what has changed. Raises UpstreamError, or Unavailable."""
         while True:

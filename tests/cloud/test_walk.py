@@ -90,6 +90,15 @@ MUTATION = {
 }
 
 
+async def imported(database_url: str, images: list[str]) -> None:
+    """Until the first look at each image, what is found there counts as having been there before the gateway."""
+    query = "SELECT count(*) FROM mirrored_image WHERE image_id = ANY(%s) AND seen >= 0"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
+            while connection.execute(query, (images,)).fetchone() != (len(images),):
+                await asyncio.sleep(0.5)
+
+
 async def in_glance(cloud: Cloud, images: list[str]) -> dict[Key, str]:
     found: dict[Key, str] = {}
     async with cloud.images("observer") as observer:
@@ -130,6 +139,7 @@ async def test_no_event_contradicts_the_true_order_and_both_views_end_equal(
 
     with patch.object(BusListener, "_mark", unreliable), recorded(cloud.glance_database_url) as history:
         async with gateway(cloud, database_url, cloud.bus_url) as first, gateway(cloud, database_url, None) as second:
+            await imported(database_url, images)
             walks = [through(first, images), through(second, images), beside(cloud, images), beside(cloud, images)]
             await asyncio.gather(*walks)
             async with asyncio.timeout(PATIENCE_SECONDS):

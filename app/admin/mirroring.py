@@ -1,0 +1,81 @@
+"""`image-gateway mirror`: reads the images of a cloud into the store before, or while, a gateway serves them."""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app import logs
+from app.command import Database, told_in_one_sentence
+from app.errors import SetupError
+from app.main import open_cloud
+from app.mirror.look import Mirror
+from app.mirror.sources import Census
+from app.serving import sqlite_file
+from app.settings import Settings
+from app.store import migrate
+from app.store.database import Store
+from app.store.engines.engine import parse_url
+from app.upstream.errors import UpstreamError
+
+if TYPE_CHECKING:
+    from app.upstream.glance import Glance
+
+LOOKS_AT_ONCE = 8
+PAGE = 200
+
+
+def mirror(
+    rate: Annotated[float, typer.Option(help="Images to read a second, at most.", min=0.1, max=1_000)] = 50,
+    database: Database = None,
+) -> None:
+    """Read every image of the cloud with its members into the store, which makes no events.
+
+    The server may be running. When this is cut short, the next one goes on where it was.
+    """
+    with told_in_one_sentence():
+        settings = Settings.load(database_url=database)
+        logs.configure(settings)
+        sqlite_file(settings, is_made=False)
+        number = asyncio.run(_mirrored(settings, rate))
+        typer.echo(f"{number} images were read; the mirror is up to date.")
+
+
+async def _mirrored(settings: Settings, rate: float) -> int:
+    cloud, store = open_cloud(settings), Store(parse_url(settings.database_url))
+    try:
+        if cloud is None:
+            raise SetupError("There is no cloud to mirror. Set IMAGE_GATEWAY_UPSTREAM; docker/README.md says how.")
+        await migrate.require_current(store)
+        return await _read_all(Mirror(store, cloud.glance), cloud.glance, rate)
+    except UpstreamError as error:
+        raise SetupError(f"The cloud can't be read: {error}. Run `image-gateway doctor`.") from None
+    finally:
+        await store.close()
+        if cloud is not None:
+            await cloud.close()
+
+
+async def _read_all(mirror: Mirror, glance: "Glance", rate: float) -> int:
+    await Census(mirror, glance)()
+    total, done = await mirror.count_marked(), 0
+    with typer.progressbar(length=total, label="Images", file=sys.stderr) as bar:
+        while waiting := await mirror.marked(PAGE):
+            await _look_at(mirror, waiting, rate)
+            done += len(waiting)
+            bar.update(len(waiting))
+    return done
+
+
+async def _look_at(mirror: Mirror, image_ids: list[str], rate: float) -> None:
+    """Look at these images, a bounded number at once and no more in a second than the rate."""
+    turn, clock = asyncio.Semaphore(LOOKS_AT_ONCE), asyncio.get_running_loop().time
+    began = clock()
+
+    async def look(place: int, image_id: str) -> None:
+        await asyncio.sleep(began + place / rate - clock())
+        async with turn:
+            await mirror.look(image_id)
+
+    await asyncio.gather(*(look(place, image_id) for place, image_id in enumerate(image_ids)))
