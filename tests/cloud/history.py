@@ -31,7 +31,7 @@ class History:
             row = {name: text or plain for name, text, plain in _COLUMN.findall(line)}
             key = row["image_id"], row["member"]
             rows[row["id"]] = key, None if row["deleted"] == "true" else row["status"].upper()
-            live = {status for other, status in rows.values() if other == key and status is not None}
+            live: set[str | None] = {status for other, status in rows.values() if other == key and status is not None}
             found[key].append(live or {None})
         return found
 
