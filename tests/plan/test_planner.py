@@ -7,6 +7,7 @@ from graphql import GraphQLObjectType
 
 from app.api.plan import build, resolver_call
 from app.api.schema import build_schema
+from app.documents.cache import use_cache_of
 from app.store.access_paths import AccessPath
 from app.store.plan import lists, objects
 from app.store.plan.lists import LISTS
@@ -88,10 +89,10 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
         return rows._replace(paths=[AccessPath(path.rows, path.where[:1]) for path in rows.paths])
 
     monkeypatch.setitem(LISTS, ("image", "members"), of_everyone)
-    cast.planner._planned.cache_clear()
+    use_cache_of(object())
 
     short, long, _ = await both_ways(cast, cast.viewers["consumer"], MEMBERS)
-    cast.planner._planned.cache_clear()
+    use_cache_of(object())
 
     assert short != long
 
@@ -101,11 +102,11 @@ async def test_a_plan_that_told_everyone_the_owner_would_be_seen(cast: Cast, mon
         return objects.shown("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
 
     monkeypatch.setitem(ONES, ("image", "owner"), told)
-    cast.planner._planned.cache_clear()
+    use_cache_of(object())
     community = Query(OWNERS.text, {"id": await _community(cast)})
 
     short, long, _ = await both_ways(cast, cast.viewers["stranger"], community)
-    cast.planner._planned.cache_clear()
+    use_cache_of(object())
 
     assert short is not None
     assert short != long

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from app.api.operation.context import Context
 from app.api.plan.rendering import Roots
 from app.api.watch.operation import WatchOperation
+from app.api.watch.payload_cache import Payloads
 from app.documents.unplanned import Unplanned
 from tests.harness import operations
 from tests.harness.at_hand import Case, Surroundings, cases
@@ -69,7 +70,7 @@ async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_byt
     rendered = await told(gateway, world.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
-    gateway.schema.streams.payloads._made.clear()
+    gateway.schema.streams.payloads = Payloads()
     executed = await told(gateway, world.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)
