@@ -42,7 +42,7 @@ class CrashingMirror(Mirror):
 
 @asynccontextmanager
 async def gateway(cloud: Cloud, database_url: str, bus_url: str | None) -> AsyncGenerator[Front]:
-    changes: dict[str, Any] = {"upstream_poll_seconds": 0.5, "upstream_sweep_rate": 20}
+    changes: dict[str, Any] = {"upstream_poll_seconds": 0.5, "upstream_sweep_rate": 4}
     if bus_url is not None:
         changes["upstream_bus_url"] = bus_url.replace("rabbit:", "amqp:")
     async with running(settings_before(cloud, database_url, **changes)) as running_gateway:
