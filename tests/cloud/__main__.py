@@ -1,6 +1,7 @@
 """python -m tests.cloud: a small cloud to try things with, until Ctrl-C."""
 
 import signal
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -21,6 +22,9 @@ def main(
     glance_workers: Annotated[int, typer.Option(help="Processes of Glance.")] = 1,
 ) -> None:
     """Start Keystone, Glance, PostgreSQL and RabbitMQ, and say how to reach them."""
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
     typer.echo("Installing what is missing, and starting...")
     with TemporaryDirectory(prefix="cloud-") as name:
         (folder := Path(name)).chmod(0o755)
@@ -30,7 +34,7 @@ def main(
             typer.echo(f"tests: .venv/bin/pytest -m cloud --cloud {folder}/cloud.json")
             typer.echo(f"client: OS_CLIENT_CONFIG_FILE={folder}/clouds.yaml {cloud.environment.program('openstack')}")
             typer.echo(f"        --os-cloud NAME, with a NAME among {', '.join(USERS)}")
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            is_over.wait()
 
 
 if __name__ == "__main__":
