@@ -68,7 +68,7 @@ def _engine_of(item: pytest.Item) -> str | None:
 @pytest.fixture
 def reading_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what operations cost: what is charged for reading a document that is new has tests of its own."""
-    monkeypatch.setattr(price, "words", lambda text: 0)
+    monkeypatch.setattr(price, "count_tokens", lambda text: 0)
     monkeypatch.setattr(price, "FREE_SECONDS", 1_000.0)
 
 

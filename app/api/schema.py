@@ -10,7 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from app import lifetime
-from app.api.operation.response_size import Sized
+from app.api.operation.response_size import ResponseSizeLimit
 from app.api.types import enums
 from app.api.types.image_queries import ImageQueries
 from app.api.types.mutations import Mutation
@@ -32,37 +32,34 @@ class Query(NodeQueries, ImageQueries, OfferQueries, OfferEventQueries):
 
 
 class GatewaySchema(strawberry.Schema):
-    """Strawberry's schema; `streams` runs its subscriptions, and `documents` holds what was asked lately."""
+    """Strawberry's schema, with the runner of its subscriptions and the cache of its documents."""
 
     streams: Streams
     documents: Documents
 
     def process_errors(self, errors: Any, execution_context: Any = None) -> None:
-        """Errors are logged where they are published, in `faults`, and not here a second time."""
+        """Do nothing, because `faults` logs the errors."""
 
 
 _BUILD = signature(cast(Any, StrawberryGraphQLCoreExecutionContext).build)
 
 
 class Execution(StrawberryGraphQLCoreExecutionContext):
-    """GraphQL's execution, which asks before each field whether its operation may still go on.
-
-    Of the values of variables it names the first few mistakes.
-    """
+    """graphql-core's execution, which checks the deadline before each field and limits the errors of variables."""
 
     @classmethod
     def build(cls, *args: Any, **kwargs: Any) -> Any:
-        given = _BUILD.bind(*args, **kwargs)  # GraphQL gives some of them by position
-        given.arguments["max_coercion_errors"] = MAX_ERRORS
-        return cast(Any, super()).build(*given.args, **given.kwargs)
+        bound = _BUILD.bind(*args, **kwargs)  # graphql-core passes some arguments by position
+        bound.arguments["max_coercion_errors"] = MAX_ERRORS
+        return cast(Any, super()).build(*bound.args, **bound.kwargs)
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
         lifetime.require()
         return cast(Any, super()).build_resolve_info(*args, **kwargs)
 
 
-class Reticent(Execution):
-    """The same, which hints at no name that is misspelt in a variable."""
+class ExecutionWithoutSuggestions(Execution):
+    """An execution whose errors do not suggest names of the schema."""
 
     @classmethod
     def build(cls, *args: Any, **kwargs: Any) -> Any:
@@ -70,7 +67,7 @@ class Reticent(Execution):
 
 
 def build_schema(settings: Settings | None = None) -> GatewaySchema:
-    """The schema, with the limits of the settings on what may be asked of it."""
+    """Build the schema, with the document limits of the settings."""
     _ = enums
     settings = settings or Settings()
     documents = Documents(settings)
@@ -79,19 +76,19 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
         mutation=Mutation,
         subscription=Subscription,
         types=ITEMS,
-        extensions=[lambda: Prepare(documents), lambda: Sized(settings.max_response_bytes)],
-        execution_context_class=Execution if settings.introspection else Reticent,
+        extensions=[lambda: Prepare(documents), lambda: ResponseSizeLimit(settings.max_response_bytes)],
+        execution_context_class=Execution if settings.introspection else ExecutionWithoutSuggestions,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
-    _ask_who_is_calling(schema)
+    _require_caller(schema)
     documents.schema = schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
     schema.documents = documents
     schema.streams = Streams(documents)
     return schema
 
 
-def _ask_who_is_calling(schema: GatewaySchema) -> None:
-    """Login comes first (P17): no root field looks at its arguments before the caller is known."""
+def _require_caller(schema: GatewaySchema) -> None:
+    """Authenticate before a root field reads its arguments (P17)."""
     core = schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
     for root in (core.query_type, core.mutation_type, core.subscription_type):
         for field in root.fields.values() if root else ():

@@ -1,7 +1,7 @@
-"""Parsing and validating against the clock: work of the event loop, during which nobody else is served.
+"""Parses and validates documents with a deadline, because both block the event loop.
 
-The limits keep even the worst document far below the deadlines; these hold where the limits were raised, or the machine
-has no time to give. A step is a token, a node of a document, or a comparison of two fields.
+The default limits keep every document far below the deadlines, which matter if limits were raised or the machine is
+overloaded. A step is a token, a node of a document, or a comparison of two fields.
 """
 
 import gc
@@ -25,16 +25,16 @@ from app.documents.limits import SMALLER, too_complex
 from app.documents.validation_rules import AllRules, Rules
 from app.errors import ErrorCode
 
-# So many errors a person may read at once. Each of them costs time, some of them much.
+# Each error costs time, and nobody reads more at once.
 MAX_ERRORS = 10
 # GraphQL's own bound is 25 times this, which is a second.
 MAX_COMPARISONS = 20_000
-STEPS_BETWEEN_LOOKS = 16
+STEPS_BETWEEN_CHECKS = 16
 
 
 @contextmanager
-def without_collecting() -> Generator[None]:
-    """Collects no garbage meanwhile: that takes up to hundreds of milliseconds, and no document has caused it."""
+def without_garbage_collection() -> Generator[None]:
+    """Pause garbage collection, which takes up to hundreds of milliseconds that no document has caused."""
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -44,8 +44,8 @@ def without_collecting() -> Generator[None]:
             gc.enable()
 
 
-class Clock:
-    """When the time is up: processor time, of which a busy machine gives less in a second, but no more is needed."""
+class Deadline:
+    """A deadline in processor time, which does not depend on the load of the machine."""
 
     def __init__(self, doing: str, seconds: float) -> None:
         self._doing = doing
@@ -53,59 +53,59 @@ class Clock:
         self._until = thread_time() + seconds
         self._steps = 0
 
-    def look(self) -> None:
-        """After one more step. Raises GraphQLError."""
+    def check(self) -> None:
+        """Count a step, and raise GraphQLError if the time is up."""
         self._steps += 1
-        if self._steps % STEPS_BETWEEN_LOOKS == 0 and thread_time() >= self._until:
+        if self._steps % STEPS_BETWEEN_CHECKS == 0 and thread_time() >= self._until:
             message = f"{self._doing} the document takes more than {self._seconds:g} s of processor time. {SMALLER}"
             raise GraphQLError(message, extensions={"code": ErrorCode.TIMEOUT})
 
 
-class TimedParser(parser.Parser):
-    """GraphQL's parser, which looks at the clock before each token."""
+class DeadlineParser(parser.Parser):
+    """GraphQL's parser, which checks the deadline before each token."""
 
-    clock: Clock
+    deadline: Deadline
 
     def advance_lexer(self) -> None:
-        self.clock.look()
+        self.deadline.check()
         super().advance_lexer()
 
 
-def parsed(text: str, max_tokens: int, seconds: float) -> DocumentNode:
-    """The document. Raises GraphQLError."""
-    timed = TimedParser(text, max_tokens=max_tokens)
-    timed.clock = Clock("Parsing", seconds)
-    # The error is raised behind the block, or it would keep the frames of the whole recursion.
-    with suppress(RecursionError), without_collecting():
-        return timed.parse_document()
-    raise parser.nested_too_deeply_error(timed)
+def parse(text: str, max_tokens: int, seconds: float) -> DocumentNode:
+    """Parse a document. Raises GraphQLError."""
+    deadline_parser = DeadlineParser(text, max_tokens=max_tokens)
+    deadline_parser.deadline = Deadline("Parsing", seconds)
+    # Raised after the block, because the error would otherwise keep the frames of the whole recursion alive.
+    with suppress(RecursionError), without_garbage_collection():
+        return deadline_parser.parse_document()
+    raise parser.nested_too_deeply_error(deadline_parser)
 
 
 def validation_errors(
     schema: GraphQLSchema, document: DocumentNode, rules: Rules, hide_suggestions: bool, seconds: float
 ) -> list[GraphQLError]:
-    """What is not valid in a document. Raises GraphQLError when the time is up."""
-    clock = Clock("Validating", seconds)
+    """The validation errors of a document. Raises GraphQLError when the time is up."""
+    deadline = Deadline("Validating", seconds)
 
-    def timed(context: ValidationContext) -> AllRules:
+    def all_rules(context: ValidationContext) -> AllRules:
         visitors = rules.visitors(context)
         for visitor in visitors:
             if isinstance(visitor, OverlappingFieldsCanBeMergedRule):
-                visitor.rule_context = TimedRuleContext(clock)
-        return AllRules(rules, visitors, clock.look)
+                visitor.rule_context = DeadlineRuleContext(deadline)
+        return AllRules(rules, visitors, deadline.check)
 
     try:
-        with without_collecting():
-            found = validate(schema, document, [cast(Any, timed)], MAX_ERRORS, hide_suggestions)
+        with without_garbage_collection():
+            found = validate(schema, document, [cast(Any, all_rules)], MAX_ERRORS, hide_suggestions)
     except TooManyComparisons:
         return [too_complex(f"Its fields of the same names need more than {MAX_COMPARISONS} comparisons.")]
     for error in found:
-        _let_go(error)
+        _clear_tracebacks(error)
     return found
 
 
-def _let_go(error: BaseException) -> None:
-    """Of the frames that it has come through: they hold the validator and the request for as long as it is kept."""
+def _clear_tracebacks(error: BaseException) -> None:
+    """Release the frames of an error and its causes, which keep the validator and the request alive."""
     held = [error]
     for one in held:
         one.__traceback__ = None
@@ -114,16 +114,16 @@ def _let_go(error: BaseException) -> None:
 
 
 class TooManyComparisons(Exception):
-    """Documents as people write them need none, or a few thousand."""
+    """Validation compares too many pairs of fields. Ordinary documents need at most a few thousand comparisons."""
 
 
-class TimedRuleContext(overlapping.RuleContext):
-    """What GraphQL spends its comparisons of fields from; each time it does, the clock is looked at."""
+class DeadlineRuleContext(overlapping.RuleContext):
+    """GraphQL's budget of field comparisons, which checks the deadline at each comparison."""
 
-    __slots__ = ("_clock", "_left")
+    __slots__ = ("_deadline", "_left")
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
         super().__init__()
         self._left = MAX_COMPARISONS
 
@@ -133,7 +133,7 @@ class TimedRuleContext(overlapping.RuleContext):
 
     @remaining_complexity_budget.setter
     def remaining_complexity_budget(self, left: int) -> None:
-        self._clock.look()
+        self._deadline.check()
         if left < 0:
             raise TooManyComparisons
         self._left = left

@@ -20,11 +20,11 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.documents import deadlines
-from app.documents.cache import TenantCache
+from app.documents.bounded_cache import BoundedCache
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import DocumentLimits, too_complex
 from app.documents.measure import Measure
-from app.documents.memory import Memory
+from app.documents.tenant_cache import TenantCache
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
@@ -35,7 +35,7 @@ _RULES = (*specified_rules, OneOfInputValidationRule)
 
 
 class Documents:
-    """The documents of one schema, by their text."""
+    """Parses and validates the documents of one schema, and caches the results by text."""
 
     schema: GraphQLSchema
 
@@ -43,36 +43,36 @@ class Documents:
         self._settings = settings
         self._max_tokens = settings.max_tokens
         self._limits = DocumentLimits.of(settings)
-        self.memory = Memory()
-        self._outcome = TenantCache(self._parse, self.memory)
-        self._explains = settings.introspection
-        self._rules = Rules(_RULES if self._explains else (*_RULES, NoSchemaIntrospectionCustomRule))
-        self._validated = TenantCache(self._validate, self.memory)
-        self._introspection = TenantCache(self._introspect, self.memory)
+        self.cache = BoundedCache()
+        self._parse_results = TenantCache(self._parse_or_error, self.cache)
+        self._allows_introspection = settings.introspection
+        self._rules = Rules(_RULES if self._allows_introspection else (*_RULES, NoSchemaIntrospectionCustomRule))
+        self._validation_errors = TenantCache(self._validate, self.cache)
+        self._introspection = TenantCache(self._introspect, self.cache)
 
-    def parsed(self, text: str) -> DocumentNode:
-        """Raises GraphQLError. Syntax errors are cached too."""
+    def parse(self, text: str) -> DocumentNode:
+        """The parsed document. Raises GraphQLError; syntax errors are cached too."""
         if len(text) > (limit := self._settings.max_document_characters):
             raise too_complex(f"The document has {len(text)} characters, and the limit is {limit}.")
-        outcome = self._outcome(text)
+        outcome = self._parse_results(text)
         if isinstance(outcome, DocumentNode):
             return outcome
         raise outcome()
 
-    def subscription(self, text: str, name: str | None) -> bool:
+    def is_subscription(self, text: str, name: str | None) -> bool:
         """Whether the operation to run is a subscription. Raises GraphQLSyntaxError."""
-        return self.kind(text, name) is OperationType.SUBSCRIPTION
+        return self.operation_type(text, name) is OperationType.SUBSCRIPTION
 
-    def kind(self, text: str, name: str | None) -> OperationType | None:
+    def operation_type(self, text: str, name: str | None) -> OperationType | None:
         """The type of the operation to run; None if there is none of this name. Raises GraphQLSyntaxError."""
-        operations = (part for part in self.parsed(text).definitions if isinstance(part, OperationDefinitionNode))
-        wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-        return None if wanted is None else wanted.operation
+        operations = (part for part in self.parse(text).definitions if isinstance(part, OperationDefinitionNode))
+        operation = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+        return None if operation is None else operation.operation
 
-    def fault(self, text: str) -> str | None:
+    def first_error(self, text: str) -> str | None:
         """The first error of any operation of a document, without variables; None if there is none."""
         try:
-            document = self.parsed(text)
+            document = self.parse(text)
         except GraphQLError as error:
             return error.message
         operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
@@ -86,7 +86,7 @@ class Documents:
         """Whether any operation of a document is a subscription. Raises GraphQLError for one that does not parse."""
         return any(
             isinstance(part, OperationDefinitionNode) and part.operation is OperationType.SUBSCRIPTION
-            for part in self.parsed(text).definitions
+            for part in self.parse(text).definitions
         )
 
     def errors(self, document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
@@ -95,11 +95,11 @@ class Documents:
         if len(operations) > 1 and name is None:
             message = "The document has several operations. Say in operationName which one to run."
             return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
-        wanted = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-        refusal = self._too_complex(document, wanted, variables)
+        operation = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+        refusal = self._too_complex(document, operation, variables)
         try:
-            return [refusal] if refusal else self._validated(_text(document))
-        except GraphQLError as late:  # a timeout is not cached: another time it may pass
+            return [refusal] if refusal else self._validation_errors(_text(document))
+        except GraphQLError as late:  # a timeout is not cached, because the next attempt may succeed
             return [late]
 
     def measure(
@@ -108,18 +108,18 @@ class Documents:
         introspection = partial(self._introspection, _text(document))
         return Measure(self.schema, document, operation, variables, introspection)
 
-    def _parse(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
+    def _parse_or_error(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
         """The document, or a factory of its error, because an error that was raised keeps its traceback alive."""
         try:
-            return deadlines.parsed(text, self._max_tokens, self._settings.parse_seconds)
+            return deadlines.parse(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
             if "more than" in error.message and "tokens" in error.message:
                 return partial(too_complex, f"The document has more than {self._max_tokens} tokens.")
-            told = error.message.removeprefix("Syntax Error: ")
-            return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), told)
+            message = error.message.removeprefix("Syntax Error: ")
+            return partial(GraphQLSyntaxError, Source(text), next(iter(error.positions or ()), 0), message)
 
     def _introspect(self, text: str) -> Introspection:
-        return Introspection(self.schema, self.parsed(text))
+        return Introspection(self.schema, self.parse(text))
 
     def _too_complex(
         self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
@@ -139,9 +139,9 @@ class Documents:
             return too_complex("The operation selects too much of the schema.")
 
     def _validate(self, text: str) -> list[GraphQLError]:
-        document = self.parsed(text)
+        document = self.parse(text)
         seconds = self._settings.validation_seconds
-        return deadlines.validation_errors(self.schema, document, self._rules, not self._explains, seconds)
+        return deadlines.validation_errors(self.schema, document, self._rules, not self._allows_introspection, seconds)
 
 
 def _text(document: DocumentNode) -> str:
@@ -165,7 +165,7 @@ class Prepare(SchemaExtension):
 
     def on_parse(self) -> Generator[None]:
         context = self.execution_context
-        context.graphql_document = self._documents.parsed(context.query or "")
+        context.graphql_document = self._documents.parse(context.query or "")
         yield
 
     def on_validate(self) -> Generator[None]:

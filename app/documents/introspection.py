@@ -69,7 +69,7 @@ class Introspection:
         return max((count.field(field, introspection_types["__Type"], [one]) for one in sources), default=Extent(1))
 
     def _types(self, field: FieldNode) -> Iterable[Any]:
-        """The type that is named, or every type if a variable names it."""
+        """The type that a literal names, or every type if the name is a variable."""
         names = [argument.value for argument in field.arguments or () if argument.name.value == "name"]
         if names and isinstance(names[0], StringValueNode):
             return filter(None, [self._schema.get_type(names[0].value)])

@@ -10,7 +10,7 @@ from app.documents.shape import most_arguments, most_repeated_name
 from app.errors import ErrorCode
 from app.settings import Settings
 
-# Tools send one; more take several operations.
+# Tools send one. More are possible in several operations.
 MOST_INTROSPECTIONS = 3
 # The largest input of the schema has about twenty fields.
 MOST_ARGUMENTS = 100

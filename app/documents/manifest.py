@@ -34,7 +34,7 @@ def trusted_documents(settings: Settings, documents: Documents) -> dict[str, str
     for file in _files(settings.documents_path):
         for id, text in _entries(file, _parse(file)):
             texts[_hash(file, id, text)] = text
-            if fault := documents.fault(text):
+            if fault := documents.first_error(text):
                 raise SetupError(f"Document {id} of the manifest {file} can't be executed: {fault}")
     if not texts:
         raise SetupError(f"There is no document in the manifest {settings.documents_path}.")

@@ -16,7 +16,7 @@ class Operation:
 
     def __init__(self, documents: Documents, text: str, name: str | None) -> None:
         self.schema = documents.schema
-        self.document = documents.parsed(text)
+        self.document = documents.parse(text)
         self.definition = find_operation(self.document, name)
         self.name = name
         self._documents = documents

@@ -11,9 +11,9 @@ from typing import Any, cast
 from graphql import GraphQLError
 
 from app.documents.automatic import AutomaticDocuments
-from app.documents.cache import EVERYBODY, NOBODY, use_cache_of
 from app.documents.documents import Documents
 from app.documents.manifest import PREFIX
+from app.documents.tenant_cache import EVERYBODY, NOBODY, use_cache_of
 from app.errors import BadDocumentId, DocumentNotFound, DocumentRefused
 
 _NOT_TRUSTED = "This gateway executes only the documents of its manifest. Ask its operators to add yours."

@@ -1,4 +1,4 @@
-"""The price of an operation, known before it is executed, which is charged to its caller's budget."""
+"""Prices operations before they are executed, for the budgets of their callers."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ from graphql import (
 )
 
 from app import caches
-from app.documents.cache import TenantCache
-from app.documents.deadlines import without_collecting
+from app.documents.bounded_cache import count_tokens
+from app.documents.deadlines import without_garbage_collection
 from app.documents.documents import Documents
 from app.documents.measure import TENANT_IDS
-from app.documents.memory import words
 from app.documents.selections import find_operation
+from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 from app.store.pages import MAX_PAGE
 
@@ -50,52 +50,52 @@ class Prices:
     """The prices of the operations of one schema, including invalid ones."""
 
     def __init__(self, documents: Documents) -> None:
-        def priced(text: str, name: str | None) -> PricedOperation | InvalidDocument:
+        def compute(text: str, name: str | None) -> PricedOperation | InvalidDocument:
             reading = ReadingCost(text)
             try:
-                with reading.measured():
+                with reading.measure():
                     return PricedOperation(documents, text, name, reading)
             except (GraphQLError, Unplanned):
                 return InvalidDocument(reading)
 
-        self._priced = TenantCache(priced, documents.memory)
+        self._priced = TenantCache(compute, documents.cache)
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)
         price = priced.price(variables or {})
-        return price._replace(reading=priced.reading.paid()) if priced.reading.due else price
+        return price._replace(reading=priced.reading.take_due()) if priced.reading.due else price
 
 
 class ReadingCost:
-    """What it took to parse, measure and validate one document, until that is paid for."""
+    """The cost of parsing, measuring and validating one document, with the part that has been paid."""
 
     __slots__ = ("_paid", "_seconds", "_tokens", "due")
 
     def __init__(self, text: str) -> None:
-        self._tokens = words(text)
+        self._tokens = count_tokens(text)
         self._seconds = 0.0
         self._paid = 0
         self.due = self._tokens
 
     @contextmanager
-    def measured(self) -> Generator[None]:
+    def measure(self) -> Generator[None]:
         began = thread_time()
         try:
-            with without_collecting():
+            with without_garbage_collection():
                 yield
         finally:
             self._seconds += thread_time() - began
             self.due = max(self._tokens, int((self._seconds - FREE_SECONDS) / UNIT_SECONDS)) - self._paid
 
-    def paid(self) -> int:
-        """The amount that is due, which counts as paid from now on."""
+    def take_due(self) -> int:
+        """Return the amount that is due, and count it as paid."""
         due, self.due = self.due, 0
         self._paid += due
         return due
 
 
 class InvalidDocument:
-    """A text that is no operation: each time it costs what a refusal costs."""
+    """A document without a valid operation, which always costs the price of a refusal."""
 
     def __init__(self, reading: ReadingCost) -> None:
         self.reading = reading
@@ -110,7 +110,7 @@ class PricedOperation:
     def __init__(self, documents: Documents, text: str, name: str | None, reading: ReadingCost) -> None:
         self.reading = reading
         self._documents, self._name = documents, name
-        self._document = documents.parsed(text)
+        self._document = documents.parse(text)
         self._operation = find_operation(self._document, name)
         definitions = self._operation.variable_definitions or ()
         self._sizing = tuple(one.variable.name.value for one in definitions if _may_size(documents.schema, one.type))
@@ -121,12 +121,12 @@ class PricedOperation:
         sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
         found = self._prices.get(sizes)
         if found is None:
-            with self.reading.measured():
-                found = self._worked_out(variables)
+            with self.reading.measure():
+                found = self._compute_price(variables)
             caches.put(self._prices, sizes, found, MAX_PRICES)
         return found
 
-    def _worked_out(self, variables: Mapping[str, Any]) -> Price:
+    def _compute_price(self, variables: Mapping[str, Any]) -> Price:
         if self._documents.errors(self._document, self._name, variables):
             return _REFUSED
         size = self._documents.measure(self._document, self._operation, variables).size()
@@ -156,7 +156,7 @@ def _size(value: Any) -> Any:
     if isinstance(value, list):
         return (_length(cast(list[Any], value)),)
     if isinstance(value, dict):
-        # Other fields don't affect the price, and their names are whatever a client sends.
+        # Other fields don't affect the price, and their names are arbitrary.
         named = cast(dict[str, Any], value).get(TENANT_IDS)
         return (TENANT_IDS, _length(cast(list[Any], named))) if isinstance(named, list) else TENANT_IDS
     return value if value is None or value is _ABSENT else "another"

@@ -1,4 +1,4 @@
-"""Why an operation was not answered by a plan."""
+"""Exceptions for operations that a plan can't answer."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ Rule = type[ASTValidationRule]
 
 
 class Handlers(NamedTuple):
-    """The names of the methods of a rule, given by its index, for entering and leaving nodes of a kind."""
+    """The names of the methods of a rule, identified by its index, for entering and leaving nodes of a kind."""
 
     rule: int
     enter: str | None
@@ -49,13 +49,13 @@ def _method(rule: Rule, event: str, kind: str) -> str | None:
 
 
 class AllRules(Visitor):
-    """Visits each node with the rules that concern it, as `ParallelVisitor` does, after a call of `look`."""
+    """Visits each node with the rules that concern it, as `ParallelVisitor` does, after a call of `check`."""
 
-    def __init__(self, rules: Rules, visitors: list[ASTValidationRule], look: Callable[[], None]) -> None:
+    def __init__(self, rules: Rules, visitors: list[ASTValidationRule], check: Callable[[], None]) -> None:
         super().__init__()
         self._rules = rules
         self._visitors = visitors
-        self._look = look
+        self._check = check
         # For each rule the node whose inside it does not visit, or BREAK where it visits nothing more.
         self._skipped: list[Any] = [None] * len(visitors)
 
@@ -67,11 +67,11 @@ class AllRules(Visitor):
         return found
 
     def _enter(self, concerned: tuple[Handlers, ...]) -> Callable[..., None]:
-        skipped, look = self._skipped, self._look
+        skipped, check = self._skipped, self._check
         handlers = [(rule, getattr(self._visitors[rule], enter)) for rule, enter, _ in concerned if enter]
 
         def enter(node: Node, *args: Any) -> None:
-            look()
+            check()
             for rule, handle in handlers:
                 if skipped[rule] is None and (action := handle(node, *args)) is not None:
                     skipped[rule] = node if action is SKIP or action is False else BREAK

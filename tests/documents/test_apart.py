@@ -31,7 +31,7 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         plain = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *args: (counted.update([step]), plain(*args))[1])
 
-    counting(deadlines, "parsed", "parsed")
+    counting(deadlines, "parse", "parsed")
     counting(deadlines, "validation_errors", "validated")
     counting(price, "find_operation", "priced")
     counting(planner, "_plan", "planned")

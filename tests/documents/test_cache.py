@@ -12,10 +12,10 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import deadlines
-from app.documents.cache import EVERYBODY, NOBODY, TenantCache, use_cache_of
+from app.documents.bounded_cache import BoundedCache
 from app.documents.documents import Documents
-from app.documents.memory import Memory
 from app.documents.summaries import Summaries
+from app.documents.tenant_cache import EVERYBODY, NOBODY, TenantCache, use_cache_of
 from app.settings import Settings
 
 LIMIT = 4_000_000
@@ -40,7 +40,7 @@ def traced() -> Generator[Callable[[], int]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
-    parsed = TenantCache(lambda text: deadlines.parsed(text, 3_000, 60), Memory(LIMIT))
+    parsed = TenantCache(lambda text: deadlines.parse(text, 3_000, 60), BoundedCache(LIMIT))
     with traced() as held:
         for number in range(12):
             parsed(HEAVY[kind] % number)
@@ -50,7 +50,7 @@ def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
 
 def test_names_of_operations_count_too() -> None:
     documents = build_schema(Settings()).documents
-    documents.memory = Memory(8 * LIMIT)
+    documents.cache = BoundedCache(8 * LIMIT)
     descriptions = Summaries(documents)
     with traced() as held:
         for number in range(200):
@@ -61,7 +61,7 @@ def test_names_of_operations_count_too() -> None:
 
 def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
     worked: list[str] = []
-    remembered = _remembered(worked, Memory(20 * 9_000))
+    remembered = _remembered(worked, BoundedCache(20 * 9_000))
     for number in range(100):
         remembered("known")
         remembered(f"stranger {number}")
@@ -72,7 +72,7 @@ def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None
 
 def test_what_one_tenant_has_sent_is_new_for_another() -> None:
     worked: list[str] = []
-    remembered = _remembered(worked, Memory())
+    remembered = _remembered(worked, BoundedCache())
     for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
         contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
 
@@ -81,7 +81,7 @@ def test_what_one_tenant_has_sent_is_new_for_another() -> None:
 
 def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
     worked: list[str] = []
-    remembered = _remembered(worked, Memory(20 * 9_000))
+    remembered = _remembered(worked, BoundedCache(20 * 9_000))
     for owner in ("quiet", *map(str, range(4))):
         _remembered_for(remembered, owner, "first")
     for number in range(200):
@@ -97,7 +97,7 @@ def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None
 def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
     looks: list[int] = []
     for tenants in (50, 5_000):
-        remembered = _remembered([], Memory(tenants * 9_000))
+        remembered = _remembered([], BoundedCache(tenants * 9_000))
         for number in range(tenants):
             _remembered_for(remembered, CountedOwner(number), "first")
         CountedOwner.looks = 0
@@ -110,7 +110,7 @@ def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
 
 def test_the_one_who_holds_most_forgets_first_whoever_came_before() -> None:
     worked: list[str] = []
-    remembered = _remembered(worked, Memory(20 * 9_000))
+    remembered = _remembered(worked, BoundedCache(20 * 9_000))
     for owner, texts in (("light", 1), ("heavy", 12), ("middling", 7)):
         for number in range(texts):
             _remembered_for(remembered, owner, f"{owner} {number}")
@@ -143,7 +143,7 @@ class CountedOwner:
 
 def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     worked: list[str] = []
-    remembered = _remembered(worked, Memory(20 * 9_000))
+    remembered = _remembered(worked, BoundedCache(20 * 9_000))
     for number in range(100):
         _remembered_for(remembered, "loud", f"text {number}")
     for _ in range(2):
@@ -153,7 +153,7 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered(worked: list[str], memory: Memory) -> TenantCache[[], None]:
+def _remembered(worked: list[str], memory: BoundedCache) -> TenantCache[[], None]:
     def work(text: str) -> None:
         worked.append(text)
 
@@ -167,10 +167,10 @@ def _remembered_for(remembered: TenantCache[[], None], owner: object, text: str)
 
 @pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
 def test_what_does_not_parse_is_parsed_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    parse, times = deadlines.parsed, list[str]()
-    monkeypatch.setattr(deadlines, "parsed", lambda text, *limits: times.append(text) or parse(text, *limits))
+    parse, times = deadlines.parse, list[str]()
+    monkeypatch.setattr(deadlines, "parse", lambda text, *limits: times.append(text) or parse(text, *limits))
     documents, told = Documents(Settings()), list[Any]()
-    for look in (documents.parsed, lambda text: documents.kind(text, None), documents.has_subscription):
+    for look in (documents.parse, lambda text: documents.operation_type(text, None), documents.has_subscription):
         with pytest.raises(Exception, match=r"Syntax Error: Expected Name|tokens") as refused:
             look(text)
         told.append(refused.value)
@@ -186,14 +186,14 @@ def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_i
 
     def ask() -> tuple[list[Any], "weakref.ref[Any]"]:
         request = Request()
-        found = documents.errors(documents.parsed(refused), None, {})
+        found = documents.errors(documents.parse(refused), None, {})
         return found, weakref.ref(request)
 
     found, request = ask()
     gc.collect()
 
     assert (found[0].message, request()) == ("A ByteCount is an integer from 0 to 9007199254740991.", None)
-    assert documents.errors(documents.parsed(refused), None, {}) is found
+    assert documents.errors(documents.parse(refused), None, {}) is found
 
 
 class Request:

@@ -44,7 +44,7 @@ def lifted(**changes: Any) -> Settings:
 def validated(settings: Settings, text: str) -> float:
     """The processor time that it took, or that passed until it took too long."""
     documents = build_schema(settings).documents
-    document = documents.parsed(text)
+    document = documents.parse(text)
     began = thread_time()
     errors = documents.errors(document, None, {})
     took = thread_time() - began
@@ -72,10 +72,10 @@ def test_a_document_is_not_told_all_that_is_wrong_with_it_since_each_error_costs
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     documents = build_schema(lifted()).documents
-    few = documents.errors(documents.parsed(UNKNOWN_FIELDS), None, {})
+    few = documents.errors(documents.parse(UNKNOWN_FIELDS), None, {})
     monkeypatch.setattr(deadlines, "MAX_ERRORS", 100)
     documents = build_schema(lifted()).documents
-    many = documents.errors(documents.parsed(UNKNOWN_FIELDS), None, {})
+    many = documents.errors(documents.parse(UNKNOWN_FIELDS), None, {})
 
     # One more says that there are others.
     assert (len(few), len(many)) == (11, 101)
@@ -88,7 +88,7 @@ def test_a_document_that_needs_ten_times_the_parse_deadline_is_given_up_long_bef
     def parsed(seconds: float) -> float:
         began = thread_time()
         with pytest.raises(GraphQLError, match="Parsing") if seconds < 999 else nullcontext():
-            Documents(lifted(parse_seconds=seconds, max_document_characters=10**6)).parsed(text)
+            Documents(lifted(parse_seconds=seconds, max_document_characters=10**6)).parse(text)
         return thread_time() - began
 
     whole = min(parsed(999) for _ in range(2))

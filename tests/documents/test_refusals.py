@@ -103,10 +103,10 @@ def _require_short(reply: Reply) -> None:
 def test_errors_with_long_aliases_in_their_paths_are_fewer() -> None:
     errors = [GraphQLError("no", path=["images", number, "a" * 9_000]) for number in range(15)]
 
-    shown = faults.published(ExecutionResult(data=None, errors=errors), "test")
+    shown = faults.client_errors(ExecutionResult(data=None, errors=errors), "test")
 
     assert [len(error.path or ()) for error in shown] == [3, 3, 0]
-    assert shown[-1].message == "There are 13 more errors. Mend these first."
+    assert shown[-1].message == "There are 13 more errors. Fix these first."
 
 
 def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_time_beyond_what_is_free_is_charged_once(monkeypatch: pytest.MonkeyPatc
 def test_what_is_wider_than_any_input_is_not_even_validated(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(deadlines, "validation_errors", None)
 
-    fault = build_schema().documents.fault(DOCUMENTS[kind])
+    fault = build_schema().documents.first_error(DOCUMENTS[kind])
 
     assert fault is not None
     assert "and the limit is 100" in fault

@@ -83,7 +83,7 @@ class Tenant:
         context = Context(self._gateway.services, self.caller, "test")
         try:
             result = await self._gateway.schema.execute(operation, variables, context)
-            errors = faults.formatted(faults.published(result, "test"))
+            errors = faults.format_errors(faults.client_errors(result, "test"))
             return Answer(result.data, errors)
         finally:
             await context.close()
@@ -160,7 +160,7 @@ async def _within_patience(results: Any) -> Any:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(results, None)
     except Refused as refused:
-        [error] = faults.formatted(refused.errors)
+        [error] = faults.format_errors(refused.errors)
         raise WatchRefused(error["extensions"]["code"], error["message"], error["extensions"]) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.api.schema import build_schema
-from app.documents.memory import Memory
+from app.documents.bounded_cache import BoundedCache
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 
@@ -25,7 +25,7 @@ def growth() -> Iterator[Any]:
 
 def _prices() -> Prices:
     documents = build_schema(Settings()).documents
-    documents.memory = Memory(LIMIT)
+    documents.cache = BoundedCache(LIMIT)
     return Prices(documents)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.schema import build_schema
 from app.documents import price
-from app.documents.memory import words
+from app.documents.bounded_cache import count_tokens
 from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from app.web.limits.budget import Budget
@@ -45,21 +45,21 @@ def test_a_document_is_charged_its_words_once(clock: Clock) -> None:
     budget = _budget(clock, brim=300)
     left = [budget.charge("1", VIEWER, None, None).remaining for _ in range(3)]
 
-    assert left == [300 - words(VIEWER) - COST_OF_VIEWER * times for times in (1, 2, 3)]
+    assert left == [300 - count_tokens(VIEWER) - COST_OF_VIEWER * times for times in (1, 2, 3)]
 
 
 def test_a_refusal_for_want_of_budget_charges_the_words_once_and_nothing_else(clock: Clock) -> None:
     budget = _budget(clock, brim=300, level=100)
     left = [budget.charge("1", EXPENSIVE, None, None).remaining for _ in range(3)]
 
-    assert left == [100 - words(EXPENSIVE)] * 3
+    assert left == [100 - count_tokens(EXPENSIVE)] * 3
 
 
 def test_a_caller_whose_last_units_went_on_reading_is_charged_no_refusal_on_top(clock: Clock) -> None:
     charge = _budget(clock, brim=300, level=5).charge("1", VIEWER, None, None)
 
     assert charge.retry_after
-    assert charge.remaining == 5 - words(VIEWER) > -REFUSED
+    assert charge.remaining == 5 - count_tokens(VIEWER) > -REFUSED
 
 
 def test_a_new_document_that_costs_more_than_the_whole_budget_runs_from_a_full_one(clock: Clock) -> None:
@@ -85,7 +85,7 @@ def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
     charge = budget.charge("1", VIEWER, None, None)
     budget.refund("1", charge)
 
-    assert charge.remaining == 300 - words(VIEWER)
+    assert charge.remaining == 300 - count_tokens(VIEWER)
 
 
 async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its_document_took_all_that_there_was(
@@ -110,7 +110,7 @@ def test_a_collection_of_garbage_is_charged_to_nobody() -> None:
     gc.collect()
     gc.callbacks.append(note := lambda phase, _: collected.append(phase))
     try:
-        with reading.measured():
+        with reading.measure():
             for _ in range(20):
                 _ = [[] for _ in range(gc.get_threshold()[0])]
             meanwhile = tuple(collected)

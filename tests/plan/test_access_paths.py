@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, and_, not_, select, text
 
-from app.api.plan.planner import Planned
+from app.api.plan.planner import PlannedQuery
 from app.model import Caller, MemberStatus
 from app.store import keyset_windows, pages
 from app.store.access_paths import AccessPath
@@ -142,10 +142,10 @@ def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
     """The statement that the query is on this engine."""
     planned: Any = cast.planner._planned(query, "Q")
     caller = viewer.caller
-    assert isinstance(planned, Planned)
+    assert isinstance(planned, PlannedQuery)
     assert caller is not None
-    parts, fillers = planned.tree({})
-    places = tuple(filler.filled(cast.planner._pattern, caller.tenant_id, {}) for filler in fillers)
+    parts, bindings = planned.tree({})
+    places = tuple(binding.bind(cast.planner._pattern, caller.tenant_id, {}) for binding in bindings)
     return statement(parts, caller.is_operator, places, cast.reader.dialect).sql
 
 

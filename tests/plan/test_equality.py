@@ -127,7 +127,7 @@ async def _compare(cast: Cast, viewer: str, query: Query) -> None:
 @pytest.mark.slow
 async def test_most_queries_that_are_no_refusals_went_the_short_way(cast: Cast) -> None:
     """Otherwise the test above would compare little."""
-    by_request = sum(count for reason, count in cast.planner.left.items() if reason in ("refused", "anonymous"))
-    long_ways = cast.planner.left.total() - by_request
+    by_request = sum(count for reason, count in cast.planner.fallbacks.items() if reason in ("refused", "anonymous"))
+    long_ways = cast.planner.fallbacks.total() - by_request
 
     assert cast.planner.answered > 3 * long_ways

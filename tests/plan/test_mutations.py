@@ -31,7 +31,7 @@ class Ways:
 
     async def short(self, tenant: Tenant, mutation: str, input: dict[str, Any]) -> bytes:
         answer = await self.planner.answer(DOCUMENTS[mutation], "Q", {"input": input}, tenant.caller, "test")
-        assert answer is not None, self.planner.left
+        assert answer is not None, self.planner.fallbacks
         return answer
 
     async def long(self, tenant: Tenant, mutation: str, input: dict[str, Any]) -> bytes:
@@ -41,7 +41,7 @@ class Ways:
         """The data and the errors of a mutation that the short way carries out with errors."""
         with pytest.raises(ExecutedWithErrors) as failed:
             await self.planner.answer(document, "Q", variables, tenant.caller, "test")
-        errors = faults.formatted(faults.published(failed.value.result, "test"))
+        errors = faults.format_errors(faults.client_errors(failed.value.result, "test"))
         return failed.value.result.data, errors
 
 
@@ -165,7 +165,7 @@ async def test_what_is_not_right_is_found_out_before_anything_is_done(
     given = {"input": {"imageId": "5"}} if variables is None else variables
 
     assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None
-    assert (ways.planner.left, calls) == ({reason: 1}, [])
+    assert (ways.planner.fallbacks, calls) == ({reason: 1}, [])
 
 
 async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were_not(databases: Databases) -> None:
@@ -178,14 +178,14 @@ async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were
 
         assert await planner.answer(offer, "Q", few, caller, "test") is not None
         assert await planner.answer(offer, "Q", many, caller, "test") is None
-        assert planner.left == {"refused": 1}
+        assert planner.fallbacks == {"refused": 1}
 
 
 async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
     world: World = await make_world(ways.gateway, "pending")
 
     assert await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": world.image}}, world.consumer.caller) is None
-    assert ways.planner.left == {"mutation": 1}
+    assert ways.planner.fallbacks == {"mutation": 1}
 
 
 async def test_the_view_of_the_store_is_given_up_after_each_call(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:

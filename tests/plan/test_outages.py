@@ -33,4 +33,4 @@ async def test_a_plan_that_does_not_reach_the_store_is_told_so_and_goes_no_other
                 assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         async with on_socket(server) as peer:
             assert [(await peer.run(QUERY, name))[0]["type"] for name in ("first", "second")] == ["error", "error"]
-        assert not server.planner.left
+        assert not server.planner.fallbacks

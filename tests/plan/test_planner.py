@@ -7,7 +7,7 @@ from graphql import GraphQLObjectType
 
 from app.api.plan import build, resolver_call
 from app.api.schema import build_schema
-from app.documents.cache import use_cache_of
+from app.documents.tenant_cache import use_cache_of
 from app.store.access_paths import AccessPath
 from app.store.plan import lists, objects
 from app.store.plan.lists import LISTS
@@ -58,10 +58,10 @@ def _is_planned(type_name: str, field: str) -> bool:
     ],
 )
 async def test_what_can_not_be_planned_is_left_and_counted(cast: Cast, text: str, reason: str) -> None:
-    before = cast.planner.left[reason]
+    before = cast.planner.fallbacks[reason]
 
     assert await cast.planner.answer(text, "Q", {}, cast.viewers["owner"].caller) is None
-    assert cast.planner.left[reason] == before + 1
+    assert cast.planner.fallbacks[reason] == before + 1
 
 
 async def test_nobody_is_answered_without_a_token(cast: Cast) -> None:

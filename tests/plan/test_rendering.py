@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from strawberry.types.arguments import convert_arguments
 
 from app.api.plan import rendering
-from app.api.plan.input_objects import arguments_of
+from app.api.plan.input_objects import argument_converter
 from app.api.plan.rendering import Roots, definition_of
 from app.api.schema import build_schema
 from app.api.types.scalars import Cursor
@@ -119,7 +119,7 @@ def _reached() -> list[Any]:
 
 def _is_rendered(type_: Any, name: str) -> bool:
     try:
-        rendering._reading(f"{type_.name}.{name}", type_.fields[name])
+        rendering._reader_of(f"{type_.name}.{name}", type_.fields[name])
     except Unplanned:
         return False
     return True
@@ -169,14 +169,14 @@ def test_arguments_are_taken_as_strawberry_takes_them(case: Case) -> None:
 
     taken = convert_arguments(given_, definition_of(root.field).arguments, converter.scalar_registry, SCHEMA.config)
 
-    assert arguments_of(root.field)(given_) == taken
+    assert argument_converter(root.field)(given_) == taken
 
 
 @pytest.mark.parametrize("wrong", ["MemberStatusChanged.previousStatus", "OfferEventConnection.nodes"])
 async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     text = "query Q { offerEvents { nodes { previousStatus status } edges { node { status } } } }"
     swapped = {"MemberStatusChanged.previousStatus": "status", "OfferEventConnection.nodes": "edges"}
-    monkeypatch.setitem(rendering.AT_HAND, wrong, attrgetter(swapped[wrong]))
+    monkeypatch.setitem(rendering.LOADED_FIELDS, wrong, attrgetter(swapped[wrong]))
     page = values(ROOTS["query"].fields["offerEvents"].type)
     # The first that is found will do: to make it smaller takes seconds.
     quick = settings(MANY, max_examples=1_000, database=None)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from app.api.plan.planner import Planner, Ready
+from app.api.plan.planner import BoundQuery, Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, running, settings_for
@@ -32,9 +32,9 @@ class Cast(NamedTuple):
     viewer: Tenant
     images: dict[str, str]
 
-    def ready(self, document: str, variables: dict[str, Any]) -> Ready:
+    def ready(self, document: str, variables: dict[str, Any]) -> BoundQuery:
         assert self.viewer.caller is not None
-        ready = self.planner.ready(document, None, variables, self.viewer.caller)
+        ready = self.planner.bind(document, None, variables, self.viewer.caller)
         assert ready is not None
         return ready
 
@@ -114,7 +114,7 @@ def _literal(field: str, id: str) -> str:
     return json.dumps([id] if field == "nodes" else id)
 
 
-def _lookups(ready: Ready) -> int:
+def _lookups(ready: BoundQuery) -> int:
     return sum(name.endswith("_ids") for name in ready.values)
 
 

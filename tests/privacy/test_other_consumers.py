@@ -80,7 +80,7 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
     for name, query in QUERIES.items():
         document = f"{{ {query} }}".replace("@", shared.world.image).replace("%", shared.world.consumer_row)
-        ready = shared.planner.ready(document, None, {}, viewer.caller)
+        ready = shared.planner.bind(document, None, {}, viewer.caller)
         assert ready is not None, name
         found["plan", name] = sum(work_of(shared.store, [(ready.statement.sql, ready.values)]))
         with sent_to(shared.store) as sent:

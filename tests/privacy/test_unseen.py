@@ -201,7 +201,7 @@ async def _alike(unseen: Unseen, ids: dict[str, str], ask: Callable[[str], Await
 
 
 async def _planned(unseen: Unseen, query: str, id: str) -> list[Sent]:
-    ready = unseen.planner.ready(query, None, _variables(query, id), unseen.caller)
+    ready = unseen.planner.bind(query, None, _variables(query, id), unseen.caller)
     assert ready is not None
     return [(ready.statement.sql, ready.values)]
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from app.api.operation import loop_share as module
-from app.api.operation.loop_share import Leaving, Turns
+from app.api.operation.loop_share import LoopShares, ShuttingDown
 from tests.harness.patience import until
 
 
@@ -16,8 +16,8 @@ class Clocks:
     def __init__(self) -> None:
         self.now = self.worked = 0.0
 
-    def turns(self, share: float = 0.25) -> Turns:
-        return Turns(share, lambda: False, lambda: self.now, lambda: self.worked)
+    def turns(self, share: float = 0.25) -> LoopShares:
+        return LoopShares(share, lambda: False, lambda: self.now, lambda: self.worked)
 
     def work(self, seconds: float) -> Callable[[], Awaitable[bytes]]:
         async def worked() -> bytes:
@@ -35,12 +35,12 @@ async def settled() -> None:
 async def test_who_is_beyond_its_share_waits_until_it_is_earned_and_others_go_on() -> None:
     clocks = Clocks()
     turns = clocks.turns()
-    await turns.take("1", clocks.work(1.25), len)
+    await turns.run("1", clocks.work(1.25), len)
 
-    late = asyncio.create_task(turns.take("1", clocks.work(0), len))
-    await turns.take("2", clocks.work(1.25), len)
+    late = asyncio.create_task(turns.run("1", clocks.work(0), len))
+    await turns.run("2", clocks.work(1.25), len)
     clocks.now = 3.9  # a second of work is earned in four, at a quarter
-    await asyncio.sleep(2 * module.LONGEST_REST)
+    await asyncio.sleep(2 * module.LONGEST_PAUSE)
     assert not late.done()
     clocks.now = 4.1
 
@@ -52,11 +52,11 @@ async def test_within_the_share_nobody_waits_and_what_was_not_used_is_not_kept()
     turns = clocks.turns()
     for second in range(100):
         clocks.now = float(second)
-        await turns.take("1", clocks.work(0.2), len)
+        await turns.run("1", clocks.work(0.2), len)
     clocks.now = 1_000.0
-    await turns.take("1", clocks.work(0.26), len)
+    await turns.run("1", clocks.work(0.26), len)
 
-    late = asyncio.create_task(turns.take("1", clocks.work(0), len))
+    late = asyncio.create_task(turns.run("1", clocks.work(0), len))
     await settled()
     assert not late.done()
     late.cancel()
@@ -75,13 +75,13 @@ async def test_turns_side_by_side_are_few_and_counted_once() -> None:
         running -= 1
         return b"x" * 1_000_000
 
-    tasks = [asyncio.create_task(turns.take("1", work, len)) for _ in range(10)]
+    tasks = [asyncio.create_task(turns.run("1", work, len)) for _ in range(10)]
     await settled()
     going.set()
     await asyncio.gather(*tasks[:2])
 
     assert most == module.AT_ONCE
-    assert turns._accounts["1"].level == pytest.approx(0.25 - 0.6)
+    assert turns._accounts["1"].balance == pytest.approx(0.25 - 0.6)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -95,32 +95,32 @@ async def test_a_turn_that_waits_for_the_store_does_not_pay_for_the_work_of_othe
         clocks.worked += 60
         return b"{}"
 
-    await turns.take("1", small, len)
+    await turns.run("1", small, len)
 
-    assert turns._accounts["1"].level > 0.2
+    assert turns._accounts["1"].balance > 0.2
 
 
 async def test_waits_that_are_given_up_leave_nothing() -> None:
     clocks = Clocks()
     turns = clocks.turns()
-    await turns.take("1", clocks.work(0.3), len)
-    tasks = [asyncio.create_task(turns.take("1", clocks.work(0), len)) for _ in range(5)]
+    await turns.run("1", clocks.work(0.3), len)
+    tasks = [asyncio.create_task(turns.run("1", clocks.work(0), len)) for _ in range(5)]
     await settled()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     clocks.now += 10
 
-    assert await turns.take("1", clocks.work(0), len)
+    assert await turns.run("1", clocks.work(0), len)
     await until(lambda: len(turns) == 0)
 
 
 async def test_nobody_waits_for_a_process_that_ends() -> None:
     clocks, ending = Clocks(), False
-    turns = Turns(0.25, lambda: ending, lambda: clocks.now, lambda: clocks.worked)
-    await turns.take("1", clocks.work(100), len)
-    tasks = [asyncio.create_task(turns.take("1", clocks.work(0), len)) for _ in range(5)]
+    turns = LoopShares(0.25, lambda: ending, lambda: clocks.now, lambda: clocks.worked)
+    await turns.run("1", clocks.work(100), len)
+    tasks = [asyncio.create_task(turns.run("1", clocks.work(0), len)) for _ in range(5)]
     await settled()
     ending = True
 
-    assert all(isinstance(one, Leaving) for one in await asyncio.gather(*tasks, return_exceptions=True))
+    assert all(isinstance(one, ShuttingDown) for one in await asyncio.gather(*tasks, return_exceptions=True))

@@ -36,11 +36,11 @@ def item_of(payload: bytes) -> Any:
 
 def _overdrawn(gateway: Gateway, tenant: Tenant) -> Callable[[], None]:
     """Have a tenant take an hour of the loop; what is given back lets that hour pass."""
-    turns = gateway.services.turns
-    turns.spend(tenant.id, 3_600)
+    turns = gateway.services.loop_shares
+    turns.charge(tenant.id, 3_600)
 
     def earn() -> None:
-        turns._accounts[tenant.id].level = 0.25
+        turns._accounts[tenant.id].balance = 0.25
 
     return earn
 
@@ -100,7 +100,7 @@ async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await make_world(gateway, "pending")
-    running, most, execute = 0, 0, WatchOperation.execute_apart
+    running, most, execute = 0, 0, WatchOperation.execute_in_own_context
 
     async def counted(*args: Any) -> bytes:
         nonlocal running, most
@@ -111,7 +111,7 @@ async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
         finally:
             running -= 1
 
-    monkeypatch.setattr(WatchOperation, "execute_apart", counted)
+    monkeypatch.setattr(WatchOperation, "execute_in_own_context", counted)
     async with AsyncExitStack() as held:
         queries = [DEAR.replace("cursor __typename", f"cursor alias{number}: __typename") for number in range(20)]
         streams = [await held.enter_async_context(watched(gateway, world.owner, query)) for query in queries]

@@ -1,4 +1,4 @@
-"""What a resolver is given: who is calling, one view of the store, and the way to act on it."""
+"""The context of a resolver: the caller, one view of the store, and the actions of the service."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import strawberry
 
 from app.api.operation.loaders import Loaders
-from app.api.operation.loop_share import Turns
+from app.api.operation.loop_share import LoopShares
 from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of the gateway that requests use, put together in `main`."""
+    """The services that operations use, assembled in `main`."""
 
     settings: Settings
     store: Store
     feed: Feed
     upstream: Upstream | None = None
-    # Watch items by change and viewer: sealing its cursor is most of what an item costs.
+    # Watch items by change and viewer, because encrypting the cursor is most of the cost of an item.
     items: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     @cached_property
@@ -41,8 +41,8 @@ class Services:
         return Ledger(self.store, self.upstream)
 
     @cached_property
-    def turns(self) -> Turns:
-        return Turns(self.settings.watch_loop_share, lambda: self.feed.is_ending)
+    def loop_shares(self) -> LoopShares:
+        return LoopShares(self.settings.watch_loop_share, lambda: self.feed.is_ending)
 
     @property
     def limits(self) -> Limits:
@@ -50,12 +50,12 @@ class Services:
 
 
 class Context:
-    """One operation's surroundings. Whoever makes it closes it when the operation is over."""
+    """The context of one operation, which its creator closes."""
 
     def __init__(self, services: Services, caller: Caller | None, request_id: str) -> None:
         self.services = services
         self.request_id = request_id
-        # The cursor of the last event that a client of server-sent events got: it wins over the argument `after`.
+        # The Last-Event-ID of a client of server-sent events, which takes precedence over the argument `after`.
         self.last_event_id: str | None = None
         self._caller = caller
         self._snapshot = Snapshot(services.store)
@@ -63,7 +63,7 @@ class Context:
 
     @property
     def caller(self) -> Caller:
-        """Who is calling; every root field asks for it, so nothing but introspection works without a token."""
+        """The authenticated caller. Every root field requires it, so only introspection works without a token."""
         if self._caller is None:
             raise Unauthenticated("Send a bearer token: Authorization: Bearer <token>.")
         return self._caller
@@ -74,7 +74,7 @@ class Context:
 
     @property
     def load(self) -> Loaders:
-        """Reads for many parents at once, in this operation's view of the store."""
+        """The data loaders, which read in this operation's view of the store."""
         if self._loaders is None:
             self._loaders = Loaders(self._snapshot, self.caller, self._cursor_at)
         return self._loaders
@@ -83,11 +83,11 @@ class Context:
         return self.services.feed.seal.close_between(seq, self.caller)
 
     async def read(self, query: ViewerQuery[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """One query of the store, for the caller, in this operation's view."""
+        """Run one query for the caller, in this operation's view of the store."""
         return await self._snapshot.read(query, self.caller, *args, **kwargs)
 
     async def log_head(self) -> LogHead:
-        """Where the log stands in this operation's view: the position for which everything else here is read."""
+        """The head of the log in this operation's view of the store."""
         return await self._snapshot.read(log.head)
 
     async def act(
@@ -96,13 +96,13 @@ class Context:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Outcome:
-        """Carry out one action of `sharing.service`; what is read from then on includes it."""
+        """Run one action of `sharing.service`; subsequent reads include its effects."""
         outcome = await action(self.services.ledger, self.caller, *args, **kwargs)
         await self.renew()
         return outcome
 
     async def renew(self) -> None:
-        """Give up the present view of the store; the next read takes a new one."""
+        """Release the view of the store; the next read opens a new one."""
         await self._snapshot.renew()
 
     async def close(self) -> None:

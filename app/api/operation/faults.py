@@ -1,4 +1,4 @@
-"""Top-level errors: what of an error is told, under which code. Faults are logged and shown to nobody."""
+"""Top-level errors as clients see them, each with its code. Unexpected errors are logged and masked."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from app.errors import ErrorCode, Problem, Refusal
 
 logger: Any = structlog.get_logger("faults")
 MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
-# So much a person may read at once, and a refusal is no larger, whatever it is about.
+# These keep an error response small, whatever the request contains.
 MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE, LONGEST_PATHS = 20, 10, 500, 20_000
 _OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 _BEFORE_VALUE = re.compile(r"Variable '.*?(?:found|cannot represent [\w -]+ value): ")
@@ -28,50 +28,50 @@ NO_OPERATION = "The document has no operation to run, or none with the name in o
 _WITHOUT_OPERATION = (CannotGetOperationTypeError, MissingQueryError)
 
 
-def published(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
-    """The errors of a result as a client may see them, each with its code and the request ID."""
+def client_errors(result: ExecutionResult, request_id: str) -> list[GraphQLError]:
+    """The errors of a result as the client sees them, each with its code and the request ID."""
     before_execution = isinstance(result, PreExecutionError)
     errors = list(result.errors or ())
-    if (number := _listed(errors)) < len(errors):
-        # Ours first: what becomes of the operation depends on them.
+    if (number := _listed_count(errors)) < len(errors):
+        # Errors of the gateway go first, because the status of the response depends on them.
         errors.sort(key=lambda error: _code(error, before_execution) not in _OURS)
-    shown = [_published(error, before_execution, request_id) for error in errors[:number]]
-    return shown if number == len(errors) else [*shown, _and_more(len(errors) - number, shown[-1])]
+    shown = [_client_error(error, before_execution, request_id) for error in errors[:number]]
+    return shown if number == len(errors) else [*shown, _remainder_error(len(errors) - number, shown[-1])]
 
 
-def _listed(errors: list[GraphQLError]) -> int:
-    """How many errors are listed: as many as a person reads, at least one. A path may hold aliases of any length."""
+def _listed_count(errors: list[GraphQLError]) -> int:
+    """The number of errors to list, at least one. Paths count because aliases may be of any length."""
     characters = accumulate(sum(len(str(part)) for part in error.path or ()) for error in errors[:MOST_ERRORS])
     fitting = sum(1 for total in characters if total <= LONGEST_PATHS)
     return min(len(errors), max(1, fitting))
 
 
-def _and_more(number: int, last: GraphQLError) -> GraphQLError:
-    return GraphQLError(f"There are {number} more errors. Mend these first.", extensions=last.extensions)
+def _remainder_error(number: int, last: GraphQLError) -> GraphQLError:
+    return GraphQLError(f"There are {number} more errors. Fix these first.", extensions=last.extensions)
 
 
-def of_problem(problem: Problem, request_id: str) -> list[GraphQLError]:
-    """The same of what was wrong before there was anything to carry out."""
+def problem_errors(problem: Problem, request_id: str) -> list[GraphQLError]:
+    """The errors of a request that failed before execution."""
     error = GraphQLError(str(problem), original_error=problem)
-    return published(PreExecutionError(data=None, errors=[error]), request_id)
+    return client_errors(PreExecutionError(data=None, errors=[error]), request_id)
 
 
 def response(result: ExecutionResult, request_id: str) -> dict[str, Any]:
-    """What an operation came to, as GraphQL over HTTP sends it."""
-    errors = published(result, request_id)
-    told: dict[str, Any] = {"errors": formatted(errors)} if errors else {}
+    """The response to an operation, in the form of GraphQL over HTTP."""
+    errors = client_errors(result, request_id)
+    body: dict[str, Any] = {"errors": format_errors(errors)} if errors else {}
     if result.data is not None or any(error.path for error in errors):
-        told["data"] = result.data
-    return told
+        body["data"] = result.data
+    return body
 
 
-def _published(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
+def _client_error(error: GraphQLError, before_execution: bool, request_id: str) -> GraphQLError:
     code = _code(error, before_execution)
     note_error(code)
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         log_fault(error.original_error or error, request_id)
     else:
-        # GraphQL's own messages quote what the caller sent, and that is nobody else's to read; so may a path.
+        # Messages and paths of graphql-core may quote the request, which must not be logged.
         ours = error.message if isinstance(_cause(error), (Problem, Refusal)) else None
         logger.debug("problem", request_id=request_id, code=str(code), message=ours)
     return GraphQLError(
@@ -93,12 +93,12 @@ def _message(error: GraphQLError, code: ErrorCode) -> str:
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         return MASKED
     message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else _with_json_values(error.message)
-    # GraphQL quotes what it was sent, as long as it may be.
+    # graphql-core quotes values of any length.
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
 
 
 def _with_json_values(message: str) -> str:
-    """The message about a variable, with the value that GraphQL quotes in Python's notation written as JSON."""
+    """The message about a variable, with Python literals replaced by JSON."""
     if (quotes := _BEFORE_VALUE.match(message)) is None:
         return message
     return quotes[0] + _PYTHON_VALUE.sub(_as_json, message[quotes.end() :])
@@ -112,7 +112,7 @@ def _as_json(python: re.Match[str]) -> str:
 
 
 def log_fault(error: Exception, request_id: str) -> None:
-    """Write down a fault and where it was raised, under the ID that its client was given."""
+    """Log an unexpected error with its traceback and the request ID that the client has received."""
     logger.error("fault", request_id=request_id, exc_info=error)
 
 
@@ -134,28 +134,28 @@ def _code(error: GraphQLError, before_execution: bool) -> ErrorCode:
     if original is not None:
         return ErrorCode.INTERNAL_SERVER_ERROR
     if error.path is None or _is_about_a_value(error):
-        # The document's own rules, the values of its variables, or a value that turned out wrong at its field.
+        # An invalid document or variable, or a value that its field could not coerce.
         return ErrorCode.GRAPHQL_VALIDATION_FAILED if before_execution else ErrorCode.BAD_USER_INPUT
     return ErrorCode.INTERNAL_SERVER_ERROR
 
 
 def _is_about_a_value(error: GraphQLError) -> bool:
-    """Whether it points to a value in the document: an argument or a directive that execution could not coerce."""
+    """Whether an error points to an argument or a directive that could not be coerced."""
     return bool(error.nodes) and all(isinstance(node, (ValueNode, DirectiveNode)) for node in error.nodes or ())
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """What was raised at the bottom, beneath the layers that GraphQL wraps round it."""
+    """The exception beneath the errors that graphql-core has wrapped around it."""
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
     return cause
 
 
-def told(problem: Problem, request_id: str) -> dict[str, Any]:
-    """The same in the form of an answer."""
-    return {"errors": formatted(of_problem(problem, request_id))}
+def problem_response(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The response to a request that failed before execution."""
+    return {"errors": format_errors(problem_errors(problem, request_id))}
 
 
-def formatted(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
     return [dict(error.formatted) for error in errors]

@@ -1,6 +1,6 @@
-"""Many parents, one statement: what nested fields ask for is collected and read together.
+"""Data loaders, which read the nested fields of many parents in one statement.
 
-Nothing is kept between batches, so on a long-lived socket nothing goes stale.
+They cache nothing between batches, so that long-lived subscriptions read fresh data.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -16,27 +16,27 @@ from app.store.pages import Page, PageRequest
 from app.store.snapshot import Snapshot
 
 Found = TypeVar("Found")
-Wanted = TypeVar("Wanted", bound=Hashable)
+Criteria = TypeVar("Criteria", bound=Hashable)
 
 
 class MembersOf(NamedTuple):
-    """A window on the members of one image."""
+    """A page of the members of one image."""
 
     image_id: str
-    wanted: MemberFilter
+    criteria: MemberFilter
     page: PageRequest
 
 
 class ImagesOf(NamedTuple):
-    """A window on the images of one owner."""
+    """A page of the images of one owner."""
 
     owner_id: str
-    wanted: ImageFilter
+    criteria: ImageFilter
     page: PageRequest
 
 
 class Loaders:
-    """The batches of one operation, for one viewer, in one view of the store."""
+    """The data loaders of one operation, for one viewer, in one view of the store."""
 
     def __init__(self, snapshot: Snapshot, viewer: Caller, cursor_at: Callable[[int], str]) -> None:
         async def find_images(ids: list[str]) -> dict[str, SeenImage]:
@@ -49,22 +49,24 @@ class Loaders:
             return await snapshot.read(members.of_viewer, viewer, image_ids)
 
         async def pages_of_images(
-            of: list[str], wanted: MemberFilter, page: PageRequest
+            of: list[str], criteria: MemberFilter, page: PageRequest
         ) -> dict[str, Page[SeenMember]]:
-            return await snapshot.read(members.of_images, viewer, of, wanted, page)
+            return await snapshot.read(members.of_images, viewer, of, criteria, page)
 
-        async def counts_of_images(of: list[str], wanted: MemberFilter, _: PageRequest) -> dict[str, int]:
-            return await snapshot.read(members.count_of_images, viewer, of, wanted)
+        async def counts_of_images(of: list[str], criteria: MemberFilter, _: PageRequest) -> dict[str, int]:
+            return await snapshot.read(members.count_of_images, viewer, of, criteria)
 
-        async def pages_of_owners(of: list[str], wanted: ImageFilter, page: PageRequest) -> dict[str, Page[SeenImage]]:
-            return await snapshot.read(images.of_owners, viewer, of, wanted, page)
+        async def pages_of_owners(
+            of: list[str], criteria: ImageFilter, page: PageRequest
+        ) -> dict[str, Page[SeenImage]]:
+            return await snapshot.read(images.of_owners, viewer, of, criteria, page)
 
-        async def counts_of_owners(of: list[str], wanted: ImageFilter, _: PageRequest) -> dict[str, int]:
-            return await snapshot.read(images.count_of_owners, viewer, of, wanted)
+        async def counts_of_owners(of: list[str], criteria: ImageFilter, _: PageRequest) -> dict[str, int]:
+            return await snapshot.read(images.count_of_owners, viewer, of, criteria)
 
-        async def here(places: list[None]) -> list[str]:
+        async def head_cursors(keys: list[None]) -> list[str]:
             head = await snapshot.read(log.head)
-            return [cursor_at(head.seq)] * len(places)
+            return [cursor_at(head.seq)] * len(keys)
 
         self.image = _by_id(find_images)
         self.member = _by_id(find_members)
@@ -73,7 +75,7 @@ class Loaders:
         self.member_count_of = _by_parent(counts_of_images, _none)
         self.images_of = _by_parent(pages_of_owners, pages.empty)
         self.image_count_of = _by_parent(counts_of_owners, _none)
-        self.watch_cursor: DataLoader[None, str] = DataLoader(load_fn=here, cache=False)
+        self.watch_cursor: DataLoader[None, str] = DataLoader(load_fn=head_cursors, cache=False)
 
 
 def _by_id(find: Callable[[list[str]], Awaitable[dict[str, Found]]]) -> DataLoader[str, Found | None]:
@@ -85,17 +87,17 @@ def _by_id(find: Callable[[list[str]], Awaitable[dict[str, Found]]]) -> DataLoad
 
 
 def _by_parent(
-    read: Callable[[list[str], Wanted, PageRequest], Awaitable[dict[str, Found]]],
+    read: Callable[[list[str], Criteria, PageRequest], Awaitable[dict[str, Found]]],
     nothing: Callable[[PageRequest], Found],
-) -> DataLoader[tuple[str, Wanted, PageRequest], Found]:
-    """One statement for each set of arguments, whatever the number of parents."""
+) -> DataLoader[tuple[str, Criteria, PageRequest], Found]:
+    """A loader that runs one statement for each set of arguments, whatever the number of parents."""
 
-    async def load(keys: list[tuple[str, Wanted, PageRequest]]) -> Sequence[Found]:
-        parents_of: dict[tuple[Wanted, PageRequest], list[str]] = {}
-        for parent, wanted, page in dict.fromkeys(keys):
-            parents_of.setdefault((wanted, page), []).append(parent)
+    async def load(keys: list[tuple[str, Criteria, PageRequest]]) -> Sequence[Found]:
+        parents_of: dict[tuple[Criteria, PageRequest], list[str]] = {}
+        for parent, criteria, page in dict.fromkeys(keys):
+            parents_of.setdefault((criteria, page), []).append(parent)
         found = {arguments: await read(parents, *arguments) for arguments, parents in parents_of.items()}
-        return [found[wanted, page].get(parent, nothing(page)) for parent, wanted, page in keys]
+        return [found[criteria, page].get(parent, nothing(page)) for parent, criteria, page in keys]
 
     return DataLoader(load_fn=load, cache=False)
 

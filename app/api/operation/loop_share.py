@@ -1,8 +1,8 @@
-"""How much of the event loop the watches of one tenant take: a share of it, and what is beyond waits for its turn.
+"""Limits the share of the event loop that the watches of one tenant may use.
 
-What is rendered costs microseconds and goes on at once. What goes through GraphQL, or reads the store, takes a turn: a
-few of each tenant's at a time, and none while that tenant is beyond its share. A watcher is a position in the log, so
-whoever waits here loses nothing; it holds no connection of the store meanwhile.
+Rendered payloads cost microseconds and are only charged. Work in graphql-core or the store is scheduled: a few tasks
+of each tenant at a time, and none while the tenant is over its share. A watcher that waits here loses nothing, because
+it is a position in the log, and it holds no connection to the store.
 """
 
 import asyncio
@@ -13,34 +13,34 @@ from typing import TypeVar
 
 T = TypeVar("T")
 AT_ONCE, SNAPSHOTS_AT_ONCE = 2, 4
-# Nobody rests for longer without a look whether the process is about to end.
-LONGEST_REST = 0.25
-# While a turn waits for the store, others' work is measured with it. So none counts for more than what it made can have
-# taken: so much, and so much for each byte.
-MOST_SECONDS, MOST_SECONDS_A_BYTE = 0.005, 5e-6
+# The longest sleep between checks whether the process is shutting down.
+LONGEST_PAUSE = 0.25
+# While a task waits for the store, the loop time of others is measured with it. So the charge has a maximum, which
+# depends on the size of the result.
+MAX_SECONDS, MAX_SECONDS_PER_BYTE = 0.005, 5e-6
 
 
-class Leaving(Exception):
-    """The process is about to end, and with it every watch."""
+class ShuttingDown(Exception):
+    """The process is shutting down, which ends every watch."""
 
 
 class Account:
-    """What one tenant may still take, in seconds of the loop; below zero it has taken more than its share."""
+    """The balance of one tenant in seconds of loop time; it is negative over the share."""
 
-    __slots__ = ("at", "counted_to", "is_on_timer", "level", "places", "snapshots", "users")
+    __slots__ = ("at", "balance", "is_timer_set", "measured_until", "slots", "snapshots", "users")
 
-    def __init__(self, level: float, at: float) -> None:
-        self.level = level
+    def __init__(self, balance: float, at: float) -> None:
+        self.balance = balance
         self.at = at
-        self.counted_to = 0.0
-        self.places = asyncio.Semaphore(AT_ONCE)
+        self.measured_until = 0.0
+        self.slots = asyncio.Semaphore(AT_ONCE)
         self.snapshots = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
         self.users = 0
-        self.is_on_timer = False
+        self.is_timer_set = False
 
 
-class Turns:
-    """The accounts of the tenants whose watches have taken something lately."""
+class LoopShares:
+    """The accounts of the tenants whose watches have recently used the event loop."""
 
     def __init__(
         self,
@@ -58,63 +58,63 @@ class Turns:
     def __len__(self) -> int:
         return len(self._accounts)
 
-    async def take(self, tenant_id: str, work: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
-        """What the work gives, in the tenant's turn; its size in bytes bounds what it counts for. Raises Leaving."""
-        with self._used(tenant_id) as account:
-            async with account.places:
-                await self._earned(account)
+    async def run(self, tenant_id: str, work: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
+        """Run work once the tenant is within its share; the result's size limits the charge. Raises ShuttingDown."""
+        with self._account(tenant_id) as account:
+            async with account.slots:
+                await self._wait_for_balance(account)
                 began, bytes = self._loop_time(), 0
                 try:
-                    made = await work()
-                    bytes = size(made)
-                    return made
+                    result = await work()
+                    bytes = size(result)
+                    return result
                 finally:
-                    self._count(account, began, bytes)
+                    self._settle(account, began, bytes)
 
-    async def earned(self, tenant_id: str) -> None:
-        """Return when the tenant is within its share. Raises Leaving."""
-        with self._used(tenant_id) as account:
-            async with account.places:
-                await self._earned(account)
+    async def wait_for_balance(self, tenant_id: str) -> None:
+        """Wait until the tenant is within its share. Raises ShuttingDown."""
+        with self._account(tenant_id) as account:
+            async with account.slots:
+                await self._wait_for_balance(account)
 
-    def spend(self, tenant_id: str, seconds: float) -> None:
-        """Count what was taken without a turn."""
-        with self._used(tenant_id) as account:
-            account.level = self._level(account) - seconds
+    def charge(self, tenant_id: str, seconds: float) -> None:
+        """Charge work that was not scheduled."""
+        with self._account(tenant_id) as account:
+            account.balance = self._balance(account) - seconds
 
     @asynccontextmanager
     async def snapshot(self, tenant_id: str) -> AsyncGenerator[None]:
-        """While the tenant holds one more snapshot in memory: a few at a time."""
-        with self._used(tenant_id) as account:
+        """Limit how many snapshots the tenant holds in memory at a time."""
+        with self._account(tenant_id) as account:
             async with account.snapshots:
                 yield
 
-    async def rest(self, seconds: float) -> None:
-        """Wait for so long, or for a part of it. Raises Leaving."""
+    async def pause(self, seconds: float) -> None:
+        """Sleep for at most the given time. Raises ShuttingDown."""
         if self._is_ending():
-            raise Leaving
-        await asyncio.sleep(min(seconds, LONGEST_REST))
+            raise ShuttingDown
+        await asyncio.sleep(min(seconds, LONGEST_PAUSE))
 
-    async def _earned(self, account: Account) -> None:
-        while (level := self._level(account)) <= 0:
-            await self.rest(-level / self._share + 0.001)
+    async def _wait_for_balance(self, account: Account) -> None:
+        while (balance := self._balance(account)) <= 0:
+            await self.pause(-balance / self._share + 0.001)
 
-    def _count(self, account: Account, began: float, bytes: int) -> None:
-        """Turns side by side are measured once."""
+    def _settle(self, account: Account, began: float, bytes: int) -> None:
+        """Charge a task, without the time that was already charged for concurrent ones."""
         now = self._loop_time()
-        measured = now - max(began, account.counted_to)
-        account.counted_to = now
-        account.level = self._level(account) - min(measured, MOST_SECONDS + MOST_SECONDS_A_BYTE * bytes)
+        measured = now - max(began, account.measured_until)
+        account.measured_until = now
+        account.balance = self._balance(account) - min(measured, MAX_SECONDS + MAX_SECONDS_PER_BYTE * bytes)
 
-    def _level(self, account: Account) -> float:
-        """In a second the share fills, and no more is ever there."""
+    def _balance(self, account: Account) -> float:
+        """Refill the balance, which reaches its maximum, the share, after a second without charges."""
         now = self._clock()
-        account.level = min(self._share, account.level + (now - account.at) * self._share)
+        account.balance = min(self._share, account.balance + (now - account.at) * self._share)
         account.at = now
-        return account.level
+        return account.balance
 
     @contextmanager
-    def _used(self, tenant_id: str) -> Generator[Account]:
+    def _account(self, tenant_id: str) -> Generator[Account]:
         account = self._accounts.get(tenant_id)
         if account is None:
             account = self._accounts[tenant_id] = Account(self._share, self._clock())
@@ -123,19 +123,19 @@ class Turns:
             yield account
         finally:
             account.users -= 1
-            self._forget_in_time(tenant_id, account)
+            self._forget_when_full(tenant_id, account)
 
-    def _forget_in_time(self, tenant_id: str, account: Account) -> None:
-        """An account that nobody uses is forgotten once it is full again, as a new one is."""
-        if account.users or account.is_on_timer:
+    def _forget_when_full(self, tenant_id: str, account: Account) -> None:
+        """Delete an unused account, at once if its balance is full and otherwise when it will be."""
+        if account.users or account.is_timer_set:
             return
-        missing = self._share - self._level(account)
+        missing = self._share - self._balance(account)
         if missing <= 0:
             del self._accounts[tenant_id]
             return
-        account.is_on_timer = True
-        asyncio.get_running_loop().call_later(missing / self._share + 0.01, self._look_again, tenant_id, account)
+        account.is_timer_set = True
+        asyncio.get_running_loop().call_later(missing / self._share + 0.01, self._on_timer, tenant_id, account)
 
-    def _look_again(self, tenant_id: str, account: Account) -> None:
-        account.is_on_timer = False
-        self._forget_in_time(tenant_id, account)
+    def _on_timer(self, tenant_id: str, account: Account) -> None:
+        account.is_timer_set = False
+        self._forget_when_full(tenant_id, account)

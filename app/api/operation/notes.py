@@ -1,4 +1,4 @@
-"""What is noted about an operation while it is carried out, for the figures and the log line of its end."""
+"""Error codes that are collected while an operation runs, for its metrics and log line."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, eq=False)
 class Notes:
-    """The codes of its top-level errors, and those of what it was refused in a payload."""
+    """The codes of top-level errors, and those of refusals in payloads."""
 
     codes: list[str] = field(default_factory=list[str])
     refusals: list[str] = field(default_factory=list[str])

@@ -1,4 +1,4 @@
-"""Responses that are made here: weighed before they are written, so that one that is too large is never built whole."""
+"""Limits the size of responses, which is estimated before they are serialized."""
 
 from collections.abc import Generator, Iterable
 from typing import Any, cast
@@ -10,14 +10,14 @@ from strawberry.types.graphql import OperationType
 
 from app.errors import ResponseTooLarge
 
-# What the rest of an error weighs beside its message and its path.
+# The size of an error without its message and its path.
 _ERROR_BYTES = 200
-_READ_AGAIN = "The mutation was carried out, but its payload"
+_MUTATION_PAYLOAD = "The mutation was carried out, but its payload"
 _ITEM = "What the operation selects of this item"
 
 
-class Sized(SchemaExtension):
-    """Puts an error in place of a result that is too large."""
+class ResponseSizeLimit(SchemaExtension):
+    """Replaces a result that is too large by an error."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -28,11 +28,11 @@ class Sized(SchemaExtension):
         result: Any = context.result
         if result is not None:
             is_mutation = context.operation_type is OperationType.MUTATION
-            bound(result, self._most_bytes, _READ_AGAIN if is_mutation else None)
+            limit_result(result, self._most_bytes, _MUTATION_PAYLOAD if is_mutation else None)
 
 
-def bound(result: ExecutionResult, most_bytes: int, what: str | None = None) -> None:
-    """Leave nothing but an error of a result that is too large; `what` was nevertheless carried out, if anything."""
+def limit_result(result: ExecutionResult, most_bytes: int, what: str | None = None) -> None:
+    """Replace a result that is too large by an error, in which `what` names the part that is missing."""
     if weight(result.data) + _weight_of_errors(result.errors or ()) <= most_bytes:
         return
     problem = ResponseTooLarge(most_bytes, *([] if what is None else [what]))
@@ -42,23 +42,23 @@ def bound(result: ExecutionResult, most_bytes: int, what: str | None = None) -> 
 
 
 def limit_mutation(result: ExecutionResult, most_bytes: int) -> None:
-    bound(result, most_bytes, _READ_AGAIN)
+    limit_result(result, most_bytes, _MUTATION_PAYLOAD)
 
 
 def limit_item(result: ExecutionResult, most_bytes: int) -> None:
-    """The item of a watch, which goes on: the error has the item's cursor beside it."""
-    bound(result, most_bytes, _ITEM)
+    """Limit an item of a watch, which continues: the error is sent with the item's cursor."""
+    limit_result(result, most_bytes, _ITEM)
 
 
-def written(data: Any, most_bytes: int) -> bytes:
-    """The JSON. Raises ResponseTooLarge, before it is written unless escapes alone make it too large."""
+def dump_json(data: Any, most_bytes: int) -> bytes:
+    """The JSON. Raises ResponseTooLarge, before serialization unless only escapes exceed the limit."""
     if weight(data) > most_bytes or len(text := orjson.dumps(data)) > most_bytes:
         raise ResponseTooLarge(most_bytes)
     return text
 
 
 def weight(data: Any) -> int:
-    """The bytes of all names and texts: what can be large. The signs between are of the order of the names."""
+    """The bytes of all names and strings. Other values and punctuation are small."""
     total = 0
     waiting = [data]
     while waiting:

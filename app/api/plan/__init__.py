@@ -1,1 +1,1 @@
-"""Compiled queries: an operation becomes one statement of the store, or a payload rendered without executing."""
+"""Compiled queries: each becomes one SQL statement, or a payload that is rendered without graphql-core."""

@@ -1,4 +1,4 @@
-"""An operation as a tree in the store's words: what it asks for, and how the places in it are filled."""
+"""Translates a query into a tree of store objects and the bindings of its parameters."""
 
 import re
 from typing import Any, cast
@@ -13,7 +13,7 @@ from graphql import (
     print_ast,
 )
 
-from app.api.plan.arguments import Arguments, PlaceOf, id_of, ids_of, window_of
+from app.api.plan.arguments import Arguments, PlaceBinding, bind_id, bind_ids, window_binder
 from app.documents.selections import Fields, Selections
 from app.documents.unplanned import Unplanned
 from app.store.plan.lists import LISTS
@@ -23,23 +23,27 @@ from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
 
 KINDS = {"Query": "root", "Image": "image", "Member": "member", "Tenant": "tenant"}
 TYPES = {kind: name for name, kind in KINDS.items()}
-BY_ID = {"image": (id_of, ("image",)), "node": (id_of, ("tenant", *FINDERS)), "nodes": (ids_of, ("tenant", *FINDERS))}
+BY_ID = {
+    "image": (bind_id, ("image",)),
+    "node": (bind_id, ("tenant", *FINDERS)),
+    "nodes": (bind_ids, ("tenant", *FINDERS)),
+}
 
 
 class Builder:
-    """Builds the tree of one operation; afterwards `places` tells how its places are filled."""
+    """Builds the tree of one operation, and collects in `bindings` how its parameters are computed."""
 
     def __init__(self, schema: GraphQLSchema, selections: Selections) -> None:
         self._schema = schema
         self._selections = selections
-        self.places: list[PlaceOf] = []
+        self.bindings: list[PlaceBinding] = []
 
     def root(self, operation: OperationDefinitionNode) -> Parts:
-        """The fields of the operation; those that ask for the same in the same words are asked for once."""
+        """The fields of the operation. Root fields with equal arguments and selections are read once."""
         query = self._type("Query")
         fields = self._selections.collect(query, operation.selection_set)
         first: dict[tuple[str, ...], str] = {}
-        known = {key: first.setdefault(_words(nodes), key) for key, nodes in fields.items()}
+        known = {key: first.setdefault(_signature(nodes), key) for key, nodes in fields.items()}
         return tuple(
             self._part(query, key, nodes) if known[key] == key else Again(key, known[key])
             for key, nodes in fields.items()
@@ -73,13 +77,13 @@ class Builder:
         return self._selections.collect(type_, *(node.selection_set for node in nodes))
 
     def _by_id(self, key: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
-        fill, kinds = BY_ID[word]
-        place = self._place(Arguments(field, nodes[0]), fill)
+        bind, kinds = BY_ID[word]
+        place = self._place(Arguments(field, nodes[0]), bind)
         of_kind = tuple((kind, self._below(self._type(TYPES[kind]), nodes)) for kind in kinds)
         return ById(key, place, word == "nodes", of_kind)
 
     def _page(self, key: str, kind: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
-        place = self._place(Arguments(field, nodes[0]), window_of(kind, word))
+        place = self._place(Arguments(field, nodes[0]), window_binder(kind, word))
         type_ = _object(field.type)
         return Page(key, word, place, self._of_page(type_, self._fields_below(type_, nodes)))
 
@@ -99,16 +103,16 @@ class Builder:
             raise Unplanned(f"{type_.name}.{name}")
         return One(key, name, self._below(inner, nodes))
 
-    def _place(self, arguments: Arguments, fill: Any) -> int:
-        self.places.append(PlaceOf(arguments, fill))
-        return len(self.places) - 1
+    def _place(self, arguments: Arguments, bind: Any) -> int:
+        self.bindings.append(PlaceBinding(arguments, bind))
+        return len(self.bindings) - 1
 
     def _type(self, name: str) -> GraphQLObjectType:
         return cast(GraphQLObjectType, self._schema.get_type(name))
 
 
-def _words(nodes: list[FieldNode]) -> tuple[str, ...]:
-    """What a field asks for, whatever its key in the answer."""
+def _signature(nodes: list[FieldNode]) -> tuple[str, ...]:
+    """The name, arguments and selections of a field, without its response key."""
     return tuple(
         f"{node.name.value}({' '.join(sorted(map(print_ast, node.arguments or ())))})"
         f"{print_ast(node.selection_set) if node.selection_set else ''}"
@@ -124,5 +128,5 @@ def _object(type_: Any) -> GraphQLObjectType:
 
 
 def snake(name: str) -> str:
-    """A name of the schema as the store spells it."""
+    """The snake-case name of a field of the schema."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""The values of variables and literals, where they are plainly of their type. All else is left to GraphQL itself."""
+"""Coerces common variables and literals. Everything else is left to graphql-core."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -31,18 +31,18 @@ INT = range(-(2**31), 2**31)
 
 
 class Absent:
-    """No value was given, not even null."""
+    """The type of ABSENT: no value, not even null."""
 
 
 ABSENT = Absent()
 
 
-def check_of(type_: Any) -> Check:
-    """A function that gives a value of this type as the resolvers take it, lists as tuples."""
+def coercer(type_: Any) -> Check:
+    """A function that coerces a value of this type, with lists as tuples. It raises Unplanned for any other value."""
     if isinstance(type_, GraphQLNonNull):
-        return _not_null(check_of(cast(Any, type_).of_type))
+        return _not_null(coercer(cast(Any, type_).of_type))
     if isinstance(type_, GraphQLList):
-        return _nullable(_list_of(check_of(cast(Any, type_).of_type)))
+        return _nullable(_list_of(coercer(cast(Any, type_).of_type)))
     if isinstance(type_, GraphQLEnumType):
         return _nullable(_one_of(frozenset(type_.values)))
     if isinstance(type_, GraphQLInputObjectType):
@@ -57,36 +57,36 @@ def _nullable(check: Check) -> Check:
 
 
 def _not_null(check: Check) -> Check:
-    def checked(value: Any) -> Any:
+    def checked_value(value: Any) -> Any:
         if value is None:
             raise Unplanned("null")
         return check(value)
 
-    return checked
+    return checked_value
 
 
 def _list_of(check: Check) -> Check:
-    def checked(value: Any) -> Any:
-        # GraphQL takes a single value for a list of one.
+    def checked_value(value: Any) -> Any:
+        # GraphQL coerces a single value to a list of one.
         values = cast(list[Any], value if isinstance(value, (list, tuple)) else [value])
         if len(values) > MOST_VALUES:
             raise Unplanned("value")
         return tuple([check(one) for one in values])
 
-    return checked
+    return checked_value
 
 
 def _object_of(type_: GraphQLInputObjectType) -> Check:
-    """An input object with scalars in it, by the names of the schema."""
+    """A check of an input object, whose fields keep the names of the schema."""
     fields: dict[str, Any] = {**type_.fields}
-    checks = {name: check_of(field.type) for name, field in fields.items()}
+    checks = {name: coercer(field.type) for name, field in fields.items()}
     for field in fields.values():
-        # Resolvers are given the values of enums and of defaults, which are not the words that stand for them.
+        # Resolvers receive the internal values of enums and defaults, not their names in the document.
         if isinstance(get_named_type(field.type), GraphQLEnumType) or _has_default(field):
             raise Unplanned("input type")
     required = {name for name, field in fields.items() if isinstance(field.type, GraphQLNonNull)}
 
-    def checked(value: Any) -> Any:
+    def checked_value(value: Any) -> Any:
         if type(value) is not dict or not required <= cast(dict[str, Any], value).keys():
             raise Unplanned("value")
         try:
@@ -94,7 +94,7 @@ def _object_of(type_: GraphQLInputObjectType) -> Check:
         except KeyError:
             raise Unplanned("value") from None
 
-    return checked
+    return checked_value
 
 
 def _has_default(field: Any) -> bool:
@@ -102,12 +102,12 @@ def _has_default(field: Any) -> bool:
 
 
 def _one_of(words: frozenset[str]) -> Check:
-    def checked(value: Any) -> Any:
+    def checked_value(value: Any) -> Any:
         if not isinstance(value, str) or value not in words:
             raise Unplanned("value")
         return value
 
-    return checked
+    return checked_value
 
 
 def _text(value: Any) -> Any:
@@ -152,7 +152,7 @@ def literal(node: ValueNode, values: Mapping[str, Any]) -> Any:
 
 
 def has_variable(node: ValueNode) -> bool:
-    """Whether there is a variable in a literal."""
+    """Whether a literal contains a variable."""
     if isinstance(node, ListValueNode):
         return any(map(has_variable, node.values or ()))
     return isinstance(node, VariableNode)
@@ -164,22 +164,22 @@ class Variables:
     def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
         self._checks: list[tuple[str, Check, Any]] = []
         self.sizes: list[str] = []
-        for declared in operation.variable_definitions or ():
-            name, type_ = declared.variable.name.value, type_of(schema, declared.type)
-            check = check_of(type_)
-            default = ABSENT if declared.default_value is None else check(literal(declared.default_value, {}))
+        for definition in operation.variable_definitions or ():
+            name, type_ = definition.variable.name.value, type_of(schema, definition.type)
+            check = coercer(type_)
+            default = ABSENT if definition.default_value is None else check(literal(definition.default_value, {}))
             self._checks.append((name, check, default))
             if str(type_).startswith(("Int", "[ID")):
                 self.sizes.append(name)
 
-    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Their values; those that were left out and have no default are left out."""
+    def coerce(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The coerced values, without absent variables that have no default. Raises Unplanned."""
         values: dict[str, Any] = {}
         for name, check, default in self._checks:
-            value = check(given[name]) if name in given else default
+            value = check(raw[name]) if name in raw else default
             if value is not ABSENT:
                 values[name] = value
-            elif name not in given:
+            elif name not in raw:
                 self._require_nullable(check)
         return values
 

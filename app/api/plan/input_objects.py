@@ -1,6 +1,6 @@
-"""Arguments on their way to a resolver: what GraphQL has coerced becomes what Strawberry gives its resolvers.
+"""Converts coerced GraphQL arguments to the Python arguments of Strawberry resolvers.
 
-Strawberry works out at each call which field is which; here that is done once.
+Strawberry looks up the fields of input types in each call; here that is done once.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,24 +12,24 @@ from graphql import GraphQLField, GraphQLInputObjectType, GraphQLList, GraphQLNo
 from app.api.plan.rendering import definition_of
 from app.documents.unplanned import Unplanned
 
-Take = Callable[[Any], Any]
+Convert = Callable[[Any], Any]
 
 
-def arguments_of(field: GraphQLField) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A function that gives the arguments of a root field as its resolver takes them."""
+def argument_converter(field: GraphQLField) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A function that converts the arguments of a root field for its resolver."""
     args = cast(Mapping[str, Any], field.args)
-    takes = tuple((name, definition_of(of).python_name, taking(of.type)) for name, of in args.items())
+    conversions = tuple((name, definition_of(of).python_name, converter(of.type)) for name, of in args.items())
 
-    def taken(given: Mapping[str, Any]) -> dict[str, Any]:
-        return {python_name: take(given[name]) for name, python_name, take in takes if name in given}
+    def convert_all(coerced: Mapping[str, Any]) -> dict[str, Any]:
+        return {python_name: convert(coerced[name]) for name, python_name, convert in conversions if name in coerced}
 
-    return taken
+    return convert_all
 
 
-def taking(type_: Any) -> Take:
-    """A function that gives a coerced value of this type as a resolver takes it."""
+def converter(type_: Any) -> Convert:
+    """A function that converts a coerced value of this type for a resolver."""
     if isinstance(type_, GraphQLNonNull):
-        return taking(cast(Any, type_).of_type)
+        return converter(cast(Any, type_).of_type)
     if is_leaf_type(type_):
         return lambda value: value
     if isinstance(type_, GraphQLList):
@@ -37,19 +37,19 @@ def taking(type_: Any) -> Take:
     return _input(cast(GraphQLInputObjectType, type_))
 
 
-def _list_of(type_: Any) -> Take:
-    # The list is copied: GraphQL gives the same default to all who leave the value out.
-    take = taking(type_)
-    return lambda values: None if values is None else [take(value) for value in values]
+def _list_of(type_: Any) -> Convert:
+    # The list is copied, because GraphQL shares one default object among all calls.
+    convert = converter(type_)
+    return lambda values: None if values is None else [convert(value) for value in values]
 
 
-def _input(type_: GraphQLInputObjectType) -> Take:
+def _input(type_: GraphQLInputObjectType) -> Convert:
     definition = definition_of(type_)
     if definition.from_input is not None:
         raise Unplanned("input type")
     fields = [(name, definition_of(field), field.type) for name, field in type_.fields.items()]
-    takes = tuple((name, field.python_name, taking(of)) for name, field, of in fields)
-    # What has no default and is absent is null, as Strawberry has it.
+    conversions = tuple((name, field.python_name, converter(of)) for name, field, of in fields)
+    # Like Strawberry, set absent fields without a default to None.
     absent: dict[str, Any] = {
         field.python_name: None
         for _, field, _ in fields
@@ -57,9 +57,10 @@ def _input(type_: GraphQLInputObjectType) -> Take:
     }
     make = definition.origin
 
-    def taken(value: Mapping[str, Any] | None) -> Any:
+    def convert_object(value: Mapping[str, Any] | None) -> Any:
         if value is None:
             return None
-        return make(**{**absent, **{python: take(value[name]) for name, python, take in takes if name in value}})
+        present = {python: convert(value[name]) for name, python, convert in conversions if name in value}
+        return make(**{**absent, **present})
 
-    return taken
+    return convert_object

@@ -1,8 +1,7 @@
-"""Objects of the API that are at hand, as the plain data that GraphQL would make of them: worked out once a selection.
+"""Renders API objects that are in memory as plain data, with functions that are compiled once for each selection.
 
-A field is read as the attribute that it is, or as the table says; what else there is (lists with windows, what a
-loader fetches) keeps the whole operation from being rendered. A value that is not what its type says raises, whatever
-it raises: GraphQL itself then tells what is wrong with it.
+A field is an attribute or listed in `LOADED_FIELDS`. An operation with any other field (a connection, or a field that
+needs a loader) is not rendered. Rendering a value of the wrong type raises, and graphql-core then reports the error.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from graphql import (
 )
 
 from app import caches
-from app.api.plan.scalars import Render, leaf
+from app.api.plan.scalars import Render, leaf_renderer
 from app.api.types.nodes import Image, Member
 from app.documents.selections import Selections, switch_variables
 from app.documents.unplanned import Unplanned
@@ -31,18 +30,18 @@ from app.documents.unplanned import Unplanned
 MAX_ROOTS = 8
 
 
-def _image_at_hand(member: Member) -> Image:
+def _loaded_image(member: Member) -> Image:
     if member.seen_image is None:
         raise LookupError("the image has to be loaded")
     return Image.of(member.seen_image)
 
 
-# How fields are read that have a resolver, where it needs nothing but the object.
-AT_HAND: dict[str, Callable[[Any], Any]] = {"Member.image": _image_at_hand}
+# Readers of fields whose resolver may need nothing but the object.
+LOADED_FIELDS: dict[str, Callable[[Any], Any]] = {"Member.image": _loaded_image}
 
 
 class Root(NamedTuple):
-    """The only root field of an operation, and what renders the value that it has."""
+    """The only root field of an operation, and the function that renders its value."""
 
     key: str
     node: FieldNode
@@ -51,22 +50,22 @@ class Root(NamedTuple):
 
 
 class Roots:
-    """The root field of one operation of a valid document, for each choice of what `@skip` and `@include` leave in."""
+    """The root field of one operation of a valid document, for each combination of `@skip` and `@include`."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         self._schema = schema
         self._document = document
         self._operation = operation
         self._switches = switch_variables(document)
-        self._made: dict[tuple[Any, ...], Root | str] = {}
+        self._roots: dict[tuple[Any, ...], Root | str] = {}
 
     def root(self, values: Mapping[str, Any]) -> Root:
-        """Raises Unplanned when there are several, or when it can't be rendered."""
-        chosen = tuple(values.get(switch) for switch in self._switches)
-        found = self._made.get(chosen)
+        """The root field. Raises Unplanned if there are several, or if it can't be rendered."""
+        switches = tuple(values.get(switch) for switch in self._switches)
+        found = self._roots.get(switches)
         if found is None:
             found = self._root(values)
-            caches.put(self._made, chosen, found, MAX_ROOTS)
+            caches.put(self._roots, switches, found, MAX_ROOTS)
         if isinstance(found, str):
             raise Unplanned(found)
         return found
@@ -87,14 +86,14 @@ class Roots:
 
 
 class Renderer:
-    """Makes the functions that render, for the fields that are left in of one document."""
+    """Compiles the render functions for the selections of one document."""
 
     def __init__(self, schema: GraphQLSchema, selections: Selections) -> None:
         self._schema = schema
         self._selections = selections
 
     def value(self, type_: Any, nodes: list[FieldNode]) -> Render:
-        """A function that renders a value of the type. It raises on null where there must be none."""
+        """A function that renders a value of the type. It raises if a non-null value is None."""
         if isinstance(type_, GraphQLNonNull):
             return self._present(cast(Any, type_).of_type, nodes)
         present = self._present(type_, nodes)
@@ -102,7 +101,7 @@ class Renderer:
 
     def _present(self, type_: Any, nodes: list[FieldNode]) -> Render:
         if is_leaf_type(type_):
-            return leaf(type_)
+            return leaf_renderer(type_)
         if isinstance(type_, GraphQLList):
             return _list_of(self.value(cast(Any, type_).of_type, nodes))
         possible = self._schema.get_possible_types(type_) if is_abstract_type(type_) else (type_,)
@@ -120,12 +119,12 @@ class Renderer:
             return lambda _: type_name
         if (field := type_.fields.get(name)) is None:
             raise Unplanned(f"{type_name}.{name}")
-        read, render = _reading(f"{type_name}.{name}", field), self.value(field.type, nodes)
+        read, render = _reader_of(f"{type_name}.{name}", field), self.value(field.type, nodes)
         return lambda value: render(read(value))
 
 
 def definition_of(thing: Any) -> Any:
-    """What Strawberry knows of a type or a field of the plain schema."""
+    """Strawberry's definition of a type or field of the graphql-core schema."""
     return thing.extensions["strawberry-definition"]
 
 
@@ -133,8 +132,8 @@ def _class_of(type_: GraphQLObjectType) -> type:
     return definition_of(type_).origin
 
 
-def _reading(name: str, field: GraphQLField) -> Callable[[Any], Any]:
-    if (known := AT_HAND.get(name)) is not None:
+def _reader_of(name: str, field: GraphQLField) -> Callable[[Any], Any]:
+    if (known := LOADED_FIELDS.get(name)) is not None:
         return known
     definition = definition_of(field)
     if not definition.is_basic_field:
@@ -143,9 +142,9 @@ def _reading(name: str, field: GraphQLField) -> Callable[[Any], Any]:
 
 
 def _list_of(render: Render) -> Render:
-    def rendered(values: Any) -> list[Any]:
+    def render_list(values: Any) -> list[Any]:
         if type(values) not in (list, tuple):
             raise TypeError("not a list")
         return [render(value) for value in values]
 
-    return rendered
+    return render_list

@@ -1,6 +1,6 @@
-"""Operations of one root field that its own resolver carries out, and whose outcome is rendered: mutations, the log.
+"""Calls the resolver of a single root field directly, and renders its result: mutations and `offerEvents`.
 
-All that may keep one from the short way is found out before its resolver is called, so that it is called once.
+Everything that may require a fallback is checked before the call, so that a resolver runs only once.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,70 +20,70 @@ from graphql import (
 from strawberry.types.execution import PreExecutionError
 
 from app.api.operation.context import Context
-from app.api.operation.response_size import limit_mutation, written
+from app.api.operation.response_size import dump_json, limit_mutation
 from app.api.plan.coercion import Variables
-from app.api.plan.input_objects import arguments_of
+from app.api.plan.input_objects import argument_converter
 from app.api.plan.rendering import Root, Roots, definition_of
 from app.documents.operation import Operation
 from app.documents.unplanned import ExecutedWithErrors, Unplanned
 from app.errors import ResponseTooLarge, TimedOut
 
-# Of the root fields of queries those that ask the store in no one statement.
+# Root fields of queries that need more than one statement.
 QUERIES = {"offerEvents"}
-# The root field, and its arguments as GraphQL coerces them.
-Given = tuple[Root, Mapping[str, Any]]
+# The root field, and its coerced arguments.
+RootCall = tuple[Root, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
 class Info:
-    """What the resolvers of root fields use of Strawberry's `Info`."""
+    """The part of Strawberry's `Info` that resolvers of root fields use."""
 
     context: Context
     field_name: str
 
 
-class Resolved:
-    """One such operation of one document."""
+class ResolverOperation:
+    """An operation of one document whose only root field is resolved directly."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
         self._roots = Roots(operation.schema, operation.document, operation.definition)
         self._plain = _plain(operation)
-        self._takers: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
+        self._converters: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
 
     @property
     def is_mutation(self) -> bool:
         return self._operation.definition.operation is OperationType.MUTATION
 
-    def call(self, variables: Mapping[str, Any]) -> "Call":
-        """The call that these variables ask for. Raises Unplanned, and nothing else."""
+    def call(self, variables: Mapping[str, Any]) -> "ResolverCall":
+        """The resolver call for these variables. Raises only Unplanned."""
         try:
             self._operation.require_allowed((*map(_size, variables.values()), tuple(variables)), variables)
             return self._call(variables)
         except Unplanned:
             raise
-        except Exception as error:  # whatever is wrong with the input, the long way finds it too, and says where
+        except Exception as error:  # graphql-core finds the same error in the input, and reports its location
             raise Unplanned("refused") from error
 
-    def _call(self, variables: Mapping[str, Any]) -> "Call":
-        root, given = self._plainly_given(variables) or self._given(variables)
-        return Call(self, root, _resolver(root), self._taker(root)(given), variables)
+    def _call(self, variables: Mapping[str, Any]) -> "ResolverCall":
+        root, arguments = self._plain_arguments(variables) or self._coerced_arguments(variables)
+        return ResolverCall(self, root, _resolver(root), self._converter(root)(arguments), variables)
 
-    def _plainly_given(self, variables: Mapping[str, Any]) -> Given | None:
-        """The arguments, where each is a variable with a plain value; None leaves them to GraphQL's own coercion."""
+    def _plain_arguments(self, variables: Mapping[str, Any]) -> RootCall | None:
+        """The arguments if each is a variable of a common type; None if graphql-core must coerce them."""
         if self._plain is None:
             return None
         try:
-            values = self._plain.values(variables)
+            values = self._plain.coerce(variables)
         except Unplanned:
             return None
         root = self._roots.root(values)
-        given = {one.name.value: one.value for one in root.node.arguments or ()}
-        if not all(isinstance(value, VariableNode) for value in given.values()) or len(given) < len(root.field.args):
+        nodes = {one.name.value: one.value for one in root.node.arguments or ()}
+        if not all(isinstance(value, VariableNode) for value in nodes.values()) or len(nodes) < len(root.field.args):
             return None
-        return root, {name: values[cast(VariableNode, value).name.value] for name, value in given.items()}
+        return root, {name: values[cast(VariableNode, value).name.value] for name, value in nodes.items()}
 
-    def _given(self, variables: Mapping[str, Any]) -> Given:
+    def _coerced_arguments(self, variables: Mapping[str, Any]) -> RootCall:
         operation = self._operation
         values: Any = get_variable_values(
             operation.schema, operation.definition.variable_definitions or (), dict(variables), max_errors=1
@@ -93,18 +93,18 @@ class Resolved:
         root = self._roots.root(values.coerced)
         return root, get_argument_values(root.field, root.node, values)
 
-    def _taker(self, root: Root) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    def _converter(self, root: Root) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         name = root.node.name.value
-        if name not in self._takers:
-            self._takers[name] = arguments_of(root.field)
-        return self._takers[name]
+        if name not in self._converters:
+            self._converters[name] = argument_converter(root.field)
+        return self._converters[name]
 
-    async def completed(
+    async def complete_with_graphql(
         self, variables: Mapping[str, Any], context: Context, outcome: Any, error: Exception | None
     ) -> Any:
-        """What GraphQL itself makes of what a resolver has returned or raised."""
+        """Have graphql-core complete the value that a resolver returned, or report the error that it raised."""
 
-        def known(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+        def reuse_outcome(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
             if info.path.prev is not None:
                 return resolve(source, info, **arguments)
             if error is not None:
@@ -117,53 +117,53 @@ class Resolved:
             context_value=context,
             raw_variable_values=dict(variables),
             operation_name=self._operation.name,
-            middleware=[known],
+            middleware=[reuse_outcome],
         )
         result = executor.execute_operation()
         return await result if isawaitable(result) else result
 
 
 @dataclass(slots=True)
-class Call:
+class ResolverCall:
     """One call of a resolver, with its arguments."""
 
-    operation: Resolved
+    operation: ResolverOperation
     root: Root
     resolve: Callable[..., Any]
     arguments: dict[str, Any]
     variables: Mapping[str, Any]
 
     async def data(self, context: Context) -> bytes:
-        """The JSON of `data`. Raises Unplanned, TimedOut or ResponseTooLarge, and nothing else."""
+        """The JSON of `data`. Raises only Unplanned, TimedOut and ResponseTooLarge."""
         try:
-            return self._rendered(await self._outcome(context), context)
+            return self._render(await self._resolve(context), context)
         except (TimedOut, ResponseTooLarge):
             raise
-        except Exception as error:  # whatever it is, the long way finds it too, and says where
+        except Exception as error:  # graphql-core finds the same error, and reports its location
             raise Unplanned("refused") from error
 
-    async def data_of_once(self, context: Context) -> bytes:
-        """The same of a call that can't be made again. Raises ExecutedWithErrors, and nothing else."""
+    async def data_once(self, context: Context) -> bytes:
+        """The JSON of `data` of a call that must not be repeated. Raises only ExecutedWithErrors."""
         outcome = raised = None
         try:
-            outcome = await self._outcome(context)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is told in the words of GraphQL
+            outcome = await self._resolve(context)
+        except Exception as error:  # noqa: BLE001  # graphql-core reports it below
             raised = error
         if raised is None:
-            with suppress(Exception):  # what can't be rendered is told in the words of GraphQL too
-                return self._rendered(outcome, context)
+            with suppress(Exception):  # graphql-core reports below what can't be rendered
+                return self._render(outcome, context)
         try:
-            result = await self.operation.completed(self.variables, context, outcome, raised)
+            result = await self.operation.complete_with_graphql(self.variables, context, outcome, raised)
             limit_mutation(result, context.services.settings.max_response_bytes)
-        except Exception as error:  # noqa: BLE001  # as Strawberry has it of what GraphQL did not catch
+        except Exception as error:  # noqa: BLE001  # as Strawberry does for errors outside of graphql-core
             result = PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
         raise ExecutedWithErrors(result)
 
-    async def _outcome(self, context: Context) -> Any:
+    async def _resolve(self, context: Context) -> Any:
         return await self.resolve(None, info=Info(context, self.root.node.name.value), **self.arguments)
 
-    def _rendered(self, outcome: Any, context: Context) -> bytes:
-        return written({self.root.key: self.root.render(outcome)}, context.services.settings.max_response_bytes)
+    def _render(self, outcome: Any, context: Context) -> bytes:
+        return dump_json({self.root.key: self.root.render(outcome)}, context.services.settings.max_response_bytes)
 
 
 def _plain(operation: Operation) -> Variables | None:
@@ -183,7 +183,7 @@ def _resolver(root: Root) -> Callable[..., Any]:
 
 
 def _size(value: Any) -> Any:
-    """What the limits may see of the value of a variable: how large it is itself, and how long the lists in it are."""
+    """The part of a variable's value that the limits depend on: a number, and the lengths of lists."""
     if isinstance(value, list):
         return (len(cast(list[Any], value)),)
     if isinstance(value, dict):

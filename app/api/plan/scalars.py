@@ -1,4 +1,4 @@
-"""Scalars and enums of the answer: each value as its type writes it, the ordinary ones without being asked twice."""
+"""Serializes scalars and enums, with a shortcut for values that already have the type of the response."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -10,26 +10,26 @@ from app.api.plan.coercion import INT
 Render = Callable[[Any], Any]
 
 
-def leaf(type_: Any) -> Render:
-    """A function that writes a value of the type. It raises when the value is none, null included."""
+def leaf_renderer(type_: Any) -> Render:
+    """A function that serializes a value of the type. It raises for None and any other invalid value."""
     if isinstance(type_, GraphQLEnumType):
-        words: Any = cast(Any, type_).wrapped_cls
-        return {words(value.value): name for name, value in type_.values.items()}.__getitem__
-    coerce = _coercing(type_)
-    ordinary = _ORDINARY.get(type_.name)
-    return coerce if ordinary is None else ordinary(coerce)
+        enum: Any = cast(Any, type_).wrapped_cls
+        return {enum(value.value): name for name, value in type_.values.items()}.__getitem__
+    coerce = _strict_coercion(type_)
+    shortcut = _SHORTCUTS.get(type_.name)
+    return coerce if shortcut is None else shortcut(coerce)
 
 
-def _coercing(type_: Any) -> Render:
+def _strict_coercion(type_: Any) -> Render:
     coerce: Render = type_.coerce_output_value
 
-    def written(value: Any) -> Any:
-        made = coerce(value)
-        if made is None or made is Undefined:
+    def coerce_strictly(value: Any) -> Any:
+        serialized = coerce(value)
+        if serialized is None or serialized is Undefined:
             raise TypeError(f"{type_} can't be {value!r}")
-        return made
+        return serialized
 
-    return written
+    return coerce_strictly
 
 
 def _text(coerce: Render) -> Render:
@@ -44,4 +44,4 @@ def _bool(coerce: Render) -> Render:
     return lambda value: value if type(value) is bool else coerce(value)
 
 
-_ORDINARY: dict[str, Callable[[Render], Render]] = {"String": _text, "ID": _text, "Int": _int, "Boolean": _bool}
+_SHORTCUTS: dict[str, Callable[[Render], Render]] = {"String": _text, "ID": _text, "Int": _int, "Boolean": _bool}

@@ -1,4 +1,4 @@
-"""The words of the schema that come from the model, with what each of them means."""
+"""The enums of the model, with the descriptions of their values in the schema."""
 
 from enum import Enum
 from typing import Any
@@ -9,9 +9,9 @@ from app import errors, model
 from app.events.feed import Gap
 
 
-def _describe(words: type[Enum], description: str, **meanings: str) -> None:
-    """Make the enum part of the schema. Every word needs its meaning here, or the import fails."""
-    definition: Any = strawberry.enum(words, description=description)
+def _describe(enum: type[Enum], description: str, **meanings: str) -> None:
+    """Add the enum to the schema. The import fails if a value has no description."""
+    definition: Any = strawberry.enum(enum, description=description)
     for value in definition.__strawberry_definition__.values:
         value.description = meanings[value.name]
 

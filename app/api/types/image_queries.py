@@ -23,7 +23,7 @@ def image_filter(
     name: str | None,
     hidden: bool | None,
 ) -> ImageFilter:
-    """Which images of the caller's list are asked for. Raises BadUserInput."""
+    """The filter for a list of images. Raises BadUserInput."""
     return ImageFilter(
         member_status=None if member_status is None else tuple(member_status),
         owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
@@ -87,6 +87,6 @@ class ImageQueries:
     ) -> Connection[Image]:
         context = info.context
         pattern = context.services.settings.tenant_id_pattern
-        wanted = image_filter(pattern, member_status, owner_id, visibility, status, name, hidden)
-        page = await context.read(images.listed, wanted, page_request(first, last, after, before))
-        return connection(page, Image.of, lambda: context.read(images.count_listed, wanted))
+        criteria = image_filter(pattern, member_status, owner_id, visibility, status, name, hidden)
+        page = await context.read(images.listed, criteria, page_request(first, last, after, before))
+        return connection(page, Image.of, lambda: context.read(images.count_listed, criteria))

@@ -1,4 +1,4 @@
-"""What the mutations take."""
+"""The inputs of the mutations."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def _echo() -> Any:
     return strawberry.field(default=None, description="Returned unchanged in the payload; at most 255 characters.")
 
 
-def _kept(description: str, clearing: str = "null is refused") -> Any:
+def _optional_change(description: str, clearing: str = "null is refused") -> Any:
     return strawberry.field(default=UNSET, description=f"{description} Absent: unchanged; {clearing}.")
 
 
@@ -71,27 +71,27 @@ class RegisterImageInput:
 )
 class UpdateImageInput:
     id: strawberry.ID = strawberry.field(description="ID of the image.")
-    name: str | None = _kept(_NAME)
-    status: ImageStatus | None = _kept(
+    name: str | None = _optional_change(_NAME)
+    status: ImageStatus | None = _optional_change(
         "The next state. Owners go from QUEUED to SAVING to ACTIVE, operators from ACTIVE to DEACTIVATED and back. "
         "Any other transition is a CONFLICT."
     )
-    visibility: ImageVisibility | None = _kept(
+    visibility: ImageVisibility | None = _optional_change(
         "Who may see the image; only operators may set PUBLIC. Leaving SHARED makes its memberships inert. Returning "
         "to SHARED restores them with their status, so check `members` first."
     )
-    size_bytes: ByteCount | None = _kept("Size of the data in bytes.", "null clears it")
-    min_disk_gb: int | None = _kept("Minimum disk size of a server, in GB.")
-    min_ram_mb: int | None = _kept("Minimum memory of a server, in MB.")
-    os_type: OsType | None = _kept("Operating system family.", "null clears it")
-    checksum: str | None = _kept("Checksum of the data, 1 to 255 characters.", "null clears it")
-    tags: list[str] | None = _kept(
+    size_bytes: ByteCount | None = _optional_change("Size of the data in bytes.", "null clears it")
+    min_disk_gb: int | None = _optional_change("Minimum disk size of a server, in GB.")
+    min_ram_mb: int | None = _optional_change("Minimum memory of a server, in MB.")
+    os_type: OsType | None = _optional_change("Operating system family.", "null clears it")
+    checksum: str | None = _optional_change("Checksum of the data, 1 to 255 characters.", "null clears it")
+    tags: list[str] | None = _optional_change(
         "The new tags, which replace all others: up to 50 distinct tags, each 1 to 255 characters, together at most "
         "4096 bytes of UTF-8.",
         "null clears them",
     )
-    protected: bool | None = _kept("Whether to protect the image from deletion.")
-    hidden: bool | None = _kept("Whether to leave the image out of image lists.")
+    protected: bool | None = _optional_change("Whether to protect the image from deletion.")
+    hidden: bool | None = _optional_change("Whether to leave the image out of image lists.")
     idempotency_key: str | None = _key()
     client_mutation_id: str | None = _echo()
 

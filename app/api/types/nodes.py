@@ -49,9 +49,9 @@ class Tenant(Node):
         ] = False,
     ) -> "Connection[Image]":
         states = None if status is None else tuple(status)
-        wanted = ImageFilter(visibility=visibility, status=states, hidden=hidden)
+        criteria = ImageFilter(visibility=visibility, status=states, hidden=hidden)
         load = info.context.load
-        key = ImagesOf(self.id, wanted, page_request(first, last, after, before))
+        key = ImagesOf(self.id, criteria, page_request(first, last, after, before))
         page = await load.images_of.load(key)
         return connection(page, Image.of, lambda: load.image_count_of.load(key))
 
@@ -108,9 +108,9 @@ class Image(Node):
             strawberry.argument(description="Only memberships in one of these statuses; null for all."),
         ] = None,
     ) -> "Connection[Member]":
-        wanted = MemberFilter(status=None if status is None else tuple(status))
+        criteria = MemberFilter(status=None if status is None else tuple(status))
         load = info.context.load
-        key = MembersOf(self.id, wanted, page_request(first, last, after, before))
+        key = MembersOf(self.id, criteria, page_request(first, last, after, before))
         page = await load.members_of.load(key)
         return connection(page, Member.of, lambda: load.member_count_of.load(key))
 
@@ -154,7 +154,7 @@ class Member(Node):
 
     @classmethod
     def of(cls, row: SeenMember, image: SeenImage | None = None) -> "Member":
-        """The row, with its image when the caller has it at hand."""
+        """Convert a row, with its image if that is already loaded."""
         return cls(
             id=strawberry.ID(row.id),
             tenant=Tenant(id=strawberry.ID(row.tenant_id)),

@@ -43,9 +43,9 @@ class OfferQueries:
         image_id: OfImage = None,
     ) -> Connection[Member]:
         context = info.context
-        wanted = member_filter(_pattern(info), status, image_id, owner_id=owner_id)
-        page = await context.read(members.offers, wanted, page_request(first, last, after, before))
-        return connection(page, Member.of, lambda: context.read(members.count_offers, wanted))
+        criteria = member_filter(_pattern(info), status, image_id, owner_id=owner_id)
+        page = await context.read(members.offers, criteria, page_request(first, last, after, before))
+        return connection(page, Member.of, lambda: context.read(members.count_offers, criteria))
 
     @strawberry.field(
         description="The outbox: the offers that the caller's tenant has made, of all its images, newest first. It "
@@ -66,9 +66,9 @@ class OfferQueries:
         ] = None,
     ) -> Connection[Member]:
         context = info.context
-        wanted = member_filter(_pattern(info), status, image_id, tenant_id=tenant_id)
-        page = await context.read(members.sent, wanted, page_request(first, last, after, before))
-        return connection(page, Member.of, lambda: context.read(members.count_sent, wanted))
+        criteria = member_filter(_pattern(info), status, image_id, tenant_id=tenant_id)
+        page = await context.read(members.sent, criteria, page_request(first, last, after, before))
+        return connection(page, Member.of, lambda: context.read(members.count_sent, criteria))
 
 
 def member_filter(

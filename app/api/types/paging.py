@@ -1,4 +1,4 @@
-"""Connections: the Relay shape over keyset pages, with `nodes`, and a `totalCount` computed only when asked for."""
+"""Connections: the Relay shape over keyset pages, with `nodes`, and a `totalCount` that is computed on request."""
 
 import base64
 import binascii
@@ -90,7 +90,7 @@ class Connection(Generic[Node]):
 
 
 def page_request(first: int | None, last: int | None, after: str | None, before: str | None) -> PageRequest:
-    """The window that the arguments of a connection ask for."""
+    """The page that the arguments of a connection request."""
     if first is not None and last is not None:
         raise BadUserInput("Give `first` or `last`, not both.")
     for name, size in (("first", first), ("last", last)):
@@ -104,7 +104,7 @@ def page_request(first: int | None, last: int | None, after: str | None, before:
 def connection(
     page: Page[SeenRow], make: Callable[[SeenRow], Node], count: Callable[[], Awaitable[int]]
 ) -> Connection[Node]:
-    """A page of rows as the schema shows it."""
+    """Convert a page of rows to a connection."""
     edges = [Edge(cursor=_cursor(row), node=make(row)) for row in page.rows]
     return Connection(
         edges=edges,
@@ -136,4 +136,4 @@ def _position(cursor: str | None) -> Position | None:
             raise ValueError
         return Position(datetime.fromisoformat(created_at).astimezone(UTC), known)
     except (binascii.Error, ValueError, OverflowError):
-        raise CursorInvalid("This is no cursor of a list of this gateway. Start without it.") from None
+        raise CursorInvalid("This is not a cursor of a list of this gateway. Start without it.") from None

@@ -33,7 +33,7 @@ class UserError:
 
 
 def user_errors(info: Info, outcome: Outcome, image_id: str | None) -> list[UserError]:
-    """The refusals of an outcome. Who was refused what is logged, for operators only (P22)."""
+    """Convert the refusals of an outcome, and log them for operators (P22)."""
     for refusal in outcome.refusals:
         note_refusal(refusal.code)
         _log(info, refusal, image_id)

@@ -42,7 +42,7 @@ def _no_timestamp_input(value: Any) -> datetime:
 
 
 class _ExactId(GraphQLScalarType):
-    """The ID of this schema. graphql-core lets no other than its own have that name, but for a class that asks."""
+    """The ID of this schema. It overrides `reserved_types`, because graphql-core reserves the name for its own."""
 
     reserved_types = {}
 

@@ -1,4 +1,4 @@
-"""What `watchImages` tells: the changes of images, and of the caller's sight of them."""
+"""`watchImages`: changes of images, and of the caller's access to them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +30,7 @@ class ImageWatchFilter:
     )
 
 
-# For the consumer the steps of its membership are those of its sight of the image.
+# For a consumer, changes of its membership are changes of its access to the image.
 _AS_CONSUMER = {
     ChangeKind.OFFERED: ImageChangeKind.ACCESS_GAINED,
     ChangeKind.REVOKED: ImageChangeKind.ACCESS_LOST,
@@ -38,27 +38,27 @@ _AS_CONSUMER = {
 }
 
 
-def watch_of_images(viewer: Caller, wanted: ImageWatchFilter) -> Watch:
-    wanted = replace(wanted, image_id=wanted.image_id and strawberry.ID(formats.as_stored(wanted.image_id)))
-    role = None if wanted.role is None else wanted.role.name
-    fingerprint = cursors.fingerprint("watchImages", role, wanted.image_id)
-    return Watch(fingerprint, _concerns(viewer, wanted), _changed, _states(wanted), _state)
+def watch_of_images(viewer: Caller, criteria: ImageWatchFilter) -> Watch:
+    criteria = replace(criteria, image_id=criteria.image_id and strawberry.ID(formats.as_stored(criteria.image_id)))
+    role = None if criteria.role is None else criteria.role.name
+    fingerprint = cursors.fingerprint("watchImages", role, criteria.image_id)
+    return Watch(fingerprint, _concerns(viewer, criteria), _changed, _states(criteria), _state)
 
 
 def _changed(cursor: Cursor, change: Change) -> WatchItem:
-    news = change.entry
-    kind = news.image_kind if news.kind is None else _AS_CONSUMER[news.kind]
+    entry = change.entry
+    kind = entry.image_kind if entry.kind is None else _AS_CONSUMER[entry.kind]
     assert kind is not None
-    previous = news.previous_image_status, news.previous_visibility
-    now = news.image_status, news.visibility
-    if news.kind is not None:
+    previous = entry.previous_image_status, entry.previous_visibility
+    now = entry.image_status, entry.visibility
+    if entry.kind is not None:
         previous, now = ((None, None), now) if kind is ImageChangeKind.ACCESS_GAINED else (now, (None, None))
     return ImageChanged(
         cursor=cursor,
         occurred_at=change.occurred_at,
         kind=kind,
-        image_id=strawberry.ID(news.image_id),
-        owner=Tenant(id=strawberry.ID(news.owner_id)),
+        image_id=strawberry.ID(entry.image_id),
+        owner=Tenant(id=strawberry.ID(entry.owner_id)),
         previous_status=previous[0],
         previous_visibility=previous[1],
         status=now[0],
@@ -66,13 +66,13 @@ def _changed(cursor: Cursor, change: Change) -> WatchItem:
     )
 
 
-def _states(wanted: ImageWatchFilter) -> Any:
-    """The images that the watch would tell of, as a query of the store."""
+def _states(criteria: ImageWatchFilter) -> Any:
+    """The query for the images in a snapshot of the watch."""
     return partial(
         images.watched,
-        image_id=formats.id_or_none(wanted.image_id),
-        as_producer=wanted.role is not OfferRole.CONSUMER,
-        as_consumer=wanted.role is not OfferRole.PRODUCER,
+        image_id=formats.id_or_none(criteria.image_id),
+        as_producer=criteria.role is not OfferRole.CONSUMER,
+        as_consumer=criteria.role is not OfferRole.PRODUCER,
     )
 
 
@@ -80,23 +80,23 @@ def _state(cursor: Cursor, row: SeenImage) -> WatchItem:
     return ImageState(cursor=cursor, image_id=strawberry.ID(row.id), status=row.status, visibility=row.visibility)
 
 
-def _concerns(viewer: Caller, wanted: ImageWatchFilter) -> Callable[[Change], bool]:
-    """Whether the viewer may hear of a change, by its rights at that place in the log, and asked for it."""
-    me, role = viewer.tenant_id, wanted.role
+def _concerns(viewer: Caller, criteria: ImageWatchFilter) -> Callable[[Change], bool]:
+    """A predicate for changes that the viewer may see, by its rights at that time, and that match the filter."""
+    me, role = viewer.tenant_id, criteria.role
 
     def concerns(change: Change) -> bool:
-        news = change.entry
-        if wanted.image_id is not None and news.image_id != wanted.image_id:
+        entry = change.entry
+        if criteria.image_id is not None and entry.image_id != criteria.image_id:
             return False
-        if news.tenant_id == news.owner_id:
-            # The owner's row of a change of the image itself, which operators hear of too.
-            own = news.owner_id == me
+        if entry.tenant_id == entry.owner_id:
+            # The owner's entry for a change of the image itself, which operators also see.
+            own = entry.owner_id == me
             return (own and role is not OfferRole.CONSUMER) or (viewer.is_operator and role is None)
-        # An operator sees images all the time: it gains and loses none.
-        if news.tenant_id != me or role is OfferRole.PRODUCER or (viewer.is_operator and role is None):
+        # An operator always has access to all images, so it neither gains nor loses any.
+        if entry.tenant_id != me or role is OfferRole.PRODUCER or (viewer.is_operator and role is None):
             return False
-        if news.kind is None:
+        if entry.kind is None:
             return True
-        return news.kind in _AS_CONSUMER and news.visibility is ImageVisibility.SHARED
+        return entry.kind in _AS_CONSUMER and entry.visibility is ImageVisibility.SHARED
 
     return concerns

@@ -1,4 +1,4 @@
-"""What a watch delivers: changes, states, and what keeps a watching client complete."""
+"""The items of watches: changes, states of a snapshot, and control items."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The log, pulled: the same changes that `watchOffers` tells, in pages, for those who do not keep a socket."""
+"""`offerEvents`: the changes of `watchOffers` in pages, for clients that poll."""
 
 from typing import Annotated
 
@@ -86,7 +86,7 @@ async def _start(info: Info, watch: Watch, after: Cursor | None) -> int:
 
 
 async def _read(info: Info, watch: Watch, position: int, first: int) -> tuple[list[Change], int, bool]:
-    """The changes of the page, how far the log was read for it, and whether there is more."""
+    """The changes of the page, the position up to which the log was read, and whether there may be more."""
     found: list[Change] = []
     for _ in range(READ_AT_MOST // READ_AT_ONCE):
         head, changes = await info.context.read(log.read_concerning, position, READ_AT_ONCE)

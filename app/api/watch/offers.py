@@ -1,4 +1,4 @@
-"""What `watchOffers` and `offerEvents` tell: the changes of memberships."""
+"""The changes of memberships, for `watchOffers` and `offerEvents`."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,40 +40,40 @@ class OfferWatchFilter:
     )
 
 
-def watch_of_offers(viewer: Caller, wanted: OfferWatchFilter) -> Watch:
-    wanted = replace(wanted, image_id=wanted.image_id and strawberry.ID(formats.as_stored(wanted.image_id)))
-    return Watch(_fingerprint(wanted), _concerns(viewer, wanted), changed, _states(wanted), _state)
+def watch_of_offers(viewer: Caller, criteria: OfferWatchFilter) -> Watch:
+    criteria = replace(criteria, image_id=criteria.image_id and strawberry.ID(formats.as_stored(criteria.image_id)))
+    return Watch(_fingerprint(criteria), _concerns(viewer, criteria), changed, _states(criteria), _state)
 
 
 def changed(cursor: Cursor, change: Change) -> MemberStatusChanged:
-    """A change of a membership, as the schema shows it."""
-    news = change.entry
-    assert news.kind is not None
-    assert news.member_id is not None
-    actor = news.actor_id if news.actor_id in (news.owner_id, news.tenant_id) else None
+    """Convert a log entry to a change of the schema."""
+    entry = change.entry
+    assert entry.kind is not None
+    assert entry.member_id is not None
+    actor = entry.actor_id if entry.actor_id in (entry.owner_id, entry.tenant_id) else None
     return MemberStatusChanged(
         cursor=cursor,
         occurred_at=change.occurred_at,
-        kind=news.kind,
-        previous_status=news.previous_status,
-        status=news.status,
-        member_id=strawberry.ID(news.member_id),
-        image_id=strawberry.ID(news.image_id),
-        owner=Tenant(id=strawberry.ID(news.owner_id)),
-        tenant=Tenant(id=strawberry.ID(news.tenant_id)),
+        kind=entry.kind,
+        previous_status=entry.previous_status,
+        status=entry.status,
+        member_id=strawberry.ID(entry.member_id),
+        image_id=strawberry.ID(entry.image_id),
+        owner=Tenant(id=strawberry.ID(entry.owner_id)),
+        tenant=Tenant(id=strawberry.ID(entry.tenant_id)),
         actor=None if actor is None else Tenant(id=strawberry.ID(actor)),
     )
 
 
-def _states(wanted: OfferWatchFilter) -> Any:
-    """The memberships that the watch would tell of, as a query of the store."""
+def _states(criteria: OfferWatchFilter) -> Any:
+    """The query for the memberships in a snapshot of the watch."""
     return partial(
         members.watched,
         wanted=MemberFilter(
-            None if wanted.status is None else tuple(wanted.status), formats.id_or_none(wanted.image_id)
+            None if criteria.status is None else tuple(criteria.status), formats.id_or_none(criteria.image_id)
         ),
-        as_producer=wanted.role is not OfferRole.CONSUMER,
-        as_consumer=wanted.role is not OfferRole.PRODUCER,
+        as_producer=criteria.role is not OfferRole.CONSUMER,
+        as_consumer=criteria.role is not OfferRole.PRODUCER,
     )
 
 
@@ -89,24 +89,24 @@ def _state(cursor: Cursor, found: tuple[SeenMember, str]) -> WatchItem:
     )
 
 
-def _fingerprint(wanted: OfferWatchFilter) -> bytes:
-    role = None if wanted.role is None else wanted.role.name
-    status = None if wanted.status is None else sorted(wanted.status)
-    return cursors.fingerprint("watchOffers", role, wanted.image_id, status)
+def _fingerprint(criteria: OfferWatchFilter) -> bytes:
+    role = None if criteria.role is None else criteria.role.name
+    status = None if criteria.status is None else sorted(criteria.status)
+    return cursors.fingerprint("watchOffers", role, criteria.image_id, status)
 
 
-def _concerns(viewer: Caller, wanted: OfferWatchFilter) -> Callable[[Change], bool]:
-    """Whether the viewer may hear of a change, by its rights at that place in the log, and asked for it."""
-    me, role = viewer.tenant_id, wanted.role
+def _concerns(viewer: Caller, criteria: OfferWatchFilter) -> Callable[[Change], bool]:
+    """A predicate for changes that the viewer may see, by its rights at that time, and that match the filter."""
+    me, role = viewer.tenant_id, criteria.role
 
     def concerns(change: Change) -> bool:
-        news = change.entry
-        if news.kind is None or (wanted.image_id is not None and news.image_id != wanted.image_id):
+        entry = change.entry
+        if entry.kind is None or (criteria.image_id is not None and entry.image_id != criteria.image_id):
             return False
-        as_producer = news.owner_id == me and role is not OfferRole.CONSUMER
-        as_consumer = news.tenant_id == me and role is not OfferRole.PRODUCER
+        as_producer = entry.owner_id == me and role is not OfferRole.CONSUMER
+        as_consumer = entry.tenant_id == me and role is not OfferRole.PRODUCER
         if not (as_producer or as_consumer or (viewer.is_operator and role is None)):
             return False
-        return wanted.status is None or news.status in wanted.status or news.previous_status in wanted.status
+        return criteria.status is None or entry.status in criteria.status or entry.previous_status in criteria.status
 
     return concerns

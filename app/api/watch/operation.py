@@ -1,4 +1,4 @@
-"""One subscription with its variables: its source, and the payload of each item, rendered where that can be."""
+"""Executes one subscription: opens its source, and makes the payload of each item."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
@@ -21,7 +21,7 @@ from strawberry.types.execution import PreExecutionError
 
 from app.api.operation import faults
 from app.api.operation.context import Context
-from app.api.operation.response_size import limit_item, written
+from app.api.operation.response_size import dump_json, limit_item
 from app.api.plan.rendering import Root
 from app.api.watch.items import WatchItem
 from app.api.watch.position import positions
@@ -32,7 +32,7 @@ from app.lifetime import Lifetime
 
 
 class Refused(Exception):
-    """The subscription can't start, or its source has ended with an error; what is published of it."""
+    """The subscription can't start, or its source has failed; `errors` are those for the client."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(errors)
@@ -53,11 +53,11 @@ class WatchOperation:
         self.root: Root | None = None
 
     def key(self) -> str:
-        """The variables in one spelling, without the one that tells where the watch begins."""
+        """The variables as canonical JSON, without those for the start position."""
         values = positions(self.document, self._name)
         of_position = {value.name.value for value in values if isinstance(value, VariableNode)}
-        asked = {name: value for name, value in self.variables.items() if name not in of_position}
-        return json.dumps(asked, sort_keys=True)
+        shared = {name: value for name, value in self.variables.items() if name not in of_position}
+        return json.dumps(shared, sort_keys=True)
 
     async def source(self, context: Context) -> AsyncGenerator[WatchItem, None]:
         open_source: Callable[[Any], Any] = cast(Any, graphql).create_source_event_stream
@@ -71,40 +71,39 @@ class WatchOperation:
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
     def _require_switches(self, context: Context) -> None:
-        """What `@skip` and `@include` hang on is the same for every item, so it is refused before the first."""
+        """Refuse null for a variable of `@skip` or `@include` before the first item, because it affects all of them."""
         if name := next(
             (name for name in switch_variables(self.document) if self.coerced.get(name, False) is None), None
         ):
             error = GraphQLError(f"The variable '${name}' switches a field, so it can't be null.")
             raise refused([error], context, before=False)
 
-    def rendered(self, item: WatchItem, most_bytes: int) -> bytes | None:
-        """The payload of an item, if all that is asked of it is at hand."""
+    def render(self, item: WatchItem, most_bytes: int) -> bytes | None:
+        """The payload of an item, or None if graphql-core has to execute its selections."""
         if self.root is None:
             return None
-        with suppress(Exception):  # what can't be rendered is told in the words of GraphQL
+        with suppress(Exception):  # graphql-core reports what can't be rendered
             data = {self.root.key: self.root.render(item)}
-            return written({"data": data, "extensions": {"cursor": item.cursor}}, most_bytes)
+            return dump_json({"data": data, "extensions": {"cursor": item.cursor}}, most_bytes)
 
     async def execute(self, item: WatchItem, context: Context) -> bytes:
-        """The payload of one item that can't be rendered. What its fields could not find out for want of the store is
-        not told as null."""
+        """The payload of one item, executed by graphql-core. Raises Unavailable if the store can't be read."""
         result = self._begin(item, context)
         if isawaitable(result):
             result = await result
             await context.renew()
         return _payload(cast(ExecutionResult, result), item, context)
 
-    async def execute_apart(self, item: WatchItem, context: Context) -> bytes:
-        """The payload, made in surroundings of its own: its watcher may go away meanwhile, and others wait for it."""
-        apart = Context(context.services, context.caller, uuid4().hex)
+    async def execute_in_own_context(self, item: WatchItem, context: Context) -> bytes:
+        """The payload, executed in a new context, because other watchers may outlive the one that requested it."""
+        own_context = Context(context.services, context.caller, uuid4().hex)
         try:
-            return await self.execute(item, apart)
+            return await self.execute(item, own_context)
         finally:
-            await apart.close()
+            await own_context.close()
 
     def lifetime(self, context: Context) -> Lifetime:
-        """How long one item may take."""
+        """The time limit for one item."""
         return Lifetime("item of the watch", context.services.settings.watch_item_seconds)
 
     def _begin(self, item: WatchItem, context: Context) -> Any:
@@ -129,22 +128,22 @@ class WatchOperation:
 
 def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> bytes:
     limit_item(result, context.services.settings.max_response_bytes)
-    errors = faults.published(cast(Any, result), context.request_id)
-    if any((error.extensions or {}).get("code") in _NOT_YET for error in errors):
+    errors = faults.client_errors(cast(Any, result), context.request_id)
+    if any((error.extensions or {}).get("code") in _TEMPORARY for error in errors):
         raise Unavailable("The store can't be reached just now.")
     payload: dict[str, Any] = {"data": result.data, "extensions": {"cursor": item.cursor}}
     if errors:
-        payload["errors"] = faults.formatted(errors)
+        payload["errors"] = faults.format_errors(errors)
     return orjson.dumps(payload)
 
 
 def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refused:
     result: Any = PreExecutionError(data=None, errors=errors) if before else ExecutionResult(None, errors)
-    published = faults.published(result, context.request_id)
-    if any((error.extensions or {}).get("code") in _COME_AGAIN for error in published):
+    errors_for_client = faults.client_errors(result, context.request_id)
+    if any((error.extensions or {}).get("code") in _RETRYABLE for error in errors_for_client):
         raise Unavailable("The watch can't be served just now.")
-    return Refused(published)
+    return Refused(errors_for_client)
 
 
-_NOT_YET = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
-_COME_AGAIN = (*_NOT_YET, ErrorCode.INTERNAL_SERVER_ERROR)
+_TEMPORARY = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)
+_RETRYABLE = (*_TEMPORARY, ErrorCode.INTERNAL_SERVER_ERROR)

@@ -1,4 +1,4 @@
-"""The payload of one item of a watch: bytes, or in the making for all who ask the same."""
+"""The payload of one watch item: bytes, or a pending task that several watchers share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,16 +11,15 @@ T = TypeVar("T")
 Work = Callable[[], Awaitable[bytes]]
 
 
-class InTheMaking:
-    """A payload that is made apart from those who wait for it, since the first of them may go away meanwhile.
+class PendingPayload:
+    """A payload that is made in a task of its own, because the watcher that requested it may disconnect.
 
-    `in_turn` carries the work out when its turn has come. When all have gone, it does not begin any more, or no further
-    unit of it.
+    `schedule` runs the work when the tenant is within its share. The task ends early when nobody waits for it.
     """
 
     def __init__(
         self,
-        in_turn: Callable[[Work], Coroutine[Any, Any, bytes]],
+        schedule: Callable[[Work], Coroutine[Any, Any, bytes]],
         on_begin: Callable[[], None],
         lifetime: Callable[[], Lifetime],
         work: Callable[[], Coroutine[Any, Any, bytes]],
@@ -30,58 +29,58 @@ class InTheMaking:
         self._work = work
         self._life: Lifetime | None = None
         self._waiting = 0
-        self._is_given_up = False
-        self._task = asyncio.create_task(in_turn(self._made))
-        self._task.add_done_callback(_looked_at)
+        self._is_abandoned = False
+        self._task = asyncio.create_task(schedule(self._run))
+        self._task.add_done_callback(_retrieve_exception)
 
-    def on_end(self, told: Callable[[], None]) -> None:
-        self._task.add_done_callback(lambda _: told())
+    def on_end(self, callback: Callable[[], None]) -> None:
+        self._task.add_done_callback(lambda _: callback())
 
-    async def joined(self) -> bytes:
+    async def wait(self) -> bytes:
         self._waiting += 1
         try:
             return await asyncio.shield(self._task)
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._give_up()
+                self._abandon()
 
     @property
     def has_failed(self) -> bool:
-        """Whether there is no payload, and there will be none."""
+        """Whether the payload has failed or was abandoned."""
         if not self._task.done():
-            return self._is_given_up or (self._life is not None and self._life.is_over)
+            return self._is_abandoned or (self._life is not None and self._life.is_over)
         return self._task.cancelled() or self._task.exception() is not None
 
-    async def _made(self) -> bytes:
+    async def _run(self) -> bytes:
         self._on_begin()
         self._life = self._lifetime()
         return await in_time(self._life, self._work())
 
-    def _give_up(self) -> None:
+    def _abandon(self) -> None:
         if self._life is not None:
             self._life.end()
         elif not self._task.done():
-            self._is_given_up = True
+            self._is_abandoned = True
             self._task.cancel()
 
 
-Payload = bytes | InTheMaking
+Payload = bytes | PendingPayload
 
 
 def has_failed(payload: Payload) -> bool:
-    return isinstance(payload, InTheMaking) and payload.has_failed
+    return isinstance(payload, PendingPayload) and payload.has_failed
 
 
 async def in_time(life: Lifetime, work: Coroutine[Any, Any, T]) -> T:
-    """The same as `within`, for a watch: it is cut, and comes again, and so misses nothing. Raises Unavailable."""
+    """Run work within its lifetime. Raises Unavailable on timeout, after which a watch reconnects without a gap."""
     try:
         return await within(life, work)
     except TimedOut as error:
         raise Unavailable("The watch can't be served just now.") from error
 
 
-def _looked_at(task: "asyncio.Task[bytes]") -> None:
-    """What it raised is told to those who wait, if there are any."""
+def _retrieve_exception(task: "asyncio.Task[bytes]") -> None:
+    """Mark the exception as retrieved; the waiters, if any, receive it."""
     if not task.cancelled():
         task.exception()

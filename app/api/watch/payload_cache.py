@@ -1,6 +1,6 @@
-"""The payloads that were made lately: each once for all who ask the same at about the same time.
+"""Caches payloads, so that each is made once for all watchers with the same operation.
 
-A payload is forgotten soon, since it also holds what was true and visible when it was made.
+Entries expire soon, because nested fields show the state at the time when the payload was made.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 from app.api.operation.context import Context
 from app.api.watch.items import WatchItem
 from app.api.watch.operation import WatchOperation
-from app.api.watch.payload import InTheMaking, Payload, has_failed
+from app.api.watch.payload import Payload, PendingPayload, has_failed
 from app.caches import ExpiringCache
 
 MAX_PAYLOADS = 1_024
@@ -19,12 +19,12 @@ Key = tuple[Any, ...]
 
 
 class Payloads:
-    """By what is asked, for whom, and the cursor of the item."""
+    """Payloads by operation, caller and cursor."""
 
     def __init__(self) -> None:
         self.cache: ExpiringCache[Key, Payload] = ExpiringCache(MAX_PAYLOADS, FRESH_SECONDS)
-        # Those that wait for their turn: nothing of them was read yet, so they are as fresh as can be.
-        self._waiting: dict[Key, InTheMaking] = {}
+        # Scheduled payloads, for which nothing has been read yet, so they can't be stale.
+        self._waiting: dict[Key, PendingPayload] = {}
 
     def __len__(self) -> int:
         return len(self.cache)
@@ -34,36 +34,36 @@ class Payloads:
         return len(self._waiting)
 
     def shared(self, group: Key, operation: WatchOperation, item: WatchItem, context: Context, began: float) -> Payload:
-        """The payload of an item for all who ask the same, and not from before this watch, which began then."""
+        """The shared payload of an item, made no earlier than the start of this watch."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
         payload = self.cache.find(key, now, began)
         if payload is not None and not has_failed(payload):
             return payload
         if (waiting := self._waiting.get(key)) is not None and not waiting.has_failed:
             return waiting
-        if (rendered := operation.rendered(item, context.services.settings.max_response_bytes)) is not None:
+        if (rendered := operation.render(item, context.services.settings.max_response_bytes)) is not None:
             self._keep(key, rendered)
             return rendered
-        return self._in_turn(key, operation, item, context)
+        return self._schedule(key, operation, item, context)
 
-    def _in_turn(self, key: Key, operation: WatchOperation, item: WatchItem, context: Context) -> InTheMaking:
-        turns, tenant_id = context.services.turns, context.caller.tenant_id
-        making = InTheMaking(
-            lambda work: turns.take(tenant_id, work, len),
-            lambda: self._begins(key, making),
+    def _schedule(self, key: Key, operation: WatchOperation, item: WatchItem, context: Context) -> PendingPayload:
+        loop_shares, tenant_id = context.services.loop_shares, context.caller.tenant_id
+        pending = PendingPayload(
+            lambda work: loop_shares.run(tenant_id, work, len),
+            lambda: self._on_begin(key, pending),
             partial(operation.lifetime, context),
-            partial(operation.execute_apart, item, context),
+            partial(operation.execute_in_own_context, item, context),
         )
-        self._waiting[key] = making
-        making.on_end(lambda: self._waits_no_longer(key, making))
-        return making
+        self._waiting[key] = pending
+        pending.on_end(lambda: self._remove_waiting(key, pending))
+        return pending
 
-    def _begins(self, key: Key, making: InTheMaking) -> None:
-        self._waits_no_longer(key, making)
-        self._keep(key, making)
+    def _on_begin(self, key: Key, pending: PendingPayload) -> None:
+        self._remove_waiting(key, pending)
+        self._keep(key, pending)
 
-    def _waits_no_longer(self, key: Key, making: InTheMaking) -> None:
-        if self._waiting.get(key) is making:
+    def _remove_waiting(self, key: Key, pending: PendingPayload) -> None:
+        if self._waiting.get(key) is pending:
             del self._waiting[key]
 
     def _keep(self, key: Key, payload: Payload) -> None:

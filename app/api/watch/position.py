@@ -1,4 +1,4 @@
-"""Where a watch begins, as its document and its variables say it."""
+"""Finds the start position of a watch in its document and variables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from graphql import (
 
 
 def positions(document: DocumentNode, name: str | None) -> list[ValueNode]:
-    """The values that stand as `after` at the root of the operation that runs, also in its fragments."""
+    """The values of `after` in the root fields of the operation, including those in fragments."""
     operation = _operation(document, name)
     fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [] if operation is None else [operation.selection_set]
@@ -34,8 +34,8 @@ def positions(document: DocumentNode, name: str | None) -> list[ValueNode]:
     return found
 
 
-def begins_at_a_cursor(document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> bool:
-    """Whether the watch goes on from a cursor: of its variables, of their defaults, or of the document itself."""
+def has_cursor(document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> bool:
+    """Whether the watch resumes from a cursor in its variables, their defaults or the document."""
     operation = _operation(document, name)
     defaults = {
         one.variable.name.value: one.default_value for one in (operation and operation.variable_definitions) or ()

@@ -1,4 +1,4 @@
-"""How a watch runs, whatever it watches: from a cursor or a snapshot, live, with every gap said."""
+"""Runs a watch from a cursor or a snapshot, follows the log, and reports every gap."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class GapPolicy(Enum):
 
 @dataclass(frozen=True)
 class Watch:
-    """What is watched: which changes concern it, what the present state is, and how both are shown."""
+    """A subject of watches: its filter, the query for its snapshot, and the conversion of both to items."""
 
     fingerprint: bytes
     concerns: Callable[[Change], bool]
@@ -55,8 +55,8 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How the caller wants it."""
+class WatchOptions:
+    """The options of a subscription."""
 
     after: Cursor | None
     initial: WatchInitial
@@ -64,37 +64,37 @@ class Manner:
     bookmarks: bool
 
 
-class Watching:
+class WatchRun:
     """One run of a watch, for one viewer."""
 
-    def __init__(self, context: Context, watch: Watch, manner: Manner) -> None:
+    def __init__(self, context: Context, watch: Watch, options: WatchOptions) -> None:
         self._context = context
         self._services = context.services
         self._feed = context.services.feed
         self._viewer = context.caller
         self._watch = watch
-        after = manner.after if context.last_event_id is None else Cursor(context.last_event_id)
-        self._manner = replace(manner, after=after)
+        after = options.after if context.last_event_id is None else Cursor(context.last_event_id)
+        self._options = replace(options, after=after)
         self._position = 0
         self._seal = self._feed.seal
 
     async def start(self) -> AsyncGenerator[WatchItem, None]:
-        """The items. A cursor that will not do is told before the first one."""
+        """Check the cursor, and return the items."""
         gap = None
-        if self._manner.after is not None:
+        if self._options.after is not None:
             self._seal, head = await self._feed.present()
-            mark = self._seal.open(self._manner.after, self._viewer, self._watch.fingerprint)
+            mark = self._seal.open(self._options.after, self._viewer, self._watch.fingerprint)
             gap = self._feed.gap(mark, head, self._viewer)
             self._position = mark.seq
             self._require_reset_allowed(gap, self._seal, head)
-        elif self._manner.initial is WatchInitial.CHANGES:
+        elif self._options.initial is WatchInitial.CHANGES:
             self._seal, head = await self._feed.present()
             self._position = head.seq
         return self._items(gap)
 
     async def _items(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
-        is_new = self._manner.after is None
-        if is_new and self._manner.initial is WatchInitial.CHANGES:
+        is_new = self._options.after is None
+        if is_new and self._options.initial is WatchInitial.CHANGES:
             yield self._bookmark()
         elif is_new:
             async for item in self._snapshot(None):
@@ -114,7 +114,7 @@ class Watching:
             self._require_reset_allowed(gap, *await in_time(self._lifetime(), self._feed.present()))
 
     async def _changes(self) -> AsyncGenerator[WatchItem | Gap, None]:
-        """What is new from the position on; a gap is the last of it."""
+        """The changes after the position. A gap is the last element."""
         silence = self._services.settings.bookmark_seconds
         async for item in self._feed.follow(self._viewer, self._watch.concerns, self._position, silence, self._seal):
             self._position = item.position
@@ -122,9 +122,9 @@ class Watching:
                 yield item.gap
             elif item.change is not None:
                 yield self._item(item.change)
-            elif self._manner.bookmarks:
+            elif self._options.bookmarks:
                 yield self._bookmark()
-            # The next item's nested fields are read as of then, and no view is held open while waiting for it.
+            # Release the view of the store, so that the nested fields of the next item are read afresh.
             await self._context.renew()
 
     def _item(self, change: Change) -> WatchItem:
@@ -138,14 +138,14 @@ class Watching:
         return item
 
     async def _snapshot(self, gap: Gap | None) -> AsyncGenerator[WatchItem, None]:
-        """The present state. Both to read it and to hold it take the tenant's turn."""
-        turns, tenant_id = self._services.turns, self._viewer.tenant_id
-        async with turns.snapshot(tenant_id):
-            present = await turns.take(tenant_id, lambda: in_time(self._lifetime(), self._look()), _size)
-            async for item in self._told(gap, present):
+        """The items of the current state. Reading and holding it are limited for each tenant."""
+        loop_shares, tenant_id = self._services.loop_shares, self._viewer.tenant_id
+        async with loop_shares.snapshot(tenant_id):
+            present = await loop_shares.run(tenant_id, lambda: in_time(self._lifetime(), self._read_present()), _size)
+            async for item in self._snapshot_items(gap, present):
                 yield item
 
-    async def _told(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
+    async def _snapshot_items(self, gap: Gap | None, present: Present) -> AsyncGenerator[WatchItem, None]:
         self._seal, (head, states) = present
         self._position = head.seq
         if gap is not None:
@@ -156,9 +156,8 @@ class Watching:
             await self._context.renew()
         yield WatchSynced(cursor=self._cursor())
 
-    async def _look(self) -> Present:
-        """The present state, read in one view of the store with the position that it stands for, and the seal of the
-        log that this is a position of, whatever comes in its place."""
+    async def _read_present(self) -> Present:
+        """The current state and the head of the log, read in one view of the store, with the seal of that log."""
         return await self._feed.with_seal(self._read_states, lambda view: view[0])
 
     def _lifetime(self) -> Lifetime:
@@ -179,7 +178,7 @@ class Watching:
         return head, states
 
     def _require_reset_allowed(self, gap: Gap | None, seal: Seal, head: LogHead) -> None:
-        if gap in (None, Gap.SNAPSHOT_INCOMPLETE) or self._manner.on_gap is GapPolicy.RESET:
+        if gap in (None, Gap.SNAPSHOT_INCOMPLETE) or self._options.on_gap is GapPolicy.RESET:
             return
         oldest = seal.close_between(head.floor, self._viewer, self._watch.fingerprint)
         raise CursorExpired(f"The watch can't go on from this cursor: {gap}. {_ADVICE}", oldestCursor=oldest)
@@ -193,7 +192,7 @@ class Watching:
 
 
 def _size(present: Present) -> int:
-    """About how many bytes were read."""
+    """The approximate bytes of a snapshot."""
     _, (_, states) = present
     return _STATE_BYTES * len(states)
 

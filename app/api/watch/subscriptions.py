@@ -1,4 +1,4 @@
-"""The watches: the committed log, as one viewer may see it, over a subscription."""
+"""The subscriptions, which deliver the entries of the log that the caller may see."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -10,7 +10,7 @@ from app.api.types.scalars import Cursor
 from app.api.watch.images import ImageWatchFilter, watch_of_images
 from app.api.watch.items import WatchItem
 from app.api.watch.offers import OfferWatchFilter, watch_of_offers
-from app.api.watch.run import GapPolicy, Manner, Watching, WatchInitial
+from app.api.watch.run import GapPolicy, WatchInitial, WatchOptions, WatchRun
 
 After = Annotated[
     Cursor | None,
@@ -60,7 +60,7 @@ class Subscription:
         bookmarks: Bookmarks = True,
     ) -> AsyncGenerator[WatchItem, None]:
         watch = watch_of_offers(info.context.caller, filter or OfferWatchFilter())
-        return await Watching(info.context, watch, Manner(after, initial, on_gap, bookmarks)).start()
+        return await WatchRun(info.context, watch, WatchOptions(after, initial, on_gap, bookmarks)).start()
 
     @strawberry.subscription(
         description="Changes of status and visibility, and deletion, of the caller's own images and of those shared "
@@ -79,4 +79,4 @@ class Subscription:
         bookmarks: Bookmarks = True,
     ) -> AsyncGenerator[WatchItem, None]:
         watch = watch_of_images(info.context.caller, filter or ImageWatchFilter())
-        return await Watching(info.context, watch, Manner(after, initial, on_gap, bookmarks)).start()
+        return await WatchRun(info.context, watch, WatchOptions(after, initial, on_gap, bookmarks)).start()

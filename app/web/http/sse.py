@@ -91,7 +91,7 @@ async def watch_events(
                 del payload  # a watch may wait for long, and need not hold its last payload meanwhile
                 yield event.pop()
     except Refused as refused:
-        yield _event(orjson.dumps({"errors": faults.formatted(refused.errors)}))
+        yield _event(orjson.dumps({"errors": faults.format_errors(refused.errors)}))
         yield COMPLETE
     except Unavailable:
         return

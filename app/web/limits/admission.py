@@ -43,7 +43,7 @@ class Admission:
 
     def _kind(self, text: str, name: str | None) -> OperationType | None:
         try:
-            return self._documents.kind(text, name)
+            return self._documents.operation_type(text, name)
         except (GraphQLError, Problem):
             return None  # the next step of the pipeline reports it
 

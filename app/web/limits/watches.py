@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from app.documents.memory import weight
+from app.documents.bounded_cache import estimate_bytes
 from app.web.limits.quota import Quota
 
 # A watch holds its parsed document, which watches with the same text share. About a hundred different ones fit.
@@ -21,7 +21,7 @@ class WatchQuota:
     def begin(self, tenant_id: str, text: str) -> str | None:
         """Count one more watch until `end`. Returns the reason if a quota is exhausted."""
         is_shared = tenant_id in self._texts and text in self._texts[tenant_id]
-        added = 0 if is_shared else weight(text)
+        added = 0 if is_shared else estimate_bytes(text)
         if added and self._weights[tenant_id] + added > self._document_bytes:
             return "Your tenant's watches on this server use too many different documents. Let them share some."
         if not self._watches.acquire(tenant_id):
@@ -37,6 +37,6 @@ class WatchQuota:
         if texts[text]:
             return
         del texts[text]
-        self._weights[tenant_id] -= weight(text)
+        self._weights[tenant_id] -= estimate_bytes(text)
         if not texts:
             del self._texts[tenant_id], self._weights[tenant_id]

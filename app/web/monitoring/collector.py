@@ -74,7 +74,7 @@ def _plans(planner: Planner) -> Iterator[Metric]:
         planner.answered,
     )
     told = "Operations that GraphQL's own execution carried out, by the reason why no plan could."
-    yield _counted("unplanned_operations", told, "reason", planner.left)
+    yield _counted("unplanned_operations", told, "reason", planner.fallbacks)
 
 
 def _watches(sources: Sources) -> Iterator[Metric]:

@@ -16,7 +16,7 @@ from cross_web import HTTPException
 from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
-from app.api.plan.planner import Ready
+from app.api.plan.planner import BoundQuery
 from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -56,7 +56,7 @@ class Operation(NamedTuple):
     caller: Caller
     media_type: str
     token: str
-    ready: Ready | None
+    ready: BoundQuery | None
     cors_lines: bytes = b""
     charge: Charge | None = None
 
@@ -104,7 +104,7 @@ class FastPath:
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
         started_at = perf_counter()
-        data = None if operation.ready is None else self._planner.at_once(operation.ready, operation.caller)
+        data = None if operation.ready is None else self._planner.answer_immediately(operation.ready, operation.caller)
         if data is None:
             return None
         id = request_id()
@@ -150,7 +150,7 @@ class FastPath:
             on_start(lifetime := self._pipeline.admit(request))
             data = await within(lifetime, self._pipeline.execute_plan(request))
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
-            return _error_response(faults.told(problem, id), operation, id)
+            return _error_response(faults.problem_response(problem, id), operation, id)
         except ExecutedWithErrors as failed:
             return _error_response(
                 budget.with_cost(faults.response(failed.result, id), operation.charge), operation, id
@@ -181,7 +181,7 @@ class FastPath:
         name, variables = data.operation_name, data.variables
         charge = self._pipeline.charge(caller, "", text, name, variables)
         is_refused = charge is not None and charge.retry_after
-        ready = None if is_refused else self._planner.ready(text, name, variables, caller)
+        ready = None if is_refused else self._planner.bind(text, name, variables, caller)
         cors_lines = self.cors.header_lines(headers)
         return Operation(text, name, variables, caller, media_type, token, ready, cors_lines, charge)
 

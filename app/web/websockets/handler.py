@@ -70,7 +70,7 @@ class OperationHandler(HandshakeHandler):
             raise
 
     async def _send_error(self, id: str, problem: Problem) -> None:
-        errors = faults.formatted(faults.of_problem(problem, uuid4().hex))
+        errors = faults.format_errors(faults.problem_errors(problem, uuid4().hex))
         await self.send_message(cast(Any, {"id": id, "type": "error", "payload": errors}))
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:
@@ -103,7 +103,7 @@ class OperationHandler(HandshakeHandler):
         """Report a problem of an operation, or of a watch that resumes from a cursor."""
         handling = handling_of(problem)
         if (close := handling.on_resume if resumes else handling.on_operation) is None:
-            await operation.send_initial_errors(faults.of_problem(problem, record.request_id))
+            await operation.send_initial_errors(faults.problem_errors(problem, record.request_id))
             return
         if not record.codes:
             note_error(problem.code)
@@ -111,7 +111,7 @@ class OperationHandler(HandshakeHandler):
 
     async def _send_errors(self, operation: Operation[Any, None], error: GraphQLError, record: OperationRecord) -> None:
         result = PreExecutionError(data=None, errors=[error])
-        await operation.send_initial_errors(faults.published(result, record.request_id))
+        await operation.send_initial_errors(faults.client_errors(result, record.request_id))
 
     async def _respond(self, operation: Operation[Any, None], record: OperationRecord) -> None:
         request = await self._charged(operation, record.request_id)
@@ -149,7 +149,7 @@ class OperationHandler(HandshakeHandler):
         self, operation: Operation[Any, None], request: OperationRequest, result: ExecutionResult
     ) -> str | None:
         """The message with a result; None if the operation failed as a whole, which is reported here."""
-        errors = faults.published(result, request.request_id)
+        errors = faults.client_errors(result, request.request_id)
         if is_request_error(result):
             if (close := _close_of(errors)) is not None:
                 await self.close(close)
@@ -157,7 +157,7 @@ class OperationHandler(HandshakeHandler):
                 await operation.send_initial_errors(errors)
             return None
         payload: dict[str, Any] = {"data": result.data}
-        payload |= {"errors": faults.formatted(errors)} if errors else {}
+        payload |= {"errors": faults.format_errors(errors)} if errors else {}
         extensions = budget.with_cost({}, request.charge).get("extensions", result.extensions)
         payload |= {"extensions": extensions} if extensions else {}
         return f"{_message_start(operation)}{orjson.dumps(payload).decode()}}}"
