@@ -1,5 +1,6 @@
 """Breaking changes of the schema: refused, unless the changelog declares each by its coordinate."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from tests.harness.workshop import ROOT
 
 pytestmark = pytest.mark.slow
 
-HIDDEN = '  """Whether it is left out of image lists unless asked for."""\n  hidden: Boolean!\n'
+# The field with its description.
+HIDDEN = re.compile(r'  """(?:(?!""").)*"""\n  hidden: Boolean!\n', re.DOTALL)
 REFUSED = ["Image.hidden: Field 'hidden' was removed from object type 'Image'"]
 UNRELEASED = "# Changelog\n\n## [Unreleased]\n"
 RELEASED = "\n## [1.0.0] - 2026-11-24\n"
@@ -28,10 +30,10 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def change(repository: Path, old: str, new: str) -> None:
-    schema = (repository / "schema.graphql").read_text()
-    assert old in schema
-    (repository / "schema.graphql").write_text(schema.replace(old, new))
+def change_hidden(repository: Path, new: str) -> None:
+    schema, changes = HIDDEN.subn(new, (repository / "schema.graphql").read_text())
+    assert changes == 1
+    (repository / "schema.graphql").write_text(schema)
 
 
 def judged(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
@@ -70,13 +72,13 @@ def test_without_a_tag_there_is_no_last_release(repository: Path) -> None:
 def test_a_removal_is_refused_unless_it_is_declared(
     repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory, changelog: str, refused: list[str]
 ) -> None:
-    change(repository, HIDDEN, "")
+    change_hidden(repository, "")
     (repository / "CHANGELOG.md").write_text(changelog)
 
     assert judged(repository, node, tmp_path_factory) == refused
 
 
 def test_an_addition_is_let_through(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
-    change(repository, HIDDEN, HIDDEN + "  expiresAt: DateTime\n")
+    change_hidden(repository, r"\g<0>  expiresAt: DateTime\n")
 
     assert judged(repository, node, tmp_path_factory) == []

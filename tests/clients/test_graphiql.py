@@ -153,7 +153,7 @@ async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: 
     await (
         page.get_by_role("link", name="MemberStatusChanged").or_(page.get_by_text("MemberStatusChanged")).first.click()
     )
-    await expect(page.locator(".graphiql-plugin")).to_contain_text("Where the watch stands after this item")
+    await expect(page.locator(".graphiql-plugin")).to_contain_text("The position of the watch after this item")
     await page.get_by_role("button", name="Show History").click()
     await expect(page.locator(".graphiql-plugin")).to_contain_text("Inbox")
     await page.get_by_role("button", name="Show GraphiQL Explorer").click()

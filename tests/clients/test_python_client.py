@@ -16,12 +16,12 @@ from websockets.typing import Subprotocol
 from app import client
 from app.client import CursorFile, WatchEnded, watch
 from tests.harness.operations import WATCH
+from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server, serving
 from tests.harness.sockets import connected
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 30
 SNAPSHOT = WATCH.replace("initial: $initial", "initial: SNAPSHOT").replace(
     "$initial: WatchInitial! = CHANGES, ", ""
 )  # fmt: skip

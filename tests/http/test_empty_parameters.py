@@ -47,7 +47,7 @@ async def test_an_empty_query_by_get_is_refused_as_an_absent_one(server: InProce
     answer = await _sent(server, "GET", "application/json", {"query": ""})
 
     assert answer.status_code == 400
-    assert "no GraphQL document" in answer.text
+    assert "Send a GraphQL document" in answer.text
 
 
 async def _sent(

@@ -11,6 +11,7 @@ from tests.harness.databases import Databases
 from tests.harness.figures import PREFIX, scraped
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.patience import until
 from tests.harness.server import Server, bearer, serving
 from tests.harness.sockets import connected
 from tests.harness.world import fresh_id
@@ -97,6 +98,7 @@ async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_value
         assert tenant not in own.client.get("/metrics").text
 
     ask()
+    await until(lambda: 'cause="poll"' in own.client.get("/metrics").text)
     before = {(sample.name, *sample.labels.items()) for sample in (await scraped(own.port)).samples}
     for _ in range(5):
         ask()

@@ -119,7 +119,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
 async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    settings = settings_for(sqlite_databases.fresh(), stall_seconds=2)
+    settings = settings_for(sqlite_databases.fresh(), stall_seconds=3)
     async with in_this_process(settings) as server:
         await server.fill()
         read = await server.read_slowly(bites=60, pause=0.1)
