@@ -24,6 +24,7 @@ from app.documents.bounded_cache import BoundedCache
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import DocumentLimits, too_complex
 from app.documents.measure import Measure
+from app.documents.selections import operations_named
 from app.documents.tenant_cache import TenantCache
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
@@ -65,9 +66,7 @@ class Documents:
 
     def operation_type(self, text: str, name: str | None) -> OperationType | None:
         """The type of the operation to run; None if there is none of this name. Raises GraphQLSyntaxError."""
-        operations = (part for part in self.parse(text).definitions if isinstance(part, OperationDefinitionNode))
-        operation = next((part for part in operations if name in (None, part.name and part.name.value)), None)
-        return None if operation is None else operation.operation
+        return next((operation.operation for operation in operations_named(self.parse(text), name)), None)
 
     def first_error(self, text: str) -> str | None:
         """The first error of any operation of a document, without variables; None if there is none."""
@@ -75,7 +74,7 @@ class Documents:
             document = self.parse(text)
         except GraphQLError as error:
             return error.message
-        operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+        operations = operations_named(document, None)
         for operation in operations:
             name = operation.name and operation.name.value
             if errors := self.errors(document, name, {}):
@@ -84,18 +83,16 @@ class Documents:
 
     def has_subscription(self, text: str) -> bool:
         """Whether any operation of a document is a subscription. Raises GraphQLError for one that does not parse."""
-        return any(
-            isinstance(part, OperationDefinitionNode) and part.operation is OperationType.SUBSCRIPTION
-            for part in self.parse(text).definitions
-        )
+        operations = operations_named(self.parse(text), None)
+        return any(operation.operation is OperationType.SUBSCRIPTION for operation in operations)
 
     def errors(self, document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
         """The errors that prevent execution. A document beyond the limits is not validated."""
-        operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+        operations = operations_named(document, name)
         if len(operations) > 1 and name is None:
             message = "The document has several operations. Say in operationName which one to run."
             return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
-        operation = next((part for part in operations if name in (None, part.name and part.name.value)), None)
+        operation = next(iter(operations), None)
         refusal = self._too_complex(document, operation, variables)
         try:
             return [refusal] if refusal else self._validation_errors(_text(document))

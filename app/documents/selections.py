@@ -79,11 +79,16 @@ class Selections:
 
 def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """The operation to run. Raises Unplanned if the name does not identify exactly one."""
-    operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
-    matching = [part for part in operations if name in (None, part.name and part.name.value)]
+    matching = operations_named(document, name)
     if len(matching) != 1:
         raise Unplanned("operation")
     return matching[0]
+
+
+def operations_named(document: DocumentNode, name: str | None) -> list[OperationDefinitionNode]:
+    """The operations of a document with this name; all of them without a name."""
+    operations = [part for part in document.definitions if isinstance(part, OperationDefinitionNode)]
+    return [part for part in operations if name in (None, part.name and part.name.value)]
 
 
 def switch_variables(document: DocumentNode) -> tuple[str, ...]:

@@ -9,17 +9,18 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     StringValueNode,
     ValueNode,
     VariableNode,
 )
 
+from app.documents.selections import operations_named
+
 
 def positions(document: DocumentNode, name: str | None) -> list[ValueNode]:
     """The values of `after` in the root fields of the operation, including those in fragments."""
-    operation = _operation(document, name)
+    operation = next(iter(operations_named(document, name)), None)
     fragments = {part.name.value: part for part in document.definitions if isinstance(part, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [] if operation is None else [operation.selection_set]
     found: list[ValueNode] = []
@@ -36,7 +37,7 @@ def positions(document: DocumentNode, name: str | None) -> list[ValueNode]:
 
 def has_cursor(document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> bool:
     """Whether the watch resumes from a cursor in its variables, their defaults or the document."""
-    operation = _operation(document, name)
+    operation = next(iter(operations_named(document, name)), None)
     defaults = {
         one.variable.name.value: one.default_value for one in (operation and operation.variable_definitions) or ()
     }
@@ -48,8 +49,3 @@ def has_cursor(document: DocumentNode, name: str | None, variables: Mapping[str,
         return isinstance(value, StringValueNode) and bool(value.value)
 
     return any(map(is_cursor, positions(document, name)))
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
-    operations = (part for part in document.definitions if isinstance(part, OperationDefinitionNode))
-    return next((part for part in operations if name in (None, part.name and part.name.value)), None)
