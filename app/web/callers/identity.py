@@ -88,9 +88,7 @@ class SharedSecret:
         self._secret = settings.auth_secret.get_secret_value()
         self.keys = tuple(_key(secret) for secret in (settings.auth_secret, settings.auth_previous_secret) if secret)
         if len(set(self.keys)) < len(self.keys):
-            raise SetupError(
-                "IMAGE_GATEWAY_AUTH_PREVIOUS_SECRET is the same as IMAGE_GATEWAY_AUTH_SECRET. Take it away."
-            )
+            raise SetupError("IMAGE_GATEWAY_AUTH_PREVIOUS_SECRET is the same as IMAGE_GATEWAY_AUTH_SECRET. Unset it.")
 
     def mint(self, tenant_id: str, roles: frozenset[Role], ttl: timedelta, subject: str) -> str:
         """A token for development and for the demo."""

@@ -39,7 +39,7 @@ async def _body(answer: httpx2.Response) -> bytes:
     if answer.status_code != 200:
         raise NoKeys(f"it answered with status {answer.status_code}")
     if answer.headers.get("content-encoding", "identity") != "identity":
-        raise NoKeys("its answer is packed")
+        raise NoKeys("its response is compressed")
     body = bytearray()
     async for piece in answer.aiter_raw():
         body += piece

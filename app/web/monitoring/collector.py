@@ -91,14 +91,14 @@ def _watches(sources: Sources) -> Iterator[Metric]:
 
 def _connections(limit: ConnectionLimit) -> Iterator[Metric]:
     yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(limit.open))
-    yield _gauge("connections_most", "How many of them there may be.", limit.max)
-    told = "Those that were closed while nothing was asked on them, to make room, or refused where there was none."
+    yield _gauge("connections_most", "Maximum of TCP connections.", limit.max)
+    told = "Connections that were closed while idle to make room for others, or refused at the maximum."
     yield _counted("connections_turned_away", told, "reason", limit.turned_away)
 
 
 def _keys(identities: IdentityProvider) -> Iterator[Metric]:
     if (age := identities.key_set_age) is not None:
-        told = "Seconds since the key set was last had; look at the log when it is over twice its setting."
+        told = "Seconds since the key set was fetched; see the log if it exceeds twice its setting."
         yield _gauge("key_set_age_seconds", told, age)
 
 
@@ -113,7 +113,7 @@ def _log(services: Services) -> Iterator[Metric]:
     yield _gauge("log_floor", "Number of the newest event that is no longer kept.", feed.figures.floor)
     yield _gauge("log_head_lag", "Events in the store that this process has not read yet.", feed.figures.lag)
     yield _gauge("log_read_age_seconds", "Time since the log was last read with success.", feed.seconds_since_read)
-    yield _counted("log_looks", "Why the log was looked at: a hint, or its time had come.", "cause", feed.figures.looks)
+    yield _counted("log_looks", "Reads of the log, by cause: hint or poll interval.", "cause", feed.figures.looks)
 
 
 def _store(sources: Sources) -> Iterator[Metric]:
