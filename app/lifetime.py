@@ -90,7 +90,7 @@ class Lifetime:
 
 
 def current() -> Lifetime | None:
-    """Of the operation that this is done for; None for what the gateway does by itself."""
+    """The lifetime of the current operation; None in background work."""
     return _current.get()
 
 

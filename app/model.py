@@ -5,13 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint, text
+from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
 
 from app.columns import Timestamp, row_number, word_of
 from app.rows import Row, named_tuple
-
-# A partial index, which is empty but for what waits.
-_WHERE_MARKED: dict[str, Any] = {f"{engine}_where": text("marks > seen") for engine in ("sqlite", "postgresql")}
 
 
 class MemberStatus(StrEnum):
@@ -116,7 +113,7 @@ class Image(SQLModel, table=True):
 
 
 class Member(SQLModel, table=True):
-    """One image offered to one consumer. No tenant table stands behind `tenant_id`, on purpose (P4)."""
+    """One image offered to one consumer. No tenant table stands behind `tenant_id`, on purpose."""
 
     id: str = Field(primary_key=True, max_length=36)
     image_id: str = Field(foreign_key="image.id", max_length=36)
@@ -194,38 +191,6 @@ class Budget(SQLModel, table=True):
     who: str = Field(primary_key=True, max_length=255)
     level: float = Field(sa_type=Double)
     settled_at: datetime = Field(sa_type=Timestamp)
-
-
-class MirroredImage(SQLModel, table=True):
-    """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
-
-    `seen` is -1 until the first look at an image that was there before the gateway; it makes no events. `version`
-    counts the views that were stored; it begins at the time, so that an image that comes back never meets a version of
-    its own past.
-    """
-
-    __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]
-
-    image_id: str = Field(primary_key=True, max_length=36)
-    version: int = Field(sa_type=BigInteger)
-    marks: int = Field(sa_type=BigInteger)
-    seen: int = Field(sa_type=BigInteger)
-
-    __table_args__ = (Index("mirrored_image_marked", "image_id", **_WHERE_MARKED),)
-
-
-class MirrorLeader(SQLModel, table=True):
-    """The one row that says which process looks for changes upstream, until when, and when it last has done so.
-
-    Times are in milliseconds of Unix time.
-    """
-
-    __tablename__ = "mirror_leader"  # pyright: ignore[reportAssignmentType]
-
-    k: int = Field(primary_key=True, sa_type=Integer)
-    holder: str = Field(max_length=36)
-    until: int = Field(sa_type=BigInteger)
-    polled: int = Field(sa_type=BigInteger)
 
 
 class SeenImage(Row, named_tuple(Image)):

@@ -16,11 +16,13 @@ from starlette.applications import Starlette
 
 from app import logs
 from app.api.schema import build_schema
+from app.cloud import open_cloud
 from app.demo import greeting, seed
 from app.documents.manifest import trusted_documents
 from app.errors import SetupError, StoreAway
 from app.listening import listen, require_loopback
-from app.main import Parts, create_app, open_cloud
+from app.main import create_app
+from app.parts import Parts
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store
@@ -115,7 +117,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             logs.log_loose_faults(asyncio.get_running_loop())
-            _leave_what_stays_alone()
+            _freeze_gc()
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -136,8 +138,8 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _leave_what_stays_alone() -> None:
-    """The collector need not look again and again at what was loaded for good, nor after every few messages."""
+def _freeze_gc() -> None:
+    """Exempt what was loaded at the start from garbage collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)

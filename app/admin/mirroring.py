@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import logs
+from app.cloud import open_cloud
 from app.command import Database, told_in_one_sentence
 from app.errors import SetupError
-from app.main import open_cloud
 from app.mirror.look import Mirror
 from app.mirror.sources import Census
 from app.serving import sqlite_file

@@ -88,7 +88,7 @@ def build_schema(settings: Settings | None = None) -> GatewaySchema:
 
 
 def _require_caller(schema: GatewaySchema) -> None:
-    """Authenticate before a root field reads its arguments (P17)."""
+    """Authenticate before a root field reads its arguments."""
     core = schema._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
     for root in (core.query_type, core.mutation_type, core.subscription_type):
         for field in root.fields.values() if root else ():

@@ -2,7 +2,7 @@
 
 Sealed with AES-SIV under the store's own key, so every worker on the store can open what another has sealed. The
 seal is deterministic: the cursor of an item has the same bytes for all who may hear of it. A cursor that stands for
-no item is salted, or equal ones would tell that nobody else has done anything meanwhile (P13).
+no item is salted, or equal ones would tell that nobody else has done anything meanwhile.
 """
 
 import base64
@@ -12,6 +12,7 @@ import json
 import os
 import struct
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -26,6 +27,16 @@ _PLAIN = struct.Struct(">BB8sQ8s8s8s")
 _ANY_WATCH = _NO_SALT = bytes(8)
 _OPERATOR, _IN_SNAPSHOT = 1, 2
 _NOT_OURS = "The cursor was not made by this gateway, or was changed. Start again without it."
+
+
+class Gap(StrEnum):
+    """Why a watch can't go on from where it was."""
+
+    EXPIRED = "EXPIRED"
+    EPOCH_CHANGED = "EPOCH_CHANGED"
+    AHEAD_OF_LOG = "AHEAD_OF_LOG"
+    ACCESS_CHANGED = "ACCESS_CHANGED"
+    SNAPSHOT_INCOMPLETE = "SNAPSHOT_INCOMPLETE"
 
 
 class Mark(NamedTuple):

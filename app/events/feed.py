@@ -5,37 +5,27 @@ A watcher has no queue. One that is slow is further behind, and reads what the r
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from enum import StrEnum
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from app.errors import Unavailable
-from app.events.cursor import Mark, Seal
+from app.events.cursor import Gap, Mark, Seal
 from app.events.hint import Hint
 from app.events.ring import Ring
 from app.events.statistics import Figures
 from app.model import Caller, Change
 from app.repeated_errors import RepeatedErrors
-from app.store import log, snapshot
+from app.store import log
 from app.store.database import AWAY, Store
-from app.store.snapshot import in_time, read_following, read_once
+from app.store.snapshot import FOLLOWING_SECONDS, in_time, read_following, read_once
 
 logger: Any = structlog.get_logger("feed")
 View = TypeVar("View")
 PAGE = 1_000
 UNHEALTHY_AFTER_SECONDS = 2.0
 LAST_READ_SECONDS = 5
-
-
-class Gap(StrEnum):
-    """Why a watch can't go on from where it was."""
-
-    EXPIRED = "EXPIRED"
-    EPOCH_CHANGED = "EPOCH_CHANGED"
-    AHEAD_OF_LOG = "AHEAD_OF_LOG"
-    ACCESS_CHANGED = "ACCESS_CHANGED"
-    SNAPSHOT_INCOMPLETE = "SNAPSHOT_INCOMPLETE"
 
 
 class Item(NamedTuple):
@@ -186,7 +176,7 @@ class Feed:
         """Read what the ring has dropped. A watch that waits for the store in vain comes back with its cursor."""
         try:
             reading = read_once(self._store, log.read_concerning, viewer, position, PAGE)
-            return await in_time(reading, snapshot.FOLLOWING_SECONDS)
+            return await in_time(reading, FOLLOWING_SECONDS)
         except TimeoutError as error:
             self.figures.late += 1
             self._failed_watches.log(error)
@@ -210,7 +200,11 @@ class Feed:
         self._last_read = _now()
         self.figures.head, self.figures.floor = head.seq, head.floor
         if self._is_another(head, changes):
-            logger.error("another log", expected=(self.seal.epoch, self._ring.top), found=(head.epoch, head.seq))
+            logger.error(
+                "log replaced, watches are reset",
+                expected=(self.seal.epoch, self._ring.top),
+                found=(head.epoch, head.seq),
+            )
             self._begin_at(head)
             return False
         new = [change for change in changes if change.seq > self._ring.top]
@@ -245,8 +239,6 @@ def _now() -> float:
 
 
 async def _wait(bell: asyncio.Event, seconds: float) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await bell.wait()
-    except TimeoutError:
-        return

@@ -1,4 +1,4 @@
-"""How large a request, an operation and a crowd may be."""
+"""Limits on requests, operations and connections."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class Limits(BaseSettings):
-    """How large a request, an operation and a crowd may be."""
+    """Limits on requests, operations and connections."""
 
     member_quota: Annotated[int, Field(ge=-1)] = Field(
         default=128,

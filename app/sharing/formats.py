@@ -1,4 +1,4 @@
-"""What a value must look like, before the store is asked. Pure; the same answer for every caller (P16)."""
+"""What a value must look like, before the store is asked. Pure; the same answer for every caller."""
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What an action came to, and how a retry with the same idempotency key gets it again (K1)."""
+"""What an action came to, and how a retry with the same idempotency key gets it again."""
 
 import hashlib
 import json

@@ -5,7 +5,7 @@ raised at once, as Malformed, before the store is asked; every other refusal is 
 that were found in the input before.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,8 @@ from app.errors import Forbidden, Malformed, Refusal
 from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMember
 from app.rows import defaults
 from app.settings import Settings
-from app.sharing import formats, log_entries, outcome, rules
+from app.sharing import formats, log_entries, rules
+from app.sharing.action import carry_out, lock_and_read
 from app.sharing.addressees import refused_at, sorted_by_form
 from app.sharing.ledger import Ledger, Upstream
 from app.sharing.outcome import Outcome, Request
@@ -27,7 +28,6 @@ NO_REGISTRATION = (
     "Images are made in Glance: as a snapshot of a server, or with `openstack image create`. They appear here by "
     "themselves."
 )
-Action = Callable[[Transaction], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ async def register_image(
         await log.append(tx, log_entries.of_registration(caller, image))
         return Outcome(image=image)
 
-    return await _act(ledger, caller, Request("registerImage", new, key), act, mistakes, _no_registration)
+    return await carry_out(ledger, caller, Request("registerImage", new, key), act, mistakes, _no_registration)
 
 
 async def update_image(
@@ -81,31 +81,31 @@ async def update_image(
     image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id, "id")
+        image = await lock_and_read(tx, caller, image_id, "id")
         rules.may_update(caller, image, changes)
         real = {name: value for name, value in changes.items() if getattr(image, name) != value}
         if real:
             real["updated_at"] = max(tx.now, image.updated_at)
             await images.change(tx.conn, image.id, real)
-            await _tell_of_update(tx, caller, image, image.replace(**real))
+            await _log_update(tx, caller, image, image.replace(**real))
         return Outcome(image=image.replace(**real))
 
     request = Request("updateImage", {"id": image_id, **changes}, key)
 
-    def there(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
         return upstream.update(caller, request, image_id, changes)
 
-    return await _act(ledger, caller, request, act, mistakes, there)
+    return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
 
 
 async def delete_image(
     ledger: Ledger, caller: Caller, image_id: str, key: str | None = None, mistakes: Mistakes | None = None
 ) -> Outcome:
-    """Delete an image and end each of its memberships, with one event each (E6)."""
+    """Delete an image and end each of its memberships, with one event each."""
     image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id, "id")
+        image = await lock_and_read(tx, caller, image_id, "id")
         rules.may_delete(caller, image)
         ended = await members.all_of(tx.conn, image.id)
         await members.remove_all_of(tx.conn, image.id)
@@ -116,7 +116,7 @@ async def delete_image(
         return Outcome(ended_id=image.id)
 
     request = Request("deleteImage", {"id": image_id}, key)
-    return await _act(
+    return await carry_out(
         ledger, caller, request, act, mistakes, lambda upstream: upstream.delete(caller, request, image_id)
     )
 
@@ -139,7 +139,7 @@ async def offer_image(
     well_formed = list(places.values())
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id)
+        image = await lock_and_read(tx, caller, image_id)
         rules.may_offer(caller, image)
         present = await members.of_tenants(tx.conn, caller, image.id, well_formed)
         taken = await members.count_for_quota(tx.conn, image.id)
@@ -159,10 +159,10 @@ async def offer_image(
 
     request = Request("offerImage", {"image": image_id, "tenants": list(tenant_ids)}, key)
 
-    def there(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
         return upstream.offer(caller, request, image_id, places, malformed)
 
-    return await _act(ledger, caller, request, act, mistakes, there, with_malformed)
+    return await carry_out(ledger, caller, request, act, mistakes, run_upstream, with_malformed)
 
 
 async def answer_offer(
@@ -177,7 +177,7 @@ async def answer_offer(
     image_id = formats.as_stored(image_id)
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id)
+        image = await lock_and_read(tx, caller, image_id)
         row = rules.may_answer(caller, image, await members.own_row(tx.conn, caller, image.id))
         if row.status is not status:
             answered = row.replace(status=status, updated_at=max(tx.now, row.updated_at))
@@ -189,10 +189,10 @@ async def answer_offer(
 
     request = Request("answerOffer", {"image": image_id, "status": status}, key)
 
-    def there(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
         return upstream.answer(caller, request, image_id, status)
 
-    return await _act(ledger, caller, request, act, mistakes, there)
+    return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
 
 
 async def revoke_member(
@@ -209,7 +209,7 @@ async def revoke_member(
     mistakes.check(formats.tenant_id, tenant_id, limits.tenant_id_pattern, "input", "tenantId")
 
     async def act(tx: Transaction) -> Outcome:
-        image = await _look(tx, caller, image_id)
+        image = await lock_and_read(tx, caller, image_id)
         rows = await members.of_tenants(tx.conn, caller, image.id, [tenant_id])
         row = rules.may_revoke(caller, image, rows.get(tenant_id))
         await members.remove(tx.conn, row.id)
@@ -218,59 +218,17 @@ async def revoke_member(
 
     request = Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key)
 
-    def there(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
         return upstream.revoke(caller, request, image_id, tenant_id)
 
-    return await _act(ledger, caller, request, act, mistakes, there)
-
-
-async def _act(
-    ledger: Ledger,
-    caller: Caller,
-    request: Request,
-    act: Action,
-    mistakes: Mistakes | None,
-    there: Callable[[Upstream], Awaitable[Outcome]],
-    refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
-) -> Outcome:
-    """Run the action in one transaction, or `there` if an upstream keeps the images.
-
-    A request that was carried out before is not carried out again.
-    """
-    mistakes = mistakes or Mistakes()
-    mistakes.check(formats.key, request.idempotency_key)
-    mistakes.require_none()
-    if ledger.upstream is not None:
-        return await there(ledger.upstream)
-
-    async def once(tx: Transaction) -> Outcome:
-        if (before := await outcome.earlier(tx, caller, request)) is not None:
-            return before
-        try:
-            result = await act(tx)
-        except Refusal as refusal:
-            result = refused(refusal)
-        await outcome.remember(tx, caller, request, result)
-        return result
-
-    return await ledger.store.act(once)
+    return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
 
 
 async def _no_registration(_: Upstream) -> Outcome:
     return Outcome(refusals=(Forbidden(NO_REGISTRATION),))
 
 
-async def _look(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
-    """The image, held still until the transaction ends."""
-    image = None
-    # Only an image that the caller may see is locked: waiting for another one's lock would tell that it exists.
-    if formats.uuid(image_id) and await images.lock(tx.conn, caller, image_id):
-        image = await images.find_one(tx.conn, caller, image_id)
-        tx.now = tx.clock()
-    return rules.seen(image, argument)
-
-
-async def _tell_of_update(tx: Transaction, caller: Caller, before: SeenImage, after: SeenImage) -> None:
+async def _log_update(tx: Transaction, caller: Caller, before: SeenImage, after: SeenImage) -> None:
     if (before.status, before.visibility) != (after.status, after.visibility):
         consumers = [row.tenant_id for row in await members.all_of(tx.conn, after.id)]
         await log.append(tx, list(log_entries.of_update(caller, before, after, consumers)))

@@ -44,7 +44,7 @@ class Store:
         # SQLite has let in one writer only; the others wait here, and not at the file's lock.
         self._turn = asyncio.Lock()
         is_embedded = url.get_backend_name() == "sqlite"
-        self._quick = Writer(url, self._now, self._turn, on_commit) if is_embedded else None
+        self._sqlite_writer = Writer(url, self._now, self._turn, on_commit) if is_embedded else None
         # Who follows the log reads here, so that clients can't keep it waiting for a connection.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
@@ -56,9 +56,9 @@ class Store:
 
     async def act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         """Carry out an action that waits for nothing but its transaction, to its end."""
-        if self._quick is None:
+        if self._sqlite_writer is None:
             return await self.unit(self._act(action), "act")
-        return await self._reporting_outages(self._traced(self._quick.act(action), "act"))
+        return await self._reporting_outages(self._traced(self._sqlite_writer.act(action), "act"))
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.writing() as tx:
@@ -83,12 +83,12 @@ class Store:
 
     @property
     def units_under_way(self) -> int:
-        return len(self._units) + (0 if self._quick is None else self._quick.actions)
+        return len(self._units) + (0 if self._sqlite_writer is None else self._sqlite_writer.actions)
 
     @property
     def waiting_writers(self) -> int:
         """Actions that wait for the embedded store's one writer."""
-        return 0 if self._quick is None else self._quick.queue
+        return 0 if self._sqlite_writer is None else self._sqlite_writer.queue
 
     def connections(self) -> dict[str, tuple[int, int]]:
         """Of each pool, how many connections are in use and how many there may be."""
@@ -102,7 +102,7 @@ class Store:
         return self.clock()
 
     def _my_turn(self) -> AbstractAsyncContextManager[Any]:
-        return nullcontext() if self._quick is None else self._turn
+        return nullcontext() if self._sqlite_writer is None else self._turn
 
     async def unit(self, work: Coroutine[Any, Any, T], name: str = "read") -> T:
         """Run work on the store to its end, even when the one who asked for it goes away; `name` is for traces.
@@ -125,10 +125,10 @@ class Store:
         if self._units:
             _, stuck = await asyncio.wait(self._units, timeout=LAST_UNITS_SECONDS)
             for unit in stuck:
-                logger.error("a unit was still under way at the end", unit=repr(unit))
+                logger.error("store work cancelled at shutdown", unit=repr(unit))
                 unit.cancel()
-        if self._quick is not None:
-            await self._quick.close(LAST_UNITS_SECONDS)
+        if self._sqlite_writer is not None:
+            await self._sqlite_writer.close(LAST_UNITS_SECONDS)
         if isinstance(self.follower, DirectReader):
             self.follower.close()
         else:

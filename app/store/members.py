@@ -125,7 +125,7 @@ async def count_of_images(
 
 
 async def count_for_quota(conn: Connection, image_id: str) -> int:
-    """Pending and accepted rows of an image, of tenants that exist and of those that do not (P6)."""
+    """Pending and accepted rows of an image, of tenants that exist and of those that do not."""
     return (await _TAKEN.rows(conn, image=image_id))[0][0]
 
 

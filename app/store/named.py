@@ -1,4 +1,4 @@
-"""Rows that a caller names: what it may not see takes the work that what does not exist takes.
+"""Constant-time lookup of rows that a caller names: hidden and missing rows cost the same.
 
 A lookup that stops where nothing is found, or at the first right that is missing, tells by its time how far it got. So
 it reads the row beside the place that was named, whichever row that is, and works out in full whether it is the row

@@ -1,4 +1,4 @@
-"""Recorded outcomes of mutations that carried an idempotency key (K1), kept for 24 hours."""
+"""Recorded outcomes of mutations that carried an idempotency key, kept for 24 hours."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple

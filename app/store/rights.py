@@ -115,7 +115,7 @@ class Rights:
     def list_paths(self, statuses: Collection[MemberStatus], owner: Any = None) -> list[AccessPath]:
         """Disjoint access paths to the images of `lists_image`; all of them, or those of one owner."""
         paths = self.party_paths(statuses, owner)
-        # Only its owner may know whose a PUBLIC image is, so nobody else can filter by owner (P15).
+        # Only its owner may know whose a PUBLIC image is, so nobody else can filter by owner.
         if owner is None and not self.viewer.is_operator:
             paths.append(AccessPath(self.images, (self._is_public(), not_(self._owns()))))
         return paths

@@ -97,14 +97,14 @@ async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwar
 async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
     """What the work gives. Raises TimeoutError when it takes longer; then it ends in its own time, or never."""
     task = asyncio.ensure_future(work)
-    task.add_done_callback(_look_at_its_end)
+    task.add_done_callback(_retrieve_exception)
     done, _ = await asyncio.wait({task}, timeout=seconds)
     if not done:
         raise TimeoutError(f"the store has not answered within {seconds:g} s")
     return task.result()
 
 
-def _look_at_its_end(task: asyncio.Task[Any]) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
 

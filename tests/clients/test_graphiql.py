@@ -110,7 +110,7 @@ async def test_without_a_token_the_answer_says_what_to_send(visit: Visit) -> Non
 async def test_a_token_that_does_not_count_is_told_over_the_websocket_as_well(visit: Visit) -> None:
     page = await graphiql_as(visit, "nonsense")
 
-    assert "4401" in await run(page, "Watch", until="The token is invalid")
+    assert "4401" in await run(page, "Watch", until="Invalid token")
 
 
 async def act_as(page: Page, tenant_id: str) -> None:

@@ -14,8 +14,9 @@ from app.api.operation import faults
 from app.api.operation.context import Context, Services
 from app.api.schema import GatewaySchema
 from app.api.watch.operation import Refused
-from app.main import Parts, create_app
+from app.main import create_app
 from app.model import Caller, Role
+from app.parts import Parts
 from app.settings import Settings
 from tests.harness import operations
 from tests.harness.patience import PATIENCE_SECONDS, until

@@ -16,8 +16,9 @@ import websockets
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection
 
-from app.main import Parts, create_app
+from app.main import create_app
 from app.model import Role
+from app.parts import Parts
 from app.serving import uvicorn_config
 from app.settings import Settings
 from app.web.callers.identity import SharedSecret

@@ -42,7 +42,7 @@ INPUT = """    cpu_architecture: str | None = strawberry.field(
         default=None, description="The processor that it is built for, 1 to 255 characters."
     )
 """
-KEPT = '    cpu_architecture: str | None = _kept("The processor that it is built for.", "null clears it")\n'
+KEPT = '    cpu_architecture: str | None = _optional_change("The processor that it is built for.", "null clears it")\n'
 CHECK = '    "cpu_architecture": ("cpuArchitecture", True, label),\n'
 MIGRATION = '''"""The processor of an image."""
 

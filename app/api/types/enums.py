@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from app import errors, model
-from app.events.feed import Gap
+from app.events.cursor import Gap
 
 
 def _describe(enum: type[Enum], description: str, **meanings: str) -> None:

@@ -45,7 +45,7 @@ class NodeQueries:
 
 
 async def _find(info: Info, id_: str) -> Node | None:
-    """The object, if the caller may see it. A tenant is found by nobody but itself (P1)."""
+    """The object, if the caller may see it. A tenant is found by nobody but itself."""
     if id_ == info.context.caller.tenant_id:
         return Tenant(id=strawberry.ID(id_))
     if (known := formats.uuid(id_)) is None:

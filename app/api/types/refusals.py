@@ -33,7 +33,7 @@ class UserError:
 
 
 def user_errors(info: Info, outcome: Outcome, image_id: str | None) -> list[UserError]:
-    """Convert the refusals of an outcome, and log them for operators (P22)."""
+    """Convert the refusals of an outcome, and log them for operators."""
     for refusal in outcome.refusals:
         note_refusal(refusal.code)
         _log(info, refusal, image_id)

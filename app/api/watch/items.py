@@ -7,7 +7,7 @@ import strawberry
 from app.api.operation.context import Info
 from app.api.types.nodes import Image, Member, Tenant
 from app.api.types.scalars import Cursor
-from app.events.feed import Gap
+from app.events.cursor import Gap
 from app.model import ChangeKind, ImageChangeKind, ImageStatus, ImageVisibility, MemberStatus
 
 _ALIKE = "Never null; nullable only so that one selection can be used for states and changes."

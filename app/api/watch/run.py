@@ -14,8 +14,7 @@ from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark, WatchItem, WatchReset, WatchSynced
 from app.api.watch.payload import in_time
 from app.errors import BadUserInput, CursorExpired
-from app.events.cursor import Seal
-from app.events.feed import Gap
+from app.events.cursor import Gap, Seal
 from app.lifetime import Lifetime
 from app.model import Change
 from app.store import log

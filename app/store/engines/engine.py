@@ -16,8 +16,8 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "busy_timeout = 5000",
-    # The log of pages goes into the file after every 1,000 of them, in the thread that commits. One that a long view
-    # has let grow is cut to this many bytes afterwards.
+    # The write-ahead log is checkpointed every 1,000 pages, in the thread that commits. One that has grown while a
+    # reader kept it from that is truncated to this many bytes afterwards.
     "journal_size_limit = 67108864",
 )
 # No statement waits without end, for another transaction or for a server that has gone without a word.

@@ -54,8 +54,10 @@ class Writer:
         self._under_way: asyncio.Task[None] | None = None
 
     async def act(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """What the action gives, as soon as all that it wrote is on the disk. It may be carried out twice, the first
-        time for nothing; and it is carried out to its end also when the one who asked for it goes away."""
+        """The result of an action, once all that it wrote is on disk.
+
+        The action may run twice, the first run being rolled back. It also runs to its end if its caller is cancelled.
+        """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if (life := lifetime.current()) is not None:
             life.unit_begins()
@@ -63,7 +65,7 @@ class Writer:
         self.actions += 1
         if self._under_way is None:
             # In surroundings of its own: it works for all who wait, and not for the first of them.
-            self._under_way = asyncio.create_task(self._work_off(), context=Context())
+            self._under_way = asyncio.create_task(self._drain_queue(), context=Context())
         return await answer
 
     @property
@@ -78,7 +80,7 @@ class Writer:
         self._engine.dispose()
         self._thread.shutdown(wait=False)
 
-    async def _work_off(self) -> None:
+    async def _drain_queue(self) -> None:
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # those whose requests are being read just now come along

@@ -129,7 +129,7 @@ def _by_id(part: ById, scope: Scope) -> Sql:
 
 
 def _found(part: ById, scope: Scope, id: Sql) -> Sql:
-    """The first that there is of the kinds; a tenant is found by nobody but itself (P1)."""
+    """The first that there is of the kinds; a tenant is found by nobody but itself."""
     kinds = dict(part.of_kind)
     found = [FINDERS[kind](kinds[kind], scope, id) for kind in FINDERS if kind in kinds]
     there = func.coalesce(*found, NULL) if found else NULL

@@ -91,14 +91,14 @@ def _watches(sources: Sources) -> Iterator[Metric]:
 
 def _connections(limit: ConnectionLimit) -> Iterator[Metric]:
     yield _gauge("connections_open", "TCP connections of clients, WebSockets among them.", len(limit.open))
-    yield _gauge("connections_most", "The most TCP connections that may be open.", limit.max)
-    help = "TCP connections that were closed while idle, or refused, at the connection limit."
+    yield _gauge("connections_most", "Maximum of TCP connections.", limit.max)
+    help = "Connections that were closed while idle to make room for others, or refused at the maximum."
     yield _counter("connections_turned_away", help, "reason", limit.turned_away)
 
 
 def _keys(identities: IdentityProvider) -> Iterator[Metric]:
     if (age := identities.key_set_age) is not None:
-        help = "Seconds since the key set was last fetched; check the log if it exceeds twice the refresh interval."
+        help = "Seconds since the key set was fetched; see the log if it exceeds twice its setting."
         yield _gauge("key_set_age_seconds", help, age)
 
 
@@ -110,8 +110,8 @@ def _log(services: Services) -> Iterator[Metric]:
     yield _gauge("log_head", "Number of the newest event that this process has read.", feed.figures.read)
     yield _gauge("log_floor", "Number of the newest event that was deleted.", feed.figures.floor)
     yield _gauge("log_head_lag", "Events in the store that this process has not read yet.", feed.figures.lag)
-    yield _gauge("log_read_age_seconds", "Seconds since the last successful read of the log.", feed.seconds_since_read)
-    yield _counter("log_looks", "Reads of the log, by cause: a hint, or the poll.", "cause", feed.figures.looks)
+    yield _gauge("log_read_age_seconds", "Time since the log was last read with success.", feed.seconds_since_read)
+    yield _counter("log_looks", "Reads of the log, by cause: hint or poll interval.", "cause", feed.figures.looks)
 
 
 def _store(sources: Sources) -> Iterator[Metric]:

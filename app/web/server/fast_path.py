@@ -62,7 +62,7 @@ class Operation(NamedTuple):
 
 
 class FastPath:
-    """Answers what it can. Where it returns None, the request is left to the endpoint, and nothing has been done."""
+    """Answers plain requests. None leaves one to the endpoint: nothing was executed, and its charge is handed on."""
 
     def __init__(
         self, pipeline: Pipeline, identities: IdentityProvider, cors: CorsPolicy, is_enabled: bool = True

@@ -12,7 +12,7 @@ function verify(token) {
   const claims = decoded(body);
   const counts = decoded(head).alg === 'HS256' && given.length === expected.length && timingSafeEqual(given, expected)
     && claims.aud === 'image-gateway' && claims.iss === 'image-gateway';
-  if (!counts) throw new Error('The token does not count.');
+  if (!counts) throw new Error('Invalid token.');
   return { tenant: claims.tenant_id, expires: claims.exp };
 }
 

@@ -1,0 +1,56 @@
+"""Runs an action of sharing, once for each idempotency key, on an image that it has locked."""
+
+from collections.abc import Awaitable, Callable
+
+from app.errors import Refusal
+from app.model import Caller, SeenImage
+from app.sharing import formats, outcome, rules
+from app.sharing.ledger import Ledger, Upstream
+from app.sharing.outcome import Outcome, Request
+from app.sharing.problems import Mistakes
+from app.store import images
+from app.store.engines.transaction import Transaction
+
+Action = Callable[[Transaction], Awaitable[Outcome]]
+
+
+async def carry_out(
+    ledger: Ledger,
+    caller: Caller,
+    request: Request,
+    act: Action,
+    mistakes: Mistakes | None,
+    run_upstream: Callable[[Upstream], Awaitable[Outcome]],
+    refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
+) -> Outcome:
+    """Run the action in one transaction, or `run_upstream` if an upstream keeps the images.
+
+    A request whose idempotency key is recorded is not carried out again.
+    """
+    mistakes = mistakes or Mistakes()
+    mistakes.check(formats.key, request.idempotency_key)
+    mistakes.require_none()
+    if ledger.upstream is not None:
+        return await run_upstream(ledger.upstream)
+
+    async def once(tx: Transaction) -> Outcome:
+        if (before := await outcome.earlier(tx, caller, request)) is not None:
+            return before
+        try:
+            result = await act(tx)
+        except Refusal as refusal:
+            result = refused(refusal)
+        await outcome.remember(tx, caller, request, result)
+        return result
+
+    return await ledger.store.act(once)
+
+
+async def lock_and_read(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
+    """The image, locked until the transaction ends."""
+    image = None
+    # Only an image that the caller may see is locked: waiting for another one's lock would tell that it exists.
+    if formats.uuid(image_id) and await images.lock(tx.conn, caller, image_id):
+        image = await images.find_one(tx.conn, caller, image_id)
+        tx.now = tx.clock()
+    return rules.seen(image, argument)
