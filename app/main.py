@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.startup import StoreStartup
 from app.web.browser.assets import asset_routes
 from app.web.browser.demo import Demo, demo_routes
-from app.web.browser.ide import Ide, front
+from app.web.browser.ide import Ide, root_handler
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.http.endpoint import Endpoint
 from app.web.limits.budget_sync import BudgetSync
@@ -81,7 +81,7 @@ def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
     for path in ("/graphql", "/graphql/"):
         yield Route(path, endpoint)
         yield WebSocketRoute(path, endpoint)
-    yield Route("/", front(ide, settings.introspection))
+    yield Route("/", root_handler(ide, settings.introspection))
     yield from asset_routes(schema.as_str() if settings.introspection else None)
     if demo is not None:
         yield from demo_routes(demo, SharedSecret(settings))

@@ -19,8 +19,8 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
-from app.web.callers.keys import NoKeys, read
-from app.web.callers.tokens import require_sense
+from app.web.callers.keys import NoKeys, parse_keys
+from app.web.callers.tokens import check_identity_settings
 
 MARKS = {Result.OK: "ok   ", Result.NOTE: "note ", Result.FAIL: "FAIL "}
 
@@ -91,7 +91,7 @@ def _file(database: str | None) -> Path:
 
 def _tokens(settings: Settings) -> Check:
     try:
-        require_sense(settings)
+        check_identity_settings(settings)
     except SetupError as error:
         return fail("tokens", str(error).removesuffix("."), "Without it no caller can be known, and `serve` refuses.")
     secret = None if settings.auth_secret is None else "a shared secret"
@@ -105,7 +105,7 @@ async def _keys(settings: Settings) -> Check:
 
     server = KeyServer(str(settings.auth_jwks_url))
     try:
-        found = read(await server.fetch(), settings.auth_jwks_algorithms.split())
+        found = parse_keys(await server.fetch(), settings.auth_jwks_algorithms.split())
     except NoKeys as problem:
         advice = (
             "Look at IMAGE_GATEWAY_AUTH_JWKS_URL and at that server; until it answers nobody is let in by its keys."

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from app.web.callers.key_server import MAX_BYTES
 from app.web.callers.key_server import KeyServer as Client
-from app.web.callers.keys import NoKeys, read
+from app.web.callers.keys import NoKeys, parse_keys
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import signing_key
 from tests.harness.key_server import Behaviour, KeyServer, key_server, reply
@@ -86,7 +86,7 @@ LIES: dict[str, tuple[Behaviour, str]] = {
     "too many keys": (says(json.dumps({"keys": [KEY.published()] * 101}).encode()), "lists 101 keys"),
     "too much": (says(GOOD + b" " * MAX_BYTES), f"larger than {MAX_BYTES} bytes"),
     "without end": (_never_ends, f"larger than {MAX_BYTES} bytes"),
-    "packed": (says(gzip.compress(GOOD + b" " * 10**8), content_encoding="gzip"), "packed"),
+    "compressed": (says(gzip.compress(GOOD + b" " * 10**8), content_encoding="gzip"), "compressed"),
     "cut short": (_ends_early, "RemoteProtocolError"),
     "another protocol": (_is_no_http, "RemoteProtocolError"),
     "an end without a word": (_hangs_up, "RemoteProtocolError"),
@@ -114,7 +114,7 @@ async def test_an_answer_that_is_no_key_set_is_named(keys: KeyServer, name: str)
     keys.behaviour, reason = LIES[name]
 
     with pytest.raises(NoKeys, match=reason):
-        read(await _fetched(keys.url), ["RS256"])
+        parse_keys(await _fetched(keys.url), ["RS256"])
 
 
 @pytest.mark.slow
@@ -166,7 +166,7 @@ async def test_keys_come_over_tls_from_a_server_that_can_prove_its_name(
         with pytest.raises(NoKeys, match="CERTIFICATE_VERIFY_FAILED"):
             await _fetched(keys.url)
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        assert read(await _fetched(keys.url), ["RS256"])
+        assert parse_keys(await _fetched(keys.url), ["RS256"])
 
 
 async def test_keys_do_not_come_from_a_server_of_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,4 +180,4 @@ async def test_no_proxy_stands_before_the_loopback(keys: KeyServer, monkeypatch:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
-    assert read(await _fetched(keys.url), ["RS256"])
+    assert parse_keys(await _fetched(keys.url), ["RS256"])

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.settings.values import ASYMMETRIC
-from app.web.callers.keys import ALGORITHMS, NoKeys, read
+from app.web.callers.keys import ALGORITHMS, NoKeys, parse_keys
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import SigningKey, claims_of, ed448_key, part, shared, signing_key
 from tests.harness.key_server import KeyServer, key_server
@@ -80,7 +80,7 @@ def test_a_key_for_signatures_counts_for_the_algorithms_that_fit_it(name: str) -
     make, algorithms = TAKEN[name]
     member = make()
 
-    keys = read(key_set(*[make() for make in LEFT.values()], member), ALLOWED)
+    keys = parse_keys(key_set(*[make() for make in LEFT.values()], member), ALLOWED)
 
     assert {(key.id, key.algorithm) for key in keys} == {(member.get("kid"), one) for one in algorithms}
 
@@ -88,9 +88,9 @@ def test_a_key_for_signatures_counts_for_the_algorithms_that_fit_it(name: str) -
 @pytest.mark.parametrize("name", LEFT)
 def test_any_other_key_does_not_count_and_spoils_no_other_one(name: str) -> None:
     with pytest.raises(NoKeys, match="none of its 1 keys"):
-        read(key_set(LEFT[name]()), ALLOWED)
+        parse_keys(key_set(LEFT[name]()), ALLOWED)
 
-    beside = read(key_set(LEFT[name](), signing_key("ed", "EdDSA").published()), ALLOWED)
+    beside = parse_keys(key_set(LEFT[name](), signing_key("ed", "EdDSA").published()), ALLOWED)
     assert {key.id for key in beside} == {"ed"}
 
 

@@ -29,8 +29,8 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "an old secret that is the new one": ({"auth_secret": OLD, "auth_previous_secret": OLD}, "the same"),
     "a public key for a secret": ({"auth_secret": PEM}, "AUTH_SECRET must be random bytes"),
     "a public key for an old secret": ({"auth_secret": OLD, "auth_previous_secret": PEM}, "must be random bytes"),
-    "algorithms without a key set": ({"auth_secret": OLD, "auth_jwks_algorithms": "ES256"}, "ALGORITHMS is of no use"),
-    "a time without a key set": ({"auth_secret": OLD, "auth_jwks_refresh_seconds": 9}, "SECONDS is of no use"),
+    "algorithms without a key set": ({"auth_secret": OLD, "auth_jwks_algorithms": "ES256"}, "ALGORITHMS has no effect"),
+    "a time without a key set": ({"auth_secret": OLD, "auth_jwks_refresh_seconds": 9}, "SECONDS has no effect"),
     "keys that die between two looks": ({"auth_jwks_url": KEYS, "auth_jwks_keep": 60}, "KEEP is shorter than"),
 }
 

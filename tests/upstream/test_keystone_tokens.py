@@ -130,7 +130,7 @@ async def test_nobody_is_asked_about_a_token_whose_last_watch_has_ended(keystone
     tokens.lease("token", lambda: None).cancel()
     await asyncio.sleep(0)
 
-    assert not tokens._watched
+    assert not tokens._leased
     await tokens.stop()
 
 

@@ -1,4 +1,4 @@
-"""Files for front ends: modules that any page may import, what GraphiQL is made of, and the schema."""
+"""Static files for front ends: modules that any page may import, the assets of GraphiQL, and the schema."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,8 +14,8 @@ BUILT = STATIC / "built"
 _OPEN = {"Cache-Control": "public, max-age=3600", "Access-Control-Allow-Origin": "*"}
 
 
-class Unchanging(StaticFiles):
-    """Files whose names change with their content."""
+class ImmutableFiles(StaticFiles):
+    """Files whose names contain a hash of their content, so that browsers may cache them for ever."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -24,21 +24,21 @@ class Unchanging(StaticFiles):
 
 
 def asset_routes(schema: str | None) -> list[BaseRoute]:
-    """Where they are. `schema` is the text of the schema; None keeps it to itself."""
+    """The routes of the static files. `schema` is the text of the schema, or None to hide it."""
 
-    async def of_schema(request: Request) -> Response:
+    async def serve_schema(request: Request) -> Response:
         return PlainTextResponse(schema, headers=_OPEN)
 
     return [
         Route("/resumable.js", _module(STATIC / "resumable.js")),
         Route("/static/graphql-ws.js", _module(BUILT / "graphql-ws.js")),
-        Mount("/static/assets", Unchanging(directory=BUILT / "assets")),
-        *([] if schema is None else [Route("/schema.graphql", of_schema)]),
+        Mount("/static/assets", ImmutableFiles(directory=BUILT / "assets")),
+        *([] if schema is None else [Route("/schema.graphql", serve_schema)]),
     ]
 
 
 def _module(path: Path) -> Callable[[Request], Awaitable[Response]]:
-    async def of_module(request: Request) -> Response:
+    async def serve_module(request: Request) -> Response:
         return FileResponse(path, media_type="text/javascript", headers=_OPEN)
 
-    return of_module
+    return serve_module

@@ -1,4 +1,4 @@
-"""The live demo: its page, and a fresh token for each tenant that can be played on it."""
+"""The live demo: its page, and a fresh token for each of its tenants."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -22,17 +22,17 @@ _FOLDER = STATIC / "demo"
 _POLICY = "script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 _REFUSED = (
-    "The demo hands out tokens, so it answers pages of this machine only: open it as http://127.0.0.1 or "
-    "http://localhost, without a proxy. To show it to everyone who reaches it: image-gateway serve --demo-public."
+    "The demo hands out tokens, so it serves this machine only: open it as http://127.0.0.1 or http://localhost, "
+    "without a proxy. To open it to everyone who can reach it: image-gateway serve --demo-public."
 )
-# What browsers say of a page's own request, and of an address that was typed; other programs say nothing.
+# The values of Sec-Fetch-Site for requests of the gateway's own pages and for typed addresses; None for other programs.
 _OWN_SITES = (None, "none", "same-origin")
 _PRIVATE = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin"}
-Answer = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Demo(NamedTuple):
-    """A story for each tenant ID, and whether everyone may play them or only this machine."""
+    """The demo's tenants, each with its story, and whether it is open to everyone or only to this machine."""
 
     tenants: Mapping[str, str]
     is_public: bool = False
@@ -42,19 +42,21 @@ class Demo(NamedTuple):
 
 
 def demo_routes(demo: Demo, secret: SharedSecret) -> list[BaseRoute]:
-    """The page, its files and its tokens."""
-    answers = {"/demo": _page, "/demo/tenants": _tokens(demo.tenants, secret), "/demo/{name}": _file}
-    return [Route(path, _guarded(demo, answer)) for path, answer in answers.items()]
+    """The routes of the page, its files and its tokens."""
+    handlers = {"/demo": _page, "/demo/tenants": _tenants_handler(demo.tenants, secret), "/demo/{name}": _file}
+    return [Route(path, _restrict(demo, handler)) for path, handler in handlers.items()]
 
 
-def _guarded(demo: Demo, answer: Answer) -> Answer:
-    @wraps(answer)
-    async def guarded(request: Request) -> Response:
+def _restrict(demo: Demo, handler: Handler) -> Handler:
+    """Refuse requests that the demo does not admit."""
+
+    @wraps(handler)
+    async def restricted(request: Request) -> Response:
         if not demo.admits(request):
             raise HTTPException(403, _REFUSED)
-        return await answer(request)
+        return await handler(request)
 
-    return guarded
+    return restricted
 
 
 async def _page(request: Request) -> Response:
@@ -62,7 +64,7 @@ async def _page(request: Request) -> Response:
 
 
 async def _file(request: Request) -> Response:
-    """A style or a module. Only names that are in the folder count, so none leads out of it."""
+    """A style sheet or a module. Names are looked up among those of the folder, so no path leads out of it."""
     path = _modules().get(request.path_params["name"])
     if path is None:
         raise HTTPException(404)
@@ -74,15 +76,15 @@ def _modules() -> dict[str, Path]:
     return {path.name: path for path in _FOLDER.iterdir() if path.suffix in _MEDIA_TYPES}
 
 
-def _tokens(tenants: Mapping[str, str], secret: SharedSecret) -> Answer:
-    async def answer(request: Request) -> Response:
+def _tenants_handler(tenants: Mapping[str, str], secret: SharedSecret) -> Handler:
+    async def serve_tenants(request: Request) -> Response:
         if request.headers.get("sec-fetch-site") not in _OWN_SITES:
             raise HTTPException(403, "Only pages of this gateway may read the tokens of its demo.")
-        played = [{"tenantId": id, "story": story, "token": _token(secret, id)} for id, story in tenants.items()]
-        return JSONResponse(played, headers=_PRIVATE)
+        body = [{"tenantId": id, "story": story, "token": _mint(secret, id)} for id, story in tenants.items()]
+        return JSONResponse(body, headers=_PRIVATE)
 
-    return answer
+    return serve_tenants
 
 
-def _token(secret: SharedSecret, tenant_id: str) -> str:
+def _mint(secret: SharedSecret, tenant_id: str) -> str:
     return secret.mint(tenant_id, frozenset({Role.ADMIN}), TOKEN_TTL, f"demo-{tenant_id}")

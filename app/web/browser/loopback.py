@@ -1,4 +1,4 @@
-"""Requests of this machine's own pages, as far as their headers tell."""
+"""Tells requests of this machine's own pages from all others, by their address and headers."""
 
 import re
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-p
 
 
 def is_from_loopback(request: Request) -> bool:
-    """Whether a page of the loopback, under a name of the loopback, sent this without a proxy between.
+    """Whether the request was sent to a name of the loopback, from the loopback, and without a proxy.
 
     A page whose own name was made to resolve to the loopback (DNS rebinding) has its name in `Host`.
     """
@@ -23,7 +23,7 @@ def is_from_loopback(request: Request) -> bool:
 
 
 def names_loopback(host: str) -> bool:
-    """Whether the value of a `Host` header can lead nowhere but to the loopback, whatever a name server says."""
+    """Whether the value of a `Host` header always resolves to the loopback, whatever a name server says."""
     found = _HOST.fullmatch(host.lower())
     return found is not None and (found[1] is not None or is_loopback(found[2] or found[3]))
 

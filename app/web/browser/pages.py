@@ -1,4 +1,4 @@
-"""Pages for browsers: everything on them comes from this host, and nothing may put them in a frame."""
+"""Pages for browsers, with a policy that allows no foreign content and no frames around them."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,7 +7,7 @@ _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 
 
 def page(html: str, policy: str) -> Response:
-    """A page that may load what the policy adds to nothing at all."""
+    """A page that may load only what the policy allows."""
     return Response(
         html,
         media_type="text/html",
@@ -20,7 +20,7 @@ def page(html: str, policy: str) -> Response:
     )
 
 
-def is_wanted(request: Request) -> bool:
-    """Whether a browser asks for something to look at: `*/*` alone is what programs send."""
+def accepts_html(request: Request) -> bool:
+    """Whether the request is a browser's for a page. Programs send `*/*` without `text/html`."""
     accepted = (part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(","))
     return request.method in ("GET", "HEAD") and "text/html" in accepted

@@ -1,4 +1,4 @@
-"""What a token must say to count: its signature, its claims, and the Caller that they make."""
+"""Verifies the signature and claims of a token, and builds the Caller from them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,28 +18,28 @@ REQUIRED = ["exp", "aud", "iss"]
 LONGEST_SUBJECT = 255
 
 
-class Verified(NamedTuple):
-    """Whose token it is, until when it counts, in seconds of Unix time, and the key that it was signed with."""
+class VerifiedToken(NamedTuple):
+    """A verified token: its caller, its expiry in seconds of Unix time, and the key that signed it."""
 
     caller: Caller
     until: float
     key: Key
 
 
-def verified(token: str, keys: Sequence[Key], settings: Settings) -> Verified:
-    """Verify a token with whichever of the keys has signed it. Raises Unauthenticated, and TokenExpired."""
+def verify_token(token: str, keys: Sequence[Key], settings: Settings) -> VerifiedToken:
+    """Verify a token against the candidate keys. Raises Unauthenticated or TokenExpired."""
     try:
-        key, claims = _signed(token, keys, settings)
+        key, claims = _decode(token, keys, settings)
     except jwt.ExpiredSignatureError:
         raise TokenExpired(Fault.EXPIRED) from None
     except UNREADABLE as error:
         raise Unauthenticated(fault_of(error)) from None
     caller = _caller(claims, settings)
-    return Verified(caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds, key)
+    return VerifiedToken(caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds, key)
 
 
-def _signed(token: str, keys: Sequence[Key], settings: Settings) -> tuple[Key, dict[str, Any]]:
-    """The claims, and the key. Only a wrong signature lets the next key be tried."""
+def _decode(token: str, keys: Sequence[Key], settings: Settings) -> tuple[Key, dict[str, Any]]:
+    """The key that signed the token, and the claims. The next key is tried only after a wrong signature."""
     wrong = jwt.InvalidSignatureError()
     for key in keys:
         try:
@@ -73,7 +73,7 @@ def _caller(claims: Mapping[str, Any], settings: Settings) -> Caller:
 
 
 def _subject(claim: Any) -> str | None:
-    """The user's name for the log; what is no name is left out."""
+    """The user's name for the log, or None if the claim is not a name."""
     return str(claim)[:LONGEST_SUBJECT] if isinstance(claim, str | int | float) else None
 
 

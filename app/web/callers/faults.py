@@ -1,4 +1,4 @@
-"""Why a token does not count: a closed list of sentences, so that nothing of a token reaches a log or an answer."""
+"""Reasons for refusing a token: a closed list, so that no part of a token reaches a log or a response."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
 
 class Fault(StrEnum):
-    """What its sender may read, over HTTP and as the reason of a closed WebSocket."""
+    """Messages to the client, in HTTP responses and as the reason of a WebSocket close."""
 
     HEADER = "The Authorization value must be: Bearer <token>."
     TOO_LONG = "The token is too long."
@@ -28,7 +28,7 @@ class Fault(StrEnum):
     CLAIMS = "Invalid token: its claims can't be read."
 
 
-_OF_LIBRARY: dict[type[Exception], Fault] = {
+_FAULTS: dict[type[Exception], Fault] = {
     jwt.ExpiredSignatureError: Fault.EXPIRED,
     jwt.InvalidSignatureError: Fault.SIGNATURE,
     jwt.InvalidAlgorithmError: Fault.ALGORITHM,
@@ -40,10 +40,10 @@ _OF_LIBRARY: dict[type[Exception], Fault] = {
     InvalidSubjectError: Fault.CLAIMS,
     InvalidJTIError: Fault.CLAIMS,
 }
-# What the library raises at a token that it can't read; its messages quote the token.
+# PyJWT raises these for unreadable tokens. Their messages quote the token, so they are never passed on.
 UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def fault_of(error: Exception) -> Fault:
-    """The sentence for what the library found wrong."""
-    return _OF_LIBRARY.get(type(error), Fault.UNREADABLE)
+    """The message for an error raised by PyJWT."""
+    return _FAULTS.get(type(error), Fault.UNREADABLE)

@@ -1,4 +1,4 @@
-"""Who is calling: what the gateway asks of an identity provider, and where a request carries its token."""
+"""The interface of identity providers, the shared secret, and where requests carry their tokens."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -20,7 +20,7 @@ ALGORITHM = "HS256"
 
 
 class Lease:
-    """How long a caller who was let in may stay: `end` is called when the token's time is up, or cut short."""
+    """A timer on a caller's connection: calls `end` when the token expires or is revoked."""
 
     __slots__ = ("_end", "_forget", "_timer")
 
@@ -30,43 +30,46 @@ class Lease:
         self._timer = asyncio.get_running_loop().call_later(max(0.0, seconds), end)
 
     def cut(self, seconds: float) -> None:
-        """Let it end that soon."""
+        """End the lease after so many seconds instead."""
         self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
 
     def cancel(self) -> None:
-        """The caller has left by itself."""
+        """Cancel the lease, since the caller has disconnected."""
         self._timer.cancel()
         self._forget(self)
 
 
 class IdentityProvider(Protocol):
-    """What the gateway asks of an identity provider."""
+    """Turns tokens into callers."""
 
-    # A header, in small letters, whose whole value is a token, beside `Authorization: Bearer`.
+    # Name, in lower case, of a header whose whole value is a token; accepted beside `Authorization: Bearer`.
     token_header: str | None
 
     def caller(self, token: str) -> Caller:
-        """Whose token this is, at once. Raises KeyAwaited when `identify` has to be asked, TokenExpired when a fresh
-        one would help, and Unauthenticated otherwise."""
+        """The caller of a token, without I/O.
+
+        Raises KeyAwaited if `identify` has to be called, TokenExpired if a fresh token would help, and otherwise
+        Unauthenticated.
+        """
         ...
 
     async def identify(self, token: str) -> Caller:
-        """The same, after the wait for a new key if need be. Raises Unavailable when it can't be told just now."""
+        """The caller of a token, fetching keys first if necessary. Raises Unavailable if they can't be fetched."""
         ...
 
     def lease(self, token: str, end: Callable[[], object]) -> Lease:
-        """Have `end` called when the token stops counting."""
+        """Call `end` when the token expires or is revoked."""
         ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can tell who is calling."""
+        """Whether callers can be identified."""
         ...
 
     @property
     def key_set_age(self) -> float | None:
-        """Seconds since the key set was last had, infinite before that; None where there is none to be had."""
+        """Seconds since the key set was last fetched, infinite before the first fetch; None without a key set."""
         ...
 
     async def start(self) -> None: ...
@@ -75,7 +78,7 @@ class IdentityProvider(Protocol):
 
 
 class SharedSecret:
-    """The secret of the settings, which signs and verifies, and the one before it, which still verifies."""
+    """The shared secret, which signs and verifies tokens, and the previous one, which only verifies them."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.auth_secret is None:
@@ -91,7 +94,7 @@ class SharedSecret:
             raise SetupError("IMAGE_GATEWAY_AUTH_PREVIOUS_SECRET is the same as IMAGE_GATEWAY_AUTH_SECRET. Unset it.")
 
     def mint(self, tenant_id: str, roles: frozenset[Role], ttl: timedelta, subject: str) -> str:
-        """A token for development and for the demo."""
+        """Sign a token, for development and for the demo."""
         settings, now = self._settings, datetime.now(UTC)
         claims = {
             settings.auth_tenant_claim: formats.tenant_id(tenant_id, settings.tenant_id_pattern),
@@ -116,7 +119,7 @@ def _key(secret: SecretStr) -> Key:
 
 
 def bearer(header: object) -> str | None:
-    """The token of an Authorization value, None when there is no such value."""
+    """The token in the value of an Authorization header, or None without a header."""
     if header is None:
         return None
     scheme, _, token = header.partition(" ") if isinstance(header, str) else ("", "", "")
@@ -126,7 +129,7 @@ def bearer(header: object) -> str | None:
 
 
 def header_token(headers: Mapping[str, str], token_header: str | None) -> str | None:
-    """The token of a request: a bearer, or the value of the provider's own header."""
+    """The token of a request: its bearer token, or the value of the identity provider's own header."""
     token = bearer(headers.get("authorization"))
     if token is not None or token_header is None:
         return token
@@ -137,19 +140,19 @@ def header_token(headers: Mapping[str, str], token_header: str | None) -> str | 
 def connection_token(params: Mapping[str, Any], handshake: Mapping[str, str], token_header: str | None) -> str | None:
     """The token of a WebSocket: from the payload of `connection_init`, its `headers`, or the handshake's headers.
 
-    The first of them counts: a client can renew its payload, and a proxy may have its own use for the header.
+    The payload takes precedence: a client can renew it, and a proxy may use the handshake's header for itself.
     """
     inner: Any = params.get("headers")
-    for given in (params, inner, handshake):
-        if isinstance(given, Mapping):
-            token = header_token(_lowered(cast(Mapping[str, Any], given)), token_header)
+    for source in (params, inner, handshake):
+        if isinstance(source, Mapping):
+            token = header_token(_lower_case_names(cast(Mapping[str, Any], source)), token_header)
             if token is not None:
                 return token
     return None
 
 
-def _lowered(values: Mapping[str, Any]) -> Any:
-    """The values by their names in small letters; null is as good as absent."""
+def _lower_case_names(values: Mapping[str, Any]) -> Any:
+    """The values by their names in lower case, without nulls."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if value is not None:

@@ -1,4 +1,4 @@
-"""Where the keys of an identity provider are fetched from. Whatever that server does, it gets little time and room."""
+"""Fetches the keys of an identity provider over HTTP, with limits on time and size."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -9,25 +9,26 @@ from app.web.callers.keys import NoKeys
 
 FETCH_SECONDS = 4.0
 MAX_BYTES = 262_144
-# An answer that is packed may be far larger than it looks, and one that was kept elsewhere is of yesterday.
+# A compressed response may expand without bound, and a cached one may be out of date.
 HEADERS = {"accept": "application/json", "accept-encoding": "identity", "cache-control": "no-cache"}
 
 
 class KeyServer:
-    """One address, asked by GET. Redirects lead where nobody has said that keys may come from, so none is followed."""
+    """A URL that serves a key set. Redirects are not followed: they could lead to a server that nobody trusts."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        # Proxies and certificate authorities may come from the environment, but nothing stands before the loopback.
+        # Proxies and certificate authorities may be set in the environment, but the loopback needs neither.
         self._client = httpx2.AsyncClient(trust_env=urlsplit(url).scheme == "https", follow_redirects=False)
 
     async def fetch(self) -> bytes:
-        """What it answers. Raises NoKeys."""
+        """The body of the response. Raises NoKeys."""
         try:
-            async with asyncio.timeout(FETCH_SECONDS), self._client.stream("GET", self.url, headers=HEADERS) as answer:
-                return await _body(answer)
+            request = self._client.stream("GET", self.url, headers=HEADERS)
+            async with asyncio.timeout(FETCH_SECONDS), request as response:
+                return await _read_body(response)
         except TimeoutError:
-            raise NoKeys(f"it did not answer within {FETCH_SECONDS:g} seconds") from None
+            raise NoKeys(f"it did not respond within {FETCH_SECONDS:g} seconds") from None
         except httpx2.HTTPError as error:
             raise NoKeys(f"{type(error).__name__}: {error}") from None
 
@@ -35,14 +36,14 @@ class KeyServer:
         await self._client.aclose()
 
 
-async def _body(answer: httpx2.Response) -> bytes:
-    if answer.status_code != 200:
-        raise NoKeys(f"it answered with status {answer.status_code}")
-    if answer.headers.get("content-encoding", "identity") != "identity":
+async def _read_body(response: httpx2.Response) -> bytes:
+    if response.status_code != 200:
+        raise NoKeys(f"it responded with status {response.status_code}")
+    if response.headers.get("content-encoding", "identity") != "identity":
         raise NoKeys("its response is compressed")
     body = bytearray()
-    async for piece in answer.aiter_raw():
-        body += piece
+    async for chunk in response.aiter_raw():
+        body += chunk
         if len(body) > MAX_BYTES:
-            raise NoKeys(f"its answer is larger than {MAX_BYTES} bytes")
+            raise NoKeys(f"its response is larger than {MAX_BYTES} bytes")
     return bytes(body)

@@ -1,4 +1,4 @@
-"""Keystone's tokens: each is confirmed by Keystone, remembered by its hash for a short time, and confirmed again."""
+"""Keystone tokens: validated by Keystone, cached by their hash for a short time, and then validated again."""
 
 import asyncio
 from collections import OrderedDict
@@ -17,34 +17,35 @@ from app.web.callers.identity import Lease
 
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
-# So many tokens may be confirmed at once: whoever sends bad ones must not take all of Keystone's time.
-MAX_CONFIRMATIONS = 32
-# A token that is not good stays so; asking again would cost Keystone as much as a good one.
-REFUSED_SECONDS = 5.0
-APART_SECONDS = 0.001
-AWAY = "Keystone can't say just now whether this token is good. Try again in a moment."
+# Concurrent validations, so that a client with invalid tokens can't overload Keystone.
+MAX_VALIDATIONS = 32
+# An invalid token stays invalid, and validating it again would cost Keystone as much as a valid one.
+REFUSAL_CACHE_SECONDS = 5.0
+# Between the ends of two leases on a revoked token, so that their callers do not all reconnect at once.
+INTERVAL_SECONDS = 0.001
+AWAY = "Keystone can't validate this token at the moment. Try again in a few seconds."
 logger: Any = structlog.get_logger("keystone")
 
 
 class Authority(Protocol):
-    """Who knows which tokens are good."""
+    """Validates tokens."""
 
     async def caller(self, token: str) -> Caller:
-        """Raises Unauthenticated, or Unavailable when it can't be told just now."""
+        """The caller of a token. Raises Unauthenticated, or Unavailable if the authority can't be reached."""
         ...
 
 
 @dataclass
-class Known:
-    """What is known of one token: its caller, or why it is refused, and for how long."""
+class CacheEntry:
+    """The result of validating a token, its caller or its refusal, and when the entry expires."""
 
-    found: Caller | Unauthenticated
+    result: Caller | Unauthenticated
     until: float
 
 
 @dataclass
-class Watched:
-    """The leases of one token, and the task that has it confirmed again and again while there are any."""
+class LeasedToken:
+    """The leases on one token, and the task that validates it at intervals while there are any."""
 
     task: asyncio.Task[None]
     leases: set[Lease] = field(default_factory=set[Lease])
@@ -58,33 +59,33 @@ class KeystoneTokens:
     def __init__(self, authority: Authority, cache_seconds: float) -> None:
         self._authority = authority
         self._cache_seconds = cache_seconds
-        self._known: OrderedDict[bytes, Known] = OrderedDict()
-        self._confirming: dict[bytes, asyncio.Task[Caller]] = {}
-        self._watched: dict[bytes, Watched] = {}
+        self._cache: OrderedDict[bytes, CacheEntry] = OrderedDict()
+        self._validations: dict[bytes, asyncio.Task[Caller]] = {}
+        self._leased: dict[bytes, LeasedToken] = {}
 
     def caller(self, token: str) -> Caller:
-        known = self._known.get(_hash(token))
-        if known is None or known.until <= time():
+        entry = self._cache.get(_hash(token))
+        if entry is None or entry.until <= time():
             raise KeyAwaited(AWAY)
-        if isinstance(known.found, Unauthenticated):
-            raise type(known.found)(str(known.found))
-        return known.found
+        if isinstance(entry.result, Unauthenticated):
+            raise type(entry.result)(str(entry.result))
+        return entry.result
 
     async def identify(self, token: str) -> Caller:
         try:
             return self.caller(token)
         except KeyAwaited:
-            return await self._confirmed(token)
+            return await self._validate_once(token)
 
     def lease(self, token: str, end: Callable[[], object]) -> Lease:
         key = _hash(token)
-        known = self._known.get(key)
-        if known is None or isinstance(known.found, Unauthenticated):  # refused since it let the caller in
+        entry = self._cache.get(key)
+        if entry is None or isinstance(entry.result, Unauthenticated):  # revoked after the caller was identified
             return Lease(0, end, lambda _: None)
-        if key not in self._watched:
-            self._watched[key] = Watched(asyncio.create_task(self._confirm_again(token)))
-        lease = Lease(known.found.expires_at.timestamp() - time(), end, lambda gone: self._forget(key, gone))
-        self._watched[key].leases.add(lease)
+        if key not in self._leased:
+            self._leased[key] = LeasedToken(asyncio.create_task(self._revalidate(token)))
+        lease = Lease(entry.result.expires_at.timestamp() - time(), end, lambda ended: self._forget(key, ended))
+        self._leased[key].leases.add(lease)
         return lease
 
     @property
@@ -96,73 +97,73 @@ class KeystoneTokens:
         return None
 
     async def start(self) -> None:
-        """There is nothing to fetch beforehand."""
+        """Do nothing: there are no keys to fetch."""
 
     async def stop(self) -> None:
-        tasks = [watched.task for watched in self._watched.values()]
-        for task in [*tasks, *self._confirming.values()]:
+        tasks = [leased.task for leased in self._leased.values()]
+        for task in [*tasks, *self._validations.values()]:
             task.cancel()
-        await asyncio.gather(*tasks, *self._confirming.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, *self._validations.values(), return_exceptions=True)
 
-    async def _confirmed(self, token: str) -> Caller:
-        """Ask Keystone, once for all who wait for the same token."""
+    async def _validate_once(self, token: str) -> Caller:
+        """Validate a token, once for all requests that wait for it."""
         key = _hash(token)
-        if (task := self._confirming.get(key)) is None:
-            if len(self._confirming) >= MAX_CONFIRMATIONS:
+        if (task := self._validations.get(key)) is None:
+            if len(self._validations) >= MAX_VALIDATIONS:
                 raise Unavailable(AWAY)
-            task = self._confirming[key] = asyncio.create_task(self._confirm(token))
+            task = self._validations[key] = asyncio.create_task(self._validate(token))
             task.add_done_callback(lambda done: self._note_end(key, done))
         return await asyncio.shield(task)
 
     def _note_end(self, key: bytes, done: "asyncio.Task[Caller]") -> None:
-        del self._confirming[key]
+        del self._validations[key]
         if not done.cancelled():
-            done.exception()  # whoever waits for it gets it; the rest need not be told that nobody did
+            done.exception()  # marks it as retrieved: asyncio need not log it if no request waits any more
 
-    async def _confirm(self, token: str) -> Caller:
+    async def _validate(self, token: str) -> Caller:
         try:
             caller = await self._authority.caller(token)
         except Unauthenticated as refusal:
-            self._remember(_hash(token), Known(refusal, time() + REFUSED_SECONDS))
+            self._remember(_hash(token), CacheEntry(refusal, time() + REFUSAL_CACHE_SECONDS))
             raise
         expiry = caller.expires_at.timestamp()
         if expiry <= time():
             raise TokenExpired(Fault.EXPIRED)
-        self._remember(_hash(token), Known(caller, min(expiry, time() + self._cache_seconds)))
+        self._remember(_hash(token), CacheEntry(caller, min(expiry, time() + self._cache_seconds)))
         return caller
 
-    def _remember(self, key: bytes, known: Known) -> None:
-        self._known[key] = known
-        self._known.move_to_end(key)
-        while len(self._known) > CACHED_TOKENS:
-            self._known.popitem(last=False)
+    def _remember(self, key: bytes, entry: CacheEntry) -> None:
+        self._cache[key] = entry
+        self._cache.move_to_end(key)
+        while len(self._cache) > CACHED_TOKENS:
+            self._cache.popitem(last=False)
 
-    async def _confirm_again(self, token: str) -> None:
-        """For as long as somebody is let in by the token. While Keystone is away, they stay until it expires."""
+    async def _revalidate(self, token: str) -> None:
+        """Validate a token at intervals while it has leases. While Keystone is away, they last until it expires."""
         while True:
             await asyncio.sleep(self._cache_seconds)
             try:
-                await self._confirmed(token)
+                await self._validate_once(token)
             except Unauthenticated:
                 break
             except Unavailable:
-                logger.warning("a token could not be confirmed again; its watches go on")
-        watched = self._watched.pop(_hash(token))
-        for place, lease in enumerate(list(watched.leases)):
-            lease.cut(place * APART_SECONDS)
+                logger.warning("a token could not be validated again; its watches go on")
+        leased = self._leased.pop(_hash(token))
+        for index, lease in enumerate(list(leased.leases)):
+            lease.cut(index * INTERVAL_SECONDS)
 
     def _forget(self, key: bytes, lease: Lease) -> None:
-        watched = self._watched.get(key)
-        if watched is None:
+        leased = self._leased.get(key)
+        if leased is None:
             return
-        watched.leases.discard(lease)
-        if not watched.leases:
-            watched.task.cancel()
-            del self._watched[key]
+        leased.leases.discard(lease)
+        if not leased.leases:
+            leased.task.cancel()
+            del self._leased[key]
 
 
 def _hash(token: str) -> bytes:
-    """Raises Unauthenticated for what can't be a token."""
+    """Hash a token. Raises Unauthenticated if it can't be one."""
     if len(token) > MAX_TOKEN:
         raise Unauthenticated(Fault.TOO_LONG)
     if not token or not token.isascii() or not token.isprintable():

@@ -1,4 +1,4 @@
-"""Bearer tokens, verified by the shared secret, by the keys of an identity provider, or by either."""
+"""Bearer tokens, verified with the shared secret, the key set of an identity provider, or either."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ import jwt
 from app.errors import KeyAwaited, SetupError, TokenExpired, Unauthenticated
 from app.model import Caller
 from app.settings import Settings
-from app.web.callers.claims import Verified, verified
+from app.web.callers.claims import VerifiedToken, verify_token
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
 from app.web.callers.key_set import KeySet
@@ -20,17 +20,18 @@ from app.web.callers.keys import Key
 
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
-APART_SECONDS = 0.001
+# Between the ends of two leases on a withdrawn key, so that their callers do not all reconnect at once.
+INTERVAL_SECONDS = 0.001
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 class Tokens:
-    """The identity provider of the settings. Verified tokens are remembered until they expire or lose their key."""
+    """Verifies tokens locally. VerifiedToken tokens are cached until they expire or their key is withdrawn."""
 
     token_header: str | None = None
 
     def __init__(self, settings: Settings) -> None:
-        require_sense(settings)
+        check_identity_settings(settings)
         self._settings = settings
         self._secret = None if settings.auth_secret is None else SharedSecret(settings)
         self._key_set = None if settings.auth_jwks_url is None else _key_set(settings, self._withdraw)
@@ -50,17 +51,17 @@ class Tokens:
             return self.caller(token)
         except KeyAwaited:
             if self._key_set is not None:
-                await self._key_set.renewed()
+                await self._key_set.wait_for_fetch()
             return self.caller(token)
 
     def lease(self, token: str, end: Callable[[], object]) -> Lease:
         try:
             _, until, key = self._verified(token)
-        except Unauthenticated:  # its key was withdrawn since it let the caller in
+        except Unauthenticated:  # its key was withdrawn after the caller was identified
             return Lease(0, end, lambda _: None)
-        held = self._leases[key]
-        lease = Lease(until - time(), end, held.discard)
-        held.add(lease)
+        leases = self._leases[key]
+        lease = Lease(until - time(), end, leases.discard)
+        leases.add(lease)
         return lease
 
     @property
@@ -79,32 +80,32 @@ class Tokens:
         if self._key_set is not None:
             await self._key_set.stop()
 
-    def _verify(self, token: str) -> Verified:
-        keys = self._fitting(token)
+    def _verify(self, token: str) -> VerifiedToken:
+        keys = self._candidate_keys(token)
         if not _FORM.fullmatch(token):
-            # What the decoder passes over would make many tokens of one, each of which is remembered.
+            # The decoder skips other characters, so one token would have many spellings, each with a cache entry.
             raise Unauthenticated(Fault.FORM)
-        return verified(token, keys, self._settings)
+        return verify_token(token, keys, self._settings)
 
-    def _fitting(self, token: str) -> Sequence[Key]:
-        """The keys that may have signed it. Which they are hangs on the algorithm alone, so none serves for another."""
+    def _candidate_keys(self, token: str) -> Sequence[Key]:
+        """The keys that may have signed a token. A key is tried only with its own algorithm."""
         algorithm, key_id = _header(token.partition(".")[0])
         if self._secret is not None and algorithm == ALGORITHM:
             return self._secret.keys
         if self._key_set is not None and algorithm in self._key_set.algorithms:
-            return self._key_set.fitting(algorithm, key_id)
+            return self._key_set.find(algorithm, key_id)
         raise Unauthenticated(Fault.ALGORITHM)
 
     def _withdraw(self, keys: Iterable[Key]) -> None:
-        """Nothing that they have signed counts any more, and who was let in has to come again, one after the other."""
+        """Revoke the tokens that these keys have signed, and end their leases one after the other."""
         self._verified.cache_clear()
         ending = [lease for key in keys for lease in self._leases.pop(key, ())]
-        for place, lease in enumerate(ending):
-            lease.cut(place * APART_SECONDS)
+        for index, lease in enumerate(ending):
+            lease.cut(index * INTERVAL_SECONDS)
 
 
-def require_sense(settings: Settings) -> None:
-    """Raises SetupError when what the settings say of identity makes none."""
+def check_identity_settings(settings: Settings) -> None:
+    """Raises SetupError if the identity settings are incomplete or contradict each other."""
     secret, url = settings.auth_secret, settings.auth_jwks_url
     if secret is None and settings.auth_previous_secret is not None:
         raise SetupError(
@@ -116,15 +117,15 @@ def require_sense(settings: Settings) -> None:
             "for example from: openssl rand -hex 32. Or set IMAGE_GATEWAY_AUTH_JWKS_URL to the keys of your identity "
             "provider."
         )
-    idle = sorted(name for name in settings.model_fields_set if name.startswith("auth_jwks_") and url is None)
-    if idle:
-        raise SetupError(f"IMAGE_GATEWAY_{idle[0].upper()} is of no use without IMAGE_GATEWAY_AUTH_JWKS_URL.")
+    useless = sorted(name for name in settings.model_fields_set if name.startswith("auth_jwks_") and url is None)
+    if useless:
+        raise SetupError(f"IMAGE_GATEWAY_{useless[0].upper()} has no effect without IMAGE_GATEWAY_AUTH_JWKS_URL.")
     if settings.auth_jwks_keep.total_seconds() < settings.auth_jwks_refresh_seconds:
         raise SetupError("IMAGE_GATEWAY_AUTH_JWKS_KEEP is shorter than IMAGE_GATEWAY_AUTH_JWKS_REFRESH_SECONDS.")
 
 
 def _key_set(settings: Settings, on_withdrawn: Callable[[Iterable[Key]], None]) -> KeySet:
-    # The HTTP client is loaded by those only who need one.
+    # The HTTP client is imported only where it is used.
     from app.web.callers.key_server import KeyServer
 
     return KeySet(
@@ -138,12 +139,12 @@ def _key_set(settings: Settings, on_withdrawn: Callable[[Iterable[Key]], None]) 
 
 @lru_cache(maxsize=256)
 def _header(first: str) -> tuple[str, str | None]:
-    """The algorithm and the key ID that a token claims to have in its first part, before any of it is verified.
+    """The algorithm and the key ID in a token's header, which is not verified yet.
 
-    All tokens of one key begin alike.
+    Cached, since all tokens of one key have the same header.
     """
     try:
-        # Without the rest, which is looked at when a key is there.
+        # The other parts are checked once there is a key.
         header: dict[str, Any] = jwt.get_unverified_header(f"{first}..")
     except UNREADABLE as error:
         raise Unauthenticated(fault_of(error)) from None

@@ -1,4 +1,4 @@
-"""Which responses a browser may cache: those to queries that were named by their hash and sent by GET."""
+"""HTTP caching: browsers may cache responses to persisted queries that were sent by GET."""
 
 from hashlib import blake2b
 from typing import Any
@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-# The page for browsers and the responses for programs share an address, and so do the responses for different callers.
+# GraphiQL and the responses for programs have the same URL, and so do the responses for different callers.
 _VARY, _VARY_IF_CACHED = "Accept", "Accept, Authorization"
 
 
@@ -17,13 +17,13 @@ def note_hash(request: Request, hash: str | None) -> None:
 
 
 def note(request: Request, data: Any) -> None:
-    """Note the data of a response without errors, as an object or as JSON, if the response may be cached."""
+    """Note the data of a response without errors, an object or JSON, if the response may be cached."""
     if request.method != "POST" and getattr(request.state, "hash", None) is not None:
         request.state.data = data if isinstance(data, bytes) else orjson.dumps(data)
 
 
 def add_cache_headers(request: Request, response: Any, max_age: int) -> Any:
-    """The response with headers for caches, or 304 if the client has its data already."""
+    """Add the headers for caches, or return 304 if the client already has the data."""
     data: bytes | None = getattr(request.state, "data", None)
     if data is None or not isinstance(response, Response):
         response.headers["Cache-Control"] = "no-store"

@@ -1,4 +1,4 @@
-"""Health, without a token: is the process alive, and can it serve?"""
+"""Health checks, without a token: liveness and readiness."""
 
 from collections.abc import Callable
 from math import isinf
@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse
 from app.events.feed import Feed
 from app.web.callers.identity import IdentityProvider
 
-# A mirror that was not brought up to date for so long is told of.
+# Age from which `/readyz` mentions that the mirror is out of date.
 STALE_SECONDS = 30.0
 
 
 class Health:
-    """The state of one process. The feed knows whether the store answers: a query for each probe could overload it."""
+    """The health of one process. The store's state comes from the feed, since a query per probe could overload it."""
 
     def __init__(self, feed: Feed, identities: IdentityProvider, mirror_age: Callable[[], float] | None = None) -> None:
         self._feed = feed
@@ -23,11 +23,11 @@ class Health:
         self.is_draining = False
 
     async def livez(self, request: Request) -> JSONResponse:
-        """The event loop answers."""
+        """Liveness: the event loop responds."""
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, request: Request) -> JSONResponse:
-        """The store answers, its log is followed, and callers can be identified."""
+        """Readiness: the store responds, its log is followed, and callers can be identified."""
         reasons = {
             "the server is about to end": self.is_draining,
             "the store can't be reached": not self._feed.is_healthy,
@@ -39,7 +39,7 @@ class Health:
         return JSONResponse({"status": "unavailable", "reason": reason}, 503)
 
     def _mirror(self) -> dict[str, str]:
-        """How old the mirror of a cloud is, if that is worth a word. Reads go on from it, so that is no reason."""
+        """The age of a cloud's mirror if it is out of date. Reads are still served from it, so the process is ready."""
         age = 0 if self._mirror_age is None else self._mirror_age()
         if age < STALE_SECONDS:
             return {}

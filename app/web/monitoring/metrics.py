@@ -1,4 +1,4 @@
-"""Figures for Prometheus, of all server processes of this machine. They name no tenant."""
+"""Prometheus metrics of all server processes of this machine. None of them names a tenant."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,65 +19,65 @@ from app.web.monitoring.collector import PREFIX, MetricsCollector, Sources
 from app.web.monitoring.peers import Families, Peers, PeerSocket
 
 logger: Any = structlog.get_logger("metrics")
-# The store is asked no more often than this, however often somebody looks, and nobody waits long for it.
-ASKED_EVERY_SECONDS, PATIENCE_SECONDS = 10.0, 2.0
+# The store's statistics are read at most this often, however many scrapes there are, and no scrape waits longer.
+READ_INTERVAL_SECONDS, PATIENCE_SECONDS = 10.0, 2.0
 
 
 def registry(sources: Sources) -> CollectorRegistry:
-    """All figures of one process."""
-    found = CollectorRegistry()
-    found.register(MetricsCollector(sources))
-    ProcessCollector(registry=found)
-    GCCollector(registry=found)
-    return found
+    """All metrics of one process."""
+    own = CollectorRegistry()
+    own.register(MetricsCollector(sources))
+    ProcessCollector(registry=own)
+    GCCollector(registry=own)
+    return own
 
 
 class Metrics:
-    """What is told at a scrape."""
+    """Responds to scrapes with the metrics of all processes."""
 
     def __init__(self, sources: Sources, peer_socket: PeerSocket) -> None:
-        self.peers = Peers(peer_socket, registry(sources), self._look)
+        self.peers = Peers(peer_socket, registry(sources), self._refresh_vitals)
         self._sources = sources
-        self._asked: asyncio.Task[None] | None = None
-        self._asked_at = float("-inf")
+        self._read: asyncio.Task[None] | None = None
+        self._read_at = float("-inf")
 
     async def respond(self, request: Request) -> Response:
-        families = generate_latest(_Everyone(await self.peers.everyone()))
+        families = generate_latest(_AllProcesses(await self.peers.fetch_all()))
         return Response(families, media_type=CONTENT_TYPE_LATEST)
 
-    async def _look(self) -> None:
-        """Ask the store how it is, if that is long ago."""
+    async def _refresh_vitals(self) -> None:
+        """Read the store's statistics if the last ones are out of date."""
         now = asyncio.get_running_loop().time()
-        if now - self._asked_at >= ASKED_EVERY_SECONDS and (self._asked is None or self._asked.done()):
-            self._asked_at, self._asked = now, asyncio.create_task(self._ask())
-        if self._asked is not None:
-            await asyncio.wait({self._asked}, timeout=PATIENCE_SECONDS)
+        if now - self._read_at >= READ_INTERVAL_SECONDS and (self._read is None or self._read.done()):
+            self._read_at, self._read = now, asyncio.create_task(self._read_vitals())
+        if self._read is not None:
+            await asyncio.wait({self._read}, timeout=PATIENCE_SECONDS)
 
-    async def _ask(self) -> None:
+    async def _read_vitals(self) -> None:
         try:
             self._sources.vitals = await statistics.read(self._sources.services.store)
-        except Exception as error:  # noqa: BLE001  # the other figures are told all the same, and the old ones of these are not
+        except Exception as error:  # noqa: BLE001  # the other metrics are still served, without outdated vitals
             self._sources.vitals = statistics.Vitals()
-            logger.warning("the store does not say how it is", reason=type(error).__name__)
+            logger.warning("the store's statistics could not be read", reason=type(error).__name__)
 
 
 @dataclass
-class _Everyone(Collector):
-    """The families of all processes, each sample with the place of the process that it is of."""
+class _AllProcesses(Collector):
+    """The metric families of all processes; a label on each sample has the number of its process."""
 
-    told: dict[int, Families | None]
+    families: dict[int, Families | None]
 
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
-            f"{PREFIX}worker_up", "Whether a server process has told its figures.", labels=["worker"]
+            f"{PREFIX}worker_up", "Whether a server process has reported its metrics.", labels=["worker"]
         )
-        families: dict[str, Metric] = {}
-        for place, told in sorted(self.told.items()):
-            up.add_metric([str(place)], told is not None)
-            for name, documentation, type_, samples in told or ():
-                family = families.setdefault(name, Metric(name, documentation, type_))
+        merged: dict[str, Metric] = {}
+        for worker, families in sorted(self.families.items()):
+            up.add_metric([str(worker)], families is not None)
+            for name, documentation, type_, samples in families or ():
+                family = merged.setdefault(name, Metric(name, documentation, type_))
                 for sample, labels, value in samples:
-                    # JSON has no infinity, which stands for what has never happened yet.
-                    family.add_sample(sample, {**labels, "worker": str(place)}, inf if value is None else value)
+                    # JSON has no infinity: the peer sent null for an age of something that has never happened.
+                    family.add_sample(sample, {**labels, "worker": str(worker)}, inf if value is None else value)
         yield up
-        yield from families.values()
+        yield from merged.values()

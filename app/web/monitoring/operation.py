@@ -14,7 +14,7 @@ _FAULTS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIM
 
 
 class OperationRecord(Notes):
-    """What is known of an operation while it lasts: `with operations.record(HTTP, request_id) as record:`."""
+    """The facts about an operation in progress: `with operations.record(HTTP, request_id) as record:`."""
 
     __slots__ = (
         "_began",
@@ -47,14 +47,14 @@ class OperationRecord(Notes):
 
     @property
     def has_fault(self) -> bool:
-        """Whether it has an error of the server, not only errors of the client."""
+        """Whether one of its errors is the server's, rather than the client's."""
         return not _FAULTS.isdisjoint(self.codes)
 
     def start_watch(self) -> None:
-        """Called when a subscription starts, which lasts as long as its client likes."""
+        """Note that a watch has started; it lasts until its client ends it."""
 
     def discard(self) -> None:
-        """Leave the operation uncounted here, since it is counted where it is executed."""
+        """Do not count the operation here: it is counted where it is executed."""
         self._on_end = None
 
     def __enter__(self) -> Self:

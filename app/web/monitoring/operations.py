@@ -1,4 +1,4 @@
-"""Each operation, counted, timed and, depending on the settings, logged.
+"""Counts, times and, depending on the settings, logs each operation.
 
 A log line names the operation, the hash of its document, its tenant and its codes; never a variable, a token or a piece
 of the document.
@@ -45,7 +45,7 @@ class Operations:
 
     @property
     def items(self) -> int:
-        """The number of items sent to watches."""
+        """The number of items that were sent to watches."""
         return self._items_of_ended + sum(watch.items for watch in self.watches)
 
     def record_query(self, text: str, name: str | None, variables: Any, caller: Caller, id: str, began: float) -> None:
@@ -59,7 +59,7 @@ class Operations:
             self._log("operation", record, self._descriptions.of(text, name), seconds)
 
     def record(self, transport: str, request_id: str, carrier: Mapping[str, str] | None = None) -> OperationRecord:
-        """A record of one operation. `carrier` has the headers that name the caller's span, if any."""
+        """The record of a new operation. `carrier` has the headers that name the caller's span, if any."""
         if self._traces is None:
             return OperationRecord(transport, request_id, self._end)
         return TracedRecord(transport, request_id, self._end, self._traces, self._descriptions, carrier)

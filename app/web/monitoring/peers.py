@@ -53,7 +53,7 @@ class Peers:
         if self._server is not None:
             self._server.close()
 
-    async def everyone(self) -> dict[int, Families | None]:
+    async def fetch_all(self) -> dict[int, Families | None]:
         """The metrics of each process by its number; None for a process that does not respond in time."""
         requests = [
             self._fetch(place, port) for place, port in enumerate(self._socket.ports) if place != self._socket.place
