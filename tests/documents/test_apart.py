@@ -6,15 +6,17 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
 from app.api.plan import planner
 from app.documents import deadlines, price
 from tests.harness import manifests
-from tests.harness.databases import Databases
+from tests.harness.databases import Databases, SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.server import bearer
 from tests.harness.sockets import Peer
 from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
@@ -118,3 +120,28 @@ async def test_a_watch_that_another_tenant_has_begun_is_worked_out_anew(
         seen.append(Counter(worked))
 
     assert seen[1] == seen[0] + seen[0]
+
+
+async def test_a_connection_that_tenants_share_keeps_their_documents_apart(
+    sqlite_databases: SqliteDatabases, worked: Counter[str]
+) -> None:
+    """Each operation is logged, which looks at its document once more; only one connection is open."""
+    mine, other, ours = "{ viewer { id } }", "{ viewer { other: id } }", "{ viewer { again: id } }"
+    async with in_this_process(settings_for(sqlite_databases.fresh(), operation_log="all")) as server:
+        one, two = server.token_of("1"), server.token_of("2")
+        async with httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_connections=1)) as client:
+
+            async def send(query: str, token: str) -> None:
+                url = f"http://127.0.0.1:{server.port}/graphql"
+                response = await client.post(url, json={"query": query}, headers=bearer(token))
+                assert "errors" not in response.json()
+
+            for query, token in ((mine, one), (mine, one), (other, two), (mine, one)):
+                await send(query, token)
+            worked.clear()
+            await send(mine, two)
+            again = Counter(worked)
+            worked.clear()
+            await send(ours, two)
+
+    assert again == worked

@@ -85,6 +85,7 @@ class FastPath:
         try:
             # A caller whose token was confirmed again may have other roles than before.
             if (cached := self._cache.get(key)) and self._identities.caller(cached.token) is cached.caller:
+                self._persisted.select_cache(cached.text, cached.caller.tenant_id)
                 return self._charge_again(cached)
             operation = self._parse(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
