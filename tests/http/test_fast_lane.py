@@ -121,7 +121,7 @@ async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_no
 async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcess, dial: Dial) -> None:
     world, token = await _world(server)
     line = await dial()
-    with patch.object(server.planner, "at_once", side_effect=RuntimeError("a fault")):
+    with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
         line.send(request(token, POINT, id=world.image))
         assert (await line.answer())[2]["data"]["image"]["id"] == world.image
 
