@@ -17,7 +17,7 @@ from app.admin.doctor import doctor
 from app.admin.mirroring import mirror
 from app.admin.offboarding import remove_tenant
 from app.api.schema import build_schema
-from app.command import Database, told_in_one_sentence
+from app.command import Database, exit_on_setup_error
 from app.demo import TENANTS, with_own_secret
 from app.model import Role
 from app.serving import serve as serve_until_stopped
@@ -43,7 +43,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def main(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:
     if show_version:
         typer.echo(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
@@ -64,33 +64,33 @@ def serve(
         bool,
         typer.Option(
             "--demo",
-            help="Show what it does: a store of its own, three tenants with images and offers, and a token for each. "
-            "It answers this machine only.",
+            help="Serve a demo: a store of its own, three tenants with images and offers, and a token for each. "
+            "It serves this machine only.",
         ),
     ] = False,
     demo_public: Annotated[
         bool,
-        typer.Option("--demo-public", help="The demo for everyone who reaches it, on any address and behind proxies."),
+        typer.Option("--demo-public", help="Serve the demo to everyone who can reach it, also behind proxies."),
     ] = False,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated on the way."""
-    shown = Demo(TENANTS, demo_public) if demo or demo_public else None
-    given = {"host": host, "port": port, "database_url": database, "workers": workers}
-    with told_in_one_sentence(), _surroundings(shown, given) as settings:
+    """Serve until Ctrl-C or SIGTERM. A SQLite store is created and migrated first."""
+    live_demo = Demo(TENANTS, demo_public) if demo or demo_public else None
+    options = {"host": host, "port": port, "database_url": database, "workers": workers}
+    with exit_on_setup_error(), _open_settings(live_demo, options) as settings:
         logs.configure(settings)
-        serve_until_stopped(settings, shown, typer.echo)
+        serve_until_stopped(settings, live_demo, typer.echo)
 
 
 @app.command()
 def token(
     tenant: Annotated[str, typer.Option(help="Tenant ID that the token speaks for.", metavar="ID")],
     role: Annotated[
-        list[Role] | None, typer.Option(help="Role of the caller; may be given more than once.", show_default="admin")
+        list[Role] | None, typer.Option(help="Role of the caller; may be repeated.", show_default="admin")
     ] = None,
     ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1, max=A_YEAR)] = 3600,
 ) -> None:
-    """Print a token for development, and nothing else. It is signed with IMAGE_GATEWAY_AUTH_SECRET."""
-    with told_in_one_sentence():
+    """Print a token for development, signed with IMAGE_GATEWAY_AUTH_SECRET."""
+    with exit_on_setup_error():
         secret = SharedSecret(Settings.load())
         typer.echo(secret.mint(tenant, frozenset(role or [Role.ADMIN]), timedelta(seconds=ttl), "image-gateway-token"))
 
@@ -103,7 +103,7 @@ def schema() -> None:
 
 @app.command()
 def migrate(database: Database = None) -> None:
-    """Bring the store to the revision that this version needs."""
+    """Upgrade the store to the revision that this version needs."""
 
     async def upgrade(store: Store) -> str:
         try:
@@ -111,7 +111,7 @@ def migrate(database: Database = None) -> None:
         finally:
             await store.close()
 
-    with told_in_one_sentence():
+    with exit_on_setup_error():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings)
@@ -123,7 +123,7 @@ def migrate(database: Database = None) -> None:
 def rotate_epoch(database: Database = None) -> None:
     """Begin a new epoch of the log. Do this after restoring a backup, before serving from it.
 
-    Clients that come with a cursor from before are told to start anew, and so do not miss what the backup has lost.
+    Clients that resume from an older cursor have to start anew, so that they do not miss what the backup has lost.
     """
 
     async def rotate(store: Store) -> None:
@@ -134,12 +134,12 @@ def rotate_epoch(database: Database = None) -> None:
         finally:
             await store.close()
 
-    with told_in_one_sentence():
+    with exit_on_setup_error():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings, is_made=False)
         asyncio.run(rotate(Store(parse_url(settings.database_url))))
-        typer.echo("The log has a new epoch. Clients with older cursors will be told to start anew.")
+        typer.echo("The log has a new epoch. Clients with older cursors will have to start anew.")
 
 
 app.command()(backup)
@@ -149,11 +149,11 @@ app.command()(mirror)
 
 
 @contextmanager
-def _surroundings(shown: Demo | None, given: dict[str, Any]) -> Generator[Settings]:
-    """The demo starts afresh each time, in a store and with a secret that end with it."""
-    if shown is None:
-        yield Settings.load(**given)
+def _open_settings(live_demo: Demo | None, options: dict[str, Any]) -> Generator[Settings]:
+    """Load the settings. The demo gets a temporary store and a secret of its own, which end with it."""
+    if live_demo is None:
+        yield Settings.load(**options)
         return
     with tempfile.TemporaryDirectory(prefix="image-gateway-demo-") as folder:
-        url = given["database_url"] or f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}"
-        yield with_own_secret(Settings.load(**{**given, "database_url": url}))
+        url = options["database_url"] or f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}"
+        yield with_own_secret(Settings.load(**{**options, "database_url": url}))

@@ -1,10 +1,10 @@
-"""A watch from Python that survives whatever happens to its socket, and a restart of the program itself.
+"""A Python client for watches that resumes after lost connections and after restarts of the program.
 
     async for item in watch(url, QUERY, token=fresh_token, cursors=CursorFile("offers.cursor")):
         ...
 
-The query declares `$after: Cursor` and passes it on. The cursor of an item is stored when the next one is asked for,
-that is when the item has been processed: after a crash an item may come again, and none is left out.
+The query declares `$after: Cursor` and passes it on. The cursor of an item is stored when the next item is requested,
+which means that the item has been processed: after a crash an item may be repeated, but none is missed.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from websockets.typing import Subprotocol
 
 SILENCE_SECONDS = 40.0
 LONGEST_PAUSE_SECONDS = 5.0
-Hear = Callable[[], Awaitable[dict[str, Any]]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 _PROTOCOL = Subprotocol("graphql-transport-ws")
 _FOR_GOOD = {4400, 4401, 4406, 4409, 4429}
 
 
 class WatchEnded(Exception):
-    """The watch is over for good: coming again would not help. `errors` are those of the gateway, if it gave any."""
+    """The watch has ended, and reconnecting would not help. `errors` are those that the gateway sent, if any."""
 
     def __init__(self, message: str, errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class WatchEnded(Exception):
 
 
 class Cursors(Protocol):
-    """Where a watch keeps its position."""
+    """Stores the position of a watch."""
 
     def load(self) -> str | None: ...
 
@@ -44,7 +44,7 @@ class Cursors(Protocol):
 
 
 class CursorFile:
-    """A position in a file, which is replaced whole."""
+    """Stores the position in a file, which is replaced atomically."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
@@ -59,7 +59,7 @@ class CursorFile:
 
 
 class CursorInMemory:
-    """A position that is forgotten with the program."""
+    """Keeps the position in memory, until the program ends."""
 
     def __init__(self) -> None:
         self._cursor: str | None = None
@@ -80,37 +80,37 @@ async def watch(
     cursors: Cursors | None = None,
     silence_seconds: float = SILENCE_SECONDS,
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The `data` of each item of a subscription, each once, for ever.
+    """Yield the `data` of each item of a subscription exactly once, reconnecting as often as necessary.
 
-    `url` is the ws:// or wss:// address; `token` is called at every connection and gives one that is still good.
-    A line on which nothing came for `silence_seconds`, not even a bookmark, is dead, whatever the socket says.
-    Raises WatchEnded when the gateway refuses the token or the subscription for good, or can't make an item; and
+    `url` is the ws:// or wss:// address; `token` is called for every connection and returns a valid token.
+    A connection on which nothing arrives for `silence_seconds`, not even a bookmark, is considered lost.
+    Raises WatchEnded if the gateway refuses the token or the subscription for good or can't produce an item, and
     whatever `token` or `cursors` raise.
     """
     position = cursors or CursorInMemory()
     attempt = 0
     while True:
-        asked = {**(variables or {}), "after": position.load()}
-        async with aclosing(_over_one_line(url, query, token, asked, silence_seconds)) as payloads:
+        resumed = {**(variables or {}), "after": position.load()}
+        async with aclosing(_payloads(url, query, token, resumed, silence_seconds)) as payloads:
             async for payload in payloads:
                 attempt = 0
                 yield payload["data"]
                 position.store(payload["extensions"]["cursor"])
-        # Longer after each failure, and never the same for all: a gateway that comes back is not overrun.
+        # Exponential backoff with jitter, so that clients do not overrun a gateway that has restarted.
         await asyncio.sleep(min(0.25 * 2**attempt, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0))
         attempt = min(attempt + 1, 10)
 
 
-async def _over_one_line(
+async def _payloads(
     url: str, query: str, token: Callable[[], str], variables: dict[str, Any], silence_seconds: float
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The payloads that come over one connection, until it is lost."""
+    """The payloads that arrive over one connection, until it is lost."""
     try:
-        # Without pings of its own: their answers would wait behind the items that a slow consumer has not read yet.
+        # Without pings: a pong would wait behind the items that a slow consumer has not read yet.
         async with connect(url, subprotocols=[_PROTOCOL], close_timeout=2, ping_interval=None) as connection:
-            hear = partial(_hear, connection, silence_seconds)
-            await _begin(connection, hear, query, token(), variables)
-            while (payload := await _next(hear)) is not None:
+            receive = partial(_receive, connection, silence_seconds)
+            await _subscribe(connection, receive, query, token(), variables)
+            while (payload := await _next_payload(receive)) is not None:
                 yield payload
     except ConnectionClosed as closed:
         if closed.rcvd is not None and closed.rcvd.code in _FOR_GOOD:
@@ -119,18 +119,20 @@ async def _over_one_line(
         return
 
 
-async def _begin(connection: ClientConnection, hear: Hear, query: str, token: str, variables: dict[str, Any]) -> None:
+async def _subscribe(
+    connection: ClientConnection, receive: Receive, query: str, token: str, variables: dict[str, Any]
+) -> None:
     init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
     await connection.send(json.dumps(init))
-    await hear()
+    await receive()
     payload = {"query": query, "variables": variables}
     await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
 
 
-async def _next(hear: Hear) -> dict[str, Any] | None:
-    """The next payload; None when there was no room for the watch, which may change."""
+async def _next_payload(receive: Receive) -> dict[str, Any] | None:
+    """The next payload; None if the watch was refused by a rate limit, so that it can be retried."""
     while True:
-        message = await hear()
+        message = await receive()
         if message["type"] == "next" and message["payload"]["data"] is not None:
             return message["payload"]
         if message["type"] in ("next", "error"):
@@ -141,6 +143,6 @@ async def _next(hear: Hear) -> dict[str, Any] | None:
             raise WatchEnded(f"The gateway refused the watch: {errors[0]['message']}", errors)
 
 
-async def _hear(connection: ClientConnection, silence_seconds: float) -> dict[str, Any]:
+async def _receive(connection: ClientConnection, silence_seconds: float) -> dict[str, Any]:
     async with asyncio.timeout(silence_seconds):
         return json.loads(await connection.recv(decode=True))

@@ -1,4 +1,4 @@
-"""Column types of the store that read alike on both engines."""
+"""Column types of the store that behave alike on both engines."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -8,19 +8,18 @@ from sqlmodel import BigInteger, Enum, Integer, String, TypeDecorator, UTCDateTi
 
 
 class Timestamp(TypeDecorator[datetime]):
-    """A UTC time. On SQLite it is the text that a client gets, which sorts as time does."""
+    """A UTC time. On SQLite it is stored as the text that clients receive, which sorts chronologically."""
 
     impl = UTCDateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Any) -> Any:
-        wanted = String(27) if dialect.name == "sqlite" else UTCDateTime()
-        return dialect.type_descriptor(wanted)
+        return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else UTCDateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
         if value is None or dialect.name != "sqlite":
             return value
-        # The same as by strftime, in a fifth of its time.
+        # Five times as fast as strftime.
         return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
     def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
@@ -28,10 +27,10 @@ class Timestamp(TypeDecorator[datetime]):
 
 
 def word_of(words: type[StrEnum]) -> Any:
-    """A column that holds one word of the enum, checked by the database on either engine."""
+    """A column type for the words of an enum, with a check constraint on either engine."""
     return Enum(words, native_enum=False, create_constraint=True, name=f"{words.__name__.lower()}_word")
 
 
 def row_number() -> Any:
-    # SQLite counts up by itself only in a column of exactly this type.
+    # SQLite increments only columns of exactly this type automatically.
     return BigInteger().with_variant(Integer, "sqlite")

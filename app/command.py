@@ -1,4 +1,4 @@
-"""What every command has: where the store is, and how it says what the operator has to mend."""
+"""The database option and the error handling that the commands share."""
 
 import sys
 from collections.abc import Generator
@@ -16,8 +16,8 @@ Database = Annotated[
 
 
 @contextmanager
-def told_in_one_sentence() -> Generator[None]:
-    """What the operator has to mend ends the command with one sentence and status 1."""
+def exit_on_setup_error() -> Generator[None]:
+    """Print an error that the operator has to fix as one sentence, and exit with status 1."""
     try:
         yield
     except (SetupError, BadUserInput, Unavailable) as error:

@@ -1,4 +1,4 @@
-"""What `serve --demo` shows: three tenants, a handful of images of both origins, offers in each status."""
+"""The data of `serve --demo`: three tenants, images of both origins, and offers in each status."""
 
 import secrets
 from collections.abc import Iterator
@@ -80,16 +80,16 @@ _DRAFT: dict[str, Any] = {
 
 
 def with_own_secret(settings: Settings) -> Settings:
-    """The demo signs with a secret that ends with it, so that its tokens count nowhere else.
+    """Give the demo a random secret, so that its tokens are valid nowhere else.
 
-    What the secret of the settings has signed counts here too, but the other way round would be a way in.
+    Tokens signed with the secret of the settings are still accepted; the reverse would be a security hole.
     """
     own = SecretStr(secrets.token_hex(32))
     return settings.model_copy(update={"auth_secret": own, "auth_previous_secret": settings.auth_secret})
 
 
 async def seed(store: Store, settings: Settings) -> None:
-    """Fill an empty store, by the same actions that callers use. One that was seeded before stays as it is."""
+    """Fill an empty store, by the actions that callers use. A store that was seeded before stays as it is."""
     producer, consumer, partner = (_admin(tenant_id) for tenant_id in TENANTS)
     if await _is_seeded(store, producer):
         return
@@ -112,7 +112,7 @@ async def seed(store: Store, settings: Settings) -> None:
 def greeting(secret: SharedSecret) -> Iterator[str]:
     """A token for each tenant, ready to paste."""
     yield ""
-    yield f"Three demo tenants, each with the role admin; the tokens are good for {TOKEN_TTL.seconds // 3600} hours:"
+    yield f"Three demo tenants, each with the role admin; the tokens are valid for {TOKEN_TTL.seconds // 3600} hours:"
     for tenant_id, story in TENANTS.items():
         token = secret.mint(tenant_id, frozenset({Role.ADMIN}), TOKEN_TTL, f"demo-{tenant_id}")
         yield f"\nTenant {tenant_id} {story}:\n{token}"
@@ -120,7 +120,7 @@ def greeting(secret: SharedSecret) -> Iterator[str]:
 
 
 async def _is_seeded(store: Store, producer: Caller) -> bool:
-    """Whether the store holds the demo. One that holds something else is not touched."""
+    """Whether the store holds the demo. Raises SetupError if it holds other images."""
     operator = Caller(PRODUCER, frozenset({Role.OPERATOR}), producer.expires_at)
     everything = await read_once(store, images.count_listed, operator, ImageFilter())
     ours = await read_once(store, images.count_listed, producer, ImageFilter(owner_id=PRODUCER))

@@ -1,33 +1,33 @@
-"""What the gateway may refuse, drawn as a tree.
+"""The errors of the gateway, as a tree.
 
-    Refusal                 expected; told to the caller as data in a mutation's payload
+    Refusal                 expected; sent to the caller as data in a mutation's payload
     ├── NotFound            it does not exist, or the caller may not know that it does
     ├── Forbidden           the caller can see it but may not do this
     ├── Conflict            the caller may, but the present state does not allow it
-    ├── BadUserInput        the input is malformed; the store was not asked
+    ├── BadUserInput        the input is malformed; the store was not read
     └── LimitExceeded       a quota is full
 
-    Malformed               all the BadUserInput of one input; nothing was carried out
+    Malformed               all BadUserInput of one input; nothing was carried out
 
-    Problem                 told as a top-level GraphQL error
-    ├── Unauthenticated     no token, or one that does not count
+    Problem                 sent as a top-level GraphQL error
+    ├── Unauthenticated     no token, or an invalid one
     │   └── TokenExpired    a fresh token would help
-    │       └── KeyAwaited  its key is not known, but the next look at the key set may find it
+    │       └── KeyAwaited  its key is unknown, but the next fetch of the key set may bring it
     ├── CursorInvalid       the cursor was not made here, or not for this watch
-    ├── CursorExpired       the cursor is of a past that the log no longer holds
-    ├── ResponseTooLarge    what was asked for turns out to be more than one response may have
-    ├── RateLimited         the caller has spent what it may spend for now
-    ├── DocumentNotFound    no document is known by the hash that was sent for it
-    ├── DocumentRefused     only documents of the manifest are carried out
-    ├── BadDocumentId       what should name a document does not, or names another one
-    ├── TimedOut            it takes longer than it may; the message says what has become of it
-    └── Unavailable         the store can't be reached; trying again later may help
-        └── Overloaded      this process, or the store, has as much to do as it can; nothing was begun
+    ├── CursorExpired       the cursor is older than the log
+    ├── ResponseTooLarge    the response would exceed its limit
+    ├── RateLimited         the caller's budget is spent for now
+    ├── DocumentNotFound    no document with this hash is known
+    ├── DocumentRefused     only documents of the manifest are executed
+    ├── BadDocumentId       the hash of a document is malformed, or is another document's
+    ├── TimedOut            the operation exceeds its deadline; the message says what has become of it
+    └── Unavailable         the store can't be reached; a later retry may help
+        └── Overloaded      this process or the store is at its limit; nothing was begun
 
     SetupError              the operator has to change something; ends the command with one sentence
     └── StoreAway           the database can't be reached; a server waits for it
 
-Everything else is a fault: logged whole, shown to nobody.
+Every other exception is a fault: it is logged in full, and hidden from callers.
 """
 
 from enum import StrEnum
@@ -111,7 +111,7 @@ class Malformed(Exception):
 
 
 class Problem(Exception):
-    """A failure of the whole request that the caller is told about, with its code and what else helps a program."""
+    """A failure of the whole request, sent to the caller with its code and further extensions."""
 
     code: ClassVar[ErrorCode]
 
@@ -141,7 +141,7 @@ class CursorExpired(Problem):
 
 
 class ResponseTooLarge(Problem):
-    """Nothing of the response is sent, rather than a part of it."""
+    """The response exceeds its limit, so no part of it is sent."""
 
     code = ErrorCode.QUERY_TOO_COMPLEX
 
@@ -157,7 +157,7 @@ class RateLimited(Problem):
 
 
 class DocumentProblem(Problem):
-    """Of a document that is named by a hash, or not trusted: nothing of it was read."""
+    """A document is unknown by its hash, or not trusted; it was not parsed."""
 
 
 class DocumentNotFound(DocumentProblem):
@@ -185,8 +185,8 @@ class Overloaded(Unavailable):
 
 
 class SetupError(Exception):
-    """Something outside the code is not as it must be; the message says what to do."""
+    """The installation is not set up correctly; the message says what to do."""
 
 
 class StoreAway(SetupError):
-    """The database can't be reached just now, which may pass by itself."""
+    """The database can't be reached, which may be temporary."""

@@ -1,6 +1,6 @@
-"""Ask the server of this machine for its health: python -m app.health [--ready].
+"""Check the health of the server on this machine: python -m app.health [--ready].
 
-For the health checks of containers, which run every few seconds: it loads nothing of the gateway.
+For the health checks of containers. These run every few seconds, so nothing else of the gateway is imported.
 """
 
 import os
@@ -8,28 +8,28 @@ import sys
 from http.client import HTTPConnection, HTTPException
 
 PATIENCE_SECONDS = 3
-OF_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def main(arguments: list[str]) -> int:
-    """0 when the server answers, with `--ready` when it can serve; else 1, with the reason on standard error."""
+    """Return 0 if the server is alive, or with `--ready` ready; else print the reason and return 1."""
     host = os.environ.get("IMAGE_GATEWAY_HOST") or "127.0.0.1"
     port = os.environ.get("IMAGE_GATEWAY_PORT") or "8000"
     if arguments not in ([], ["--ready"]):
         return _unhealthy("usage: python -m app.health [--ready]")
     path = "/readyz" if arguments else "/livez"
     try:
-        return _ask(OF_THIS_MACHINE.get(host, host), int(port), path)
+        return _probe(LOOPBACK_ADDRESSES.get(host, host), int(port), path)
     except (OSError, HTTPException, ValueError) as error:
         return _unhealthy(f"http://{host}:{port}{path}: {error or type(error).__name__}")
 
 
-def _ask(host: str, port: int, path: str) -> int:
+def _probe(host: str, port: int, path: str) -> int:
     connection = HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", path)
-        answer = connection.getresponse()
-        return 0 if answer.status == 200 else _unhealthy(f"{path}: {answer.status} {answer.read(1_000).decode()}")
+        response = connection.getresponse()
+        return 0 if response.status == 200 else _unhealthy(f"{path}: {response.status} {response.read(1_000).decode()}")
     finally:
         connection.close()
 

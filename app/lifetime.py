@@ -1,7 +1,7 @@
-"""How long an operation may go on: until its time is up, or until nobody waits for it any more.
+"""Deadlines of operations. An operation ends at its deadline, or when its caller no longer waits for it.
 
-Whatever begins a unit of its work (a resolver, a statement, a transaction) asks first. A unit that has begun is never
-cut short, since a cancellation in the midst of a statement would break its connection.
+Each unit of work (a resolver, a statement, a transaction) checks the deadline before it begins. A unit that has begun
+is never cancelled, since a cancellation in the middle of a statement would break its connection.
 """
 
 from asyncio import Task, timeout
@@ -17,7 +17,7 @@ _current: ContextVar["Lifetime | None"] = ContextVar("lifetime", default=None)
 
 
 class Lifetime:
-    """Of one operation. `on_over` is called once, when it is over and the units that it had begun are, too."""
+    """The lifetime of one operation. Calls `on_over` once, when the operation and all units that it began are over."""
 
     __slots__ = ("_has_written", "_is_over", "_on_over", "_seconds", "_units", "_until", "_what")
 
@@ -38,17 +38,17 @@ class Lifetime:
         return self._is_over or monotonic() >= self._until
 
     def require(self) -> None:
-        """Raises TimedOut when no further unit may begin."""
+        """Raises TimedOut if no further unit may begin."""
         if self.is_over:
             raise self.timed_out()
 
     def write(self) -> None:
-        """The same before a transaction; from here on something may change."""
+        """Begin a transaction, which may change something. Raises TimedOut if no further unit may begin."""
         self.require()
         self._has_written = True
 
-    def hold(self, unit: "Task[Any]") -> None:
-        """A unit that has begun, and ends with its task."""
+    def add_unit(self, unit: "Task[Any]") -> None:
+        """Add a unit that has begun, and ends with its task."""
         self.unit_begins()
         unit.add_done_callback(self._release)
 
@@ -57,16 +57,16 @@ class Lifetime:
 
     def unit_ends(self) -> None:
         self._units -= 1
-        self._tell()
+        self._finish()
 
     def end(self) -> None:
-        """The operation has its answer, or needs none any more."""
+        """End the operation, since it has its response or its caller has left."""
         if not self._is_over:
             self._is_over = True
-            self._tell()
+            self._finish()
 
     def timed_out(self) -> TimedOut:
-        """What its caller is told."""
+        """The error for the caller."""
         if self._has_written:
             return TimedOut(
                 f"The {self._what} takes longer than {self._seconds:g} s. What it has begun is carried out to its end: "
@@ -83,7 +83,7 @@ class Lifetime:
     def _release(self, _: "Task[Any]") -> None:
         self.unit_ends()
 
-    def _tell(self) -> None:
+    def _finish(self) -> None:
         if self._is_over and not self._units:
             on_over, self._on_over = self._on_over, lambda: None
             on_over()
@@ -95,13 +95,13 @@ def current() -> Lifetime | None:
 
 
 def require() -> None:
-    """Raises TimedOut when the operation that this is done for may begin no further unit."""
+    """Raises TimedOut if the current operation may begin no further unit."""
     if (life := _current.get()) is not None:
         life.require()
 
 
 async def within(life: Lifetime, work: Coroutine[Any, Any, T]) -> T:
-    """What the work gives. Raises TimedOut when the time is up before; what has begun then ends in its own time."""
+    """The result of the work. Raises TimedOut at the deadline; units that have begun then finish in the background."""
     token = _current.set(life)
     limit = timeout(life.seconds_left)
     try:

@@ -1,4 +1,4 @@
-"""Where the gateway listens."""
+"""The listening socket of the server."""
 
 import socket
 
@@ -10,8 +10,8 @@ def require_loopback(listener: socket.socket) -> None:
     address = listener.getsockname()[0]
     if not is_loopback(address):
         raise SetupError(
-            f"The demo hands out tokens to whoever reaches it, and {address} may be reached from other machines. "
-            "Listen on the loopback (--host 127.0.0.1), or say that everyone may have them: --demo-public."
+            f"The demo hands out tokens to everyone who can reach it, and {address} may be reached from other "
+            "machines. Listen on the loopback (--host 127.0.0.1), or allow it for everyone: --demo-public."
         )
 
 

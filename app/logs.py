@@ -1,4 +1,4 @@
-"""Logs with fields, to standard error: JSON for machines, or text for people.
+"""Structured logs to standard error: JSON for machines, or text for people.
 
 No line holds a token, a variable or a piece of a document, whatever the level.
 """
@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 
 from app.settings import Settings
-from app.tracebacks import written
+from app.tracebacks import format_traceback
 
-# Those whose lines are written here. What the libraries say at DEBUG may quote whole messages of clients.
+# The gateway's own loggers, the only ones that log at DEBUG: those of libraries may quote whole messages of clients.
 OURS = (
     "budgets",
     "faults",
@@ -38,7 +38,7 @@ _NOISY = ("aiosqlite", "alembic", "httpx2", "uvicorn.access")
 
 
 def configure(settings: Settings) -> None:
-    """Send structlog, and what the libraries log, through one renderer."""
+    """Send the lines of structlog and of the libraries' loggers through one renderer."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -56,7 +56,7 @@ def configure(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering(settings)))
-    handler.addFilter(_is_no_address)
+    handler.addFilter(_has_no_url)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.basicConfig(handlers=[handler], level=max(level, logging.INFO), force=True)
     for name in OURS:
@@ -65,45 +65,45 @@ def configure(settings: Settings) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def log_loose_faults(loop: asyncio.AbstractEventLoop) -> None:
-    """Faults that nobody waits for: asyncio would write the exception out, with its message."""
+def log_unhandled_exceptions(loop: asyncio.AbstractEventLoop) -> None:
+    """Log exceptions that no task retrieves; by default asyncio would print them with their messages."""
 
     def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # Behind these signs stand the arguments of a callback.
-        what = re.split(r"[(<\n]", context["message"])[0].strip()
-        logging.getLogger("asyncio").error(what, exc_info=context.get("exception"))
+        # These characters begin the arguments of a callback, which may hold a client's data.
+        message = re.split(r"[(<\n]", context["message"])[0].strip()
+        logging.getLogger("asyncio").error(message, exc_info=context.get("exception"))
 
     loop.set_exception_handler(handle)
 
 
 def _rendering(settings: Settings) -> list[structlog.typing.Processor]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    exceptions = structlog.processors.ExceptionRenderer(_formatted)
+    exceptions = structlog.processors.ExceptionRenderer(_format_exception)
     if settings.log_format == "text":
         plain = structlog.dev.plain_traceback
         return [
             remove,
-            _in_one_line,
+            _sanitize,
             exceptions,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
         ]
-    return [remove, _in_one_line, exceptions, structlog.processors.JSONRenderer()]
+    return [remove, _sanitize, exceptions, structlog.processors.JSONRenderer()]
 
 
-def _in_one_line(logger: Any, name: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Bounded, and without the characters that would move a terminal's cursor or reorder its text."""
+def _sanitize(logger: Any, name: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Cut long values, and escape the characters that would move a terminal's cursor or reorder its text."""
     return {field: _plain(value) if isinstance(value, str) else value for field, value in fields.items()}
 
 
 def _plain(text: str) -> str:
-    kept = text[:LONGEST_VALUE]
-    return kept if kept.isprintable() else kept.encode("unicode_escape").decode()
+    short = text[:LONGEST_VALUE]
+    return short if short.isprintable() else short.encode("unicode_escape").decode()
 
 
-def _formatted(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    return written(exc_info[1])
+def _format_exception(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return format_traceback(exc_info[1])
 
 
-def _is_no_address(record: logging.LogRecord) -> bool:
-    """uvicorn tells of each WebSocket with its whole address, where some clients put their token."""
+def _has_no_url(record: logging.LogRecord) -> bool:
+    """Drop uvicorn's line about each WebSocket: it has the whole URL, in which some clients put their token."""
     return not (record.name == "uvicorn.error" and "WebSocket %s" in str(record.msg))

@@ -58,7 +58,7 @@ class ImageChangeKind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a caller may do: inside its tenant, or (operator) across tenants."""
+    """A caller's role: inside its tenant, or (operator) across tenants."""
 
     OBSERVER = "observer"
     CREATOR = "creator"
@@ -68,18 +68,18 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is calling, as the credentials say it."""
+    """The tenant, roles and user that a token names."""
 
     tenant_id: str
     roles: frozenset[Role]
     expires_at: datetime
     subject: str | None = None
-    # With which an upstream is called in the caller's name; no part of who the caller is.
+    # For calls to an upstream on the caller's behalf; not part of the caller's identity.
     token: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_operator(self) -> bool:
-        """Sees every image and every member row, of all tenants."""
+        """Whether the caller sees the images and member rows of all tenants."""
         return Role.OPERATOR in self.roles
 
 
@@ -130,9 +130,9 @@ class Member(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """One change of one membership, or of one image as one of its parties is told; never altered.
+    """One change of a membership, or of an image from the view of one party; never updated.
 
-    `seq` is given by a trigger, in commit order. `kind` tells of a membership, `image_kind` of an image for the party
+    A trigger sets `seq` in commit order. `kind` is set for a membership, `image_kind` for an image and the party
     `tenant_id`; the image's status and visibility are those after the change.
     """
 
@@ -161,7 +161,7 @@ class Event(SQLModel, table=True):
 
 
 class EventHead(SQLModel, table=True):
-    """The one row that numbers the log. `key` seals the cursors of every worker on this store."""
+    """The single row that numbers the log. All workers on this store seal cursors with its `key`."""
 
     __tablename__ = "event_head"  # pyright: ignore[reportAssignmentType]  # as SQLModel has it
 
@@ -173,7 +173,7 @@ class EventHead(SQLModel, table=True):
 
 
 class RecordedOutcome(SQLModel, table=True):
-    """What a mutation with an idempotency key came to, so that a retry gets the same answer."""
+    """The outcome of a mutation with an idempotency key, so that a retry gets the same response."""
 
     __tablename__ = "recorded_outcome"  # pyright: ignore[reportAssignmentType]
 
@@ -185,7 +185,7 @@ class RecordedOutcome(SQLModel, table=True):
 
 
 class Budget(SQLModel, table=True):
-    """What a caller may still spend, as the workers on one PostgreSQL settle it. The embedded store has one worker."""
+    """The remaining budget of a caller, shared by the workers on one PostgreSQL; the embedded store has one worker."""
 
     kind: str = Field(primary_key=True, max_length=16)
     who: str = Field(primary_key=True, max_length=255)
@@ -194,7 +194,7 @@ class Budget(SQLModel, table=True):
 
 
 class SeenImage(Row, named_tuple(Image)):
-    """An image as one viewer may see it: what the viewer may not know is None."""
+    """An image as one viewer may see it; hidden fields are None."""
 
     __slots__ = ()
     owner_id: str | None  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -207,7 +207,7 @@ class SeenMember(Row, named_tuple(Member)):
 
 
 class LogEntry(NamedTuple):
-    """What is to be written into the log: one step of a membership, or of an image for one of its parties."""
+    """An entry to be written to the log: one change of a membership, or of an image for one of its parties."""
 
     image_id: str
     owner_id: str
@@ -225,7 +225,7 @@ class LogEntry(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One row of the log, as its readers get it."""
+    """One row of the log, as read from it."""
 
     seq: int
     occurred_at: datetime

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The parts of one gateway, which the server around it and the tests look up as `app.state.parts`."""
+    """The parts of one gateway, for its server and for tests, as `app.state.parts`."""
 
     services: Services
     notifier: Notifier | None
@@ -106,7 +106,7 @@ def build_parts(
 
 
 def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
-    """The store, and what hints at its commits: within this process, and on PostgreSQL to the other ones."""
+    """The store, and the hints at its commits: within this process, and on PostgreSQL also to other processes."""
     hint, url = Hint(), parse_url(database_url)
     notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
 
@@ -119,7 +119,7 @@ def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
 
 
 def _open_reader(store: Store, settings: Settings) -> tuple[Reader, Traces | None]:
-    """The reader of plans, and the traces if they are wanted: then each unit of the store has a span."""
+    """The reader of plans, and the traces if they are enabled; then each unit of the store has a span."""
     reader, traces = open_reader(store, settings.max_response_bytes), open_traces(settings)
     if traces is None:
         return reader, None

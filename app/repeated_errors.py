@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 INTERVAL_SECONDS = 1.0
-# An error that comes after a longer pause belongs to another outage, whose cause may be another.
+# An error after a longer pause belongs to another outage, which may have another cause.
 OUTAGE_SECONDS = 30.0
 
 

@@ -1,4 +1,4 @@
-"""Run the gateway: take the store, bring it up to date, listen, and end in good order."""
+"""Runs the server: locks and migrates the store, listens, and shuts down gracefully."""
 
 import asyncio
 import gc
@@ -36,21 +36,21 @@ from app.web.server.fast_lane import http_protocol
 from app.web.server.stalled_peers import WebSocketProtocol, abort_stalled_connections, websocket_protocol
 from app.workers import Workers
 
-# Of every answer, whoever writes it.
+# Sent with every response.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-SENT_AWAY_TOGETHER, BETWEEN_SECONDS = 50, 0.04
+CLOSED_TOGETHER, INTERVAL_SECONDS = 50, 0.04
 
 
 def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. Raises SetupError when the surroundings are not as they must be."""
-    _require_sense(settings, demo)
-    with ExitStack() as held:
-        # Before the store is touched: a server that can't listen leaves no trace.
-        listener = held.enter_context(listen(settings.host, settings.port))
+    """Serve until SIGINT or SIGTERM. Raises SetupError if the installation is not set up correctly."""
+    _check_settings(settings, demo)
+    with ExitStack() as stack:
+        # First, so that a server that can't listen does not touch the store.
+        listener = stack.enter_context(listen(settings.host, settings.port))
         if demo is not None and not demo.is_public:
             require_loopback(listener)
         if sqlite := sqlite_file(settings):
-            _hold(sqlite, held)
+            _lock(sqlite, stack)
         abort_stalled_connections(listener, settings.stall_seconds)
         asyncio.run(_prepare(settings, demo))
         if settings.workers > 1:
@@ -60,7 +60,7 @@ def serve(settings: Settings, demo: Demo | None, say: Callable[[str], None]) -> 
             _run(settings, listener, demo, lambda: _announce(settings, listener, demo, say))
 
 
-def _require_sense(settings: Settings, demo: Demo | None) -> None:
+def _check_settings(settings: Settings, demo: Demo | None) -> None:
     if open_cloud(settings) is None:
         Tokens(settings)
     elif demo is not None:
@@ -73,7 +73,7 @@ def _require_sense(settings: Settings, demo: Demo | None) -> None:
 
 
 def work(settings: Settings, listener: socket.socket, peer_socket: PeerSocket, demo: Demo | None) -> None:
-    """One of several server processes."""
+    """Run one of several server processes."""
     logs.configure(settings)
     _run(settings, listener, demo, lambda: None, peer_socket)
 
@@ -90,7 +90,7 @@ def _run(
 
     async def give_notice() -> None:
         parts.health.is_draining = True
-        # Balancers ask in their own time, and nothing tells that all of them have.
+        # Load balancers poll at their own intervals, so there is nothing to wait for but time.
         await asyncio.sleep(settings.drain_notice_seconds)
 
     server = Server(uvicorn_config(app, settings), on_started, give_notice, parts.services.feed.end_watches)
@@ -99,7 +99,7 @@ def _run(
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which tells when it serves, and for which a signal is a good end and not a death."""
+    """uvicorn's server, which reports when it has started, and for which a signal is a normal end."""
 
     def __init__(
         self,
@@ -116,20 +116,20 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            logs.log_loose_faults(asyncio.get_running_loop())
+            logs.log_unhandled_exceptions(asyncio.get_running_loop())
             _freeze_gc()
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Send the WebSockets away a few at a time, so that they do not all knock at the next server at once."""
+        """Close the WebSockets a few at a time, so that they do not all reconnect to the next server at once."""
         await self._give_notice()
         for server in self.servers:
             server.close()
         open_sockets = [one for one in self.server_state.connections if isinstance(one, WebSocketProtocol)]
-        for place, one in enumerate(open_sockets):
+        for index, one in enumerate(open_sockets):
             one.shutdown()
-            if place % SENT_AWAY_TOGETHER == SENT_AWAY_TOGETHER - 1:
-                await asyncio.sleep(BETWEEN_SECONDS)
+            if index % CLOSED_TOGETHER == CLOSED_TOGETHER - 1:
+                await asyncio.sleep(INTERVAL_SECONDS)
         self._on_ending()
         await super().shutdown(sockets)
 
@@ -166,9 +166,9 @@ def uvicorn_config(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 async def _prepare(settings: Settings, demo: Demo | None) -> None:
-    """Migrate the embedded store; another one is migrated by a command of its own, and only checked here.
+    """Migrate the embedded store. PostgreSQL is only checked here: `image-gateway migrate` migrates it.
 
-    One that is away is waited for by those who serve, unless a demo is to be put into it.
+    If PostgreSQL can't be reached, the server starts and waits for it, except for a demo, which has to be stored.
     """
     store = Store(parse_url(settings.database_url))
     try:
@@ -200,9 +200,9 @@ def _announce(settings: Settings, listener: socket.socket, demo: Demo | None, sa
 
 
 def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
-    """The file of the embedded store, made if need be and wanted; None for another store.
+    """The file of the embedded store, created if `is_made`; None for PostgreSQL.
 
-    It is tried here since a driver's thread that fails to open it may outlive the event loop, and complain.
+    It is opened here because a driver's thread that fails to open it may outlive the event loop.
     """
     url = parse_url(settings.database_url)
     if url.get_backend_name() != "sqlite":
@@ -221,10 +221,10 @@ def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
     return path
 
 
-def _hold(sqlite: Path, held: ExitStack) -> None:
-    """A second server would not hear of the first one's commits at once, nor share its one writer."""
+def _lock(sqlite: Path, stack: ExitStack) -> None:
+    """Lock the file: two servers could not share its writer, nor notice each other's commits at once."""
     try:
-        held.enter_context(FileLock(f"{sqlite}.lock", timeout=0))
+        stack.enter_context(FileLock(f"{sqlite}.lock", timeout=0))
     except Timeout:
         raise SetupError(
             f"Another gateway is serving from {sqlite}. One SQLite file takes one server: stop the other one, "

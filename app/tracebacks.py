@@ -1,6 +1,6 @@
-"""Exceptions as they are logged: of what kind and where they were raised.
+"""Formats exceptions for the log: their types and where they were raised.
 
-What they say is left out where it may quote what a client has sent: a value, or a piece of its document.
+Messages are left out if they may quote what a client has sent: a value, or a piece of its document.
 """
 
 import sqlite3
@@ -10,20 +10,20 @@ from typing import cast
 
 from app.errors import Problem, Refusal, SetupError
 
-# These speak of the code and of its surroundings, never of the values that it works on.
+# Messages of these are about the code and its environment, never about a client's values.
 _OF_THE_CODE = (AttributeError, ImportError, NameError, NotImplementedError, RecursionError, MemoryError)
 _OURS = (Problem, Refusal, SetupError, sqlite3.Error, *_OF_THE_CODE)
-# PostgreSQL quotes the value in errors of this class: the data are not what the statement needs.
+# PostgreSQL quotes the offending value in errors of this class.
 _DATA_EXCEPTION = "22"
 
 
-def written(error: BaseException) -> str:
-    """The traceback of an exception, and of those that led to it."""
+def format_traceback(error: BaseException) -> str:
+    """The traceback of an exception and of its causes."""
     return "\n".join(_lines(error, set()))
 
 
 def headline(error: BaseException) -> str:
-    """The kind of an exception and, where it quotes no client, its message."""
+    """The type of an exception, and its message unless it may quote a client."""
     kind, message = type(error), _message(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return f"{name}: {message}" if message else name
@@ -55,11 +55,11 @@ def _message(error: BaseException) -> str:
 
 
 def _of_postgres(error: BaseException) -> str:
-    """The first line only: the others quote rows and statements."""
+    """The first line of PostgreSQL's message. The other lines quote rows and statements."""
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
-        # The server has said nothing; what the driver says is about the line to it, unless it is about a value.
-        is_about_a_line = type(error).__name__ == "OperationalError"
-        return str(error).strip().partition("\n")[0] if is_about_a_line else ""
+        # Without a state the error is the driver's own. If it is operational, it is about the connection, not a value.
+        is_about_connection = type(error).__name__ == "OperationalError"
+        return str(error).strip().partition("\n")[0] if is_about_connection else ""
     primary: str = getattr(getattr(error, "diag", None), "message_primary", None) or ""
     return f"SQLSTATE {state}" if state.startswith(_DATA_EXCEPTION) else f"SQLSTATE {state}, {primary}"

@@ -1,4 +1,4 @@
-"""Several server processes on one socket, kept running until they are told to end."""
+"""Several server processes on one socket, kept running until the server is stopped."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ Work = Callable[[Settings, socket.socket, PeerSocket], None]
 
 
 class Workers:
-    """Starts the workers, and starts again any that dies by itself."""
+    """Starts the workers, and replaces any that dies."""
 
     def __init__(self, settings: Settings, listener: socket.socket, work: Work) -> None:
         self._settings = settings
@@ -35,21 +35,21 @@ class Workers:
         self._ending = False
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
+        """Run the workers until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         self._peer_sockets = open_peer_sockets(self._settings.workers)
         self._processes = [self._start(peer_socket) for peer_socket in self._peer_sockets]
         while not self._ending:
             wait([process.sentinel for process in self._processes], timeout=PAUSE_SECONDS)
-            self._replace_the_dead()
-        self._wait_for_the_last()
+            self._replace_dead_workers()
+        self._wait_for_workers()
 
-    def _replace_the_dead(self) -> None:
+    def _replace_dead_workers(self) -> None:
         for place, process in enumerate(self._processes):
             if not self._ending and not process.is_alive():
                 logger.error("a worker died", pid=process.pid, status=process.exitcode)
-                # One that can't start must not keep the machine busy.
+                # So that a worker that can't start does not keep the machine busy.
                 time.sleep(PAUSE_SECONDS)
                 if not self._ending:
                     self._processes[place] = self._start(self._peer_sockets[place])
@@ -62,15 +62,15 @@ class Workers:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ending = True
-        self._tell_to_end()
+        self._terminate_workers()
 
-    def _tell_to_end(self) -> None:
+    def _terminate_workers(self) -> None:
         for process in self._processes:
             process.terminate()
 
-    def _wait_for_the_last(self) -> None:
-        # One that was being started when the signal came was not among them yet.
-        self._tell_to_end()
+    def _wait_for_workers(self) -> None:
+        # Again, since a worker that was being started when the signal arrived was not among them yet.
+        self._terminate_workers()
         patience = self._settings.drain_notice_seconds + self._settings.drain_seconds + LAST_SECONDS
         deadline = time.monotonic() + patience
         for process in self._processes:
@@ -81,7 +81,7 @@ class Workers:
 
 
 def _run(work: Work, settings: Settings, listener: socket.socket, peer_socket: PeerSocket) -> None:
-    """In the worker: serve, and end with the process that started it, however that one ends."""
+    """Serve in the worker process, and end when the parent process ends for any reason."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work(settings, listener, peer_socket)
 

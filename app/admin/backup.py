@@ -1,4 +1,4 @@
-"""`image-gateway backup`: a copy of the embedded store, while it is served from."""
+"""`image-gateway backup`: copies the embedded store while a server uses it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app import logs
-from app.command import Database, told_in_one_sentence
+from app.command import Database, exit_on_setup_error
 from app.errors import SetupError
 from app.settings import Settings
 from app.store import backup as copies
@@ -14,11 +14,11 @@ from app.store.engines.engine import parse_url
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="File to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
     database: Database = None,
 ) -> None:
-    """Copy the SQLite store into a file, also while a server holds it. PostgreSQL has pg_dump for this."""
-    with told_in_one_sentence():
+    """Copy the SQLite store into a file, even while a server uses it. For PostgreSQL, use pg_dump."""
+    with exit_on_setup_error():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         url = parse_url(settings.database_url)

@@ -1,4 +1,4 @@
-"""What the doctor finds in the cloud that the gateway stands in front of."""
+"""Checks of the cloud that the gateway stands in front of."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -13,8 +13,8 @@ from app.upstream.opening import Upstream, open_upstream
 ADMIN = "admin"
 
 
-async def checked(settings: Settings) -> AsyncIterator[Check]:
-    """Nothing of it changes anything in the cloud."""
+async def check_cloud(settings: Settings) -> AsyncIterator[Check]:
+    """Check Keystone and Glance, without changing anything there."""
     try:
         cloud = open_upstream(settings)
     except SetupError as error:
@@ -33,7 +33,7 @@ async def _keystone(settings: Settings, cloud: Upstream) -> Check:
     try:
         described = await cloud.keystone.describe(await cloud.reader.token())
     except (UpstreamError, TokenRefused) as error:
-        advice = "Look at IMAGE_GATEWAY_UPSTREAM_KEYSTONE_URL, and at the gateway's user, password and project."
+        advice = "Check IMAGE_GATEWAY_UPSTREAM_KEYSTONE_URL, and the gateway's user, password and project."
         return fail("keystone", f"{settings.upstream_keystone_url} gives the gateway no token: {error}", advice)
     if ADMIN in _roles(described):
         advice = "Give it a role that only reads; docker/README.md says how."
@@ -45,7 +45,7 @@ async def _glance(settings: Settings, cloud: Upstream) -> Check:
     try:
         is_empty = await cloud.glance.is_empty()
     except UpstreamError as error:
-        advice = "Look at IMAGE_GATEWAY_UPSTREAM_GLANCE_URL, and at Glance's policy for the gateway's role."
+        advice = "Check IMAGE_GATEWAY_UPSTREAM_GLANCE_URL, and Glance's policy for the gateway's role."
         return fail("glance", f"{settings.upstream_glance_url} does not list images: {error}", advice)
     if is_empty:
         advice = "If there are images, Glance's policy does not let the gateway's role see them."

@@ -1,4 +1,4 @@
-"""`image-gateway doctor`: is everything as it must be, and if not, what is to be done?"""
+"""`image-gateway doctor`: checks the installation, and says how to fix what is wrong."""
 
 import asyncio
 import json
@@ -29,8 +29,8 @@ def doctor(
     database: Database = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON, for programs.")] = False,
 ) -> None:
-    """Check settings, store, migrations, clocks and limits, and say what to do. Status 1 when something fails."""
-    checks = asyncio.run(_all(database))
+    """Check settings, store, migrations, clocks and limits, and say what to do. Exits with 1 if a check fails."""
+    checks = asyncio.run(_run_checks(database))
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
@@ -41,19 +41,19 @@ def doctor(
     sys.exit(any(check.result is Result.FAIL for check in checks))
 
 
-async def _all(database: str | None) -> list[Check]:
-    return [check async for check in _checked(database)]
+async def _run_checks(database: str | None) -> list[Check]:
+    return [check async for check in _checks(database)]
 
 
-async def _checked(database: str | None) -> AsyncIterator[Check]:
+async def _checks(database: str | None) -> AsyncIterator[Check]:
     try:
         settings = Settings.load(database_url=database)
         url = parse_url(settings.database_url)
     except SetupError as error:
         yield fail("settings", str(error).removesuffix("."), "Correct it; docker/README.md lists the settings.")
         return
-    yield ok("settings", "every IMAGE_GATEWAY_ variable is known and makes sense")
-    async for check in _of_callers(settings):
+    yield ok("settings", "every IMAGE_GATEWAY_ variable is known and valid")
+    async for check in _check_identity(settings):
         yield check
     if settings.documents_path is not None or settings.documents_mode == "only":
         yield _documents(settings)
@@ -64,20 +64,20 @@ async def _checked(database: str | None) -> AsyncIterator[Check]:
         found = list(machine.embedded(path))
         for check in found:
             yield check
-        # What can't be opened, or is not there, has no more to tell; looking would make the file.
+        # A file that is missing or unreadable has nothing more to check, and opening it would create it.
         if not path.exists() or any(check.result is Result.FAIL for check in found if check.name == "store file"):
             return
-    async for check in _of_store(settings):
+    async for check in _check_store(settings):
         yield check
 
 
-async def _of_callers(settings: Settings) -> AsyncIterator[Check]:
-    """How callers are known: by Keystone, or by tokens that the gateway verifies itself."""
+async def _check_identity(settings: Settings) -> AsyncIterator[Check]:
+    """Check the identity provider: Keystone, or the secret and keys with which the gateway verifies tokens itself."""
     if settings.upstream is not None:
-        # The HTTP client is loaded by those only who need one.
+        # The HTTP client is imported only where it is used.
         from app.admin import clouds
 
-        async for check in clouds.checked(settings):
+        async for check in clouds.check_cloud(settings):
             yield check
         return
     yield (tokens := _tokens(settings))
@@ -93,45 +93,47 @@ def _tokens(settings: Settings) -> Check:
     try:
         check_identity_settings(settings)
     except SetupError as error:
-        return fail("tokens", str(error).removesuffix("."), "Without it no caller can be known, and `serve` refuses.")
+        return fail(
+            "tokens",
+            str(error).removesuffix("."),
+            "Until then no caller can be identified, and `serve` refuses to start.",
+        )
     secret = None if settings.auth_secret is None else "a shared secret"
     keys = None if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
     return ok("tokens", f"they are verified by {' or '.join(filter(None, (secret, keys)))}")
 
 
 async def _keys(settings: Settings) -> Check:
-    # The HTTP client is loaded by those only who need one.
+    # The HTTP client is imported only where it is used.
     from app.web.callers.key_server import KeyServer
 
     server = KeyServer(str(settings.auth_jwks_url))
     try:
         found = parse_keys(await server.fetch(), settings.auth_jwks_algorithms.split())
     except NoKeys as problem:
-        advice = (
-            "Look at IMAGE_GATEWAY_AUTH_JWKS_URL and at that server; until it answers nobody is let in by its keys."
-        )
+        advice = "Check IMAGE_GATEWAY_AUTH_JWKS_URL and that server; until it responds, its keys verify no token."
         return fail("keys", f"{server.url} gives none: {problem}", advice)
     finally:
         await server.close()
-    return ok("keys", f"{server.url} gives {len({key.material for key in found})} that count")
+    return ok("keys", f"{server.url} gives {len({key.material for key in found})} usable keys")
 
 
 def _documents(settings: Settings) -> Check:
     try:
         texts = trusted_documents(settings, build_schema(settings).documents)
     except SetupError as error:
-        return fail("documents", str(error).removesuffix("."), "Until it is mended `serve` refuses.")
+        return fail("documents", str(error).removesuffix("."), "Until it is fixed, `serve` refuses to start.")
     return ok("documents", f"{len(texts)} trusted ones fit the schema")
 
 
-async def _of_store(settings: Settings) -> AsyncIterator[Check]:
+async def _check_store(settings: Settings) -> AsyncIterator[Check]:
     try:
         store = Store(parse_url(settings.database_url))
     except SetupError as error:
         yield fail("store", str(error).removesuffix("."), "Install it where the gateway is installed.")
         return
     try:
-        async for check in stores.checked(store, settings):
+        async for check in stores.check_store(store, settings):
             yield check
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what to do about it."""
+"""The results of the doctor's checks, with advice."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 class Result(StrEnum):
     OK = "ok"
-    # Worth a look, and no reason not to serve.
+    # Worth a look, but the gateway can serve.
     NOTE = "note"
     FAIL = "fail"
 
 
 class Check(NamedTuple):
-    """One thing that was looked at. `advice` says what to do, unless all is well."""
+    """The result of one check. `advice` says what to do, and is empty if the result is OK."""
 
     name: str
     result: Result
@@ -32,5 +32,5 @@ def fail(name: str, found: str, advice: str) -> Check:
     return Check(name, Result.FAIL, found, advice)
 
 
-def judged(name: str, is_well: bool, found: str, advice: str) -> Check:
-    return ok(name, found) if is_well else fail(name, found, advice)
+def ok_or_fail(name: str, is_ok: bool, found: str, advice: str) -> Check:
+    return ok(name, found) if is_ok else fail(name, found, advice)

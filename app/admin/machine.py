@@ -6,30 +6,30 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.admin.findings import Check, fail, judged, note, ok
+from app.admin.findings import Check, fail, note, ok, ok_or_fail
 from app.settings import Settings
 from app.store.statistics import wal_bytes
 
-# Beside the sockets of clients: libraries, logs, the connections to the store.
+# Open files beside the sockets of clients: libraries, logs, and connections to the store.
 OTHER_FILES = 100
 LEAST_FREE_BYTES = 512 * 2**20
 MUCH_WAL_BYTES = 256 * 2**20
 
 
 def file_limit(settings: Settings) -> Check:
-    """Each server process needs a file for each socket; one tenant's share of them is the least to have."""
+    """Check that one process may open at least a socket for each connection that one tenant may have."""
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = settings.max_connections_per_tenant + OTHER_FILES
     found = f"{limit} files may be open in one process, and {needed} are needed for the sockets of one tenant"
-    raised = f"it by `ulimit -n {needed}`" if most in (resource.RLIM_INFINITY, max(most, needed)) else "the hard limit"
+    remedy = f"it by `ulimit -n {needed}`" if most in (resource.RLIM_INFINITY, max(most, needed)) else "the hard limit"
     advice = (
-        f"Raise it before `serve`: {raised} (systemd: LimitNOFILE=), or lower IMAGE_GATEWAY_MAX_CONNECTIONS_PER_TENANT."
+        f"Raise it before `serve`: {remedy} (systemd: LimitNOFILE=), or lower IMAGE_GATEWAY_MAX_CONNECTIONS_PER_TENANT."
     )
-    return judged("file limit", limit >= needed, found, advice)
+    return ok_or_fail("file limit", limit >= needed, found, advice)
 
 
 def embedded(path: Path) -> Iterator[Check]:
-    """The folder, the file and the disk of the embedded store."""
+    """Check the folder, the file and the disk of the embedded store."""
     folder = path.parent
     if not folder.is_dir():
         yield fail(
@@ -37,7 +37,7 @@ def embedded(path: Path) -> Iterator[Check]:
         )
         return
     yield _writable(path)
-    yield _room(folder, path)
+    yield _disk_space(folder, path)
     yield _wal(path)
 
 
@@ -54,12 +54,12 @@ def _writable(path: Path) -> Check:
     return ok("store file", f"{path} and its folder can be written")
 
 
-def _room(folder: Path, path: Path) -> Check:
+def _disk_space(folder: Path, path: Path) -> Check:
     free = shutil.disk_usage(folder).free
     needed = max(LEAST_FREE_BYTES, path.stat().st_size if path.exists() else 0)
-    found = f"{_mib(free)} are free for {folder}, and {_mib(needed)} are wanted"
-    return judged(
-        "disk space", free >= needed, found, "Make room: the store refuses every change when the disk is full."
+    found = f"{_mib(free)} are free for {folder}, and {_mib(needed)} are needed"
+    return ok_or_fail(
+        "disk space", free >= needed, found, "Free some space: the store refuses every change when the disk is full."
     )
 
 

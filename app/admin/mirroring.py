@@ -1,4 +1,4 @@
-"""`image-gateway mirror`: reads the images of a cloud into the store before, or while, a gateway serves them."""
+"""`image-gateway mirror`: copies the images of a cloud into the store, before or while a gateway serves them."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ import typer
 
 from app import logs
 from app.cloud import open_cloud
-from app.command import Database, told_in_one_sentence
+from app.command import Database, exit_on_setup_error
 from app.errors import SetupError
 from app.mirror.look import Mirror
 from app.mirror.sources import Census
@@ -30,19 +30,19 @@ def mirror(
     rate: Annotated[float, typer.Option(help="Images to read a second, at most.", min=0.1, max=1_000)] = 50,
     database: Database = None,
 ) -> None:
-    """Read every image of the cloud with its members into the store, which makes no events.
+    """Read every image of the cloud and its members into the store. This creates no events.
 
-    The server may be running. When this is cut short, the next one goes on where it was.
+    The server may be running. A run after an interrupted one continues where that one stopped.
     """
-    with told_in_one_sentence():
+    with exit_on_setup_error():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings, is_made=False)
-        number = asyncio.run(_mirrored(settings, rate))
+        number = asyncio.run(_mirror(settings, rate))
         typer.echo(f"{number} images were read; the mirror is up to date.")
 
 
-async def _mirrored(settings: Settings, rate: float) -> int:
+async def _mirror(settings: Settings, rate: float) -> int:
     cloud, store = open_cloud(settings), Store(parse_url(settings.database_url))
     try:
         if cloud is None:
@@ -69,7 +69,7 @@ async def _read_all(mirror: Mirror, glance: "Glance", rate: float) -> int:
 
 
 async def _look_at(mirror: Mirror, image_ids: list[str], rate: float) -> None:
-    """Look at these images, a bounded number at once and no more in a second than the rate."""
+    """Read these images at the given rate, a limited number of them at a time."""
     turn, clock = asyncio.Semaphore(LOOKS_AT_ONCE), asyncio.get_running_loop().time
     began = clock()
 

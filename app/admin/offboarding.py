@@ -1,4 +1,4 @@
-"""`image-gateway remove-tenant`: a tenant has left, and what is its own goes with it."""
+"""`image-gateway remove-tenant`: deletes the data of a tenant that leaves."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import typer
 from pydantic import TypeAdapter
 
 from app import logs
-from app.command import Database, told_in_one_sentence
+from app.command import Database, exit_on_setup_error
 from app.errors import SetupError
 from app.serving import sqlite_file
 from app.settings import Settings
@@ -20,20 +20,20 @@ from app.store.tenant_holdings import Holdings
 
 
 def remove_tenant(
-    tenant: Annotated[str, typer.Option(help="Tenant ID of the one that leaves.", metavar="ID")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is changed.")] = False,
+    tenant: Annotated[str, typer.Option(help="ID of the tenant that leaves.", metavar="ID")],
+    yes: Annotated[bool, typer.Option("--yes", help="Carry it out. Without this option nothing is changed.")] = False,
     database: Database = None,
 ) -> None:
-    """Delete the images of a tenant that leaves, and end its memberships; a dry run unless --yes is given.
+    """Delete the images of a tenant that leaves, and end its memberships; a dry run without --yes.
 
-    Watchers are told, as of any other change. The server may be running. Withdraw the tenant's tokens first.
+    Watchers receive events, as for any other change. The server may be running. Revoke the tenant's tokens first.
     """
-    with told_in_one_sentence():
+    with exit_on_setup_error():
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         formats.tenant_id(tenant, settings.tenant_id_pattern)
         sqlite_file(settings, is_made=False)
-        before, after = asyncio.run(_removed(settings, tenant, yes))
+        before, after = asyncio.run(_remove(settings, tenant, yes))
         for line in _report(before, settings):
             typer.echo(line)
         if not yes:
@@ -44,7 +44,7 @@ def remove_tenant(
         typer.echo("All of it is gone.")
 
 
-async def _removed(settings: Settings, tenant: str, yes: bool) -> tuple[Holdings, Holdings]:
+async def _remove(settings: Settings, tenant: str, yes: bool) -> tuple[Holdings, Holdings]:
     store = Store(parse_url(settings.database_url))
     try:
         await migrate.require_current(store)

@@ -1,9 +1,9 @@
-"""Checks of the store: can it be reached, is it up to date, and does it do what the gateway needs?"""
+"""Checks of the store: its connection, its migrations, and what the gateway needs of its engine."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from app.admin.findings import Check, fail, judged, note, ok
+from app.admin.findings import Check, fail, note, ok, ok_or_fail
 from app.errors import SetupError
 from app.settings import Settings
 from app.store import checks, migrate
@@ -12,22 +12,22 @@ from app.store.engines import engine, notify
 from app.store.plan import pooled
 
 OLDEST_VERSION = 150_000
-# For reading and for writing, for following the log, for plans, and for hints.
+# Connections for reading and writing, for following the log, for plans, and for hints.
 CONNECTIONS_OF_A_WORKER = 2 * engine.POOL + engine.FOLLOWERS + pooled.CONNECTIONS + notify.SESSIONS
-# Time that a statement may have been under way.
+# Allowance for the duration of the statement that reads the server's clock.
 CLOCK_SLACK = timedelta(seconds=1)
 HEARD_WITHIN_SECONDS = 2.0
 
 
-async def checked(store: Store, settings: Settings) -> AsyncIterator[Check]:
-    """One after the other, as far as it makes sense to go."""
-    shown = store.url.render_as_string(hide_password=True)
+async def check_store(store: Store, settings: Settings) -> AsyncIterator[Check]:
+    """Check the store step by step, up to the first failure that makes further checks pointless."""
+    url = store.url.render_as_string(hide_password=True)
     try:
         await checks.require_reachable(store)
     except SetupError as error:
-        yield fail("store", str(error).removesuffix("."), "Start it, or mend IMAGE_GATEWAY_DATABASE_URL.")
+        yield fail("store", str(error).removesuffix("."), "Start it, or correct IMAGE_GATEWAY_DATABASE_URL.")
         return
-    yield ok("store", f"{shown} can be reached")
+    yield ok("store", f"{url} can be reached")
     try:
         await migrate.require_current(store)
     except SetupError as error:
@@ -35,24 +35,24 @@ async def checked(store: Store, settings: Settings) -> AsyncIterator[Check]:
             "migrations", str(error).removesuffix("."), "Run `image-gateway migrate` with this version of the gateway."
         )
         return
-    yield ok("migrations", "the store has what this version needs")
-    async for check in _of_engine(store, settings):
+    yield ok("migrations", "the store is at the revision that this version needs")
+    async for check in _check_engine(store, settings):
         yield check
     yield await _log(store, settings)
 
 
-async def _of_engine(store: Store, settings: Settings) -> AsyncIterator[Check]:
+async def _check_engine(store: Store, settings: Settings) -> AsyncIterator[Check]:
     if store.url.get_backend_name() == "sqlite":
         mode = await checks.journal_mode(store)
-        yield judged(
-            "journal", mode == "wal", f"the journal mode is {mode}", "Use a file system that takes SQLite's WAL."
+        yield ok_or_fail(
+            "journal", mode == "wal", f"the journal mode is {mode}", "Use a file system that supports SQLite's WAL."
         )
         return
     began = datetime.now(UTC)
     server = await checks.server(store)
     yield _version(server)
     yield _connections(server, settings)
-    yield judged(
+    yield ok_or_fail(
         "rights",
         server.lacking is None,
         "every table can be read and written" if server.lacking is None else f"not so {server.lacking}",
@@ -64,7 +64,7 @@ async def _of_engine(store: Store, settings: Settings) -> AsyncIterator[Check]:
 
 def _version(server: checks.Server) -> Check:
     found = f"PostgreSQL {server.version // 10_000}.{server.version % 10_000}"
-    return judged("version", server.version >= OLDEST_VERSION, found, "Upgrade to PostgreSQL 15 or newer.")
+    return ok_or_fail("version", server.version >= OLDEST_VERSION, found, "Upgrade to PostgreSQL 15 or newer.")
 
 
 def _connections(server: checks.Server, settings: Settings) -> Check:
@@ -75,23 +75,25 @@ def _connections(server: checks.Server, settings: Settings) -> Check:
         f"of which {server.present_connections} are in use just now"
     )
     advice = "Raise max_connections, or serve with fewer workers. Count every machine that shares the database."
-    return judged("connections", needed <= free, found, advice)
+    return ok_or_fail("connections", needed <= free, found, advice)
 
 
 def _clock(server: checks.Server, began: datetime, settings: Settings) -> Check:
     now = datetime.now(UTC)
     slack = CLOCK_SLACK + timedelta(seconds=settings.auth_leeway_seconds)
-    is_well = began - slack <= server.clock <= now + slack
+    is_ok = began - slack <= server.clock <= now + slack
     apart = (server.clock - now).total_seconds()
     found = f"the server's clock is {abs(apart):.1f} s {'ahead of' if apart > 0 else 'behind'} this machine's"
-    return judged("clock", is_well, found, "Let both follow NTP: times of tokens and of events hang on it.")
+    return ok_or_fail("clock", is_ok, found, "Let both follow NTP: the times of tokens and events depend on it.")
 
 
 async def _hints(store: Store) -> Check:
     heard = await checks.hears_itself(store, HEARD_WITHIN_SECONDS)
-    found = "LISTEN hears NOTIFY" if heard else "LISTEN did not hear NOTIFY"
-    advice = "Go to the server directly, or through a pooler that keeps sessions. Until then changes wait for the poll."
-    return judged("hints", heard, found, advice)
+    found = "LISTEN receives NOTIFY" if heard else "LISTEN did not receive NOTIFY"
+    advice = (
+        "Connect to the server directly, or through a pooler in session mode. Until then changes wait for the poll."
+    )
+    return ok_or_fail("hints", heard, found, advice)
 
 
 async def _log(store: Store, settings: Settings) -> Check:
@@ -99,5 +101,5 @@ async def _log(store: Store, settings: Settings) -> Check:
     found = f"epoch {log.epoch}, events {log.floor + 1} to {log.head}"
     if log.newest_at is None or log.newest_at <= datetime.now(UTC) + timedelta(seconds=settings.auth_leeway_seconds):
         return ok("log", found)
-    ahead = f"{found}; the newest is of {log.newest_at:%Y-%m-%d %H:%M:%S}, which is yet to come"
-    return note("log", ahead, "Look at the clocks of the machines that serve: one is, or was, ahead.")
+    ahead = f"{found}; the newest is of {log.newest_at:%Y-%m-%d %H:%M:%S}, which is in the future"
+    return note("log", ahead, "Check the clocks of the machines that serve: one is, or was, ahead.")

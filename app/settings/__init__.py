@@ -1,4 +1,4 @@
-"""Every knob, read once from the environment (`IMAGE_GATEWAY_...`) and then passed on; each file has one kind."""
+"""The settings, read once from the environment (`IMAGE_GATEWAY_...`); each file has one group of them."""
 
 import os
 from typing import Any, Self
@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from app.errors import SetupError
-from app.settings.frontend import Front
+from app.settings.frontend import FrontEnds
 from app.settings.identity import Identity
 from app.settings.limits import Limits
-from app.settings.observability import Telling
+from app.settings.observability import Observability
 from app.settings.rates import Rates
 from app.settings.serving import Serving
 from app.settings.timing import Timing
@@ -19,14 +19,14 @@ from app.settings.upstream import Upstream
 PREFIX = "IMAGE_GATEWAY_"
 
 
-class Settings(Telling, Timing, Rates, Limits, Front, Upstream, Identity, Serving):
+class Settings(Observability, Timing, Rates, Limits, FrontEnds, Upstream, Identity, Serving):
     """The settings; each field's description is its documentation, and docker/README.md repeats it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Read the environment. What is wrong there ends in a SetupError that names the variable."""
+        """Read the environment. Raises a SetupError that names the first variable that is wrong."""
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
         unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
         if unknown:

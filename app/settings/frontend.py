@@ -1,4 +1,4 @@
-"""What front ends find: pages, origins, trusted documents."""
+"""Settings for front ends: pages, origins, trusted documents."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings
 from app.settings import values
 
 
-class Front(BaseSettings):
-    """What front ends find: pages, origins, trusted documents."""
+class FrontEnds(BaseSettings):
+    """Settings for front ends: pages, origins, trusted documents."""
 
     ide: bool = Field(default=True, description="Whether browsers find GraphiQL at `/` and `/graphql`.")
     introspection: bool = Field(
@@ -34,12 +34,12 @@ class Front(BaseSettings):
     )
     documents_mode: Literal["optional", "only"] = Field(
         default="optional",
-        description="Whether documents beside those of the manifest are carried out: `optional`, or else `only`.",
+        description="Whether documents outside the manifest are executed: `optional` if they are, `only` if not.",
     )
     documents_max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
         default=0,
-        description="Time in seconds that a browser may show the answer of a persisted query asked by GET again "
-        "without asking; 0 has it ask each time whether the answer has changed.",
+        description="Seconds for which a browser may reuse its response to a persisted query sent by GET; with 0 it "
+        "has to revalidate it each time.",
     )
     automatic_documents_bytes: Annotated[int, Field(ge=0)] = Field(
         default=8_000_000,

@@ -1,4 +1,4 @@
-"""Whose tokens count, and what they say."""
+"""Settings of authentication: keys, claims, and tenant IDs."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -10,7 +10,7 @@ from app.settings import values
 
 
 class Identity(BaseSettings):
-    """Whose tokens count, and what they say."""
+    """Settings of authentication: keys, claims, and tenant IDs."""
 
     auth_secret: SecretStr | None = Field(
         default=None,
@@ -19,12 +19,13 @@ class Identity(BaseSettings):
     )
     auth_previous_secret: SecretStr | None = Field(
         default=None,
-        description="The shared secret before this one: it signs nothing, and what it has signed still counts.",
+        description="The previous shared secret: tokens that it has signed are still accepted, but it signs no new "
+        "ones.",
     )
     auth_jwks_url: str | None = Field(
         default=None,
-        description="Where the identity provider publishes its keys (JWKS): `https`, or `http` on the loopback. "
-        "Beside a shared secret, tokens of both count.",
+        description="Where the identity provider publishes its keys (JWKS): `https`, or `http` on the loopback. With "
+        "a shared secret as well, tokens of both are accepted.",
     )
     auth_jwks_algorithms: str = Field(
         default="RS256 ES256 EdDSA",
@@ -33,12 +34,12 @@ class Identity(BaseSettings):
     )
     auth_jwks_refresh_seconds: Annotated[float, Field(ge=1, le=86_400)] = Field(
         default=300,
-        description="Time in seconds between two looks at the key set, and so until a withdrawn key stops counting. "
-        "A key that is missing is looked for within 3 seconds.",
+        description="Seconds between two fetches of the key set, and so until a withdrawn key is rejected. If a "
+        "token's key is missing, the key set is fetched within 3 seconds.",
     )
     auth_jwks_keep: Annotated[timedelta, BeforeValidator(values.duration), Field(gt=timedelta(0))] = Field(
         default=timedelta(days=1),
-        description="How long the known keys stay good while the key set can't be had: an ISO 8601 duration, or "
+        description="How long the known keys stay valid while the key set can't be fetched: an ISO 8601 duration, or "
         "seconds.",
     )
     auth_issuer: str = Field(default="image-gateway", description="Value that the `iss` claim of a token must have.")
@@ -53,7 +54,7 @@ class Identity(BaseSettings):
     )
     auth_subject_claim: str = Field(default="sub", description="Claim that names the user, for the logs only.")
     auth_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = Field(
-        default=10, description="Clock difference in seconds that is forgiven when a token's times are checked."
+        default=10, description="Clock difference in seconds that is tolerated when the times of a token are checked."
     )
     tenant_id_pattern: str = Field(
         default="[0-9]{1,20}",
@@ -70,7 +71,7 @@ class Identity(BaseSettings):
 
     @field_validator("auth_jwks_url")
     @classmethod
-    def _keys_come_over_a_safe_line(cls, url: str | None) -> str | None:
+    def _jwks_url_is_safe(cls, url: str | None) -> str | None:
         return None if url is None else values.safe_url_of_keys(url)
 
     @field_validator("auth_jwks_algorithms")

@@ -25,7 +25,7 @@ class Limits(BaseSettings):
         default=65_536, description="Characters that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
     )
     max_tokens: Annotated[int, Field(ge=200)] = Field(
-        default=3_000, description="Words and signs that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
+        default=3_000, description="Lexical tokens that a GraphQL document may have; more are QUERY_TOO_COMPLEX."
     )
     max_depth: Annotated[int, Field(ge=1)] = Field(
         default=16, description="How deep the fields of an operation may be nested, fragments unfolded."
@@ -41,7 +41,7 @@ class Limits(BaseSettings):
     )
     max_repeats: Annotated[int, Field(ge=20)] = Field(
         default=100,
-        description="How often one field name or alias may stand in a document, counted over all its fragments.",
+        description="How often one field name or alias may occur in a document, counted over all its fragments.",
     )
     max_cost: Annotated[int, Field(ge=1)] = Field(
         default=30_000,

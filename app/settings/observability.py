@@ -1,4 +1,4 @@
-"""What operators are told."""
+"""Settings of logs and traces."""
 
 from typing import Annotated, Literal
 
@@ -6,8 +6,8 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Telling(BaseSettings):
-    """What operators are told."""
+class Observability(BaseSettings):
+    """Settings of logs and traces."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines to write: `debug`, `info`, `warning` or `error`."
@@ -25,6 +25,6 @@ class Telling(BaseSettings):
     )
     traces: bool = Field(
         default=False,
-        description="Whether spans are sent by OTLP over HTTP; it needs the extra `otel`, and the variables `OTEL_...` "
-        "say where to.",
+        description="Whether spans are exported by OTLP over HTTP; needs the extra `otel`. The variables `OTEL_...` "
+        "set the destination.",
     )

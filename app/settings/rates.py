@@ -1,4 +1,4 @@
-"""What callers may spend, and what their sockets may send."""
+"""Rate limits of callers and of their sockets."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class Rates(BaseSettings):
-    """What callers may spend, and what their sockets may send."""
+    """Rate limits of callers and of their sockets."""
 
     rate_per_tenant: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Cost that a tenant may spend a second, on average; 0 for no limit."
@@ -18,10 +18,11 @@ class Rates(BaseSettings):
     )
     rate_per_address: Annotated[int, Field(ge=0)] = Field(
         default=0,
-        description="The same for a client address, for those without a token or with a bad one; 0 for no limit.",
+        description="Cost that a client address may spend a second, on average, without a token or with an invalid "
+        "one; 0 for no limit.",
     )
     burst_per_address: Annotated[int, Field(ge=1)] = Field(
-        default=2_000, description="Cost that may be spent at once from a client address, without a good token."
+        default=2_000, description="Cost that a client address may spend at once without a valid token."
     )
     max_messages_per_second: Annotated[int, Field(ge=10)] = Field(
         default=1_000,

@@ -13,10 +13,10 @@ class Timing(BaseSettings):
     """The watch, deadlines, and the end of the process."""
 
     bookmark_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=15, description="Longest silence in seconds of a watch: then a bookmark tells how far it has read."
+        default=15, description="Seconds without an item after which a watch sends a bookmark with its position."
     )
     poll_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=0.5, description="Longest time in seconds until a committed change is noticed when its hint was lost."
+        default=0.5, description="Seconds after which a committed change is noticed at the latest if its hint was lost."
     )
     feed_ring_size: Annotated[int, Field(ge=1)] = Field(
         default=10_000,
@@ -38,12 +38,13 @@ class Timing(BaseSettings):
     )
     query_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10,
-        description="Time in seconds from when a query is taken on to its answer; then it is TIMEOUT, and nothing more "
-        "of it begins.",
+        description="Seconds that a query may take from its admission to its response; then it is TIMEOUT, and no "
+        "further step of it begins.",
     )
     mutation_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10,
-        description="The same of a mutation. A transaction that has begun by then is carried out all the same.",
+        description="Seconds that a mutation may take from its admission to its response; a transaction that has "
+        "begun by then is completed.",
     )
     watch_item_seconds: Annotated[float, Field(gt=0)] = Field(
         default=10,
@@ -52,8 +53,8 @@ class Timing(BaseSettings):
     )
     stall_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30,
-        description="Time in seconds after which a client that takes no byte of its answers is cut off; "
-        "it comes back with its cursor.",
+        description="Seconds after which a client that reads no byte of its responses is disconnected; a watch "
+        "resumes from its cursor.",
     )
     keep_alive_seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(
         default=75,
@@ -65,6 +66,6 @@ class Timing(BaseSettings):
     )
     drain_notice_seconds: Annotated[int, Field(ge=0, le=30)] = Field(
         default=0,
-        description="Time in seconds after SIGTERM in which `/readyz` says no and all else goes on, so that a balancer "
-        "sends elsewhere before the drain begins.",
+        description="Seconds after SIGTERM in which only `/readyz` fails, so that a load balancer sends requests "
+        "elsewhere before the drain begins.",
     )

@@ -39,25 +39,25 @@ class Upstream(BaseSettings):
     upstream_roles: str = Field(
         default="reader=observer member=observer,creator,admin manager=observer,creator,admin "
         "admin=observer,creator,admin,operator",
-        description="What Keystone's roles are here: words such as `member=creator,admin`.",
+        description="Roles of the gateway for each role of Keystone: words such as `member=creator,admin`.",
     )
     upstream_seconds: Annotated[float, Field(gt=0)] = Field(
         default=8, description="Time in seconds that Keystone or Glance may take for one call."
     )
     upstream_token_cache_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         default=60,
-        description="Time in seconds for which a token that Keystone has confirmed counts without asking again. "
-        "So long may one that was revoked go on.",
+        description="Seconds for which a token that Keystone has validated is accepted without validating it again, "
+        "even if it was revoked.",
     )
 
     upstream_poll_seconds: Annotated[float, Field(gt=0)] = Field(
-        default=2, description="Time in seconds between two questions to Glance which images have changed."
+        default=2, description="Seconds between two polls of Glance for changed images."
     )
 
     upstream_sweep_rate: Annotated[float, Field(ge=0, le=1_000)] = Field(
         default=20,
-        description="Images whose members are read again each second, to find changes that Glance tells nobody of; "
-        "those with members come first. 0 for none.",
+        description="Images whose members are read again each second, to find changes that Glance does not announce; "
+        "images with members first. 0 for none.",
     )
 
     upstream_bus_url: SecretStr | None = Field(
@@ -77,9 +77,9 @@ class Upstream(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _tenants_are_projects(cls, given: Any) -> Any:
-        """In front of Keystone, a tenant ID is a project's unless a setting says otherwise."""
-        fields = cast(dict[str, Any], given)
+    def _tenants_are_projects(cls, data: Any) -> Any:
+        """Default to project IDs as tenant IDs in front of Keystone."""
+        fields = cast(dict[str, Any], data)
         if fields.get("upstream") == "glance" and "tenant_id_pattern" not in fields:
             return {**fields, "tenant_id_pattern": PROJECT_ID}
         return fields

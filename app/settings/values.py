@@ -1,4 +1,4 @@
-"""What the value of a setting must be like, where its type alone does not say it. Each raises ValueError."""
+"""Validators for values of settings. Each raises ValueError."""
 
 import random
 import re
@@ -12,7 +12,7 @@ ASYMMETRIC = frozenset(
 
 
 def safe_url_of_keys(url: str) -> str:
-    """Whoever can change the keys on their way can be anyone, so the way is encrypted or inside this machine."""
+    """Require https, except on the loopback: who can change the keys in transit could forge any token."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -26,7 +26,7 @@ def safe_url_of_keys(url: str) -> str:
 
 
 def asymmetric_algorithms(words: str) -> str:
-    """What is published can verify, and must not be able to sign."""
+    """Require asymmetric algorithms: published keys must verify signatures, but not create them."""
     if unknown := sorted(set(words.split()) - ASYMMETRIC):
         raise ValueError(f"can't have {', '.join(unknown)}; known are {', '.join(sorted(ASYMMETRIC))}")
     if not words.split():
@@ -34,13 +34,13 @@ def asymmetric_algorithms(words: str) -> str:
     return words
 
 
-def duration(given: object) -> object:
-    """A length of time as a variable says it. Pydantic alone takes `7days` and `1:00` too, and no plain seconds."""
-    if not isinstance(given, str) or given.startswith("P"):
-        return given
-    if not _SECONDS.fullmatch(given):
+def duration(value: object) -> object:
+    """An ISO 8601 duration, or seconds. Pydantic alone also accepts `7days` and `1:00`, but not plain seconds."""
+    if not isinstance(value, str) or value.startswith("P"):
+        return value
+    if not _SECONDS.fullmatch(value):
         raise ValueError("must be an ISO 8601 duration such as P7D, or seconds")
-    return float(given)
+    return float(value)
 
 
 def apart_from_uuids(pattern: str) -> str:
@@ -62,7 +62,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _uuid_samples() -> list[str]:
-    """UUIDs of every version and of every digit, the same ones each time: a pattern for UUIDs matches one of them."""
+    """UUIDs of every version and digit, always the same: any pattern for UUIDs matches one of them."""
     digits, dice = "0123456789abcdef", random.Random(4122)
     uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
     thrown = [str(uuid.UUID(int=dice.getrandbits(128), version=version)) for version in range(1, 6) for _ in range(50)]
@@ -70,7 +70,7 @@ def _uuid_samples() -> list[str]:
 
 
 def origins(listed: str) -> str:
-    """Origins as browsers send them, with commas between."""
+    """A comma-separated list of origins as browsers send them."""
     for origin in _parts(listed):
         if not _ORIGIN.fullmatch(origin) or _DEFAULT_PORT.search(origin):
             raise ValueError(
@@ -81,7 +81,7 @@ def origins(listed: str) -> str:
 
 
 def networks(listed: str) -> str:
-    """Addresses and networks, with commas between."""
+    """A comma-separated list of addresses and networks."""
     for part in _parts(listed):
         try:
             ip_network(part)

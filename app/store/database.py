@@ -117,7 +117,7 @@ class Store:
         self._units.add(task)
         task.add_done_callback(self._forget)
         if (life := lifetime.current()) is not None:
-            life.hold(task)
+            life.add_unit(task)
         return task
 
     async def close(self) -> None:

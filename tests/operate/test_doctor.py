@@ -39,7 +39,7 @@ def examined(folder: Path, *arguments: str, **settings: Any) -> dict[str, dict[s
 async def found_of(url: str, **settings: Any) -> dict[str, Check]:
     store = Store(parse_url(url))
     try:
-        return {check.name: check async for check in stores.checked(store, settings_for(url, **settings))}
+        return {check.name: check async for check in stores.check_store(store, settings_for(url, **settings))}
     finally:
         await store.close()
 
@@ -75,7 +75,7 @@ def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
         server.die()
         gone = examined(tmp_path, auth_jwks_url=server.url)["keys"]
 
-    assert (there["result"], there["found"]) == ("ok", f"{server.url} gives 2 that count")
+    assert (there["result"], there["found"]) == ("ok", f"{server.url} gives 2 usable keys")
     assert (gone["result"], "gives none: ConnectError" in gone["found"]) == ("fail", True)
 
 

@@ -14,8 +14,8 @@ from graphql import GraphQLError, Source, parse
 from sqlalchemy import create_engine, make_url, text
 
 from app.errors import Unavailable
-from app.logs import OURS, log_loose_faults
-from app.tracebacks import headline, written
+from app.logs import OURS, log_unhandled_exceptions
+from app.tracebacks import format_traceback, headline
 from tests.harness.databases import PostgresDatabases
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,7 +47,7 @@ def _misread() -> None:
     ],
 )
 def test_values_in_messages_are_left_out(act: Callable[[], Any]) -> None:
-    told = written(raised(act))
+    told = format_traceback(raised(act))
 
     assert SECRET not in told
     assert "Traceback" in told
@@ -56,7 +56,7 @@ def test_values_in_messages_are_left_out(act: Callable[[], Any]) -> None:
 
 
 def test_what_led_to_an_exception_is_told_first() -> None:
-    told = written(raised(_misread))
+    told = format_traceback(raised(_misread))
 
     assert told.index("\nValueError\n") < told.index("\nIt led to:\n") < told.rindex("GraphQLError")
 
@@ -93,8 +93,8 @@ def test_what_postgresql_says_of_values_is_left_out_and_of_the_schema_stays(
     engine.dispose()
 
     assert SECRET in str(error)
-    assert told in written(error)
-    assert SECRET not in written(error)
+    assert told in format_traceback(error)
+    assert SECRET not in format_traceback(error)
 
 
 def test_our_loggers_are_all_known_and_only_they_write_at_debug() -> None:
@@ -105,7 +105,7 @@ def test_our_loggers_are_all_known_and_only_they_write_at_debug() -> None:
 
 async def test_a_fault_that_nobody_waits_for_is_written_without_its_values(caplog: pytest.LogCaptureFixture) -> None:
     loop = asyncio.get_running_loop()
-    log_loose_faults(loop)
+    log_unhandled_exceptions(loop)
     try:
         loop.call_soon(int, SECRET)
         await asyncio.sleep(0)
