@@ -68,7 +68,7 @@ class Logical:
         due = next(self._due(self.truth.head), None)
         assert due is not None, "nothing of the log was due"
         assert due.seq == mark.seq, f"{due.seq} was left out before {mark.seq}"
-        assert self.subject.told(item) == self.subject.news(self.viewer, due.entry)
+        assert self.subject.told(item) == self.subject.from_log(self.viewer, due.entry)
         self.seq = mark.seq
         self.heard += 1
 

@@ -64,5 +64,5 @@ def slow_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
         return await read(snapshot, store.slowed(query), *args, **kwargs)
 
     monkeypatch.setattr(Snapshot, "read", slow)
-    monkeypatch.setattr(pooled, "_fetched", store.slowed(pooled._fetched))
+    monkeypatch.setattr(pooled, "_fetch", store.slowed(pooled._fetch))
     return store

@@ -92,9 +92,9 @@ async def test_each_row_that_goes_has_one_event(gateway: Gateway) -> None:
     await offboarding.remove(store, story.leaver.id)
 
     new = [change.entry for change in await changes_after(store, before[-1].seq)]
-    ended = [news.member_id for news in new if news.member_id is not None]
+    ended = [entry.member_id for entry in new if entry.member_id is not None]
     assert len(ended) == len(set(ended)) == held.offered + held.memberships
-    assert [news.image_id for news in new if news.member_id is None] == story.own
+    assert [entry.image_id for entry in new if entry.member_id is None] == story.own
 
 
 async def test_its_idempotency_keys_stand_for_nothing_any_more(gateway: Gateway) -> None:

@@ -89,8 +89,8 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
         payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
 
         assert [code_of(payload) for payload in payloads] == ["ok", "ok"]
-        news = await steps_after(rivals[0].services.store, start)
-        steps = [(step.previous_status, step.status) for step in news]
+        entries = await steps_after(rivals[0].services.store, start)
+        steps = [(step.previous_status, step.status) for step in entries]
         assert steps in (
             [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED")],
             [("PENDING", "REJECTED"), ("REJECTED", "ACCEPTED")],
