@@ -189,7 +189,7 @@ async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_
             )
             with started(tmp_path, "--demo", "--port", first.port, auth_secret=None):
                 for side in (demo.producer, demo.consumer):
-                    await expect(side.line.locator("[data-state]")).to_have_text("Live", timeout=60_000)
+                    await expect(side.line.locator("[data-state]")).to_have_text("Live")
                     await expect(side.card("debian-13-hardened")).to_be_visible()
                     await expect(side.card(image)).to_have_count(0)
                 await expect(demo.page.get_by_text("the gateway keeps another log now")).to_have_count(2)
