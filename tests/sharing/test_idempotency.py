@@ -68,11 +68,11 @@ async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await make_world(shared_gateway, "pending")
-    input = {"imageId": world.image, "tenantId": world.consumer.id, "idempotencyKey": "k"}
-    await world.consumer.do("revokeMember", **input)
-    monkeypatch.delitem(outcome._REFUSALS, "FORBIDDEN")
+    input = {"imageId": world.image, "tenantIds": [world.consumer.id], "idempotencyKey": "k"}
+    assert code_of(await world.owner.do("offerImage", **input)) == "CONFLICT"
+    monkeypatch.delitem(outcome._REFUSALS, "CONFLICT")
 
-    replayed = await world.consumer.ask(MUTATIONS["revokeMember"], input=input)
+    replayed = await world.owner.ask(MUTATIONS["offerImage"], input=input)
 
     assert replayed.code == "UNAVAILABLE"
 
