@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -20,9 +19,6 @@ from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.http.endpoint import Endpoint
 from app.web.limits.budget_sync import BudgetSync
 from app.web.monitoring.peers import PeerSocket
-
-if TYPE_CHECKING:
-    pass
 
 
 def create_app(
@@ -82,7 +78,7 @@ def _routes(parts: Parts, demo: Demo | None) -> Iterator[BaseRoute]:
         yield Route(path, endpoint)
         yield WebSocketRoute(path, endpoint)
     yield Route("/", root_handler(ide, settings.introspection))
-    yield from asset_routes(schema.as_str() if settings.introspection else None)
+    yield from asset_routes(schema.as_str if settings.introspection else None)
     if demo is not None:
         yield from demo_routes(demo, SharedSecret(settings))
     yield Route("/livez", parts.health.livez)

@@ -36,17 +36,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cloud", help="The file of a cloud that `python -m tests.cloud` runs; else one is started.")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes a core, because about half of the time a test waits for another process."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tests that compare what is drawn take their number of cases from here when it is larger than their own."""
     hypothesis.settings.register_profile("rounds", max_examples=int(config.getoption("--rounds") or 1))
     hypothesis.settings.load_profile("rounds")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`--engine sqlite` leaves out what runs on the other engine: the quick run while working.
 
     Files of slow tests and long files come first, so that no process is left alone with one of them in the end.
     """
+    for item in items:
+        chosen = item.get_closest_marker("engine")
+        if chosen and _engine_of(item) not in (None, *chosen.args):
+            item.add_marker(pytest.mark.long)
     wanted = config.getoption("--engine")
     left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
     config.hook.pytest_deselected(items=list(left_out))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import BadUserInput, Forbidden, NotFound, Refusal
+from app.errors import BadUserInput, Forbidden, NotFound, Refusal, Unavailable
 from app.model import Caller, SeenImage, SeenMember
 from app.store import images, members, outcomes
 from app.store.engines.transaction import Transaction
@@ -110,6 +110,9 @@ async def _replayed(tx: Transaction, caller: Caller, facts: Mapping[str, Any]) -
 
 
 def _refusal(code: str, message: str, path: list[str] | None, **about: str | None) -> Refusal:
+    if code not in _REFUSALS:
+        # During a rolling upgrade, newer workers may record codes that this version does not know.
+        raise Unavailable("A newer version of the gateway recorded this outcome. Try again in a moment.")
     return _REFUSALS[code](message, tuple(path) if path else None, **about)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.errors import SetupError, StoreAway
 from app.store.database import Store
+from app.store.engines import engine
 
 _NUMBERING = {
     "sqlite": "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = 'number_event'",
@@ -25,12 +26,15 @@ _HERE = Path(__file__).parent / "migrations"
 
 async def upgrade(store: Store) -> str:
     """Bring the store to the newest revision, and return its name."""
+    migrator = engine.open_migrator(store.url)
     try:
-        async with store.writer.connect() as conn, conn.begin():
+        async with migrator.connect() as conn, conn.begin():
             await conn.run_sync(_refuse_a_newer_store)
             await conn.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
     except (DBAPIError, OSError) as error:
         raise cannot_open(store, error) from error
+    finally:
+        await migrator.dispose()
     return _newest()
 
 

@@ -11,7 +11,7 @@ from tests.harness.commands import Serving, started
 from tests.harness.demo_page import DemoPage, ask, logged, open_demo
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
 ANSWER = """mutation($input: RejectOfferInput!, $back: DeferOfferInput!) {
   rejectOffer(input: $input) { errors { message } } deferOffer(input: $back) { errors { message } }
@@ -35,6 +35,7 @@ def image() -> str:
     return f"image-{fresh_id()}"
 
 
+@pytest.mark.engine("sqlite", "postgres")
 async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_does(demo: DemoPage, image: str) -> None:
     await demo.register(image)
     await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
@@ -65,6 +66,7 @@ async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo:
         assert await demo.page.evaluate("navigator.clipboard.readText()") == cursor
 
 
+@pytest.mark.engine("sqlite", "postgres")
 async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
     demo: DemoPage, played: Serving, image: str
 ) -> None:
@@ -189,7 +191,7 @@ async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_
             )
             with started(tmp_path, "--demo", "--port", first.port, auth_secret=None):
                 for side in (demo.producer, demo.consumer):
-                    await expect(side.line.locator("[data-state]")).to_have_text("Live", timeout=60_000)
+                    await expect(side.line.locator("[data-state]")).to_have_text("Live")
                     await expect(side.card("debian-13-hardened")).to_be_visible()
                     await expect(side.card(image)).to_have_count(0)
                 await expect(demo.page.get_by_text("the gateway keeps another log now")).to_have_count(2)

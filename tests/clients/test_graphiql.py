@@ -12,7 +12,7 @@ from tests.harness.commands import Serving
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
 
 @pytest.fixture

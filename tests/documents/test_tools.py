@@ -14,7 +14,7 @@ from tests.harness.server import Server, serving
 from tests.harness.workshop import Workshop
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
 
 def trusted(manifest: Path) -> dict[str, str]:

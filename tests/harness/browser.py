@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, async_playwright, expect
+
+from tests.harness.patience import PATIENCE_SECONDS
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,6 +30,7 @@ def executable() -> str | None:
 
 @asynccontextmanager
 async def launched() -> AsyncGenerator[Browser]:
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
         try:

@@ -151,7 +151,7 @@ def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
     for line in lines:
         behind.add(line)
     with behind.holding(lines[1], 40):
-        assert ([line.is_cut for line in lines], behind.bytes) == ([False, True], 90)
+        assert ([line.is_cut for line in lines], behind.bytes) == ([False, True], 50)
 
     assert behind.bytes == 50
 

@@ -160,6 +160,7 @@ def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_
             assert next(item for item in items if item["watchOffers"]) == {"watchOffers": {"member": member}}
 
 
+@pytest.mark.engine("sqlite")
 def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, tmp_path: Path) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()

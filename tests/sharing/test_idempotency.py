@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from app.sharing import outcome
 from app.store import database
 from tests.harness.gateway import IMAGE, Gateway, code_of
+from tests.harness.operations import MUTATIONS
 from tests.harness.statements import statements
 from tests.harness.world import World, make_world
 
@@ -60,6 +62,19 @@ async def test_a_refusal_is_recorded_too(shared_gateway: Gateway) -> None:
     again = await world.consumer.do("revokeMember", imageId=world.image, tenantId=world.consumer.id, idempotencyKey="k")
 
     assert (code_of(refused), refused) == ("FORBIDDEN", again)
+
+
+async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
+    shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(shared_gateway, "pending")
+    input = {"imageId": world.image, "tenantIds": [world.consumer.id], "idempotencyKey": "k"}
+    assert code_of(await world.owner.do("offerImage", **input)) == "CONFLICT"
+    monkeypatch.delitem(outcome._REFUSALS, "CONFLICT")
+
+    replayed = await world.owner.ask(MUTATIONS["offerImage"], input=input)
+
+    assert replayed.code == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize("mutation", ["acceptOffer", "revokeMember", "deleteImage", "updateImage"])

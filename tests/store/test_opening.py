@@ -48,10 +48,9 @@ def ready(server: Server) -> int:
         return client.get("/readyz").status_code
 
 
-async def is_ready(server: Server) -> None:
-    """Each of the workers, as far as a run of answers tells."""
-    for _ in range(10):
-        await until(lambda: ready(server) == 200, 60)
+async def is_ready(server: Server, workers: int) -> None:
+    await until(lambda: server.log.count("the store is available") == workers, 60)
+    assert ready(server) == 200
 
 
 async def refuses_what_needs_the_store(server: Server, token: str) -> None:
@@ -77,7 +76,7 @@ async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
         before = workers_of(server.process.pid)
         await refuses_what_needs_the_store(server, token)
         outage.close()
-        await is_ready(server)
+        await is_ready(server, workers)
 
         assert workers_of(server.process.pid) == before
         assert server.data(OWN, token)["images"]["totalCount"] == 0
@@ -101,7 +100,7 @@ async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
         await until(lambda: server.log.count("image-gateway migrate") == workers, 60)
         await refuses_what_needs_the_store(server, token)
         await asyncio.to_thread(upgrade, url)
-        await is_ready(server)
+        await is_ready(server, workers)
         assert server.data(OWN, token)["images"]["totalCount"] == 0
         assert server.terminate() == 0
     assert '"level": "error"' not in server.log

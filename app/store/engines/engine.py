@@ -15,11 +15,13 @@ _PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
-    "busy_timeout = 5000",
     # The write-ahead log is checkpointed every 1,000 pages, in the thread that commits. One that has grown while a
     # reader kept it from that is truncated to this many bytes afterwards.
     "journal_size_limit = 67108864",
 )
+# How long a transaction waits for another process that writes to the file. A migration takes its time once, and the
+# writers that it finds at work may leave it few gaps.
+_BUSY_SECONDS, _MIGRATION_BUSY_SECONDS = 5, 60
 # No statement waits without end, for another transaction or for a server that has gone without a word.
 _SERVER_LIMITS = {
     "lock_timeout": "4s",
@@ -82,6 +84,13 @@ def open_writer(url: URL) -> AsyncEngine:
     return _postgres(url)
 
 
+def open_migrator(url: URL) -> AsyncEngine:
+    """One connection for migrations, which outwaits the writers of the embedded store."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, "BEGIN IMMEDIATE", _MIGRATION_BUSY_SECONDS, pool_size=1, max_overflow=0)
+    return _postgres(url, pool_size=1)
+
+
 def open_direct(url: URL) -> Engine:
     """One connection to the embedded store, whose user says by himself when a transaction begins and ends."""
     direct = url.set(drivername="sqlite+pysqlite")
@@ -95,22 +104,22 @@ def open_direct(url: URL) -> Engine:
         json_serializer=as_json,
         json_deserializer=orjson.loads,
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, busy_seconds=_BUSY_SECONDS))
     return engine
 
 
-def _sqlite(url: URL, begin: str, **pool: int) -> AsyncEngine:
+def _sqlite(url: URL, begin: str, busy_seconds: int = _BUSY_SECONDS, **pool: int) -> AsyncEngine:
     engine = create_async_engine(url, **pool, pool_timeout=POOL_SECONDS, json_serializer=as_json)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, busy_seconds=busy_seconds))
     event.listen(engine.sync_engine, "begin", partial(_begin, begin=begin))
     return engine
 
 
-def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
+def _prepare_sqlite(dbapi_connection: Any, _record: object, busy_seconds: int) -> None:
     # The driver would begin by itself, and late; `_begin` does it, at once and with the right word.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in (f"busy_timeout = {busy_seconds * 1000}", *_PRAGMAS):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

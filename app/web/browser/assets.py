@@ -1,6 +1,7 @@
 """Static files for front ends: modules that any page may import, the assets of GraphiQL, and the schema."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -23,17 +24,19 @@ class ImmutableFiles(StaticFiles):
         return response
 
 
-def asset_routes(schema: str | None) -> list[BaseRoute]:
-    """The routes of the static files. `schema` is the text of the schema, or None to hide it."""
+def asset_routes(print_schema: Callable[[], str] | None) -> list[BaseRoute]:
+    """The routes of the static files. `print_schema` returns the text of the schema; None hides it."""
+    # Printed at the first request, because it takes longer than the rest of a start.
+    text = print_schema and cache(print_schema)
 
     async def serve_schema(request: Request) -> Response:
-        return PlainTextResponse(schema, headers=_OPEN)
+        return PlainTextResponse(text and text(), headers=_OPEN)
 
     return [
         Route("/resumable.js", _module(STATIC / "resumable.js")),
         Route("/static/graphql-ws.js", _module(BUILT / "graphql-ws.js")),
         Mount("/static/assets", ImmutableFiles(directory=BUILT / "assets")),
-        *([] if schema is None else [Route("/schema.graphql", serve_schema)]),
+        *([] if text is None else [Route("/schema.graphql", serve_schema)]),
     ]
 
 

@@ -48,6 +48,9 @@ class SlowReaders:
     @contextmanager
     def holding(self, transport: Transport, size: int) -> Generator[None]:
         """Count a message while it waits for room in the buffer."""
+        if transport.is_closing():
+            yield
+            return
         self._held[transport] += size
         self.bytes += size
         if self.bytes > self._max_bytes:
@@ -58,10 +61,11 @@ class SlowReaders:
             self._release(transport, size)
 
     def _release(self, transport: Transport, size: int) -> None:
-        self.bytes -= size
-        self._held[transport] -= size
-        if not self._held[transport]:
-            del self._held[transport]
+        if transport in self._held:  # else it was cut, and what it held is counted no more
+            self.bytes -= size
+            self._held[transport] -= size
+            if not self._held[transport]:
+                del self._held[transport]
 
     def _measure(self, transport: Transport) -> None:
         size = transport.get_write_buffer_size()
@@ -71,12 +75,10 @@ class SlowReaders:
     def _cut_largest(self) -> None:
         for transport in self._buffered:
             self._measure(transport)
-        # Messages held for a connection that was cut are released as soon as their writers run again.
-        released_soon = sum(size for transport, size in self._held.items() if transport.is_closing())
-        while self._buffered and self.bytes - released_soon > self._max_bytes:
+        while self._buffered and self.bytes > self._max_bytes:
             largest = max(self._buffered, key=self._unsent)
-            released_soon += self._held[largest]
             self.discard(largest)
+            self.bytes -= self._held.pop(largest, 0)
             self.cut += 1
             largest.abort()
 
