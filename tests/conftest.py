@@ -1,5 +1,6 @@
 """Fixtures for every test: a gateway on a fresh database, on either engine."""
 
+import gc
 import os
 import ssl
 import subprocess
@@ -37,8 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two processes a core, because about half of the time a test waits for another process."""
-    return 2 * (os.cpu_count() or 1)
+    """One process more than there are cores, because a test often waits for another process."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +65,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     sizes = Counter(item.path for item in items)
     items.sort(key=lambda item: (item.path not in slow, -sizes[item.path], item.path))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """As the server does: what has been imported is never garbage, and looking through it takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _engine_of(item: pytest.Item) -> str | None:

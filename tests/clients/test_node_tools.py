@@ -65,6 +65,7 @@ def test_a_wrong_use_of_the_generated_types_does_not_compile(with_types: Worksho
         assert any(f"typed/{file}" in line and refusal in line for line in compiled.stdout.splitlines()), file
 
 
+@pytest.mark.long
 def test_a_status_that_the_schema_gains_must_be_thought_of_by_front_ends(workshop: Workshop) -> None:
     workshop.plant("schema.graphql", "enum MemberStatus {", "enum MemberStatus {\n  EXPIRED")
     assert workshop.tool(*GENERATE).returncode == 0
@@ -75,6 +76,7 @@ def test_a_status_that_the_schema_gains_must_be_thought_of_by_front_ends(worksho
     assert "Type '\"EXPIRED\"' does not satisfy the expected type 'never'" in compiled.stdout
 
 
+@pytest.mark.long
 def test_no_types_are_generated_for_a_field_that_the_schema_lacks(workshop: Workshop) -> None:
     workshop.plant("tests/node/operations/fragments.graphql", "  sizeBytes", "  size")
 

@@ -54,9 +54,10 @@ def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
 @pytest.mark.parametrize(
     "client",
     [
-        "graphql-ws",
-        "python",
-        *(pytest.param(one, marks=pytest.mark.engine("postgres")) for one in ("graphql-sse", "urql", "apollo")),
+        pytest.param("graphql-ws", marks=pytest.mark.engine("postgres")),
+        pytest.param("graphql-sse", marks=pytest.mark.engine("postgres")),
+        pytest.param("python", marks=pytest.mark.engine("sqlite")),
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("urql", "apollo")),
     ],
 )
 def test_a_client_goes_on_by_itself_and_misses_nothing(

@@ -10,7 +10,7 @@ from tests.harness.inprocess import in_this_process
 from tests.harness.outages import away
 from tests.harness.transports import send_over
 
-REQUESTS = 40
+REQUESTS = 16
 QUERY = "{ viewer { id } images { totalCount } }"
 
 

@@ -64,6 +64,7 @@ def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path
         server.register(server.token(tenant), name="later")
 
 
+@pytest.mark.long
 def test_a_database_is_backed_up_while_it_is_served_from_and_restored(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_the_store_of_a_server_is_not_backed_up_as_a_file(tmp_path: Path) -> Non
     assert "pg_dump" in refusal(tmp_path, "backup", "one.db", "--database", url)
 
 
+@pytest.mark.long
 def test_a_tenant_leaves_by_the_recipe(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         server.register(server.token("1001"), protected=True)

@@ -80,6 +80,7 @@ def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}/status").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text()
 
 
+@pytest.mark.engine("postgres")
 async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
     async with in_this_process(settings_for(databases.fresh())) as server:
         # The first read opens what is kept for all.

@@ -134,6 +134,7 @@ def _set(database_url: str, image_id: str, value: str) -> None:
             conn.execute("UPDATE image SET cpu_architecture = %s WHERE id = %s", (value, image_id))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_items_after_three_edits(
     databases: Databases, tmp_path: Path
 ) -> None:
