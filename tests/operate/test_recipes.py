@@ -47,6 +47,7 @@ def code_of_events(server: Server, tenant: str, after: str) -> Any:
     return answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
 
 
+@pytest.mark.long
 def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path) -> None:
     tenant = fresh_id()
     with serving(tmp_path) as server:

@@ -161,7 +161,7 @@ def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_
             assert next(item for item in items if item["watchOffers"]) == {"watchOffers": {"member": member}}
 
 
-@pytest.mark.engine("sqlite")
+@pytest.mark.long
 def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, tmp_path: Path) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
@@ -179,6 +179,7 @@ def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, 
         assert refused["registerImage"]["errors"] == [{"code": "BAD_USER_INPUT", "path": ["input", "cpuArchitecture"]}]
 
 
+@pytest.mark.long
 def test_the_demo_starts_with_a_new_field(tmp_path: Path) -> None:
     Copy(tmp_path).add_the_field()
     with started(tmp_path, "--port", "0", "--demo") as serving:

@@ -20,7 +20,7 @@ LISTS = {
     "sentOffers": f"query({ARGUMENTS}) {{ sentOffers({WINDOW}) {{ {PAGE} }} }}",
     "image.members": f"query({ARGUMENTS}, $id: ID!) {{ image(id: $id) {{ members({WINDOW}) {{ {PAGE} }} }} }}",
 }
-MANY = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Shelf:
