@@ -55,9 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Files of slow tests and long files come first, so that no process is left alone with one of them in the end.
     """
     for item in items:
-        chosen = item.get_closest_marker("engine")
-        if chosen and _engine_of(item) not in (None, *chosen.args):
-            item.add_marker(pytest.mark.long)
+        _add_implied_markers(item)
     wanted = config.getoption("--engine")
     left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
     config.hook.pytest_deselected(items=list(left_out))
@@ -72,6 +70,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _add_implied_markers(item: pytest.Item) -> None:
+    engine = item.get_closest_marker("engine")
+    if (engine and _engine_of(item) not in (None, *engine.args)) or item.get_closest_marker("alone"):
+        item.add_marker(pytest.mark.long)
+    if item.get_closest_marker("long") or item.get_closest_marker("cloud"):
+        item.add_marker(pytest.mark.slow)
 
 
 def _engine_of(item: pytest.Item) -> str | None:
