@@ -89,7 +89,7 @@ def _after() -> Select[Any]:
 
 
 _APPENDED = ("occurred_at", *LogEntry._fields)
-# Without `inline`, PostgreSQL would be asked for the new row's number each time.
+# Without `inline`, SQLAlchemy would fetch the number of each new row from PostgreSQL.
 _APPEND = Prepared(insert(Event).values({name: slot(name) for name in _APPENDED}).inline())
 _HEAD = Prepared(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))
 _ALL = Prepared(_after())
