@@ -35,10 +35,9 @@ async def find(conn: AsyncConnection, viewer: Caller, ids: Collection[str]) -> d
     """The images with these IDs that the viewer may see."""
     if not ids:
         return {}
-    each = named.each_of(ids)
-    seen = and_(*Rights(viewer).sees_named_image(each.c.value))
-    statement = _seen_by(viewer).select_from(OrderedJoin(each, IMAGE, seen))
-    return {row.id: SeenImage.from_values(row) for row in await conn.execute(statement)}
+    named_ids = named.ids_for(ids)
+    rows = await _found_each(viewer.is_operator, len(named_ids)).rows(conn, viewer=viewer.tenant_id, **named_ids)
+    return {image.id: image for image in map(SeenImage.from_values, rows)}
 
 
 async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage | None:
@@ -160,6 +159,13 @@ def _of_owners(viewer: Caller, owner_ids: Collection[str], row_filter: ImageFilt
 def _found(is_operator: bool) -> Prepared:
     viewer = any_viewer(is_operator)
     return Prepared(_seen_by(viewer).where(*Rights(viewer).sees_named_image(_ID)))
+
+
+@cache
+def _found_each(is_operator: bool, size: int) -> Prepared:
+    viewer, each = any_viewer(is_operator), named.each_of(size)
+    seen = and_(*Rights(viewer).sees_named_image(each.c.value))
+    return Prepared(_seen_by(viewer).select_from(OrderedJoin(each, IMAGE, seen)))
 
 
 @cache

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Text, literal, not_, type_coerce
 
 from app.model import MemberStatus
 from app.store.access_paths import AccessPath, OrderedJoin
+from app.store.engines.prepared import slot
 from app.store.rights import Rights
 
 
@@ -17,6 +18,27 @@ class MemberFilter(NamedTuple):
     image_id: str | None = None
     owner_id: str | None = None
     tenant_id: str | None = None
+
+    @property
+    def shape(self) -> "MemberFilter":
+        """The filter without its IDs: filters of one shape share a prepared statement."""
+        return MemberFilter(self.status, *(one if one is None else "" for _, one in self._ids()))
+
+    @property
+    def slots(self) -> "MemberFilter":
+        """The filter with slots for its IDs."""
+        slots: list[Any] = [
+            None if getattr(self, name) is None else slot(f"of_{name}", Text()) for name in self._fields[1:]
+        ]
+        return MemberFilter(self.status, *slots)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the slots."""
+        return {f"of_{name}": one for name, one in self._ids() if one is not None}
+
+    def _ids(self) -> Iterator[tuple[str, str | None]]:
+        return zip(self._fields[1:], self[1:], strict=True)
 
 
 def offered_path(rights: Rights, row_filter: MemberFilter) -> AccessPath:
@@ -47,7 +69,7 @@ def seen_where(rights: Rights, row_filter: MemberFilter, owns_image: bool) -> It
     yield from conditions(rights, row_filter)
 
 
-def paths_of_images(rights: Rights, image_ids: Collection[str], row_filter: MemberFilter) -> list[AccessPath]:
+def paths_of_images(rights: Rights, image_ids: Collection[Any], row_filter: MemberFilter) -> list[AccessPath]:
     """The paths to the rows of some images: all rows of the viewer's own images, and its own row on others."""
     own = OrderedJoin(rights.images, rights.members, rights.image.id == rights.member.image_id)
     among = rights.image.id.in_(image_ids), *conditions(rights, row_filter)

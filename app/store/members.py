@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +32,8 @@ from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
 _KEY = pages.sort_key(MEMBER)
+# Shapes of filters and windows whose statements are kept.
+_MAX_SHAPES = 256
 _FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
 
 
@@ -39,11 +41,9 @@ async def find(conn: Connection, viewer: Caller, ids: Collection[str]) -> dict[s
     """The member rows with these IDs that the viewer may see."""
     if not ids:
         return {}
-    each = named.each_of(ids)
-    beside, *seen = Rights(viewer).sees_named_member(each.c.value)
-    rows = OrderedJoin(OrderedJoin(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
-    statement = select(*MEMBER.c).select_from(rows).where(*seen)
-    return {row.id: SeenMember.from_values(row) for row in await conn.execute(statement)}
+    named_ids = named.ids_for(ids)
+    rows = await _found_each(viewer.is_operator, len(named_ids)).rows(conn, viewer=viewer.tenant_id, **named_ids)
+    return {member.id: member for member in map(SeenMember.from_values, rows)}
 
 
 async def of_viewer(conn: AsyncConnection, viewer: Caller, image_ids: Collection[str]) -> dict[str, SeenMember]:
@@ -115,17 +115,18 @@ async def of_images(
     request: PageRequest,
 ) -> dict[str, Page[SeenMember]]:
     """For each image, its rows that the viewer may see."""
-    rows = _of_images(viewer, image_ids, row_filter)
-    return await pages.pages_by_parent(
-        conn, select(rows), pages.sort_key(rows), rows.c.image_id, request, SeenMember.from_values
-    )
+    ids = named.ids_for(image_ids)
+    statement = _pages_of_images(viewer.is_operator, len(ids), row_filter.shape, request.shape)
+    rows = await statement.rows(conn, viewer=viewer.tenant_id, **ids, **row_filter.values, **request.values)
+    return pages.by_parent(rows, request, SeenMember.from_values)
 
 
 async def count_of_images(
     conn: AsyncConnection, viewer: Caller, image_ids: Collection[str], row_filter: MemberFilter
 ) -> dict[str, int]:
-    rows = _of_images(viewer, image_ids, row_filter)
-    return await pages.counts_by_parent(conn, select(rows), rows.c.image_id)
+    ids = named.ids_for(image_ids)
+    statement = _counts_of_images(viewer.is_operator, len(ids), row_filter.shape)
+    return dict(await statement.rows(conn, viewer=viewer.tenant_id, **ids, **row_filter.values))
 
 
 async def count_for_quota(conn: Connection, image_id: str) -> int:
@@ -181,9 +182,10 @@ def _by(path: AccessPath) -> Select[Any]:
     return select(*MEMBER.c).select_from(path.rows).where(*path.where)
 
 
-def _of_images(viewer: Caller, image_ids: Collection[str], row_filter: MemberFilter) -> Subquery:
+def _of_images(is_operator: bool, size: int, row_filter: MemberFilter) -> Subquery:
     """The rows, one access path after the other: with OR, PostgreSQL would scan every member."""
-    found = [_by(path) for path in paths_of_images(Rights(viewer), image_ids, row_filter)]
+    rights, ids = Rights(any_viewer(is_operator)), named.slots(size)
+    found = [_by(path) for path in paths_of_images(rights, ids, row_filter.slots)]
     return (found[0] if len(found) == 1 else union_all(*found)).subquery()
 
 
@@ -196,6 +198,28 @@ _ONE = MEMBER.c.id == slot("member")
 _SET_STATUS = Prepared(update(MEMBER).where(_ONE).values(status=slot("to"), updated_at=slot("at")))
 _REMOVE = Prepared(delete(MEMBER).where(_ONE))
 _REMOVE_ALL = Prepared(delete(MEMBER).where(_OF_IMAGE))
+
+
+@lru_cache(_MAX_SHAPES)
+def _pages_of_images(is_operator: bool, size: int, row_filter: MemberFilter, request: PageRequest) -> Prepared:
+    rows = _of_images(is_operator, size, row_filter)
+    key = pages.sort_key(rows)
+    window = request.slots(rows.c.created_at.type)
+    return Prepared(pages.windows_by_parent(select(rows), key, rows.c.image_id, window))
+
+
+@lru_cache(_MAX_SHAPES)
+def _counts_of_images(is_operator: bool, size: int, row_filter: MemberFilter) -> Prepared:
+    rows = _of_images(is_operator, size, row_filter)
+    return Prepared(select(rows.c.image_id, func.count()).group_by(rows.c.image_id))
+
+
+@cache
+def _found_each(is_operator: bool, size: int) -> Prepared:
+    each = named.each_of(size)
+    beside, *seen = Rights(any_viewer(is_operator)).sees_named_member(each.c.value)
+    rows = OrderedJoin(OrderedJoin(each, MEMBER, beside), IMAGE, IMAGE.c.id == MEMBER.c.image_id)
+    return Prepared(select(*MEMBER.c).select_from(rows).where(*seen))
 
 
 @cache

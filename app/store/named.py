@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from app.model import Member
 from app.store.constant_work import Address
+from app.store.engines.prepared import slot
 
 Sql = ColumnElement[Any]
 _MEMBER: Any = Member
@@ -31,9 +32,21 @@ _MEMBER: Any = Member
 _MIDDLE: Sql = literal_column("'8'", Text)
 
 
-def each_of(ids: Collection[str]) -> CTE:
-    """One row with the column `value` for each different ID."""
-    return values(column("value", Text), name="ids").data([(one,) for one in dict.fromkeys(ids)]).cte("named")
+def slots(size: int) -> list[ColumnElement[Any]]:
+    """So many IDs as parameters of a prepared statement; `ids_for` has their values."""
+    return [slot(f"id_{n}", Text()) for n in range(size)]
+
+
+def each_of(size: int) -> CTE:
+    """One row with the column `value` for each of so many IDs."""
+    return values(column("value", Text), name="ids").data([(id,) for id in slots(size)]).cte("named")
+
+
+def ids_for(ids: Collection[str]) -> dict[str, str]:
+    """The values of `slots`. The last ID repeats up to a power of two, so that there are few statements."""
+    distinct = list(dict.fromkeys(ids))
+    padding = (1 << (len(distinct) - 1).bit_length()) - len(distinct)
+    return {f"id_{n}": id for n, id in enumerate(distinct + distinct[-1:] * padding)}
 
 
 def is_beside(table: FromClause, id: Sql) -> Sql:

@@ -1,11 +1,14 @@
 """Keyset pagination: newest first, by (created_at, id), which never change, so inserts move no page."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Text, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
+
+from app.store.engines.prepared import slot
 
 Seen = TypeVar("Seen")
 # The items of a page: at most, and when the caller does not say.
@@ -19,6 +22,9 @@ class Position(NamedTuple):
     id: str
 
 
+_SOMEWHERE = Position(datetime.min, "")
+
+
 class PageRequest(NamedTuple):
     """A window on a list: `first` from its start or `last` from its end, between two positions."""
 
@@ -29,7 +35,35 @@ class PageRequest(NamedTuple):
 
     @property
     def size(self) -> int:
-        return self.first if self.first is not None else self.last or 0
+        sizes = (one for one in (self.first, self.last) if one is not None)
+        return next(sizes, 0)
+
+    @property
+    def shape(self) -> "PageRequest":
+        """The request without its values: requests of one shape share a prepared statement."""
+        first, last = (None if one is None else 1 for one in (self.first, self.last))
+        after, before = (one and _SOMEWHERE for one in (self.after, self.before))
+        return PageRequest(first, last, after, before)
+
+    def slots(self, created_at: TypeEngine[Any]) -> Any:
+        """The request with slots for its values."""
+        size: Any = slot("page_size", Integer())
+
+        def position(name: str) -> Any:
+            at: Any = slot(f"{name}_at", created_at)
+            id: Any = slot(f"{name}_id", Text())
+            return Position(at, id)
+
+        after, before = (getattr(self, name) and position(name) for name in ("after", "before"))
+        return PageRequest(self.first and size, self.last and size, after, before)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the slots."""
+        named = {"after": self.after, "before": self.before}
+        positions = {name: position for name, position in named.items() if position is not None}
+        at = {f"{name}_at": position.created_at for name, position in positions.items()}
+        return {"page_size": self.size, **at, **{f"{name}_id": one.id for name, one in positions.items()}}
 
 
 class Page(NamedTuple, Generic[Seen]):
@@ -77,12 +111,23 @@ async def pages_by_parent(
     make: Callable[[Sequence[Any]], Seen],
 ) -> dict[str, Page[Seen]]:
     """The same window for each of many parents, in one statement. Parents without rows are left out."""
+    return by_parent((await conn.execute(windows_by_parent(statement, key, parent, request))).all(), request, make)
+
+
+def windows_by_parent(statement: Select[Any], key: SortKey, parent: Any, request: PageRequest) -> Select[Any]:
+    """The rows of one window for each parent, each followed by its parent and its rank."""
     rank = func.row_number().over(partition_by=parent, order_by=order(key, request)).label("page_rank")
     ranked = statement.add_columns(parent.label("page_parent"), rank).where(*between(key, request)).subquery()
-    window = select(ranked).where(ranked.c.page_rank <= request.size + 1).order_by(ranked.c.page_rank)
-    rows_of: dict[str, list[Row[Any]]] = {}
-    for row in await conn.execute(window):
-        rows_of.setdefault(row.page_parent, []).append(row)
+    return select(ranked).where(ranked.c.page_rank <= request.size + 1).order_by(ranked.c.page_rank)
+
+
+def by_parent(
+    rows: Iterable[Sequence[Any]], request: PageRequest, make: Callable[[Sequence[Any]], Seen]
+) -> dict[str, Page[Seen]]:
+    """The pages of the rows that `windows_by_parent` selects."""
+    rows_of: dict[str, list[Sequence[Any]]] = {}
+    for row in rows:
+        rows_of.setdefault(row[-2], []).append(row)
     return {of: page([make(row[:-2]) for row in rows], request) for of, rows in rows_of.items()}
 
 
