@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from tests.attack.run import Plan, run
-from tests.harness.outcome import tell
+from tests.harness.outcome import report_and_exit
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -27,7 +27,7 @@ def main(
     with TemporaryDirectory(prefix="attack-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(Plan(examples, engine), Path(folder), typer.echo))
-    tell(outcome.figures, outcome.violations)
+    report_and_exit(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

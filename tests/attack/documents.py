@@ -12,7 +12,7 @@ from schemathesis.graphql import nodes
 
 from tests.attack.tally import Tally
 from tests.harness.server import Server, bearer
-from tests.harness.wire import Answer
+from tests.harness.wire import Response
 
 NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -61,7 +61,7 @@ def _play(
         document = str(case.body).replace('""', json.dumps(known))
         asked = {"query": document, **({"extensions": {"trace": True}} if extensions else {})}
         answer = client.post("/graphql", json=asked, headers=bearer(token))
-        told = Answer(answer.status_code, dict(answer.headers), answer.content)
+        told = Response(answer.status_code, dict(answer.headers), answer.content)
         tally.case("documents of schemathesis")
         tally.answer(told, asked)
         if mode is GenerationMode.POSITIVE and not extensions:

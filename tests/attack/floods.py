@@ -8,7 +8,7 @@ from random import Random
 from tests.attack.tally import Tally
 from tests.harness.operations import WATCH
 from tests.harness.server import Server
-from tests.harness.wire import CLOSE, TEXT, Line, answers, frame, line, operation, request
+from tests.harness.wire import CLOSE, TEXT, Connection, frame, open_connection, operation, parse_responses, request
 
 Flood = Callable[[Server, Tally, int], Awaitable[None]]
 AT_ONCE, POURING_AT_ONCE = 32, 8
@@ -23,9 +23,9 @@ async def slow_senders(server: Server, tally: Tally, number: int) -> None:
 
 async def _drip(server: Server, tally: Tally, begun: bytes) -> None:
     tally.case("slow senders")
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(begun)
-        hearing = asyncio.create_task(client.heard())
+        hearing = asyncio.create_task(client.read_to_end())
         while not hearing.done():
             await client.send(b"1\r\n \r\n" if b"chunked" in begun else b"a: b\r\n" if begun.startswith(b"G") else b"")
             await asyncio.sleep(0.1)  # as slowly as it can, and never silent
@@ -37,12 +37,12 @@ async def half_open(server: Server, tally: Tally, number: int) -> None:
 
     async def idle(place: int) -> None:
         tally.case("half-open lines")
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             if place % 2:
-                await client.upgraded()
+                await client.upgrade()
                 tally.close(await client.close_code(), "a socket that says nothing")
             else:
-                assert not await client.heard()
+                assert not await client.read_to_end()
 
     await asyncio.gather(*(idle(place) for place in range(number)))
 
@@ -59,11 +59,11 @@ async def tokens(server: Server, tally: Tally, number: int) -> None:
         )
 
     async def try_some(each: int) -> None:
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             for _ in range(each):
                 tally.case("forged tokens")
                 await client.send(operation("{ viewer { id } }", f"authorization: Bearer {forged()}"))
-                answer = await client.answer()
+                answer = await client.read_response()
                 tally.answer(answer, "a forged token")
                 if answer.status not in (401, 429):
                     tally.violation(f"a forged token is answered with {answer.status}")
@@ -77,8 +77,8 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
     introduced = json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}).encode()
 
     async def watch(place: int) -> None:
-        async with line(server.port) as client:
-            await client.upgraded()
+        async with open_connection(server.port) as client:
+            await client.upgrade()
             await client.send(frame(TEXT, introduced))
             for op in range(20):
                 tally.case("watches too many")
@@ -94,9 +94,9 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
         await asyncio.gather(*(watch(place) for place in range(10)))
 
 
-async def _hear_some(client: Line, tally: Tally) -> None:
+async def _hear_some(client: Connection, tally: Tally) -> None:
     for _ in range(5):
-        opcode, payload = await client.frame()
+        opcode, payload = await client.read_frame()
         if opcode != TEXT:
             return
         message = json.loads(payload)
@@ -107,8 +107,8 @@ async def _hear_some(client: Line, tally: Tally) -> None:
 async def endless_headers(server: Server, tally: Tally, number: int) -> None:
     async def pour(place: int) -> None:
         tally.case("endless headers")
-        async with line(server.port) as client:
-            hearing = asyncio.create_task(client.heard())
+        async with open_connection(server.port) as client:
+            hearing = asyncio.create_task(client.read_to_end())
             await client.send(request("POST", "/graphql", *CHUNKED)[:-2] if place % 2 else b"GET /")
             await client.send(*[b"a" * 999 if not place % 2 else b"a: " + b"b" * 990 + b"\r\n"] * 1_000)
             _expect(await hearing, {431} if place % 2 else {414}, "endless headers", tally)
@@ -119,7 +119,7 @@ async def endless_headers(server: Server, tally: Tally, number: int) -> None:
 
 
 def _expect(heard: bytes, statuses: set[int], sent: object, tally: Tally) -> None:
-    found = answers(heard)
+    found = parse_responses(heard)
     if not found:
         tally.silence(sent)
     for answer in found:

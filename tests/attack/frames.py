@@ -13,7 +13,18 @@ from tests.attack.requests import AT_ONCE, DAMAGES, Damage
 from tests.attack.tally import Tally
 from tests.harness.operations import MUTATIONS, OFFERS, WATCH
 from tests.harness.server import Server
-from tests.harness.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Line, frame, line, pieces_of
+from tests.harness.wire import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Connection,
+    frame,
+    open_connection,
+    split_into,
+)
 
 INIT = b'{"type":"connection_init"}'
 QUERIES = ["{ __typename }", "{ viewer { id } }", "{", "{ x }", WATCH, OFFERS, MUTATIONS["acceptOffer"], ""]
@@ -30,7 +41,7 @@ TEXTS = MESSAGES | MESSAGES | st.binary(max_size=30) | st.just(b"x" * 66_000)
 
 
 def _in_fragments(text: bytes, sizes: list[int], between: bytes) -> bytes:
-    first, *rest = pieces_of(text, sizes) or [b""]
+    first, *rest = split_into(text, sizes) or [b""]
     frames = [frame(TEXT, first, final=not rest)]
     for number, piece in enumerate(rest, 1):
         frames += [frame(PING, between), frame(CONTINUATION, piece, final=number == len(rest))]
@@ -82,10 +93,10 @@ async def _hold(
     for damage in damages:
         data = damage.done_to(data)
     tally.case("frames that are nearly right")
-    async with line(server.port) as client:
-        await client.upgraded()
+    async with open_connection(server.port) as client:
+        await client.upgrade()
         await client.send(first)
-        await client.send(*pieces_of(data, sizes))
+        await client.send(*split_into(data, sizes))
         if away:
             return
         await client.send(frame(CLOSE, struct.pack("!H", 1000)))
@@ -96,12 +107,12 @@ async def _hold(
         tally.close(await ending, data)
 
 
-async def _until_closed(client: Line, tally: Tally, sent: bytes) -> int | None:
+async def _until_closed(client: Connection, tally: Tally, sent: bytes) -> int | None:
     """The code with which the server ends it; each text until then is a message of the protocol."""
     try:
         while True:
             async with asyncio.timeout(20):
-                opcode, payload = await client.frame()
+                opcode, payload = await client.read_frame()
             if opcode == CLOSE:
                 return struct.unpack_from("!H", payload)[0] if payload else 1005
             if opcode == TEXT:

@@ -18,9 +18,9 @@ import typer
 
 from tests.harness import balancer, nginx
 from tests.harness.kernel import free_port
-from tests.harness.outcome import tell
-from tests.harness.server import Server, serving
-from tests.harness.wire import Line, line, operation, request
+from tests.harness.outcome import report_and_exit
+from tests.harness.server import Server, run_server
+from tests.harness.wire import Connection, open_connection, operation, request
 
 AT_ONCE = 8
 LAST = request("GET", "/livez", "connection: close")
@@ -128,11 +128,11 @@ def ways(server: Server, folder: Path, held: ExitStack) -> list[Way]:
     """Direct, and through each proxy that this machine has."""
     found = [Way("direct", server.port)]
     if nginx.reason_to_skip() is None:
-        port = held.enter_context(nginx.proxied(server, folder))
+        port = held.enter_context(nginx.run_nginx(server, folder))
         found.append(Way("nginx", port, ssl.create_default_context(cafile=str(folder / "gateway.crt"))))
     if balancer.reason_to_skip() is None:
-        balanced = held.enter_context(balancer.balanced(folder, [server.port, free_port()]))
-        balanced.until_these_serve("gateway-a")
+        balanced = held.enter_context(balancer.run_balancer(folder, [server.port, free_port()]))
+        balanced.wait_for_workers("gateway-a")
         found.append(Way("haproxy", balanced.port))
     return found
 
@@ -148,7 +148,7 @@ async def attack(server: Server, way: Way, seed: int, examples: int) -> list[str
 
 
 async def _hold(way: Way, case: Case) -> None:
-    async with line(way.port, way.trust) as client:
+    async with open_connection(way.port, way.trust) as client:
         if case.waits:
             await client.send(case.pieces[0])
             await _hear_a_little(client)
@@ -156,10 +156,10 @@ async def _hold(way: Way, case: Case) -> None:
         else:
             await client.send(*case.pieces)
         # A socket or a body without an end keeps the line open; what was to be carried out is by then.
-        await client.heard_within(1)
+        await client.read_for(1)
 
 
-async def _hear_a_little(client: Line) -> None:
+async def _hear_a_little(client: Connection) -> None:
     try:
         async with asyncio.timeout(0.05):
             await client.reader.read(1)
@@ -174,10 +174,12 @@ def main(
     """Hide a request in the body of another, in every framing. The exit status is the verdict."""
     with TemporaryDirectory(prefix="framings-") as place, ExitStack() as held:
         (folder := Path(place)).chmod(0o755)
-        server = held.enter_context(serving(folder, max_body_bytes=20_000, request_seconds=1))
+        server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))
         roads = ways(server, folder, held)
         ran = [name for way in roads for name in asyncio.run(attack(server, way, seed, examples))]
-    tell({way.name: examples for way in roads}, [f"a hidden request was carried out: {name}" for name in ran])
+    report_and_exit(
+        {way.name: examples for way in roads}, [f"a hidden request was carried out: {name}" for name in ran]
+    )
 
 
 if __name__ == "__main__":

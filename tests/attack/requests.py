@@ -12,7 +12,7 @@ from tests.attack import words
 from tests.attack.documents import UNHURRIED
 from tests.attack.tally import Tally
 from tests.harness.server import Server
-from tests.harness.wire import Answer, answers, line, operation, pieces_of, request, upgrade
+from tests.harness.wire import Response, open_connection, operation, parse_responses, request, split_into, upgrade
 
 AT_ONCE = 32
 LAST = request("GET", "/livez", "connection: close")
@@ -119,11 +119,11 @@ async def _all(server: Server, tally: Tally, batch: list[Conversation]) -> None:
 async def _hold(server: Server, tally: Tally, conversation: Conversation) -> None:
     sent = conversation.sent
     tally.case("requests that are nearly right")
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         # What has become a WebSocket, or a tunnel, is not ended by another request.
-        hearing = client.heard_within(1.5) if TUNNELS.search(sent) else client.heard()
+        hearing = client.read_for(1.5) if TUNNELS.search(sent) else client.read_to_end()
         listening = asyncio.create_task(hearing)
-        await client.send(*pieces_of(sent, conversation.sizes))
+        await client.send(*split_into(sent, conversation.sizes))
         if conversation.goes_away:
             listening.cancel()
             return
@@ -140,10 +140,10 @@ def _judge(heard: bytes, sent: bytes, tally: Tally) -> None:
         tally.silence(sent)
         return
     try:
-        found = answers(heard)
+        found = parse_responses(heard)
     except (ValueError, IndexError):
         # An answer to HEAD has no body, and what follows a broken request may end in the midst of an answer.
-        found = [Answer(int(status), {}, b"") for status in STATUS.findall(heard)]
+        found = [Response(int(status), {}, b"") for status in STATUS.findall(heard)]
         if b"HEAD" not in sent and not any(b"close" in part.lower() for part in heard.split(b"\r\n")):
             tally.violation(f"what is no answer: {heard!r}", sent)
     for answer in found:

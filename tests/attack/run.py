@@ -15,9 +15,9 @@ from tests.chaos import verdict
 from tests.chaos.archive import Archive
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import postgres, upgrade
-from tests.harness.kernel import memory_of, open_sockets
-from tests.harness.patience import until
-from tests.harness.server import Server, serving
+from tests.harness.kernel import connection_count, memory_of
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, run_server
 
 Say = Callable[[str], None]
 OWNERS = ["11", "12"]
@@ -53,7 +53,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         url = await asyncio.to_thread(_database, plan, folder, held)
         module = "tests.attack.planted" if plan.is_planted else "app"
         server = await asyncio.to_thread(
-            lambda: held.enter_context(serving(folder, database_url=url, module=module, **SETTINGS))
+            lambda: held.enter_context(run_server(folder, database_url=url, module=module, **SETTINGS))
         )
         async with _writers(server, url) as (writers, archive):
             memory = await _attack(plan, server, tally, say)
@@ -129,7 +129,7 @@ def _own(server: Server) -> list[str]:
 
 async def _resting_memory(server: Server) -> int:
     """When the writers' lines are all that is left."""
-    await until(lambda: open_sockets(server.port) <= len(OWNERS) + 1)
+    await wait_until(lambda: connection_count(server.port) <= len(OWNERS) + 1)
     return memory_of(server.process.pid)
 
 

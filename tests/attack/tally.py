@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from app.errors import ErrorCode
-from tests.harness.wire import CLOSE, Answer
+from tests.harness.wire import CLOSE, Response
 
 TOLD = set(map(str, ErrorCode)) - {ErrorCode.INTERNAL_SERVER_ERROR}
 # Those of graphql-transport-ws, ours, and those of RFC 6455 for what is wrong with frames.
@@ -31,7 +31,7 @@ class Tally:
         with self._lock:
             self.cases[kind] += number
 
-    def answer(self, answer: Answer, sent: object) -> None:
+    def answer(self, answer: Response, sent: object) -> None:
         """An HTTP answer: no 5xx but a 503 that says when to come again, and errors of the closed list."""
         with self._lock:
             self.statuses[answer.status] += 1

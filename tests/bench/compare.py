@@ -18,7 +18,7 @@ from tests.bench.servers import LOAD_CORE, Peer, Running
 from tests.bench.table import Figures, Found, Round
 from tests.bench.timed import Connection
 from tests.bench.workloads import Workload, workloads
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 
 Say = Callable[[str], None]
 WARM_SECONDS = 1.0
@@ -53,7 +53,7 @@ async def compare(options: Options, say: Say) -> Found:
     """Print the tables, and what has become of the promises."""
     world, found = seed.world(options.sizes), Found()
     asked = workloads(world)
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         folder = Path(name)
         embedded = [one for one in asked.values() if options.asks(one.name)]
         if embedded:

@@ -14,7 +14,7 @@ from tests.bench.queries import LIST
 from tests.bench.seed import Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
 from tests.bench.workloads import Ask, Tokens, reading
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 
 SIZES = Sizes(heavy=20, own_images=120)
 ROWS = (5, 20, 80)
@@ -38,7 +38,7 @@ Spent = dict[Case, float]
 async def grow(images: int, rounds: int, seconds: float, say: Callable[[str], None]) -> None:
     """The same lists from a small file and from a large one, in turn."""
     world = seed.world(SIZES)
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE), ExitStack() as started:
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE), ExitStack() as started:
         small, large = Path(name) / "small", Path(name) / "large"
         small.mkdir()
         await seed.into_sqlite(small / "gateway.db", world)

@@ -17,7 +17,7 @@ from tests.bench.seed import World, into_postgres
 from tests.bench.servers import OURS, SERVER_CORE, Peer, Running, ours, process
 from tests.bench.workloads import Ask
 from tests.harness.databases import postgres
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 
 NAME = "list on PostgreSQL"
 PEER = "PostGraphile"
@@ -47,7 +47,7 @@ def loaded(world: World) -> Generator[Loaded]:
     # Not below another folder: the server runs as a user of its own, who must get there.
     with TemporaryDirectory(prefix="gateway-postgres-") as name, ExitStack() as held:
         folder = Path(name)
-        with pinned_to(SERVER_CORE):
+        with pin_to_core(SERVER_CORE):
             url = held.enter_context(postgres(folder)).fresh()
         into_postgres(url, world)
         yield Loaded(url, int((folder / "postmaster.pid").read_text().split()[0]))

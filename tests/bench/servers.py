@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.bench.workloads import Ask
 from tests.harness.gateway import SECRET
-from tests.harness.kernel import family_cpu_of, free_port, pinned_to
-from tests.harness.server import serving
+from tests.harness.kernel import free_port, pin_to_core, tree_cpu_of
+from tests.harness.server import run_server
 
 SERVER_CORE, LOAD_CORE = 0, 1
 PATIENCE_SECONDS = 60
@@ -32,7 +32,7 @@ class Running:
 
     def cpu(self) -> float:
         """Seconds of processor time so far, of all its processes."""
-        return sum(map(family_cpu_of, self.pids))
+        return sum(map(tree_cpu_of, self.pids))
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Peer:
 def ours(folder: Path, database_url: str | None = None, also: tuple[int, ...] = ()) -> Generator[Running]:
     """The gateway as operators run it, on the folder's file or on another database, whose processes count as well."""
     with ExitStack() as held:
-        with pinned_to(SERVER_CORE):
-            server = held.enter_context(serving(folder, database_url=database_url, poll_seconds=0.5))
+        with pin_to_core(SERVER_CORE):
+            server = held.enter_context(run_server(folder, database_url=database_url, poll_seconds=0.5))
         yield Running(server.port, (server.process.pid, *also))
 
 
@@ -68,7 +68,7 @@ def process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.en
     """Run a command on the folder's file, and a port."""
     port = free_port()
     given = [*command, str(folder / "gateway.db"), str(port)]
-    with (folder / "server.log").open("a") as log, pinned_to(SERVER_CORE):
+    with (folder / "server.log").open("a") as log, pin_to_core(SERVER_CORE):
         started = subprocess.Popen(given, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
     try:
         _wait_until_listening(port, started, folder)

@@ -23,7 +23,7 @@ import httpx2
 from tests.bench.lines import Line
 from tests.bench.timed import Connection
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 
 BAR = 3.0
 OFFERED_TO, CALM_AGAIN_SECONDS = 20, 1.0
@@ -37,7 +37,7 @@ async def compare(
 ) -> float:
     """The ratio, round by round and in all."""
     settings: dict[str, Any] = {"member_quota": -1, "bookmark_seconds": 3_600, "watch_loop_share": loop_share}
-    with TemporaryDirectory() as folder, serving(Path(folder), **settings) as server:
+    with TemporaryDirectory() as folder, run_server(Path(folder), **settings) as server:
         image, heard = server.register(server.token("2")), list[bytes]()
         calm, busy = list[float](), list[float]()
         with ProcessPoolExecutor(1, get_context("spawn")) as process:

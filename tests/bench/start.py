@@ -15,7 +15,7 @@ from tests.bench import seed, servers
 from tests.bench.load import Load
 from tests.bench.servers import LOAD_CORE, OURS, Running
 from tests.bench.workloads import Workload, workloads
-from tests.harness.kernel import family_of, memory_of, pinned_to
+from tests.harness.kernel import memory_of, pin_to_core, process_tree
 
 BARE = "bare Starlette"
 BAR = 2.0
@@ -44,7 +44,7 @@ async def compare(rounds: int, seconds: float, say: Callable[[str], None]) -> No
     world = seed.world(seed.LARGE)
     workload = workloads(world)["list"]
     found: dict[str, list[Start]] = {OURS: [], BARE: []}
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         template = Path(name) / "template.db"
         await seed.into_sqlite(template, world)
         for number in range(rounds):
@@ -89,7 +89,7 @@ def _first_answers(running: Running, workload: Workload, begun: float) -> tuple[
 
 
 def _weight(running: Running) -> float:
-    return sum(memory_of(member) for pid in running.pids for member in family_of(pid)) / 2**20
+    return sum(memory_of(member) for pid in running.pids for member in process_tree(pid)) / 2**20
 
 
 def _table(found: Mapping[str, Sequence[Start]]) -> list[str]:

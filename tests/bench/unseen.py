@@ -19,7 +19,7 @@ from tests.bench.seed import LARGE, Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
 from tests.bench.timed import Connection
 from tests.bench.workloads import Ask, Tokens
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 from tests.harness.operations import MUTATIONS
 
 NAMED = 29
@@ -62,7 +62,7 @@ class Scene(NamedTuple):
 async def compare(rounds: int, say: Say, sizes: Sizes = LARGE) -> Found:
     """Print the medians of every kind, on both engines, and what a document costs that others have sent before."""
     scene, found = _scene(sizes), Found()
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         for engine, started in (("SQLite", _on_sqlite), ("PostgreSQL", _on_postgres)):
             folder = Path(name) / engine
             folder.mkdir()

@@ -19,8 +19,8 @@ import httpx2
 from tests.bench.lines import Line
 from tests.harness.kernel import cpu_of, free_port, memory_of
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import until
-from tests.harness.server import Server, serving
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, run_server
 
 # Eight fields, with the objects in them, and nothing that is read from a store.
 QUERY = """subscription { watchOffers { __typename cursor ... on MemberStatusChanged {
@@ -68,7 +68,7 @@ class Crowd:
             self.delays.append(datetime.now(UTC).timestamp() - moment)
 
     async def until(self, heard: int) -> None:
-        await until(lambda: self.heard >= heard, PATIENCE_SECONDS)
+        await wait_until(lambda: self.heard >= heard, PATIENCE_SECONDS)
 
 
 async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> Figures:
@@ -132,7 +132,7 @@ async def _lines(port: int, token: Callable[[int], str], crowd: Crowd) -> AsyncG
 @contextmanager
 def _ours(folder: Path) -> Generator[Server]:
     # A bookmark in the middle of a burst would be counted as a delivery.
-    with serving(folder, bookmark_seconds=3_600, member_quota=-1, max_connections_per_tenant=20_000) as server:
+    with run_server(folder, bookmark_seconds=3_600, member_quota=-1, max_connections_per_tenant=20_000) as server:
         os.sched_setaffinity(server.process.pid, {SERVER_CORE})
         yield server
 

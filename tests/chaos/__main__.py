@@ -13,7 +13,7 @@ import typer
 
 from tests.chaos.field import Plan
 from tests.chaos.run import run
-from tests.harness.outcome import tell
+from tests.harness.outcome import report_and_exit
 from tests.harness.plants import PLANTS
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -36,7 +36,7 @@ def main(
     with TemporaryDirectory(prefix="chaos-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(plan, Path(folder), typer.echo))
-    tell(outcome.figures, outcome.violations)
+    report_and_exit(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.machines import Database, Machine, signalled
 from tests.chaos.proxy import Link, Proxy
 from tests.chaos.watchers import Watcher
-from tests.harness.outages import away
+from tests.harness.outages import database_outage
 
 
 class Faults:
@@ -127,7 +127,7 @@ class Faults:
         await self._hold(self._random.choice(self._database.doors), 0)
 
     async def _lock_the_file(self) -> None:
-        with suppress(Exception), away(self._url):  # it may be locked for a moment already
+        with suppress(Exception), database_outage(self._url):  # it may be locked for a moment already
             await self._a_while(0.5, 3)
 
     async def _for_a_while(

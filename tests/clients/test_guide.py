@@ -16,7 +16,7 @@ import pytest
 
 from tests.harness.commands import PATIENCE_SECONDS
 from tests.harness.node import FOLDER, Run, run_in_folder
-from tests.harness.readme import block, block_for, lay_out
+from tests.harness.readme import block, block_for, write_setups
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
@@ -34,7 +34,7 @@ def page(node: Run, server: Server) -> Generator[Path]:
     """A folder below the npm packages with all set-ups in it, for the running server."""
     (FOLDER / "generated").mkdir(exist_ok=True)
     with TemporaryDirectory(dir=FOLDER / "generated") as folder:
-        lay_out(Path(folder), server)
+        write_setups(Path(folder), server)
         yield Path(folder)
 
 

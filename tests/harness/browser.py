@@ -20,7 +20,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-OF_THE_PAGE = {"data", "blob", "about"}
+LOCAL_SCHEMES = {"data", "blob", "about"}
 
 
 def executable() -> str | None:
@@ -29,7 +29,7 @@ def executable() -> str | None:
 
 
 @asynccontextmanager
-async def launched() -> AsyncGenerator[Browser]:
+async def launch_browser() -> AsyncGenerator[Browser]:
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
@@ -44,42 +44,42 @@ class Visit:
     """One person's browser at one server: as many tabs as they like, and all that went wrong in them."""
 
     context: BrowserContext
-    place: str
-    foreign: list[str] = field(default_factory=list[str])
-    complaints: list[str] = field(default_factory=list[str])
+    address: str
+    foreign_urls: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
 
     async def open(self, path: str) -> Page:
         """A new tab, at a path of the server."""
         page = await self.context.new_page()
-        page.on("request", lambda request: self._look_at(request.url))
-        page.on("websocket", lambda socket: self._look_at(socket.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._listen)
-        page.on("response", self._judge)
-        await page.goto(f"http://{self.place}{path}")
+        page.on("request", lambda request: self._record_foreign_url(request.url))
+        page.on("websocket", lambda socket: self._record_foreign_url(socket.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._record_console_error)
+        page.on("response", self._record_failed_response)
+        await page.goto(f"http://{self.address}{path}")
         return page
 
-    def _listen(self, said: ConsoleMessage) -> None:
+    def _record_console_error(self, message: ConsoleMessage) -> None:
         # That an answer is a refusal is for the page to tell, and for the test to expect.
-        if said.type == "error" and not said.text.startswith("Failed to load resource"):
-            self.complaints.append(said.text)
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(message.text)
 
-    def _judge(self, response: Response) -> None:
+    def _record_failed_response(self, response: Response) -> None:
         if response.status >= 400 and response.request.resource_type not in ("fetch", "xhr"):
-            self.complaints.append(f"{response.status} {response.url}")
+            self.errors.append(f"{response.status} {response.url}")
 
-    def _look_at(self, url: str) -> None:
+    def _record_foreign_url(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in OF_THE_PAGE and parts.netloc != self.place:
-            self.foreign.append(url)
+        if parts.scheme not in LOCAL_SCHEMES and parts.netloc != self.address:
+            self.foreign_urls.append(url)
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, place: str, width: int = 1360, height: int = 900) -> AsyncGenerator[Visit]:
+async def open_visit(browser: Browser, address: str, width: int = 1360, height: int = 900) -> AsyncGenerator[Visit]:
     """A visit, at whose end nothing foreign was asked for and nothing was complained of."""
     async with await browser.new_context(viewport={"width": width, "height": height}) as context:
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
-        visit = Visit(context, place)
-        yield visit
-    assert visit.foreign == []
-    assert visit.complaints == []
+        opened = Visit(context, address)
+        yield opened
+    assert opened.foreign_urls == []
+    assert opened.errors == []

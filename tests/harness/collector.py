@@ -22,12 +22,12 @@ class Collector:
         found: list[Any] = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
         return [span for one in found for of in one.resource_spans for scope in of.scope_spans for span in scope.spans]
 
-    def named(self, name: str) -> list[Any]:
+    def spans_named(self, name: str) -> list[Any]:
         return [span for span in self.spans if span.name == name]
 
 
 @contextmanager
-def collecting() -> Generator[Collector]:
+def run_collector() -> Generator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))

@@ -46,7 +46,7 @@ class PostgresDatabases:
     def __init__(self, server_url: str) -> None:
         self._server_url = server_url
         self._template = "gateway_template"
-        self._trust_the_machine()
+        self._disable_durability()
         upgrade(self._create(self._template, "template0"))
 
     def fresh(self) -> str:
@@ -55,7 +55,7 @@ class PostgresDatabases:
     def blank(self) -> str:
         return self._create(f"b_{uuid4().hex}", "template0")
 
-    def _trust_the_machine(self) -> None:
+    def _disable_durability(self) -> None:
         """These databases need not outlive a power cut, and the tests make many of them."""
         with psycopg.connect(self._server_url, autocommit=True) as admin:
             # Autovacuum would visit hundreds of databases in turn, and no test waits for it.

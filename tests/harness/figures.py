@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 PREFIX = "image_gateway_"
 
 
-class Figures:
+class Metrics:
     """One scrape."""
 
     def __init__(self, text: str) -> None:
@@ -24,9 +24,9 @@ class Figures:
         return any(sample.name == PREFIX + name for sample in self.samples)
 
 
-async def scraped(port: int) -> Figures:
+async def scrape(port: int) -> Metrics:
     """Of a server on this machine."""
     async with httpx2.AsyncClient(timeout=30) as client:
-        answer = await client.get(f"http://127.0.0.1:{port}/metrics")
-    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
-    return Figures(answer.text)
+        response = await client.get(f"http://127.0.0.1:{port}/metrics")
+    assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    return Metrics(response.text)

@@ -25,7 +25,7 @@ forking = False
 
 
 @contextmanager
-def launched(
+def launch(
     arguments: list[str], folder: Path, environment: dict[str, str], log: IO[str], module: str = "app"
 ) -> Generator["Process"]:
     """`python -m app` with these arguments, its output a pipe and its errors in the log, until the block ends."""

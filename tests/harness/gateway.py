@@ -19,7 +19,7 @@ from app.model import Caller, Role
 from app.parts import Parts
 from app.settings import Settings
 from tests.harness import operations
-from tests.harness.patience import PATIENCE_SECONDS, until
+from tests.harness.patience import PATIENCE_SECONDS, wait_until
 
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
@@ -27,18 +27,18 @@ IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "htt
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
     # A slow machine may need long for what is no test of deadlines.
-    patient = {"parse_seconds": 30, "validation_seconds": 30}
+    deadlines = {"parse_seconds": 30, "validation_seconds": 30}
     defaults: dict[str, Any] = {
         "auth_secret": SecretStr(SECRET),
         "bookmark_seconds": 60,
         "poll_seconds": 0.2,
-        **patient,
+        **deadlines,
     }
     return Settings(database_url=database_url, **{**defaults, **changes})
 
 
 @dataclass
-class Answer:
+class Result:
     """The result of one operation, as a client gets it."""
 
     data: Any
@@ -59,11 +59,11 @@ class Gateway:
     def tenant(self, tenant_id: str, *roles: str) -> "Tenant":
         """A caller of this tenant; an admin unless told otherwise."""
         expires_at = datetime.now(UTC) + timedelta(hours=1)
-        known = frozenset(Role(role) for role in roles or ("admin",))
-        return Tenant(self, Caller(tenant_id, known, expires_at))
+        parsed = frozenset(Role(role) for role in roles or ("admin",))
+        return Tenant(self, Caller(tenant_id, parsed, expires_at))
 
     @property
-    def nobody(self) -> "Tenant":
+    def anonymous(self) -> "Tenant":
         """A caller without a token."""
         return Tenant(self, None)
 
@@ -80,20 +80,20 @@ class Tenant:
         assert self.caller is not None
         return self.caller.tenant_id
 
-    async def ask(self, operation: str, **variables: Any) -> Answer:
+    async def execute(self, operation: str, **variables: Any) -> Result:
         context = Context(self._gateway.services, self.caller, "test")
         try:
             result = await self._gateway.schema.execute(operation, variables, context)
             errors = faults.format_errors(faults.client_errors(result, "test"))
-            return Answer(result.data, errors)
+            return Result(result.data, errors)
         finally:
             await context.close()
 
     async def get(self, operation: str, **variables: Any) -> Any:
         """The data of an operation that has no errors."""
-        answer = await self.ask(operation, **variables)
-        assert not answer.errors, answer.errors
-        return answer.data
+        result = await self.execute(operation, **variables)
+        assert not result.errors, result.errors
+        return result.data
 
     async def do(self, mutation: str, **input: Any) -> Any:
         """The payload of one of `operations.MUTATIONS`."""
@@ -126,14 +126,14 @@ class Tenant:
     async def delete(self, image_id: str) -> Any:
         return await self.do("deleteImage", id=image_id)
 
-    async def caught_up(self) -> None:
+    async def wait_for_feed(self) -> None:
         """Return when the feed has read all that is committed by now, so that silence means that there is no more."""
         feed = self._gateway.services.feed
         head = (await feed.head()).seq
-        await until(lambda: feed._ring.top >= head)
+        await wait_until(lambda: feed._ring.top >= head)
 
     @asynccontextmanager
-    async def watching(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
+    async def watch(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
         """The items of `watchOffers`, as they come."""
         context = Context(self._gateway.services, self.caller, "test")
         query = variables.pop("query", operations.WATCH)
@@ -147,7 +147,7 @@ class Tenant:
 
 async def _items(results: Any) -> AsyncGenerator[Any]:
     async with aclosing(results):
-        while (payload := await _within_patience(results)) is not None:
+        while (payload := await _next_result(results)) is not None:
             result = json.loads(payload)
             assert "errors" not in result, result
             [item] = result["data"].values()
@@ -155,7 +155,7 @@ async def _items(results: Any) -> AsyncGenerator[Any]:
             yield item
 
 
-async def _within_patience(results: Any) -> Any:
+async def _next_result(results: Any) -> Any:
     """The next result, or None at the end. One that does not come fails the test instead of holding it up."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -173,7 +173,7 @@ class WatchRefused(Exception):
         return self.args[0]
 
 
-def code_of(payload: Any) -> str:
+def refusal_code(payload: Any) -> str:
     """What a mutation came to: "ok", or the code of its only refusal."""
     codes = [error["code"] for error in payload["errors"]]
     assert len(codes) <= 1, codes
@@ -181,7 +181,7 @@ def code_of(payload: Any) -> str:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncGenerator[Gateway]:
+async def start_gateway(settings: Settings) -> AsyncGenerator[Gateway]:
     """The gateway on a migrated database, until the block ends."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):

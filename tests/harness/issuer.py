@@ -16,7 +16,7 @@ ISSUER = AUDIENCE = "image-gateway"
 _CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 
 
-def claims_of(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[str, Any]:
+def claims_for(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[str, Any]:
     """What a token says that counts, but for the changes."""
     now = int(time.time())
     claims: dict[str, Any] = {"tenant_id": tenant_id, "roles": ["admin"], "sub": "me", "iss": ISSUER, "aud": AUDIENCE}
@@ -40,34 +40,34 @@ class SigningKey:
     def token(self, claims: object = None, **header: Any) -> str:
         """A token, signed by it. A header of None is left out."""
         named = {"alg": self.algorithm, "typ": "JWT", "kid": self.id, **header}
-        return self.signed({k: v for k, v in named.items() if v is not None}, claims_of() if claims is None else claims)
+        return self.sign({k: v for k, v in named.items() if v is not None}, claims_for() if claims is None else claims)
 
-    def signed(self, header: object, claims: object) -> str:
+    def sign(self, header: object, claims: object) -> str:
         """Whatever is given, under a signature that is right."""
-        said = f"{part(header)}.{part(claims)}"
-        return f"{said}.{part(self.signature(said))}"
+        signing_input = f"{encode_segment(header)}.{encode_segment(claims)}"
+        return f"{signing_input}.{encode_segment(self.signature(signing_input))}"
 
-    def signature(self, said: str) -> bytes:
+    def signature(self, signing_input: str) -> bytes:
         """The right signature of whatever is given."""
-        return jwt.get_algorithm_by_name(self.algorithm).sign(said.encode(), self.private)
+        return jwt.get_algorithm_by_name(self.algorithm).sign(signing_input.encode(), self.private)
 
-    def published(self, **changes: Any) -> dict[str, Any]:
+    def public_jwk(self, **changes: Any) -> dict[str, Any]:
         """The member of a key set that tells of it. A change to None leaves a field out."""
         of_kind = jwt.get_algorithm_by_name(self.algorithm)
         public: Any = of_kind.to_jwk(self.private.public_key(), as_dict=True)
         member = {**public, "use": "sig", "alg": self.algorithm, "kid": self.id, **changes}
         return {name: value for name, value in member.items() if value is not None}
 
-    def given_away(self) -> dict[str, Any]:
+    def private_jwk(self) -> dict[str, Any]:
         """The member of a key set that tells everything, as no provider should."""
-        return {**self.published(), **cast(Any, jwt.get_algorithm_by_name(self.algorithm)).to_jwk(self.private, True)}
+        return {**self.public_jwk(), **cast(Any, jwt.get_algorithm_by_name(self.algorithm)).to_jwk(self.private, True)}
 
-    def public_text(self, encoding: Encoding = Encoding.PEM) -> bytes:
+    def public_bytes(self, encoding: Encoding = Encoding.PEM) -> bytes:
         """The public key in another form, which a careless verifier may take for a shared secret."""
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
-def shared(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
+def shared_secret(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
     """A secret that the gateway knows too."""
     return SigningKey(lambda: secret.encode() if isinstance(secret, str) else secret, algorithm, None)
 
@@ -86,7 +86,7 @@ def ed448_key() -> SigningKey:
     return SigningKey(ed448.Ed448PrivateKey.generate, "EdDSA", "448")
 
 
-def part(value: object) -> str:
+def encode_segment(value: object) -> str:
     """A segment of a token."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -17,7 +17,7 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def open_sockets(port: int) -> int:
+def connection_count(port: int) -> int:
     """Connections that clients have with a port of this machine."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
@@ -46,21 +46,21 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def family_of(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """A process and all that it has begun, directly or not."""
-    begun = list[int]()
+    children = list[int]()
     for thread in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):  # the thread has ended
-            begun += map(int, (thread / "children").read_text().split())
-    return [pid, *(member for child in begun for member in family_of(child))]
+            children += map(int, (thread / "children").read_text().split())
+    return [pid, *(member for child in children for member in process_tree(child))]
 
 
-def family_cpu_of(pid: int) -> float:
+def tree_cpu_of(pid: int) -> float:
     """The same of a process and all that it has begun, to the nanosecond."""
-    return sum(map(_cpu_to_the_nanosecond, family_of(pid)))
+    return sum(map(_precise_cpu_of, process_tree(pid)))
 
 
-def _cpu_to_the_nanosecond(pid: int) -> float:
+def _precise_cpu_of(pid: int) -> float:
     try:
         # What clock_getcpuclockid(3) makes of a process ID; Python has no name for it.
         return time.clock_gettime(~pid << 3 | 2)
@@ -69,7 +69,7 @@ def _cpu_to_the_nanosecond(pid: int) -> float:
 
 
 @contextmanager
-def pinned_to(core: int) -> Generator[None]:
+def pin_to_core(core: int) -> Generator[None]:
     """This process, and each one that it begins meanwhile, runs on one core, if there are so many."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {CORES[core % len(CORES)]})

@@ -21,13 +21,13 @@ class KeyServer:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.fetches: list[str] = []
         self.behaviour: Behaviour | None = None
-        self.waking = threading.Event()
+        self.stopping = threading.Event()
         self._members: list[dict[str, Any]] = []
         self._tls = tls
         self._server: ThreadingHTTPServer | None = None
-        self._held: socket.socket | None = None
+        self._reserved_port: socket.socket | None = None
         self._port = 0
-        self.revive()
+        self.start()
 
     @property
     def url(self) -> str:
@@ -35,24 +35,24 @@ class KeyServer:
 
     def publish(self, *keys: SigningKey | dict[str, Any]) -> None:
         """From now on these are its keys."""
-        self._members = [key if isinstance(key, dict) else key.published() for key in keys]
+        self._members = [key if isinstance(key, dict) else key.public_jwk() for key in keys]
 
-    def die(self) -> None:
+    def stop(self) -> None:
         """Refuse connections until it is revived."""
         if self._server is not None:
-            self.waking.set()
+            self.stopping.set()
             self._server.shutdown()
             self._server.server_close()
             self._server = None
             # Nobody listens there, and nobody else is given the port meanwhile.
-            self._held = socket.socket()
-            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._held.bind(("127.0.0.1", self._port))
+            self._reserved_port = socket.socket()
+            self._reserved_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved_port.bind(("127.0.0.1", self._port))
 
-    def revive(self) -> None:
-        self.waking.clear()
+    def start(self) -> None:
+        self.stopping.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
-        self._release()
+        self._release_port()
         self._server.daemon_threads = True
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
@@ -60,15 +60,15 @@ class KeyServer:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
-        self.die()
-        self._release()
+        self.stop()
+        self._release_port()
 
-    def _release(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def _release_port(self) -> None:
+        if self._reserved_port is not None:
+            self._reserved_port.close()
+            self._reserved_port = None
 
-    def answer(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
+    def serve_keys(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
         reply(request, json.dumps({"keys": self._members}).encode())
 
     def hang(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
@@ -85,7 +85,7 @@ class KeyServer:
                 server.fetches.append(self.path)
                 self.close_connection = True
                 with suppress(ConnectionError):  # who is lied to may hang up
-                    (server.behaviour or server.answer)(self, server.waking)
+                    (server.behaviour or server.serve_keys)(self, server.stopping)
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing on standard error."""
@@ -102,7 +102,7 @@ def reply(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **hea
 
 
 @contextmanager
-def key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = None) -> Generator[KeyServer]:
+def run_key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = None) -> Generator[KeyServer]:
     server = KeyServer(tls)
     server.publish(*keys)
     try:

@@ -9,7 +9,7 @@ from graphql import get_named_type
 
 from app.errors import Unavailable
 from app.sharing import service
-from tests.harness.at_hand import everything
+from tests.harness.at_hand import full_selection
 from tests.harness.gateway import IMAGE, Gateway, Tenant
 from tests.harness.queries import CORE
 
@@ -22,13 +22,13 @@ MUTATIONS: dict[str, Any] = cast(Any, CORE.type_map["Mutation"]).fields
 def _document(name: str) -> str:
     field = MUTATIONS[name]
     of = field.args["input"].type
-    return f"mutation Q($input: {of}) {{ {name}(input: $input) {everything(get_named_type(field.type).name)} }}"
+    return f"mutation Q($input: {of}) {{ {name}(input: $input) {full_selection(get_named_type(field.type).name)} }}"
 
 
 DOCUMENTS = {name: _document(name) for name in MUTATIONS}
 
 
-class Story:
+class Recording:
     """What was said, step by step, with IDs and times by the order in which they came up."""
 
     def __init__(self, do: Do) -> None:
@@ -45,7 +45,7 @@ class Story:
         return self._numbers.setdefault(found[0], b"#%d" % len(self._numbers))
 
 
-async def play(gateway: Gateway, story: Story) -> None:
+async def run_every_mutation(gateway: Gateway, story: Recording) -> None:
     """Every mutation, and every refusal that it may have. The quota is 2."""
     owner, consumer, stranger = (gateway.tenant(id_) for id_ in ("1", "2", "3"))
     observer = gateway.tenant("1", "observer")
@@ -92,18 +92,18 @@ async def _offers(step: Any, id_: str, owner: Tenant, consumer: Tenant, stranger
 
 ACCEPT = "mutation Q($input: AcceptOfferInput!) { done: acceptOffer(input: $input) { member { id status } } }"
 # What may come after an answer to an offer has been carried out.
-ENDED = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
+FAILURES = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, ended: Exception | None) -> list[str]:
+def record_answers(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> list[str]:
     """The images whose offers are answered. The one of the other member of a world comes first."""
     act, calls = service.answer_offer, list[str]()
 
     async def answer(store: Any, caller: Any, image_id: str, *args: Any) -> Any:
         calls.append(image_id)
         outcome = await act(store, caller, image_id, *args)
-        if ended is not None and len(calls) > 1:
-            raise ended
+        if failure is not None and len(calls) > 1:
+            raise failure
         return outcome
 
     monkeypatch.setattr(service, "answer_offer", answer)

@@ -36,9 +36,9 @@ def reason_to_skip() -> str | None:
 
 def is_installed(folder: Path) -> bool:
     """Whether the packages are there in the very versions that are asked for: npm notes them when it has ended."""
-    wanted: dict[str, str] = json.loads((folder / "package.json").read_text())["dependencies"]
+    required: dict[str, str] = json.loads((folder / "package.json").read_text())["dependencies"]
     try:
-        noted = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
+        recorded = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
     except FileNotFoundError:
         return False
-    return all(noted.get(f"node_modules/{name}", {}).get("version") == version for name, version in wanted.items())
+    return all(recorded.get(f"node_modules/{name}", {}).get("version") == version for name, version in required.items())

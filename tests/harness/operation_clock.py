@@ -23,7 +23,7 @@ class OperationClock:
         self._limits.append((self._now + seconds, limit))
         return limit
 
-    def passes(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let so much of it pass; what takes longer by now is over."""
         self._now += seconds
         for until, limit in self._limits:
@@ -32,7 +32,7 @@ class OperationClock:
                     limit.reschedule(asyncio.get_running_loop().time())
 
 
-def operation_clock(monkeypatch: pytest.MonkeyPatch) -> OperationClock:
+def install_operation_clock(monkeypatch: pytest.MonkeyPatch) -> OperationClock:
     clock = OperationClock()
     monkeypatch.setattr(lifetime, "monotonic", clock.now)
     monkeypatch.setattr(lifetime, "timeout", clock.timeout)

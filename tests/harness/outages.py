@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 
 
 @contextmanager
-def away(url: str) -> Generator[None]:
+def database_outage(url: str) -> Generator[None]:
     """Take the database from under the gateway: every connection cut and refused, or the file held by another."""
     with _locked_file(url) if url.startswith("sqlite") else _closed_database(url):
         yield

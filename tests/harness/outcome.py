@@ -8,7 +8,7 @@ import typer
 SHOWN = 20
 
 
-def tell(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
+def report_and_exit(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
     for name, figure in figures.items():
         typer.echo(f"{name}: {figure}")
     for violation in violations[:SHOWN]:

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-LOOK_AGAIN_SECONDS = 0.02
+POLL_SECONDS = 0.02
 # Far beyond what anything takes on a slow machine, and less than the limit of a test.
 PATIENCE_SECONDS = 60
 
 
-async def until(is_so: Callable[[], bool], at_most: float = PATIENCE_SECONDS) -> None:
-    """Return as soon as it is so. Raises TimeoutError when it never is."""
-    async with asyncio.timeout(at_most):
-        while not is_so():
+async def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Return once the condition holds. Raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
             # Nobody rings a bell for what happens elsewhere, so it is looked at again and again.
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)

@@ -53,7 +53,7 @@ def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Feed, "follow", forgetful)
 
 
-def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+def _ignores_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everyone hears everything."""
 
     def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
@@ -70,5 +70,5 @@ PLANTS = {
     "without-catching-up": _without_catching_up,
     "bookmark-too-far": _bookmark_too_far,
     "resumes-from-now": _resumes_from_now,
-    "deaf-to-rights": _deaf_to_rights,
+    "deaf-to-rights": _ignores_rights,
 }

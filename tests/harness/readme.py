@@ -33,7 +33,7 @@ def block(mark: str) -> str:
 
 def block_for(server: Server, mark: str) -> str:
     """The code block under a mark, with the address of a running server."""
-    return _at(server, block(mark))
+    return _with_address(server, block(mark))
 
 
 def table(mark: str) -> list[list[str]]:
@@ -55,10 +55,10 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def lay_out(folder: Path, server: Server) -> None:
+def write_setups(folder: Path, server: Server) -> None:
     """Put the set-ups into a folder, with the files that the guide says to put next to them."""
     for setup in SETUPS.iterdir():
-        (folder / setup.name).write_text(_at(server, setup.read_text()))
+        (folder / setup.name).write_text(_with_address(server, setup.read_text()))
     (folder / "front.mjs").write_text(block_for(server, "front end: a query and a watch"))
     (folder / "resumable.js").write_text(server.client.get("/resumable.js").text)
     shutil.copy(FOLDER / "readme" / "session.js", folder)
@@ -66,7 +66,7 @@ def lay_out(folder: Path, server: Server) -> None:
     _compile_for_relay(folder)
 
 
-def _at(server: Server, text: str) -> str:
+def _with_address(server: Server, text: str) -> str:
     return text.replace(DEFAULT_PLACE, server.base.removeprefix("http://"))
 
 

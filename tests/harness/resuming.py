@@ -20,9 +20,9 @@ TOKEN_SECONDS = 3
 
 
 @contextmanager
-def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
+def run_watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
     """A client which prints what it hears, until it hears of UNTIL."""
-    told = {
+    arguments = {
         "client": client,
         "url": url or server.ws_url,
         "module": f"{server.base}/resumable.js",
@@ -35,19 +35,19 @@ def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -
     cwd = tests.parent if client == "python" else FOLDER
     environment = {**os.environ, "PYTHONPATH": str(tests.parent)}
     with subprocess.Popen(
-        [*command, json.dumps(told)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
+        [*command, json.dumps(arguments)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
-        too_late = Timer(PATIENCE_SECONDS, process.kill)
-        too_late.start()
+        timer = Timer(PATIENCE_SECONDS, process.kill)
+        timer.start()
         try:
             yield process
         finally:
-            too_late.cancel()
+            timer.cancel()
             process.kill()
 
 
 @contextmanager
-def short_tokens(server: Server, path: Path) -> Generator[None]:
+def renew_tokens(server: Server, path: Path) -> Generator[None]:
     """An identity provider whose tokens expire in mid-stream: whoever comes gets a fresh one."""
     ended = Event()
 
@@ -76,7 +76,7 @@ def next_item(process: subprocess.Popen[str]) -> Any:
     return json.loads(line)
 
 
-def rest(process: subprocess.Popen[str]) -> list[Any]:
+def remaining_items(process: subprocess.Popen[str]) -> list[Any]:
     """All that it hears until it ends, in good order."""
     assert process.stdout is not None
     lines = [json.loads(line) for line in process.stdout]

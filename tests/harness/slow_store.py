@@ -17,38 +17,38 @@ class SlowStore:
     """What has begun, for which operations, and what has ended."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.ended: list[str] = []
         self.lives: list[Lifetime] = []
         self._gate = asyncio.Event()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._gate.set()
 
-    def slowed(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def delay(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """The same work; only what is done for an operation waits, not what the gateway does by itself."""
 
         async def slow(*args: Any, **kwargs: Any) -> Any:
             if (life := lifetime.current()) is None:
                 return await work(*args, **kwargs)
-            return await self._one(life, work, *args, **kwargs)
+            return await self._run_delayed(life, work, *args, **kwargs)
 
         return slow
 
-    async def _one(self, life: Lifetime, work: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
-        self.begun.append(work.__name__)
+    async def _run_delayed(self, life: Lifetime, work: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        self.started.append(work.__name__)
         self.lives.append(life)
         await self._gate.wait()
         found = await work(*args, **kwargs)
         self.ended.append(work.__name__)
         return found
 
-    def slow_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def delay_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """In the midst of its transaction each new image waits."""
         add = images.add
 
         async def slow(*args: Any) -> None:
-            self.begun.append("add")
+            self.started.append("add")
             await self._gate.wait()
             await add(*args)
             self.ended.append("add")
@@ -56,13 +56,13 @@ class SlowStore:
         monkeypatch.setattr(images, "add", slow)
 
 
-def slow_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
+def delay_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
     """From here on all reads of operations wait, those of plans on PostgreSQL too."""
     store, read = SlowStore(), Snapshot.read
 
     async def slow(snapshot: Snapshot, query: Any, *args: Any, **kwargs: Any) -> Any:
-        return await read(snapshot, store.slowed(query), *args, **kwargs)
+        return await read(snapshot, store.delay(query), *args, **kwargs)
 
     monkeypatch.setattr(Snapshot, "read", slow)
-    monkeypatch.setattr(pooled, "_fetched", store.slowed(pooled._fetched))
+    monkeypatch.setattr(pooled, "_fetched", store.delay(pooled._fetched))
     return store

@@ -15,7 +15,7 @@ from tests.harness.patience import PATIENCE_SECONDS
 PROTOCOL = "graphql-transport-ws"
 
 
-class Place(Protocol):
+class HasWebSocketUrl(Protocol):
     """Where a gateway is."""
 
     @property
@@ -31,7 +31,7 @@ class Peer:
         raw = message if isinstance(message, (str, bytes)) else json.dumps(message)
         await self.connection.send(raw)
 
-    async def hear(self) -> dict[str, Any]:
+    async def receive(self) -> dict[str, Any]:
         """The next message, which is text."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return json.loads(await self.connection.recv(decode=True))
@@ -45,23 +45,23 @@ class Peer:
     async def run(self, query: str, op: str = "1", **variables: Any) -> list[dict[str, Any]]:
         """Every message that answers one operation, to its end; nothing else is under way on the socket."""
         await self.subscribe(query, op, **variables)
-        heard = [await self.hear()]
-        while heard[-1]["type"] == "next":
-            heard.append(await self.hear())
-        assert {message["id"] for message in heard} == {op}
-        return heard
+        messages = [await self.receive()]
+        while messages[-1]["type"] == "next":
+            messages.append(await self.receive())
+        assert {message["id"] for message in messages} == {op}
+        return messages
 
-    async def item(self) -> Any:
+    async def next_item(self) -> Any:
         """The next item of the only watch on this socket."""
-        message = await self.hear()
+        message = await self.receive()
         assert message["type"] == "next", message
         assert "errors" not in message["payload"], message
         return message["payload"]["data"]["watchOffers"]
 
     async def is_alive(self) -> bool:
         """Whether a plain query is still answered."""
-        heard = await self.run("{ __typename }", op="alive")
-        return [message["type"] for message in heard] == ["next", "complete"]
+        messages = await self.run("{ __typename }", op="alive")
+        return [message["type"] for message in messages] == ["next", "complete"]
 
     async def close_code(self) -> int | None:
         """The code with which the server closes; what it says until then is passed over."""
@@ -74,7 +74,9 @@ class Peer:
 
 
 @asynccontextmanager
-async def dialled(server: Place, protocols: Iterable[str] = (PROTOCOL,), **options: Any) -> AsyncGenerator[Peer]:
+async def open_socket(
+    server: HasWebSocketUrl, protocols: Iterable[str] = (PROTOCOL,), **options: Any
+) -> AsyncGenerator[Peer]:
     """A socket on which nothing has been said yet."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
     async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
@@ -82,9 +84,9 @@ async def dialled(server: Place, protocols: Iterable[str] = (PROTOCOL,), **optio
 
 
 @asynccontextmanager
-async def connected(server: Place, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
+async def connect_socket(server: HasWebSocketUrl, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
     """A socket that the server has acknowledged."""
-    async with dialled(server, **options) as peer:
+    async with open_socket(server, **options) as peer:
         await peer.init(token)
-        assert await peer.hear() == {"type": "connection_ack"}
+        assert await peer.receive() == {"type": "connection_ack"}
         yield peer

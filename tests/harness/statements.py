@@ -12,7 +12,7 @@ from tests.harness.gateway import Gateway
 
 
 @contextmanager
-def statements(gateway: Gateway) -> Generator[list[str]]:
+def record_statements(gateway: Gateway) -> Generator[list[str]]:
     """The statements that operations send meanwhile, in order; not the tailer's, which come when they come."""
     sent: list[str] = []
 

@@ -11,6 +11,6 @@ async def changes_after(store: Store, seq: int) -> list[Change]:
     return (await read_once(store, log.read_after, seq, 100_000)).changes
 
 
-async def steps_after(store: Store, seq: int) -> list[LogEntry]:
+async def member_changes_after(store: Store, seq: int) -> list[LogEntry]:
     """The steps of memberships behind the number, without what is told of images."""
     return [change.entry for change in await changes_after(store, seq) if change.entry.kind is not None]

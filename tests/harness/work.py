@@ -21,7 +21,7 @@ NOT_ALL_VISIBLE = "SELECT 1 FROM pg_class WHERE relname = ANY(%s) AND relkind = 
 
 
 @contextmanager
-def sent_to(store: Store) -> Generator[list[Sent]]:
+def record_reads(store: Store) -> Generator[list[Sent]]:
     """The reading statements that the store is sent meanwhile, with their values."""
     sent: list[Sent] = []
 
@@ -102,8 +102,8 @@ def _vacuum(address: str) -> None:
         for table in TABLES:
             # Else the statistics, and with them the plans, may change while the test measures.
             server.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
             server.execute("VACUUM (ANALYZE, FREEZE) image, member")
             if not server.execute(NOT_ALL_VISIBLE, [list(TABLES)]).fetchall():
                 return

@@ -12,29 +12,29 @@ LEFT_OUT = shutil.ignore_patterns("node_modules", "generated", "__generated__")
 
 
 @dataclass(frozen=True)
-class Workshop:
+class NpmSandbox:
     """It stands outside of every checkout, also because relay-compiler adds what it writes to git's index."""
 
     root: Path
     node: Run
 
     @classmethod
-    def at(cls, root: Path, node: Run) -> "Workshop":
+    def create(cls, root: Path, node: Run) -> "NpmSandbox":
         """A new workshop at this place, with the installed packages at hand."""
-        workshop = cls(root, node)
-        shutil.copytree(FOLDER, workshop.folder, ignore=LEFT_OUT)
+        sandbox = cls(root, node)
+        shutil.copytree(FOLDER, sandbox.folder, ignore=LEFT_OUT)
         shutil.copy(ROOT / "schema.graphql", root)
-        (workshop.folder / "node_modules").symlink_to(FOLDER / "node_modules")
-        return workshop
+        (sandbox.folder / "node_modules").symlink_to(FOLDER / "node_modules")
+        return sandbox
 
     @property
     def folder(self) -> Path:
         return self.root / "tests" / "node"
 
-    def copied_to(self, root: Path) -> "Workshop":
+    def copy_to(self, root: Path) -> "NpmSandbox":
         """The same workshop with all that was made in it, to spoil it without harm."""
         shutil.copytree(self.root, root, symlinks=True, dirs_exist_ok=True)
-        return Workshop(root, self.node)
+        return NpmSandbox(root, self.node)
 
     def plant(self, file: str, old: str, new: str) -> None:
         """Put a fault into a file, named from the root."""

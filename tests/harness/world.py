@@ -39,11 +39,11 @@ async def make_world(gateway: Gateway, state: str, **image: Any) -> World:
     image_id = await owner.register(**image)
     await owner.offer(image_id, other.id)
     await other.accept(image_id)
-    row = await _bring_to(state, owner, consumer, image_id)
-    return World(image_id, owner, consumer, other, stranger, operator, gateway.nobody, row)
+    row = await _bring_to_state(state, owner, consumer, image_id)
+    return World(image_id, owner, consumer, other, stranger, operator, gateway.anonymous, row)
 
 
-async def _bring_to(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:
+async def _bring_to_state(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:
     """Take the consumer's row to the state; its ID, or an invented one when there never was a row."""
     if state == "none":
         return str(uuid4())

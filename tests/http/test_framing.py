@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.harness.server import Server
-from tests.harness.wire import Answer, answers, line, operation, request, upgrade
+from tests.harness.wire import Response, open_connection, operation, parse_responses, request, upgrade
 from tests.harness.world import fresh_id
 
 LIVEZ, LAST = request(), request("GET", "/livez", "connection: close")
@@ -20,13 +20,13 @@ UPGRADES = {
 }
 
 
-async def _heard(server: Server, *pieces: bytes) -> list[Answer]:
-    async with line(server.port) as client:
+async def _heard(server: Server, *pieces: bytes) -> list[Response]:
+    async with open_connection(server.port) as client:
         await client.send(*pieces)
-        return answers(await client.heard())
+        return parse_responses(await client.read_to_end())
 
 
-def _viewers(found: list[Answer]) -> list[str]:
+def _viewers(found: list[Response]) -> list[str]:
     return [json.loads(answer.body)["data"]["viewer"]["id"] for answer in found]
 
 
@@ -52,11 +52,11 @@ async def test_the_first_request_of_javas_client_over_plain_http_is_answered(ser
         f"User-Agent: Java-http-client/21\r\nAuthorization: Bearer {server.token(tenant)}\r\n"
         "Content-Type: application/json\r\n\r\n"
     )
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(head.encode(), VIEWER)
-        first = await client.answer()
+        first = await client.read_response()
         await client.send(head.encode() + VIEWER)
-        assert _viewers([first, await client.answer()]) == [tenant] * 2
+        assert _viewers([first, await client.read_response()]) == [tenant] * 2
 
 
 @pytest.mark.parametrize("offer", UPGRADES)
@@ -110,13 +110,13 @@ async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_c
 async def test_a_line_goes_on_after_a_body_that_was_called_for(server: Server) -> None:
     asked = operation("{ __typename }", "expect: 100-continue")
     head, end, body = asked.partition(b"\r\n\r\n")
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(head + end)
-        assert (await client.answer()).status == 100
+        assert (await client.read_response()).status == 100
         await client.send(body)
-        assert (await client.answer()).headers.get("connection") != "close"
+        assert (await client.read_response()).headers.get("connection") != "close"
         await client.send(LIVEZ)
-        assert (await client.answer()).status == 200
+        assert (await client.read_response()).status == 200
 
 
 def _registers(token: str) -> bytes:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.attack.framings import LAST, Way, attack, cases, hidden, ways
 from tests.harness import balancer, nginx
-from tests.harness.server import Server, serving
-from tests.harness.wire import line
+from tests.harness.server import Server, run_server
+from tests.harness.wire import open_connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 EXAMPLES = 96
@@ -20,7 +20,7 @@ EXAMPLES = 96
 def roads(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, dict[str, Way]]]:
     folder = tmp_path_factory.mktemp("smuggling")
     with ExitStack() as held:
-        server = held.enter_context(serving(folder, max_body_bytes=20_000, request_seconds=1))
+        server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))
         found = ways(server, folder, held)
         yield server, {way.name: way for way in found}
 
@@ -37,9 +37,9 @@ async def test_what_is_hidden_would_be_carried_out_on_a_line_of_its_own(roads: t
     server, found = roads
     token = server.token("6000000")
     for number, way in enumerate(found.values()):
-        async with line(way.port, way.trust) as client:
+        async with open_connection(way.port, way.trust) as client:
             await client.send(hidden(f"open {number}", token) + LAST)
-            await client.heard()
+            await client.read_to_end()
     count = await asyncio.to_thread(server.data, "{ images { totalCount } }", token)
     assert count == {"images": {"totalCount": len(found)}}
 

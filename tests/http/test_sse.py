@@ -12,7 +12,7 @@ import pytest
 from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import in_this_process
+from tests.harness.inprocess import run_in_process
 from tests.harness.operations import WATCH
 from tests.harness.server import Server, bearer
 from tests.harness.world import fresh_id
@@ -182,7 +182,7 @@ def test_of_a_document_with_both_the_operation_that_runs_decides(server: Server)
 async def test_a_watch_whose_store_is_away_is_refused_by_a_status(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as running:
+    async with run_in_process(settings_for(databases.fresh())) as running:
         monkeypatch.setattr(running.services.feed, "head", AsyncMock(side_effect=Unavailable("It is away.")))
         headers = {"accept": EVENTS, **bearer(running.token)}
         async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.harness import nginx
-from tests.harness.server import Server, bearer, serving
+from tests.harness.server import Server, bearer, run_server
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
@@ -89,7 +89,7 @@ def test_a_trusted_watch_named_by_its_hash_comes_beside_json_and_goes_on_behind_
     digest, tenant = sha256(ALONE.encode()).hexdigest(), fresh_id()
     manifest = tmp_path / "documents.json"
     manifest.write_text(json.dumps({digest: ALONE}))
-    with serving(tmp_path, documents_path=manifest) as server:
+    with run_server(tmp_path, documents_path=manifest) as server:
         owner, body = server.token(tenant), {"documentId": f"sha256:{digest}"}
         with streamed(server.client, owner, body, accept=f"application/json, {EVENTS}") as told:
             last = item(next(told))["cursor"]
@@ -184,7 +184,7 @@ def _client(server: Server, folder: Path, way: str) -> Generator[httpx2.Client]:
         return
     if (reason := nginx.reason_to_skip()) is not None:
         pytest.skip(reason)
-    with nginx.proxied(server, folder) as port:
+    with nginx.run_nginx(server, folder) as port:
         trusted = ssl.create_default_context(cafile=str(folder / "gateway.crt"))
         with httpx2.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=20, trust_env=False) as client:
             yield client

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.harness.databases import PostgresDatabases
-from tests.harness.patience import until
-from tests.harness.server import Server, bearer, error_code, serving
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, bearer, error_code, run_server
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ COST, BRIM = 201, 2_000
 def pair(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     folder: Path = tmp_path_factory.mktemp("pair")
     url = postgres_databases.fresh()
-    with serving(folder, database_url=url, workers=2, rate_per_tenant=1, burst_per_tenant=BRIM) as server:
+    with run_server(folder, database_url=url, workers=2, rate_per_tenant=1, burst_per_tenant=BRIM) as server:
         yield server
 
 
@@ -45,7 +45,7 @@ def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server)
         earned = time.monotonic() - began  # a unit a second
         return min(int(answer.headers["retry-after"]) for answer in refused) > debt - earned - COST
 
-    asyncio.run(until(told_of_the_debt, 20))
+    asyncio.run(wait_until(told_of_the_debt, 20))
     assert _asked_anew(pair, pair.token("2")).status_code == 200
 
 

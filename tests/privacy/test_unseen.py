@@ -18,8 +18,8 @@ from app.store.rights import IMAGE, MEMBER
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.work import TABLES, Sent, sent_to, vacuum, work_of
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.work import TABLES, Sent, record_reads, vacuum, work_of
 from tests.harness.world import World, fresh_id, make_world
 
 CURSOR = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
@@ -67,7 +67,7 @@ class Unseen(NamedTuple):
 
 @pytest.fixture(scope="module")
 async def unseen(databases: Databases) -> AsyncGenerator[Unseen]:
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
         shared = await make_world(gateway, "accepted")
         viewer = shared.consumer
@@ -157,7 +157,7 @@ async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
 ) -> None:
     async def began(id: str) -> list[Sent]:
         sides: Any = {"as_producer": as_producer, "as_consumer": as_consumer}
-        with sent_to(unseen.store) as sent:
+        with record_reads(unseen.store) as sent:
             await read_once(unseen.store, images.watched, unseen.caller, 9, image_id=id, **sides)
             wanted = MemberFilter(image_id=id)
             await read_once(unseen.store, members.watched, unseen.caller, 9, wanted=wanted, **sides)
@@ -207,8 +207,8 @@ async def _planned(unseen: Unseen, query: str, id: str) -> list[Sent]:
 
 
 async def _asked(unseen: Unseen, operation: str, variables: dict[str, Any]) -> list[Sent]:
-    with sent_to(unseen.store) as sent:
-        await unseen.viewer.ask(operation, **variables)
+    with record_reads(unseen.store) as sent:
+        await unseen.viewer.execute(operation, **variables)
     return sent
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import Gateway, code_of
-from tests.harness.story import steps_after
+from tests.harness.gateway import Gateway, refusal_code
+from tests.harness.story import member_changes_after
 from tests.harness.world import World, make_world
 
 INERT = "inert"
@@ -36,7 +36,7 @@ async def test_an_act_takes_the_row_where_the_table_says(
         await world.owner.update(world.image, visibility="PRIVATE")
     before, told_before = await _row(world), await _told(shared_gateway)
 
-    code = code_of(await _do(world, act))
+    code = refusal_code(await _do(world, act))
 
     row = await _row(world)
     if after.isupper() and after not in ("PENDING", "ACCEPTED", "REJECTED"):
@@ -56,10 +56,10 @@ async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gat
         await world.owner.update(world.image, visibility="PRIVATE")
     told = await _told(shared_gateway)
 
-    async with world.consumer.watching() as consumers, world.owner.watching() as owners:
+    async with world.consumer.watch() as consumers, world.owner.watch() as owners:
         await anext(consumers)
         await anext(owners)
-        assert code_of(await world.owner.delete(world.image)) == "ok"
+        assert refusal_code(await world.owner.delete(world.image)) == "ok"
         to_consumer, to_owner = await anext(consumers), [await anext(owners), await anext(owners)]
 
     assert await _row(world) is None
@@ -104,7 +104,7 @@ async def _row(world: World) -> Any:
 
 async def _told(gateway: Gateway) -> int:
     """How many steps of memberships the log tells of."""
-    return len(await steps_after(gateway.services.store, 0))
+    return len(await member_changes_after(gateway.services.store, 0))
 
 
 def _status(row: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from tests.harness.outcome import tell
+from tests.harness.outcome import report_and_exit
 from tests.soak.run import Plan, run
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -26,7 +26,7 @@ def main(
     with TemporaryDirectory(prefix="soak-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(Plan(seconds, watchers, seed), Path(folder), typer.echo))
-    tell(outcome.figures, outcome.violations)
+    report_and_exit(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

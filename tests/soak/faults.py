@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from tests.chaos.machines import Database, Machine, signalled
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 READY_SECONDS = 90
 SETTLE_SECONDS = 3.0
@@ -56,7 +56,7 @@ class Restarts:
             return
         worker = self._random.choice(self._machine.workers())
         signalled(worker, signal.SIGKILL if kind == "worker killed" else signal.SIGTERM)
-        await until(lambda: worker not in self._machine.workers(), READY_SECONDS)
+        await wait_until(lambda: worker not in self._machine.workers(), READY_SECONDS)
 
     async def _until_whole(self) -> None:
         async with asyncio.timeout(READY_SECONDS):

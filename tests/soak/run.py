@@ -23,7 +23,7 @@ from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import upgrade
 from tests.harness.gateway import settings_for
 from tests.harness.kernel import memory_of
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.soak import verdict
 from tests.soak.faults import READY_SECONDS, Restarts, Window
 from tests.soak.load import Reader, over_events
@@ -191,7 +191,7 @@ async def _catch_up(place: Place, outcome: Outcome) -> None:
         return [watcher for watcher in place.watchers if watcher.position(seal) < head.seq]
 
     with suppress(TimeoutError):
-        await until(lambda: not late(), CATCH_UP_SECONDS)
+        await wait_until(lambda: not late(), CATCH_UP_SECONDS)
     outcome.violations += [f"{watcher.viewer} never came to {head.seq}" for watcher in late()]
 
 

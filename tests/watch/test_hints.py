@@ -9,7 +9,7 @@ import pytest
 
 from app.store.engines.notify import CHANNEL
 from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.world import make_world
 
 NEVER_SECONDS = 600.0
@@ -19,7 +19,7 @@ NEVER_SECONDS = 600.0
 async def workers(postgres_databases: PostgresDatabases) -> AsyncGenerator[tuple[Gateway, Gateway, str]]:
     url = postgres_databases.fresh()
     settings = settings_for(url, poll_seconds=NEVER_SECONDS)
-    async with running(settings) as first, running(settings) as second:
+    async with start_gateway(settings) as first, start_gateway(settings) as second:
         yield first, second, url
 
 

@@ -10,7 +10,7 @@ from tests.harness.world import World, fresh_id, make_world
 
 
 async def now(caller: Tenant) -> str:
-    async with caller.watching(query=WATCH_IMAGES) as items:
+    async with caller.watch(query=WATCH_IMAGES) as items:
         return (await anext(items))["cursor"]
 
 
@@ -18,7 +18,7 @@ async def heard(caller: Tenant, after: str, **variables: Any) -> list[Any]:
     """Every change up to the present: a change of an image of one's own marks the end, and is left out."""
     mark = await caller.register(status="QUEUED", name="mark")
     told: list[Any] = []
-    async with caller.watching(query=WATCH_IMAGES, after=after, **variables) as items:
+    async with caller.watch(query=WATCH_IMAGES, after=after, **variables) as items:
         async for item in items:
             if item["imageId"] == mark:
                 return told
@@ -126,7 +126,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
 async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(shared_gateway: Gateway) -> None:
     world = await make_world(shared_gateway, "accepted", status="SAVING")
     for image in (world.image, "00000000-0000-4000-8000-000000000000", "nonsense", "\0"):
-        async with world.stranger.watching(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
+        async with world.stranger.watch(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
             assert (await anext(items))["__typename"] == "WatchSynced"
 
 
@@ -147,7 +147,7 @@ async def test_a_snapshot_holds_own_images_and_live_memberships(
     world: World = await make_world(shared_gateway, "pending")
     variables = {"initial": "SNAPSHOT", "filter": filter}
 
-    async with world.caller(caller).watching(query=WATCH_IMAGES, **variables) as items:
+    async with world.caller(caller).watch(query=WATCH_IMAGES, **variables) as items:
         kinds = [(await anext(items))["__typename"] for _ in range(seen + 1)]
 
     assert kinds == ["ImageState"] * seen + ["WatchSynced"]
@@ -157,9 +157,9 @@ async def test_a_cursor_of_the_offers_does_not_start_a_watch_of_images(shared_ga
     from tests.harness.gateway import WatchRefused
 
     owner = shared_gateway.tenant(fresh_id())
-    async with owner.watching() as items:
+    async with owner.watch() as items:
         cursor = (await anext(items))["cursor"]
 
     with pytest.raises(WatchRefused, match="CURSOR_INVALID"):
-        async with owner.watching(query=WATCH_IMAGES, after=cursor) as items:
+        async with owner.watch(query=WATCH_IMAGES, after=cursor) as items:
             await anext(items)

@@ -13,7 +13,7 @@ from app.api.watch.operation import WatchOperation
 from app.api.watch.payload_cache import Payloads
 from app.documents.unplanned import Unplanned
 from tests.harness import operations
-from tests.harness.at_hand import Case, Surroundings, cases
+from tests.harness.at_hand import Case, ContextStub, cases
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.queries import CORE
 from tests.harness.world import make_world
@@ -27,7 +27,7 @@ AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: wa
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(case=cases(WATCHES))
 async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> None:
-    around: Any = Surroundings()
+    around: Any = ContextStub()
     operation = WatchOperation(CORE, parse(case.query.text), case.query.variables, "Q")
 
     executed = await operation.execute(case.value, around)
