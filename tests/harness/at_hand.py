@@ -1,4 +1,4 @@
-"""Objects of the API as they might be at hand, drawn field by field from the schema; and what GraphQL makes of one."""
+"""Generates API objects field by field from the schema, and executes operations on them with graphql-core."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ IMAGES = st.builds(
 
 
 def field_values(type_: Any) -> st.SearchStrategy[Any]:
-    """Values that a field of this type may have."""
+    """Values that a field of this type can have."""
     if isinstance(type_, GraphQLNonNull):
         return _non_null_values(type_.of_type)
     return st.none() | _non_null_values(type_)
@@ -91,14 +91,14 @@ POOL = Pool(["1", 'say "hi"'], ["1", "2002"], ["ubuntu"], ["a", "b"], ["c", ""])
 
 
 class Case(NamedTuple):
-    """An operation of one root field, and a value that this field may have."""
+    """An operation on one root field, and a value for that field."""
 
     query: Query
     value: Any
 
 
 def full_selection(type_name: str) -> str:
-    """A selection of all that a type has at hand."""
+    """A selection of every field of a type that needs no read from the store."""
     type_: Any = CORE.type_map[type_name]
     if is_abstract_type(type_):
         return f"{{ {' '.join(f'... on {one} {full_selection(one.name)}' for one in CORE.get_possible_types(type_))} }}"
@@ -110,7 +110,7 @@ def full_selection(type_name: str) -> str:
 
 @st.composite
 def cases(draw: Any, roots: list[tuple[str, str]], all_fields: bool = False) -> Case:
-    """One of the roots, asked for some of what it has, or for the whole."""
+    """An operation on one of the roots, with some of its fields or with all of them."""
     kind, name = draw(st.sampled_from(roots))
     field = ROOTS[kind].fields[name]
     query = draw(operations_of(kind, name, full_selection(get_named_type(field.type).name) if all_fields else None))
@@ -119,7 +119,7 @@ def cases(draw: Any, roots: list[tuple[str, str]], all_fields: bool = False) -> 
 
 @dataclass
 class ContextStub:
-    """What execution asks of a context when nothing has to be loaded."""
+    """The part of a context that execution needs when nothing is read from the store."""
 
     caller: None = None
     request_id: str = "test"
@@ -127,7 +127,7 @@ class ContextStub:
 
 
 async def execute_with_core(query: Query, value: Any) -> Any:
-    """The data of an operation whose root field has this value, as GraphQL itself makes it."""
+    """Execute an operation with graphql-core, with this value for its root field, and return the data."""
 
     def resolve_root(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
         return value if info.path.prev is None else resolve(source, info, **arguments)

@@ -1,4 +1,4 @@
-"""HAProxy as the compose file runs it, with `docker/haproxy.cfg`, before servers of this machine."""
+"""Runs HAProxy with `docker/haproxy.cfg`, as the compose file does, in front of servers on this machine."""
 
 import re
 import shutil
@@ -19,29 +19,29 @@ WORKERS = ("gateway-a", "gateway-b")
 
 
 class Balancer(Server):
-    """What clients reach: the same as a server, with workers behind it."""
+    """A server whose requests are balanced over the workers behind it."""
 
     stats_url: str
 
     def metrics(self) -> str:
-        """What Prometheus gets to know of it; nothing while it starts."""
+        """Its metrics in Prometheus text format; empty while it starts."""
         try:
             return self.client.get(f"{self.stats_url}/metrics").text
         except httpx2.ConnectError:
             return ""
 
     def wait_for_workers(self, *workers: str) -> None:
-        """Wait until the balancer sends to these workers, and to no other."""
+        """Wait until the balancer considers exactly these workers up."""
         expected = [f'server="{worker}",state="UP"}} {int(worker in workers)}' for worker in WORKERS]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not all(line in self.metrics() for line in expected):
             assert time.monotonic() < deadline, self.log
-            time.sleep(0.05)  # The balancer rings no bell.
+            time.sleep(0.05)  # HAProxy sends no notification.
 
 
 @contextmanager
 def run_balancer(folder: Path, ports: list[int]) -> Generator[Balancer]:
-    """A balancer before what listens at these ports, until the block ends."""
+    """Run a balancer in front of these ports until the block ends."""
     public, stats = free_port(), free_port()
     addresses = {"bind :8080": f"bind 127.0.0.1:{public}", "bind :8404": f"bind 127.0.0.1:{stats}"}
     addresses |= {f"{worker}:8000": f"127.0.0.1:{port}" for worker, port in zip(WORKERS, ports, strict=True)}

@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium, which tells of every request that leaves the host and of every complaint."""
+"""Drives Chromium, and records errors and every request that leaves the server under test."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ LOCAL_SCHEMES = {"data", "blob", "about"}
 
 
 def executable() -> str | None:
-    """Where the browser is, if there is one."""
+    """The path of Chromium, if it is installed."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
@@ -41,7 +41,7 @@ async def launch_browser() -> AsyncGenerator[Browser]:
 
 @dataclass
 class Visit:
-    """One person's browser at one server: as many tabs as they like, and all that went wrong in them."""
+    """A browser context at one server, with the errors and the foreign requests of all its tabs."""
 
     context: BrowserContext
     address: str
@@ -49,7 +49,7 @@ class Visit:
     errors: list[str] = field(default_factory=list[str])
 
     async def open(self, path: str) -> Page:
-        """A new tab, at a path of the server."""
+        """Open a path of the server in a new tab."""
         page = await self.context.new_page()
         page.on("request", lambda request: self._record_foreign_url(request.url))
         page.on("websocket", lambda socket: self._record_foreign_url(socket.url))
@@ -60,7 +60,7 @@ class Visit:
         return page
 
     def _record_console_error(self, message: ConsoleMessage) -> None:
-        # That an answer is a refusal is for the page to tell, and for the test to expect.
+        # The browser logs each failed fetch; the page handles those, and the tests assert on them.
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.errors.append(message.text)
 
@@ -76,7 +76,7 @@ class Visit:
 
 @asynccontextmanager
 async def open_visit(browser: Browser, address: str, width: int = 1360, height: int = 900) -> AsyncGenerator[Visit]:
-    """A visit, at whose end nothing foreign was asked for and nothing was complained of."""
+    """Open a browser context, and assert at its end that it saw no errors and made no foreign requests."""
     async with await browser.new_context(viewport={"width": width, "height": height}) as context:
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
         opened = Visit(context, address)

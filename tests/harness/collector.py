@@ -1,4 +1,4 @@
-"""A receiver of spans, as they come over the wire from a gateway in a process of its own."""
+"""An OTLP collector that receives the spans of a gateway process over HTTP."""
 
 import gzip
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """What has come so far, and where to send it."""
+    """The spans received so far, and the URL of the collector."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -38,7 +38,7 @@ def run_collector() -> Generator[Collector]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
+            """Don't log requests."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         collector = Collector(server.server_address[1])

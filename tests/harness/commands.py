@@ -1,4 +1,4 @@
-"""The command line as operators use it: processes of their own, which see only the settings that a test gives."""
+"""Runs the `image-gateway` command in processes that see only the settings of the test."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.harness.patience import PATIENCE_SECONDS
 
 
 def environment(**settings: Any) -> dict[str, str]:
-    """The environment of this process with none but these settings in it; those that are None stay unset."""
+    """The environment of this process with only these settings; those that are None stay unset."""
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     configured = {"auth_secret": SECRET, **settings}
     return inherited | {
@@ -26,7 +26,7 @@ def environment(**settings: Any) -> dict[str, str]:
 
 
 def run(folder: Path, *arguments: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `image-gateway` with these arguments in the folder, to its end."""
+    """Run `image-gateway` with these arguments in the folder and wait for it to exit."""
     with TemporaryFile("w+") as errors, launch([*arguments], folder, environment(**settings), errors) as process:
         with _kill_after_timeout(process):
             assert process.stdout is not None
@@ -36,14 +36,14 @@ def run(folder: Path, *arguments: str, **settings: Any) -> subprocess.CompletedP
 
 
 def output_of(folder: Path, *arguments: str, **settings: Any) -> str:
-    """What a command that does its work prints; on standard error there is nothing."""
+    """The output of a command, which must succeed and write nothing to standard error."""
     result = run(folder, *arguments, **settings)
     assert (result.returncode, result.stderr) == (0, ""), result
     return result.stdout
 
 
 def error_of(folder: Path, *arguments: str, **settings: Any) -> str:
-    """The one sentence with which a command refuses to work."""
+    """The one-line error of a command, which must fail."""
     result = run(folder, *arguments, **settings)
     assert (result.returncode, result.stdout) == (1, ""), result
     (line,) = result.stderr.splitlines()
@@ -52,7 +52,7 @@ def error_of(folder: Path, *arguments: str, **settings: Any) -> str:
 
 
 class ServeCommand:
-    """A server that has announced itself."""
+    """A running `image-gateway serve` that has printed its greeting."""
 
     def __init__(self, process: Process, greeting: list[str]) -> None:
         self.process = process
@@ -63,19 +63,19 @@ class ServeCommand:
 
     @property
     def tokens(self) -> dict[str, str]:
-        """The demo's tokens by their tenant IDs: each stands under the line that names its tenant."""
+        """The demo's tokens by tenant ID; the greeting prints each below the line that names its tenant."""
         named = zip(self.greeting, self.greeting[1:], strict=False)
         return {line.split()[1]: token for line, token in named if line.startswith("Tenant ")}
 
     def stop(self) -> int:
-        """Ask the server to end, and wait for its exit status."""
+        """Send SIGTERM and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
 def start_serve(folder: Path, *arguments: str, **settings: Any) -> Generator[ServeCommand]:
-    """`image-gateway serve` with these arguments, until the block ends."""
+    """Run `image-gateway serve` with these arguments until the block ends."""
     with (
         (folder / "server.log").open("w") as log,
         launch(["serve", *arguments], folder, environment(**settings), log) as process,
@@ -96,7 +96,7 @@ def _greeting(process: Process, folder: Path) -> list[str]:
 
 @contextmanager
 def _kill_after_timeout(process: Process) -> Generator[None]:
-    """Kill the process when the block takes too long."""
+    """Kill the process if the block takes too long."""
     timer = Timer(PATIENCE_SECONDS, process.kill)
     timer.start()
     try:

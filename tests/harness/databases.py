@@ -1,4 +1,4 @@
-"""A fresh, migrated database for each test, copied from one that was migrated once: SQLite and PostgreSQL."""
+"""Creates a migrated SQLite or PostgreSQL database for each test by copying a template."""
 
 import asyncio
 import shutil
@@ -56,9 +56,9 @@ class PostgresDatabases:
         return self._create(f"b_{uuid4().hex}", "template0")
 
     def _disable_durability(self) -> None:
-        """These databases need not outlive a power cut, and the tests make many of them."""
+        """Trade durability, which tests don't need, for speed."""
         with psycopg.connect(self._server_url, autocommit=True) as admin:
-            # Autovacuum would visit hundreds of databases in turn, and no test waits for it.
+            # Autovacuum would visit hundreds of databases in turn, and no test depends on it.
             for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                 admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
             admin.execute("SELECT pg_reload_conf()")
@@ -72,7 +72,7 @@ class PostgresDatabases:
 
 @contextmanager
 def postgres(folder: Path) -> Generator[PostgresDatabases]:
-    """A PostgreSQL server of the test session's own."""
+    """Run a PostgreSQL server for this test session."""
     server = PostgresServer(folder)
     with server:
         yield PostgresDatabases(server.get_uri())

@@ -1,4 +1,4 @@
-"""The page of the live demo, as somebody plays on it."""
+"""Page objects for the live demo."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ EVENTS = """query($after: Cursor, $role: OfferRole) {
 
 
 class Side:
-    """The producer or the consumer: one half of the page."""
+    """One half of the page: the producer or the consumer."""
 
     def __init__(self, page: Page, role: str) -> None:
         self.role = role
@@ -29,11 +29,11 @@ class Side:
         return self.card(image).locator("status-pill")
 
     def log_rows(self, item: str = "MemberStatusChanged") -> Locator:
-        """What the log says that this side has received, newest first."""
+        """The rows of the log for the items that this side has received, newest first."""
         return self._log.locator(f"tr[data-side={self.role.upper()}][data-item={item}]")
 
     async def expect_change(self, change: str, image: str, newer_rows: int = 0) -> Locator:
-        """The row of the newest change, or of one before it, which tells this of the image."""
+        """Expect this change of the image in the newest row, or in an older one, and return the row."""
         row = self.log_rows().nth(newer_rows)
         await expect(row.locator("[data-what]")).to_have_text(change)
         await expect(row.locator("[data-image]")).to_have_text(image)
@@ -43,7 +43,7 @@ class Side:
         await self.card(image).get_by_role("button", name=button).click()
 
     async def disconnect(self) -> str:
-        """Cut the line; the last cursor that came over it."""
+        """Cut the connection, and return the last cursor received over it."""
         await self.connection_switch.get_by_role("button", name="Cut the connection").click()
         await expect(self.connection_switch).to_contain_text("What you see here is as of")
         return str(await self.connection_switch.locator("[data-position]").get_attribute("title"))
@@ -70,7 +70,7 @@ class DemoPage:
         self.consumer = Side(page, "Consumer")
 
     async def register(self, name: str) -> None:
-        """Register an image, which the form for offers then has ready."""
+        """Register an image; the page preselects it in the form for offers."""
         await self.producer.panel.get_by_role("textbox", name="Name").fill(name)
         await self.producer.panel.get_by_role("button", name="Register").click()
         await expect(self.producer.card(name)).to_be_visible()
@@ -91,7 +91,7 @@ class DemoPage:
 
 
 async def open_demo(visit: Visit) -> DemoPage:
-    """The page, once both of its watches are live."""
+    """Open the page and wait until both of its watches are live."""
     demo = DemoPage(await visit.open("/demo"))
     await demo.producer.expect_live()
     await demo.consumer.expect_live()
@@ -99,7 +99,7 @@ async def open_demo(visit: Visit) -> DemoPage:
 
 
 def query_demo(demo: ServeCommand, tenant_id: str, query: str, **variables: Any) -> Any:
-    """What the API says to a tenant of the demo, past the page."""
+    """Send an operation to the API as a tenant of the demo, without the page, and return its data."""
     headers = {"authorization": f"Bearer {demo.tokens[tenant_id]}"}
     response = httpx2.post(demo.url, json={"query": query, "variables": variables}, headers=headers).json()
     assert "errors" not in response, response
@@ -107,7 +107,7 @@ def query_demo(demo: ServeCommand, tenant_id: str, query: str, **variables: Any)
 
 
 def logged_cursors(demo: ServeCommand, tenant_id: str, role: str, after: str | None = None) -> list[str]:
-    """The cursors that the log holds for one side, oldest first."""
+    """The cursors of one side's events in the log, oldest first."""
     cursors: list[str] = []
     has_more = True
     while has_more:

@@ -32,7 +32,7 @@ class Fleet:
         self.workers[name] = self._running[name].enter_context(running)
 
     def stop(self, name: str) -> int:
-        """Its exit status, after SIGTERM."""
+        """Stop a worker with SIGTERM and return its exit status."""
         status = self.workers[name].terminate()
         self._running[name].close()
         return status
@@ -44,7 +44,7 @@ class Fleet:
 
 @contextmanager
 def run_fleet(folder: Path, database_url: str) -> Generator[Fleet]:
-    """Both workers serve, and the balancer knows it."""
+    """Run both workers and the balancer until the block ends; they are up when it begins."""
     workers = Fleet(folder, database_url)
     try:
         for name in WORKERS:

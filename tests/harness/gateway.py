@@ -1,4 +1,4 @@
-"""The gateway in this process: the real schema, rules, store and feed, asked without a transport between."""
+"""The gateway in this process: the real schema, rules, store and feed, called without a transport."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "htt
 
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
-    # A slow machine may need long for what is no test of deadlines.
+    # Tests that are not about deadlines must pass on a slow machine too.
     deadlines = {"parse_seconds": 30, "validation_seconds": 30}
     defaults: dict[str, Any] = {
         "auth_secret": SecretStr(SECRET),
@@ -39,7 +39,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
 
 @dataclass
 class Result:
-    """The result of one operation, as a client gets it."""
+    """The result of one operation as a client receives it."""
 
     data: Any
     errors: list[dict[str, Any]]
@@ -50,14 +50,14 @@ class Result:
 
 
 class Gateway:
-    """One running gateway, and the tenants that call it."""
+    """A running gateway, and a source of callers."""
 
     def __init__(self, services: Services, schema: GatewaySchema) -> None:
         self.services = services
         self.schema = schema
 
     def tenant(self, tenant_id: str, *roles: str) -> "Tenant":
-        """A caller of this tenant; an admin unless told otherwise."""
+        """A caller of this tenant with these roles; an admin by default."""
         expires_at = datetime.now(UTC) + timedelta(hours=1)
         parsed = frozenset(Role(role) for role in roles or ("admin",))
         return Tenant(self, Caller(tenant_id, parsed, expires_at))
@@ -69,7 +69,7 @@ class Gateway:
 
 
 class Tenant:
-    """A caller: what it asks goes through the schema, with its own rights."""
+    """A caller of the gateway, who executes operations with its own rights."""
 
     def __init__(self, gateway: Gateway, caller: Caller | None) -> None:
         self._gateway = gateway
@@ -100,7 +100,7 @@ class Tenant:
         return (await self.get(operations.MUTATIONS[mutation], input=input))[mutation]
 
     async def register(self, **changes: Any) -> str:
-        """A new image of this tenant's; its ID."""
+        """Register an image and return its ID."""
         payload = await self.do("registerImage", **{**IMAGE, **changes})
         assert not payload["errors"], payload
         return payload["image"]["id"]
@@ -127,14 +127,14 @@ class Tenant:
         return await self.do("deleteImage", id=image_id)
 
     async def wait_for_feed(self) -> None:
-        """Return when the feed has read all that is committed by now, so that silence means that there is no more."""
+        """Wait until the feed has read everything committed so far."""
         feed = self._gateway.services.feed
         head = (await feed.head()).seq
         await wait_until(lambda: feed._ring.top >= head)
 
     @asynccontextmanager
     async def watch(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
-        """The items of `watchOffers`, as they come."""
+        """Watch, by default `watchOffers`, and iterate over the items."""
         context = Context(self._gateway.services, self.caller, "test")
         query = variables.pop("query", operations.WATCH)
         results = self._gateway.schema.streams.run(query, variables, None, context)
@@ -156,7 +156,7 @@ async def _items(results: Any) -> AsyncGenerator[Any]:
 
 
 async def _next_result(results: Any) -> Any:
-    """The next result, or None at the end. One that does not come fails the test instead of holding it up."""
+    """The next result, or None at the end. Raises TimeoutError if there is none in time."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(results, None)
@@ -166,7 +166,7 @@ async def _next_result(results: Any) -> Any:
 
 
 class WatchRefused(Exception):
-    """The watch ended with an error; its code and message."""
+    """The watch ended with an error."""
 
     @property
     def code(self) -> str:
@@ -174,7 +174,7 @@ class WatchRefused(Exception):
 
 
 def refusal_code(payload: Any) -> str:
-    """What a mutation came to: "ok", or the code of its only refusal."""
+    """The code of a mutation's only error, or "ok"."""
     codes = [error["code"] for error in payload["errors"]]
     assert len(codes) <= 1, codes
     return codes[0] if codes else "ok"
@@ -182,7 +182,7 @@ def refusal_code(payload: Any) -> str:
 
 @asynccontextmanager
 async def start_gateway(settings: Settings) -> AsyncGenerator[Gateway]:
-    """The gateway on a migrated database, until the block ends."""
+    """Run the gateway on a migrated database until the block ends."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         parts: Parts = app.state.parts

@@ -1,4 +1,4 @@
-"""What the image does, without an engine: the last stage of the Dockerfile, carried out on this machine."""
+"""Carries out the last stage of the Dockerfile on this machine, without a container engine."""
 
 import json
 import os
@@ -15,7 +15,7 @@ AS_IN_A_CONTAINER = """
 mount --make-rprivate /
 mount --bind "$DATA" "$DATA"
 mount -o remount,bind,ro /
-mount -o remount,bind,ro /tmp 2>/dev/null || true  # where that is a file system of its own
+mount -o remount,bind,ro /tmp 2>/dev/null || true  # if /tmp is a separate file system
 mount --bind "$DATA" "$DATA"
 mount -o remount,bind,rw "$DATA"
 cd "$DATA"
@@ -24,7 +24,7 @@ exec setpriv --reuid="$ID" --regid="$ID" --clear-groups --no-new-privs --boundin
 
 
 class Stage:
-    """The last stage of the Dockerfile: what an engine would run, and how."""
+    """The instructions of the last stage of the Dockerfile."""
 
     def __init__(self, text: str) -> None:
         joined = re.sub(r"\\\n\s*", " ", text)
@@ -40,7 +40,7 @@ class Stage:
 
 
 def build_wheel(folder: Path) -> Path:
-    """The wheel."""
+    """Build the wheel of the gateway and return its path."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
@@ -48,7 +48,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def install_wheel(wheel: Path, environment: Path) -> None:
-    """Install it as the Dockerfile does: with nothing else, in the pinned versions."""
+    """Install the wheel into a new virtual environment, with pinned versions, as the Dockerfile does."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     constraints = ROOT / "docker" / "constraints.txt"
     pip = [sys.executable, "-m", "pip", "--python", environment, "install", "-q", "-c", constraints]
@@ -56,7 +56,7 @@ def install_wheel(wheel: Path, environment: Path) -> None:
 
 
 class Container:
-    """Runs commands as a user without rights, on a read-only tree in which only the volume can be written."""
+    """Runs commands as an unprivileged user on a read-only file system in which only the volume is writable."""
 
     def __init__(self, stage: Stage, environment: Path, data: Path, **settings: str) -> None:
         self._data = data
@@ -67,7 +67,7 @@ class Container:
             os.chown(data, int(self._id), int(self._id))
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        """Without root there is no other user and no mount, but neither is there a right to write the tree."""
+        """Start a command. Without root it runs as the current user, who can't write to the file system either."""
         program = shutil.which(command[0], path=self._environment["PATH"]) or command[0]
         outer = ["unshare", "--mount", "sh", "-ec", AS_IN_A_CONTAINER, "sh"] if is_root() else []
         return subprocess.Popen(

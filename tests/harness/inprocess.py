@@ -1,4 +1,4 @@
-"""A gateway on a socket of this process, so that its tasks and connections can be counted."""
+"""Serves the gateway in this process, so that tests can inspect its tasks and connections."""
 
 import asyncio
 import json
@@ -27,13 +27,13 @@ from app.web.server.stalled_peers import abort_stalled_connections
 from tests.harness.gateway import Gateway
 from tests.harness.patience import PATIENCE_SECONDS, wait_until
 
-# With the images of `fill` in the store, more than the buffers of a line hold.
+# With the images of `fill`, the response is larger than the buffers of a connection.
 LARGE_QUERY = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
 
 class InProcessServer:
-    """The server, as its clients reach it and as a test looks inside."""
+    """A server in this process: its address, and its internals."""
 
     def __init__(self, app: Starlette, settings: Settings, port: int, connections: set[Any]) -> None:
         parts: Parts = app.state.parts
@@ -60,7 +60,7 @@ class InProcessServer:
 
     @asynccontextmanager
     async def stalled_client(self) -> AsyncGenerator[None]:
-        """A client that asks for much, and reads nothing of it, on a line that stays open."""
+        """A client that requests large responses and reads none of them, on a connection that stays open."""
         async with websockets.connect(
             self.url, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
         ) as connection:
@@ -69,7 +69,7 @@ class InProcessServer:
             connection.transport.abort()
 
     async def read_slowly(self, chunks: int, pause: float) -> int:
-        """How many bites of its answers a client gets that asks for much and takes a little at a time."""
+        """Request large responses, read them slowly, and return how many chunks were read."""
         with socket.socket() as raw:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
             raw.setblocking(False)
@@ -79,7 +79,7 @@ class InProcessServer:
             ) as connection:
                 await self._send_large_queries(connection)
                 connection.transport.pause_reading()
-                # In a thread, since the server may occupy the event loop for longer than a client may stall.
+                # In a thread, because the server may occupy the event loop for longer than a client may stall.
                 chunks_read = await asyncio.to_thread(_count_chunks, raw, chunks, pause)
                 connection.transport.abort()
         return chunks_read
@@ -93,14 +93,14 @@ class InProcessServer:
             await connection.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
 
     async def fill(self) -> None:
-        """Enough images that an answer does not fit into the buffers of a line."""
+        """Register so many images that a response does not fit into the buffers of a connection."""
         owner = self.gateway.tenant("1")
         for number in range(60):
             await owner.register(tags=[f"{number} {tag} " + "x" * 70 for tag in range(50)])
 
 
 def _count_chunks(connection: socket.socket, most: int, pause: float) -> int:
-    """Read a little at a time; return how often there was something before the connection ended."""
+    """Read a chunk at a time, and return how many there were before the connection ended."""
     for number in range(most):
         if not select([connection], [], [], PATIENCE_SECONDS)[0]:
             raise TimeoutError
@@ -131,7 +131,7 @@ async def run_in_process(settings: Settings, kernel_aborts: bool = True) -> Asyn
 
 
 class _FastPollingAsyncio:
-    """What uvicorn takes for asyncio: it looks more often whether it is to end, so that a test need not wait for it."""
+    """Replaces asyncio in uvicorn, which then polls for its shutdown more often."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)
@@ -140,5 +140,5 @@ class _FastPollingAsyncio:
         await asyncio.sleep(seconds / 10)  # uvicorn's own wait, shortened
 
 
-async def wait_for_tasks(at_most: int, timeout: float = PATIENCE_SECONDS) -> None:
-    await wait_until(lambda: len(asyncio.all_tasks()) <= at_most, timeout)
+async def wait_for_tasks(at_most: int, seconds: float = PATIENCE_SECONDS) -> None:
+    await wait_until(lambda: len(asyncio.all_tasks()) <= at_most, seconds)

@@ -1,4 +1,4 @@
-"""A key server on a socket of this machine, which can rotate its keys, die, hang, and lie."""
+"""A JWKS server on this machine that can rotate its keys, stop, hang, and misbehave."""
 
 import json
 import socket
@@ -11,12 +11,12 @@ from typing import Any
 
 from tests.harness.issuer import SigningKey
 
-# What it does with a request, and an event that ends whatever goes on for long.
+# Handles a request. The event is set when the server stops.
 Behaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 
 
 class KeyServer:
-    """Publishes keys, counts who asks for them, and behaves as it is told to."""
+    """Publishes keys, records each fetch, and misbehaves on demand."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.fetches: list[str] = []
@@ -34,17 +34,17 @@ class KeyServer:
         return f"https://localhost:{self._port}/keys" if self._tls else f"http://127.0.0.1:{self._port}/keys"
 
     def publish(self, *keys: SigningKey | dict[str, Any]) -> None:
-        """From now on these are its keys."""
+        """Replace the published keys."""
         self._members = [key if isinstance(key, dict) else key.public_jwk() for key in keys]
 
     def stop(self) -> None:
-        """Refuse connections until it is revived."""
+        """Refuse connections until the next start."""
         if self._server is not None:
             self.stopping.set()
             self._server.shutdown()
             self._server.server_close()
             self._server = None
-            # Nobody listens there, and nobody else is given the port meanwhile.
+            # Keep the port reserved, without listening on it.
             self._reserved_port = socket.socket()
             self._reserved_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._reserved_port.bind(("127.0.0.1", self._port))
@@ -72,7 +72,7 @@ class KeyServer:
         reply(request, json.dumps({"keys": self._members}).encode())
 
     def hang(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
-        """Take the request and say nothing, until the server is woken."""
+        """Accept the request and send no response until the server stops."""
         waking.wait()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -84,11 +84,11 @@ class KeyServer:
             def do_GET(self) -> None:
                 server.fetches.append(self.path)
                 self.close_connection = True
-                with suppress(ConnectionError):  # who is lied to may hang up
+                with suppress(ConnectionError):  # the client may disconnect
                     (server.behaviour or server.serve_keys)(self, server.stopping)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing on standard error."""
+                """Don't log requests."""
 
         return Handler
 

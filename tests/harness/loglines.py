@@ -1,4 +1,4 @@
-"""What a server has logged, line by line."""
+"""Finds log lines of a server by their fields."""
 
 import json
 from typing import Any
@@ -8,13 +8,13 @@ from tests.harness.server import Server
 
 
 def find_lines(server: Server, **fields: Any) -> list[dict[str, Any]]:
-    """The lines that have these fields."""
+    """The log lines that have these fields."""
     logged: list[dict[str, Any]] = [json.loads(line) for line in server.log.splitlines()]
     return [line for line in logged if fields.items() <= line.items()]
 
 
 async def wait_for_line(server: Server, **fields: Any) -> dict[str, Any]:
-    """The only line with these fields, as soon as it is there."""
+    """Wait for a line with these fields, which must be the only one, and return it."""
     await wait_until(lambda: bool(find_lines(server, **fields)), 20)
     [found] = find_lines(server, **fields)
     return found

@@ -1,4 +1,4 @@
-"""Manifests of trusted documents, as the tools of front ends write them."""
+"""Writes manifests of trusted documents in the formats of front-end tools."""
 
 import json
 from hashlib import sha256
@@ -11,7 +11,7 @@ def hash_of(document: str) -> str:
 
 
 def write_manifest(file: Path, *documents: str) -> Path:
-    """The form of graphql-codegen and of Relay: texts by their hashes."""
+    """Write a manifest in the format of graphql-codegen and Relay: documents by hash."""
     return _write_json(file, {hash_of(document): document for document in documents})
 
 
@@ -22,7 +22,7 @@ def write_apollo_manifest(file: Path, *documents: str, **changes: Any) -> Path:
 
 
 def apollo_extensions(document: str) -> dict[str, Any]:
-    """The extensions with which Apollo names a document."""
+    """The request extensions with which Apollo refers to a document."""
     return {"persistedQuery": {"version": 1, "sha256Hash": hash_of(document)}}
 
 

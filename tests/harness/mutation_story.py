@@ -1,4 +1,4 @@
-"""A run through every mutation and every refusal, and the responses to compare between two ways of execution."""
+"""Runs every mutation and every refusal, and records the responses to compare two ways of execution."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ DOCUMENTS = {name: _document(name) for name in MUTATIONS}
 
 
 class Recording:
-    """What was said, step by step, with IDs and times by the order in which they came up."""
+    """The responses of a run, with IDs and times numbered in the order of their first occurrence."""
 
     def __init__(self, do: Do) -> None:
         self._do = do
@@ -46,7 +46,7 @@ class Recording:
 
 
 async def run_every_mutation(gateway: Gateway, story: Recording) -> None:
-    """Every mutation, and every refusal that it may have. The quota is 2."""
+    """Run every mutation into success and every possible refusal. Needs a quota of 2."""
     owner, consumer, stranger = (gateway.tenant(id_) for id_ in ("1", "2", "3"))
     observer = gateway.tenant("1", "observer")
     step = story.step
@@ -91,12 +91,15 @@ async def _offers(step: Any, id_: str, owner: Tenant, consumer: Tenant, stranger
 
 
 ACCEPT = "mutation Q($input: AcceptOfferInput!) { done: acceptOffer(input: $input) { member { id status } } }"
-# What may come after an answer to an offer has been carried out.
+# What can happen after an answer to an offer has been committed.
 FAILURES = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
 
 
 def record_answers(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> list[str]:
-    """The images whose offers are answered. The one of the other member of a world comes first."""
+    """Record the images whose offers are answered, and raise the failure after the second answer.
+
+    The first answer is the one of `World.other`.
+    """
     act, calls = service.answer_offer, list[str]()
 
     async def answer(store: Any, caller: Any, image_id: str, *args: Any) -> Any:

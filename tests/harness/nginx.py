@@ -1,4 +1,4 @@
-"""nginx with docker/nginx.conf, on ports and with a certificate of the test's own."""
+"""Runs nginx with `docker/nginx.conf` on a free port, with a self-signed certificate."""
 
 import shutil
 import socket
@@ -26,7 +26,7 @@ def reason_to_skip() -> str | None:
 
 @contextmanager
 def run_nginx(server: Server, folder: Path) -> Generator[int]:
-    """The port of nginx before the server."""
+    """Run nginx in front of the server and return its port."""
     port = _free_port()
     for name in ("gateway.crt", "gateway.key"):
         (folder / name).touch(0o600)
@@ -62,7 +62,7 @@ def _wait_for(port: int) -> None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            time.sleep(0.02)  # nginx says nowhere that it listens
+            time.sleep(0.02)  # nginx does not announce that it listens
         else:
             return
     raise AssertionError("nginx does not listen")

@@ -1,4 +1,4 @@
-"""Images from before all tags of one had a bound: 51 KB of tags each, stored as the version of then stored them."""
+"""Inserts images with 51 KB of tags, as stored before the total size of tags was limited."""
 
 import json
 from collections.abc import Generator
@@ -19,7 +19,7 @@ _INSERT = (
 
 @contextmanager
 def open_transaction(url: str) -> Generator[Connection]:
-    """The store itself, in one transaction."""
+    """A transaction on the database, past the gateway."""
     parts = make_url(url)
     engine = create_engine(parts.set(drivername=parts.drivername.replace("aiosqlite", "pysqlite")))
     try:
@@ -30,7 +30,7 @@ def open_transaction(url: str) -> Generator[Connection]:
 
 
 def insert_images(connection: Connection, owner: str, count: int, tags: str | None = None) -> list[str]:
-    """So many images of the owner; their IDs."""
+    """Insert images of the owner and return their IDs."""
     on_sqlite = connection.dialect.name == "sqlite"
     ids = [str(uuid4()) for _ in range(count)]
     tags_json = json.dumps(TAGS, ensure_ascii=False, separators=(",", ":")) if tags is None else tags

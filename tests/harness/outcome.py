@@ -1,4 +1,4 @@
-"""How a long run ends, whatever it ran: its figures, its violations, and an exit status that is the verdict."""
+"""Reports the figures and violations of a long run, and exits with the verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import NoReturn

@@ -1,10 +1,10 @@
-"""Waiting for what another process, or another task, will do in its own time."""
+"""Waits for conditions that another process or task brings about."""
 
 import asyncio
 from collections.abc import Callable
 
 POLL_SECONDS = 0.02
-# Far beyond what anything takes on a slow machine, and less than the limit of a test.
+# Far longer than anything takes on a slow machine, and shorter than the time limit of a test.
 PATIENCE_SECONDS = 60
 
 
@@ -12,5 +12,5 @@ async def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SE
     """Return once the condition holds. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():
-            # Nobody rings a bell for what happens elsewhere, so it is looked at again and again.
+            # Nothing notifies this task of changes elsewhere, so it polls.
             await asyncio.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Valid queries that nobody thought of: drawn from the schema, with IDs and cursors of rows that are there."""
+"""Generates valid queries from the schema, with IDs and cursors of existing rows."""
 
 import json
 import re
@@ -23,9 +23,9 @@ CORE = build_schema()._schema
 ABSTRACT: tuple[Any, ...] = tuple(CORE.type_map[name] for name in ("Node", "WatchItem"))
 POSSIBLE_TYPES = {of.name: [one.name for one in CORE.get_possible_types(of)] for of in ABSTRACT}
 DEPTH = 4
-# Random by design: compared by its presence alone.
+# Cursors are random by design, so only their presence is compared.
 SEALED = "watchCursor"
-# What of an object at hand has to be read from the store all the same.
+# Fields whose values have to be read from the store even if their object is loaded.
 READ_FROM_STORE = {
     "Image.members",
     "Image.viewerMembership",
@@ -39,7 +39,7 @@ READ_FROM_STORE = {
 
 @dataclass
 class Pool:
-    """Values that mean something in the store at hand. A query is drawn before there is one, and filled in then."""
+    """Values that exist in a store. A query is generated before the store exists, and filled in later."""
 
     ids: list[str]
     tenants: list[str]
@@ -54,7 +54,7 @@ class Pool:
 
 @dataclass
 class Query:
-    """The text of an operation, and its variables, with places for the values of a pool."""
+    """The text of an operation and its variables, with placeholders for values of a pool."""
 
     text: str
     variables: dict[str, Any]
@@ -78,7 +78,7 @@ def _fill(value: Any, pool: Pool) -> Any:
 
 @dataclass
 class _Draft:
-    """What comes with the text of a query while it is drawn."""
+    """The variables and fragments of a query while it is generated."""
 
     draw: Callable[[st.SearchStrategy[Any]], Any]
     declared: list[str] = field(default_factory=list[str])
@@ -95,14 +95,14 @@ class _Draft:
 
 @st.composite
 def queries(draw: Any) -> Query:
-    """Of anything but the log, whose pages end in cursors that are random by design."""
+    """Queries of everything but the log, whose cursors are random by design."""
     draft = _Draft(draw, excluded={"Query.offerEvents"})
     return _assemble(draft, "query", _selection(draft, "Query", DEPTH))
 
 
 @st.composite
 def operations_of(draw: Any, kind: str, name: str, inner: str | None = None) -> Query:
-    """Operations of one root field, which ask for nothing that has to be loaded: for this, or for what is drawn."""
+    """Operations on one root field that read nothing else from the store, with this selection or a generated one."""
     draft = _Draft(draw, excluded=READ_FROM_STORE, random_field="endCursor")
     root: Any = CORE.type_map[kind.capitalize()]
     field = root.fields[name]
@@ -187,7 +187,7 @@ def _variable(draft: _Draft, type_name: str, value: Any) -> str:
 
 
 def _literal_with_variables(draft: _Draft, type_: Any, value: Any) -> str:
-    """A literal, in which variables stand for some of the values."""
+    """A literal with variables in place of some of its values."""
     if isinstance(type_, GraphQLNonNull):
         return _literal_with_variables(draft, type_.of_type, value)
     if isinstance(type_, GraphQLList) and isinstance(value, list):
@@ -207,7 +207,7 @@ POOL_KINDS = {"ownerId": "tenants", "tenantId": "tenants", "after": "cursors", "
 
 
 class EnumValue(str):
-    """A word of an enum, which stands without quotes in a document."""
+    """An enum value, which a document writes without quotes."""
 
 
 def _value(draft: _Draft, name: str, type_: Any) -> Any:
@@ -216,7 +216,7 @@ def _value(draft: _Draft, name: str, type_: Any) -> Any:
         return _value(draft, name, type_.of_type)
     if isinstance(type_, GraphQLList):
         values = [_value(draft, name.removesuffix("s"), type_.of_type) for _ in range(draw(st.integers(0, 3)))]
-        # GraphQL takes a single value for a list of one.
+        # GraphQL coerces a single value to a list of one.
         return values[0] if len(values) == 1 and draw(st.booleans()) else values
     if isinstance(type_, GraphQLEnumType):
         return EnumValue(draw(st.sampled_from(sorted(type_.values))))

@@ -1,4 +1,4 @@
-"""Clients that send one operation and read the response, or leave before: over HTTP, SSE and WebSocket."""
+"""Clients that send one operation over HTTP, SSE or WebSocket, and read the response or disconnect first."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ JSON, EVENTS = "application/json", "text/event-stream"
 
 
 class RawResponse:
-    """An HTTP response: status, headers and body."""
+    """A parsed HTTP response."""
 
     def __init__(self, raw: bytes) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
@@ -40,7 +40,7 @@ def _code(content: dict[str, Any]) -> str | None:
 async def open_request(
     server: InProcessServer, query: str, accept: str = JSON, **variables: Any
 ) -> AsyncGenerator[asyncio.StreamReader]:
-    """Send an operation on a connection of its own, which is closed at the end of the block."""
+    """Send an operation on a new connection, which is aborted at the end of the block."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: {accept}\r\n"
@@ -58,7 +58,7 @@ async def post(server: InProcessServer, query: str, **variables: Any) -> RawResp
 
 
 async def get(server: InProcessServer, path: str) -> RawResponse:
-    """Anything but an operation."""
+    """GET a path on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
     async with asyncio.timeout(20):
@@ -69,7 +69,7 @@ async def get(server: InProcessServer, path: str) -> RawResponse:
 
 @asynccontextmanager
 async def open_socket(server: InProcessServer) -> AsyncGenerator[Peer]:
-    """A WebSocket that the server has acknowledged; its line is cut at the end of the block."""
+    """Open a WebSocket that the server has acknowledged, and abort it at the end of the block."""
     async with websockets.connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
         peer = Peer(connection)
         await peer.init(server.token)

@@ -1,4 +1,4 @@
-"""HTTP connections on which a test sends bytes as they are."""
+"""HTTP connections on which a test sends raw bytes."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Connection:
-    """A connection to a server of this machine."""
+    """A connection to a server on this machine."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -32,7 +32,7 @@ Connect = Callable[[], Awaitable[Connection]]
 
 @asynccontextmanager
 async def open_connections(port: int) -> AsyncGenerator[Connect]:
-    """Opens connections to this machine, and closes them at the end."""
+    """Yield a function that opens connections, and close them at the end of the block."""
     opened: list[Connection] = []
 
     async def connect() -> Connection:

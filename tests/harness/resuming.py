@@ -1,4 +1,4 @@
-"""Clients that go on by themselves, each in a process of its own, and tokens that expire in mid-stream."""
+"""Runs clients that resume their watch in processes of their own, with tokens that expire mid-stream."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TOKEN_SECONDS = 3
 
 @contextmanager
 def run_watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
-    """A client which prints what it hears, until it hears of UNTIL."""
+    """Run a client that prints the items it receives until it receives one of the tenant UNTIL."""
     arguments = {
         "client": client,
         "url": url or server.ws_url,
@@ -48,7 +48,7 @@ def run_watcher(client: str, server: Server, tokens: Path, url: str | None = Non
 
 @contextmanager
 def renew_tokens(server: Server, path: Path) -> Generator[None]:
-    """An identity provider whose tokens expire in mid-stream: whoever comes gets a fresh one."""
+    """Keep writing a fresh, short-lived token to the path until the block ends."""
     ended = Event()
 
     def renew() -> None:
@@ -61,7 +61,7 @@ def renew_tokens(server: Server, path: Path) -> Generator[None]:
     renewing = Thread(target=renew)
     renewing.start()
     while not path.exists():
-        sleep(0.01)  # the first one is on its way in another thread
+        sleep(0.01)  # the other thread is about to write the first one
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def next_item(process: subprocess.Popen[str]) -> Any:
 
 
 def remaining_items(process: subprocess.Popen[str]) -> list[Any]:
-    """All that it hears until it ends, in good order."""
+    """The items that the client receives until it exits, which must be successful."""
     assert process.stdout is not None
     lines = [json.loads(line) for line in process.stdout]
     assert process.wait(PATIENCE_SECONDS) == 0, lines[-3:]

@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, as operators run it: `image-gateway serve` on a socket of this machine."""
+"""Runs `image-gateway serve` in a process of its own, as operators do."""
 
 import os
 import re
@@ -27,7 +27,7 @@ STOP_SECONDS = 60
 
 
 class Server:
-    """One running server: where it listens, what it logs, and tokens that it believes."""
+    """A running server: its addresses, its log, and tokens that it accepts."""
 
     def __init__(self, process: Process, url: str, folder: Path) -> None:
         self.process = process
@@ -41,7 +41,7 @@ class Server:
         self.client = self._new_client()
 
     def renew_client(self) -> None:
-        """A client without a connection of its own yet."""
+        """Replace the client by one without open connections."""
         self.client.close()
         self.client = self._new_client()
 
@@ -53,7 +53,7 @@ class Server:
         return self._log.read_text()
 
     def log_lines(self, request_id: str) -> str:
-        """What was logged about one request."""
+        """The log lines of one request."""
         return "\n".join(line for line in self.log.splitlines() if request_id in line)
 
     def token(self, tenant_id: str, *roles: str, ttl: float = 3600) -> str:
@@ -61,7 +61,7 @@ class Server:
         return self._secret.mint(tenant_id, parsed, timedelta(seconds=ttl), "tests")
 
     def command_line_token(self, tenant_id: str) -> str:
-        """What `image-gateway token` prints in the server's surroundings."""
+        """A token from `image-gateway token`, run in the environment of the server."""
         command = [sys.executable, "-m", "app", "token", "--tenant", tenant_id]
         printed = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
         return printed.stdout.strip()
@@ -80,17 +80,17 @@ class Server:
         return response["data"]
 
     def do(self, mutation: str, token: str, **input: Any) -> Any:
-        """The payload of one of `operations.MUTATIONS`, which is not refused."""
+        """The payload of one of `operations.MUTATIONS`, which must succeed."""
         payload = self.data(operations.MUTATIONS[mutation], token, input=input)[mutation]
         assert payload["errors"] == []
         return payload
 
     def register(self, token: str, **changes: Any) -> str:
-        """A new image of the token's tenant; its ID."""
+        """Register an image of the token's tenant and return its ID."""
         return self.do("registerImage", token, **{**IMAGE, **changes})["image"]["id"]
 
     def terminate(self) -> int:
-        """Ask the server to end, as an operator does, and wait for its exit status."""
+        """Send SIGTERM and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
@@ -100,7 +100,7 @@ def bearer(token: str | None) -> dict[str, str]:
 
 
 def first_error(response: httpx2.Response) -> dict[str, Any]:
-    """The first error of a response. Each of its errors has a known code and the request ID of the response."""
+    """The first error of a response, after checking that each error has a known code and the request ID."""
     errors: list[dict[str, Any]] = response.json()["errors"]
     for error in errors:
         assert error["message"]
@@ -117,7 +117,7 @@ def error_code(response: httpx2.Response) -> str:
 def run_server(
     folder: Path, port: int = 0, database_url: str | None = None, module: str = "app", **settings: Any
 ) -> Generator[Server]:
-    """A server on the SQLite file of the folder, or on another database, until the block ends."""
+    """Run a server on the SQLite file of the folder, or on another database, until the block ends."""
     defaults: dict[str, Any] = {
         "log_format": "json",
         "auth_leeway_seconds": 0,
@@ -140,7 +140,7 @@ def run_server(
 
 
 def _environment(**settings: Any) -> dict[str, str]:
-    """The environment of this process with none but these settings in it."""
+    """The environment of this process with only these settings."""
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     configured = {"auth_secret": SECRET, **settings}
     return environment | {

@@ -1,4 +1,4 @@
-"""A store that takes its time: its units are counted as they begin, and wait until they are let go."""
+"""Makes the store slow: its reads and writes are recorded as they start, and wait until released."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from app.store.snapshot import Snapshot
 
 
 class SlowStore:
-    """What has begun, for which operations, and what has ended."""
+    """The reads and writes that have started and ended, and the lifetimes of their operations."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
@@ -26,7 +26,7 @@ class SlowStore:
         self._gate.set()
 
     def delay(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """The same work; only what is done for an operation waits, not what the gateway does by itself."""
+        """Wrap a function so that it waits when it runs for an operation; background work does not wait."""
 
         async def slow(*args: Any, **kwargs: Any) -> Any:
             if (life := lifetime.current()) is None:
@@ -44,7 +44,7 @@ class SlowStore:
         return found
 
     def delay_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In the midst of its transaction each new image waits."""
+        """Make each new image wait in the middle of its transaction."""
         add = images.add
 
         async def slow(*args: Any) -> None:
@@ -57,7 +57,7 @@ class SlowStore:
 
 
 def delay_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
-    """From here on all reads of operations wait, those of plans on PostgreSQL too."""
+    """Make all reads of operations wait, including those of plans on PostgreSQL."""
     store, read = SlowStore(), Snapshot.read
 
     async def slow(snapshot: Snapshot, query: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A WebSocket client that hides nothing of the protocol."""
+"""A WebSocket client that exposes the protocol."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ PROTOCOL = "graphql-transport-ws"
 
 
 class HasWebSocketUrl(Protocol):
-    """Where a gateway is."""
+    """Anything with the WebSocket URL of a gateway."""
 
     @property
     def ws_url(self) -> str: ...
@@ -32,7 +32,7 @@ class Peer:
         await self.connection.send(raw)
 
     async def receive(self) -> dict[str, Any]:
-        """The next message, which is text."""
+        """Receive the next message, which must be text."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return json.loads(await self.connection.recv(decode=True))
 
@@ -43,7 +43,7 @@ class Peer:
         await self.send({"type": "subscribe", "id": op, "payload": {"query": query, "variables": variables}})
 
     async def run(self, query: str, op: str = "1", **variables: Any) -> list[dict[str, Any]]:
-        """Every message that answers one operation, to its end; nothing else is under way on the socket."""
+        """Run one operation, the only one on the socket, and return all its messages."""
         await self.subscribe(query, op, **variables)
         messages = [await self.receive()]
         while messages[-1]["type"] == "next":
@@ -59,12 +59,12 @@ class Peer:
         return message["payload"]["data"]["watchOffers"]
 
     async def is_alive(self) -> bool:
-        """Whether a plain query is still answered."""
+        """Whether the server still answers a query on this socket."""
         messages = await self.run("{ __typename }", op="alive")
         return [message["type"] for message in messages] == ["next", "complete"]
 
     async def close_code(self) -> int | None:
-        """The code with which the server closes; what it says until then is passed over."""
+        """Wait until the server closes the socket and return the close code; earlier messages are ignored."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
@@ -77,7 +77,7 @@ class Peer:
 async def open_socket(
     server: HasWebSocketUrl, protocols: Iterable[str] = (PROTOCOL,), **options: Any
 ) -> AsyncGenerator[Peer]:
-    """A socket on which nothing has been said yet."""
+    """Open a socket and send nothing."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
     async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
         yield Peer(connection)
@@ -85,7 +85,7 @@ async def open_socket(
 
 @asynccontextmanager
 async def connect_socket(server: HasWebSocketUrl, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
-    """A socket that the server has acknowledged."""
+    """Open a socket and wait until the server has acknowledged it."""
     async with open_socket(server, **options) as peer:
         await peer.init(token)
         assert await peer.receive() == {"type": "connection_ack"}

@@ -1,4 +1,4 @@
-"""What can be watched, told a second time and independently: who hears what, and what is true at a place of it."""
+"""An independent model of both watches: which changes a viewer receives, and the state at a position of the log."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ State = tuple[Any, ...]
 
 
 class Viewer(NamedTuple):
-    """Who watches, and with which filter."""
+    """The caller of a watch, and its filter."""
 
     tenant_id: str
     is_operator: bool
     filter: dict[str, Any]
 
     def is_party(self, entry: LogEntry) -> bool:
-        """Whether the viewer is a party to a membership, on the side that it asked for."""
+        """Whether the viewer is a party to a membership, in the role of its filter."""
         role = self.filter.get("role")
         sides = {"PRODUCER": entry.owner_id == self.tenant_id, "CONSUMER": entry.tenant_id == self.tenant_id}
         if role is not None:
@@ -27,7 +27,7 @@ class Viewer(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
-    """One of the watches. `told` is a change as its item tells it, `news` the same from the log."""
+    """The model of one watch. `from_item` and `from_log` read the same change from an item and from the log."""
 
     field: str
     change: str
@@ -65,7 +65,7 @@ def _offer_snapshot(viewer: Viewer, entries: Iterable[LogEntry]) -> dict[str, St
 
 
 def _is_listed(viewer: Viewer, row: LogEntry, visibility: dict[str, ImageVisibility | None]) -> bool:
-    """While an image is not SHARED its memberships are inert, and only its owner and operators see them."""
+    """While an image is not SHARED its members are inert, and only its owner and operators see them."""
     sees_all = viewer.is_operator or row.owner_id == viewer.tenant_id
     return sees_all or visibility.get(row.image_id, ImageVisibility.SHARED) is ImageVisibility.SHARED
 

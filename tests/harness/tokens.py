@@ -1,4 +1,4 @@
-"""Tokens that must not count, and tokens that must, whoever signs them."""
+"""Tokens that the gateway must reject, and tokens that it must accept."""
 
 import json
 import time
@@ -16,7 +16,7 @@ FOREIGN_KEYS_URL = "http://127.0.0.1:9/keys"
 
 
 def with_claims(without: str = "", **changes: Any) -> Make:
-    """Well signed, with these claims; those that are functions are asked when the token is made."""
+    """A correctly signed token with these claims; functions among them are called when it is made."""
 
     def make(key: SigningKey) -> str:
         now: dict[str, Any] = {name: value() if callable(value) else value for name, value in changes.items()}
@@ -26,22 +26,22 @@ def with_claims(without: str = "", **changes: Any) -> Make:
 
 
 def with_headers(**changes: Any) -> Make:
-    """Well signed, with these headers."""
+    """A correctly signed token with these headers."""
     return lambda key: key.token(**changes)
 
 
 def seconds_from_now(seconds: float) -> Callable[[], int]:
-    """So long after a token was made."""
+    """A time relative to the moment when the token is made."""
     return lambda: int(time.time() + seconds)
 
 
 def _raw_claims(text: str) -> Make:
-    """Well signed, with claims that no library would write."""
+    """A correctly signed token with claims that no library would write."""
     return lambda key: key.token(text.replace("@", json.dumps(claims_for(without="exp"))[1:-1]).encode())
 
 
 def _with_segment(place: int, segment: str) -> Make:
-    """A good token with something else in one of its three places."""
+    """A valid token with one of its three segments replaced."""
 
     def make(key: SigningKey) -> str:
         parts = key.token().split(".")
@@ -52,7 +52,7 @@ def _with_segment(place: int, segment: str) -> Make:
 
 
 def _as_secret(secret: Callable[[], bytes]) -> Make:
-    """Algorithm confusion: what everybody may read serves as a shared secret."""
+    """Algorithm confusion: a token signed with public data as the shared secret."""
     return lambda key: shared_secret(secret()).token(kid=key.id)
 
 

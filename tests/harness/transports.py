@@ -9,12 +9,12 @@ from websockets.asyncio.client import connect
 from tests.harness.inprocess import PROTOCOL, InProcessServer
 from tests.harness.sockets import Peer
 
-# The fast lane answers the first alone: a query string, or another method than POST, leads past it.
+# Only the first takes the fast lane; a query string, or a method other than POST, bypasses it.
 TRANSPORTS = ("lane", "endpoint", "get", "events", "websocket")
 
 
 class Reply(NamedTuple):
-    """A response: status and headers over HTTP, the type of the message over WebSocket."""
+    """A response, with its status and headers over HTTP, and the type of its message over WebSocket."""
 
     body: dict[str, Any]
     status: int = 200
@@ -39,12 +39,12 @@ async def send_over(
 async def send_parameters_over(
     server: InProcessServer, transport: str, parameters: dict[str, Any], token: str | None = None
 ) -> Reply:
-    """The reply to a request with these parameters of GraphQL over HTTP, or to a message with them."""
+    """Send these GraphQL-over-HTTP parameters in a request or a WebSocket message, and return the reply."""
     if transport == "websocket":
         return await _over_websocket(server, parameters, token)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     url = server.url.replace("ws", "http", 1)
-    # There is no TLS here, and preparing for it would take longer than the request.
+    # Setting up TLS, which is not used here, would take longer than the request.
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
         if transport == "get":
             inner = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}

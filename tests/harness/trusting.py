@@ -1,4 +1,4 @@
-"""A gateway in this process that trusts a key server, with the times of its key set made short."""
+"""Runs a gateway in this process that trusts a key server, with short refresh times."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -22,7 +22,7 @@ VIEWER = "{ viewer { id } }"
 
 
 class TrustingGateway:
-    """The gateway, as those see it who bring tokens."""
+    """A gateway that trusts a key server, and a client of it."""
 
     def __init__(self, server: InProcessServer, keys: KeyServer, client: httpx2.AsyncClient) -> None:
         self.server = server
@@ -32,7 +32,7 @@ class TrustingGateway:
         self.tokens = server.tokens
 
     async def post(self, token: str | None, query: str = VIEWER, **headers: str) -> httpx2.Response:
-        """A plain query, as the fast path takes it."""
+        """Send a plain query, which takes the fast path."""
         named = {} if token is None else {"authorization": f"Bearer {token}"}
         return await self.client.post("/graphql", json={"query": query}, headers={**named, **headers})
 
@@ -40,19 +40,19 @@ class TrustingGateway:
         return (await self.post(token)).status_code
 
     async def wait_for_status(self, token: str, status: int) -> None:
-        """Return when the token is answered with this status."""
+        """Wait until requests with this token get this status."""
         async with asyncio.timeout(60):
             while await self.status(token) != status:
-                await asyncio.sleep(0.02)  # the gateway rings no bell
+                await asyncio.sleep(0.02)  # the gateway sends no notification
 
     async def wait_for_fetches(self) -> None:
-        """Return when the gateway has looked at the key server twice more, so that it has seen what is there now."""
+        """Wait for two more fetches, after which the gateway has seen the keys published now."""
         before = len(self.keys.fetches)
         await wait_until(lambda: len(self.keys.fetches) >= before + 2)
 
     @asynccontextmanager
     async def events(self, token: str) -> AsyncGenerator[httpx2.Response]:
-        """A watch as events; its first one has come."""
+        """Open a watch over SSE; its first event has arrived."""
         headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
         async with self.client.stream("POST", "/graphql", json={"query": WATCH}, headers=headers) as response:
             yield response
@@ -69,7 +69,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 async def run_trusting_gateway(
     databases: SqliteDatabases, keys: KeyServer, **settings: Any
 ) -> AsyncGenerator[TrustingGateway]:
-    """A gateway whose tokens come from this key server alone."""
+    """Run a gateway that accepts only tokens signed by keys of this server."""
     configured: dict[str, Any] = {
         "auth_secret": None,
         "auth_jwks_url": keys.url,

@@ -1,4 +1,4 @@
-"""The items of a watch from a cursor on, until it is silent."""
+"""Reads the items of a watch from a cursor to the next bookmark."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ async def expect_items(caller: Tenant, after: str, expected: list[Any]) -> None:
 
 
 async def items_until_bookmark(caller: Tenant, after: str, **variables: Any) -> list[Any]:
-    """Every change up to the bookmark that ends the first silence."""
+    """All items before the next bookmark."""
     received: list[Any] = []
     await caller.wait_for_feed()
     async with caller.watch(after=after, **variables) as items:

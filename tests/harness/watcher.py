@@ -1,4 +1,4 @@
-"""A program that watches with the Python client and prints what it hears. What to watch it is told in JSON."""
+"""A program that watches with the Python client and prints each item. Its argument is JSON."""
 
 import asyncio
 import json

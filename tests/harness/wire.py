@@ -1,4 +1,4 @@
-"""A TCP line on which a test sends bytes as they stand, and what the server makes of them."""
+"""A TCP connection on which a test sends raw bytes and reads the responses."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ _KEY = base64.b64encode(b"sixteen octets !").decode()
 
 
 class Response(NamedTuple):
-    """One HTTP answer, as it came."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -29,7 +29,7 @@ class Connection:
         self.writer = writer
 
     async def send(self, *pieces: bytes) -> None:
-        """Each piece in a packet of its own. A server that has hung up may not take them all."""
+        """Send each piece in its own packet, until the server disconnects."""
         with suppress(ConnectionError):
             for piece in pieces:
                 self.writer.write(piece)
@@ -37,18 +37,18 @@ class Connection:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server has hung up and nothing is left to be heard."""
+        """Whether the server has disconnected and nothing is left to read."""
         return self.reader.at_eof() or self.reader.exception() is not None
 
     async def read_to_end(self) -> bytes:
-        """All that the server sends until it hangs up. Raises TimeoutError when it never does."""
+        """Read everything until the server disconnects. Raises TimeoutError."""
         pieces: list[bytes] = []
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self._read_into(pieces)
         return b"".join(pieces)
 
     async def read_for(self, seconds: float) -> bytes:
-        """What the server sends until it hangs up, or until the time is over."""
+        """Read until the server disconnects or the time is over."""
         pieces: list[bytes] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -61,19 +61,19 @@ class Connection:
                 pieces.append(piece)
 
     async def read_response(self) -> Response:
-        """The next HTTP answer, while the line stays open."""
+        """Read the next HTTP response from the open connection."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             head = await self.reader.readuntil(b"\r\n\r\n")
             status, headers = _head(head)
             return Response(status, headers, await self.reader.readexactly(int(headers.get("content-length", 0))))
 
     async def upgrade(self) -> None:
-        """Make a WebSocket of it."""
+        """Upgrade the connection to a WebSocket."""
         await self.send(upgrade())
         assert (await self.read_response()).status == 101
 
     async def close_code(self) -> int | None:
-        """The code of the close frame of the server, 1005 for one without a code, None when it hangs up without."""
+        """The code in the server's close frame; 1005 if it has none, None if there is no close frame."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
@@ -83,7 +83,7 @@ class Connection:
         return None
 
     async def read_frame(self) -> tuple[int, bytes]:
-        """The next frame of the server: its opcode and payload."""
+        """Read the next frame: its opcode and payload."""
         first, size = await self.reader.readexactly(2)
         if size > 125:
             wide = await self.reader.readexactly(2 if size == 126 else 8)
@@ -106,7 +106,7 @@ def request(method: str = "GET", path: str = "/livez", *headers: str, body: byte
 
 
 def operation(query: str, *headers: str) -> bytes:
-    """A plain POST of an operation."""
+    """A plain POST request with an operation."""
     body = json.dumps({"query": query}).encode()
     plain = ("content-type: application/json", f"content-length: {len(body)}")
     return request("POST", "/graphql", *plain, *headers, body=body)
@@ -118,7 +118,7 @@ def upgrade(*headers: str, method: str = "GET", path: str = "/graphql") -> bytes
 
 
 def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True, reserved: int = 0) -> bytes:
-    """A WebSocket frame as a client sends it, its mask of zeros."""
+    """A WebSocket frame from a client, masked with zeros."""
     first, size, mask = final << 7 | reserved << 4 | opcode, len(payload), masked << 7
     if size < 126:
         head = struct.pack("!BB", first, mask | size)
@@ -130,12 +130,12 @@ def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True, 
 
 
 def parse_responses(data: bytes) -> list[Response]:
-    """All of what a server sent as HTTP answers. Raises ValueError when it is none."""
+    """Parse everything that a server sent as HTTP responses. Raises ValueError."""
     found: list[Response] = []
     while data:
         head, end, data = data.partition(b"\r\n\r\n")
         if not end:
-            raise ValueError(f"half an answer: {head[:200]!r}")
+            raise ValueError(f"half a response: {head[:200]!r}")
         status, headers = _head(head)
         if status == 101:
             return [*found, Response(status, headers, data)]
@@ -149,13 +149,13 @@ def _head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").strip().split("\r\n")
     version, status, *_ = first.split(" ")
     if version != "HTTP/1.1":
-        raise ValueError(f"no answer: {first!r}")
+        raise ValueError(f"not a response: {first!r}")
     return int(status), {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
 
 
 def _split(data: bytes, size: int) -> tuple[bytes, bytes]:
     if len(data) < size:
-        raise ValueError("a body is shorter than was announced")
+        raise ValueError("a body is shorter than announced")
     return data[:size], data[size:]
 
 
@@ -170,7 +170,7 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
 
 
 def split_into(data: bytes, sizes: Iterable[int]) -> list[bytes]:
-    """The data cut where the sizes say, the rest as one piece."""
+    """Split the data into pieces of these sizes, and the rest."""
     pieces: list[bytes] = []
     for size in sizes:
         pieces.append(data[:size])

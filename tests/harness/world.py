@@ -1,4 +1,4 @@
-"""One image and everyone around it: the cast of the tables."""
+"""An image and callers in every relation to it, for table-driven tests."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -44,7 +44,7 @@ async def make_world(gateway: Gateway, state: str, **image: Any) -> World:
 
 
 async def _bring_to_state(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:
-    """Take the consumer's row to the state; its ID, or an invented one when there never was a row."""
+    """Bring the consumer's row to the state and return its ID, or a random ID if there is no row."""
     if state == "none":
         return str(uuid4())
     row = (await owner.offer(image_id, consumer.id))["members"][0]["id"]

@@ -60,9 +60,9 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 async def roomy_gateway(databases: Any) -> Any:
-    from tests.harness.gateway import settings_for
+    from tests.harness.gateway import settings_for, start_gateway
 
-    async with run_gateway(settings_for(databases.fresh(), member_quota=-1)) as gateway:
+    async with start_gateway(settings_for(databases.fresh(), member_quota=-1)) as gateway:
         yield gateway
 
 

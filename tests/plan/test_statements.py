@@ -25,9 +25,9 @@ NODES = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Image {{ {_IMAGE}
 @pytest.fixture(scope="module")
 async def market(databases: Any) -> Any:
     """A trader with 50 images offered to it and 50 that it offers, each with a member or more."""
-    from tests.harness.gateway import settings_for
+    from tests.harness.gateway import settings_for, start_gateway
 
-    async with run_gateway(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         trader = gateway.tenant(fresh_id())
         for _ in range(50):
             producer = gateway.tenant(fresh_id())
