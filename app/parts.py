@@ -108,12 +108,12 @@ def build_parts(
 def _open_store(database_url: str) -> tuple[Store, Hint, Notifier | None]:
     """The store, and the hints at its commits: within this process, and on PostgreSQL also to other processes."""
     hint, url = Hint(), parse_url(database_url)
-    notifier = Notifier(url, hint.give) if url.get_backend_name() == "postgresql" else None
+    notifier = Notifier(url, hint.signal) if url.get_backend_name() == "postgresql" else None
 
     def on_commit() -> None:
-        hint.give()
+        hint.signal()
         if notifier is not None:
-            notifier.give()
+            notifier.notify()
 
     return Store(url, on_commit), hint, notifier
 

@@ -48,7 +48,7 @@ async def _remove(settings: Settings, tenant: str, yes: bool) -> tuple[Holdings,
     store = Store(parse_url(settings.database_url))
     try:
         await migrate.require_current(store)
-        before = await offboarding.held(store, tenant)
+        before = await offboarding.count_holdings(store, tenant)
         return before, await offboarding.remove(store, tenant) if yes else before
     finally:
         await store.close()

@@ -74,7 +74,7 @@ class Feed:
     async def stop(self) -> None:
         """Ask the tailer to end and wait for it: it is never cancelled inside a query."""
         self.end_watches()
-        self._hint.give()
+        self._hint.signal()
         if self._tailer is not None:
             await asyncio.wait({self._tailer}, timeout=LAST_READ_SECONDS)
 
@@ -113,7 +113,7 @@ class Feed:
             view = await look()
             if self._closing or (seal is self.seal and seal.epoch == head_of(view).epoch):
                 return seal, view
-            self._hint.give()
+            self._hint.signal()
             await _wait(begun_anew, self._poll_seconds)
 
     def gap(self, mark: Mark, head: log.LogHead, viewer: Caller) -> Gap | None:

@@ -7,10 +7,10 @@ class Hint:
     """Inside one process. Who waits longer than the poll interval looks anyway, so a lost hint only delays."""
 
     def __init__(self) -> None:
-        self._given = asyncio.Event()
+        self._signalled = asyncio.Event()
 
-    def give(self) -> None:
-        self._given.set()
+    def signal(self) -> None:
+        self._signalled.set()
 
     async def wait(self, at_most: float) -> bool:
         """Return at the next hint, or when the time is up; a hint given since the last wait counts.
@@ -19,10 +19,10 @@ class Hint:
         """
         try:
             async with asyncio.timeout(at_most):
-                await self._given.wait()
+                await self._signalled.wait()
         except TimeoutError:
             return False
         else:
             return True
         finally:
-            self._given.clear()
+            self._signalled.clear()

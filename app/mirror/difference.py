@@ -24,7 +24,7 @@ class Difference:
     added: list[SeenMember] = field(default_factory=list[SeenMember])
     changed: list[SeenMember] = field(default_factory=list[SeenMember])
     removed: list[SeenMember] = field(default_factory=list[SeenMember])
-    news: list[LogEntry] = field(default_factory=list[LogEntry])
+    entries: list[LogEntry] = field(default_factory=list[LogEntry])
 
 
 def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View | None, now: datetime) -> Difference:
@@ -41,8 +41,8 @@ def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View
 def _gone(was: SeenImage, rows: Mapping[str, SeenMember], now: datetime) -> Difference:
     owner, removed = _as_tenant(was.owner_id, now), list(rows.values())
     ends = [(row, row.status, None) for row in removed]
-    news = log_entries.of_members(ChangeKind.IMAGE_DELETED, owner, was, ends) + log_entries.of_deletion(owner, was)
-    return Difference(is_gone=True, removed=removed, news=news)
+    entries = log_entries.of_members(ChangeKind.IMAGE_DELETED, owner, was, ends) + log_entries.of_deletion(owner, was)
+    return Difference(is_gone=True, removed=removed, entries=entries)
 
 
 def _compare_images(
@@ -52,9 +52,9 @@ def _compare_images(
         return
     found.image, found.is_new, owner = image, was is None, _as_tenant(image.owner_id, now)
     if was is None:
-        found.news += log_entries.of_registration(owner, image)
+        found.entries += log_entries.of_registration(owner, image)
     elif (was.status, was.visibility) != (image.status, image.visibility):
-        found.news += log_entries.of_update(owner, was, image, list(rows))
+        found.entries += log_entries.of_update(owner, was, image, list(rows))
 
 
 def _compare_members(
@@ -68,19 +68,19 @@ def _compare_members(
     for row in rows.values():
         if row.tenant_id not in members:
             found.removed.append(row)
-            found.news += log_entries.of_members(ChangeKind.REVOKED, owner, image, [(row, row.status, None)])
+            found.entries += log_entries.of_members(ChangeKind.REVOKED, owner, image, [(row, row.status, None)])
     for member in members.values():
         if (row := rows.get(member.tenant_id)) is None:
             row = SeenMember(id=str(uuid4()), image_id=image.id, **member._asdict())
             found.added.append(row)
             for kind, step in _first_steps(row):
                 actor = owner if kind is ChangeKind.OFFERED else _as_tenant(row.tenant_id, now)
-                found.news += log_entries.of_members(kind, actor, image, [(row, *step)])
+                found.entries += log_entries.of_members(kind, actor, image, [(row, *step)])
         elif (after := row.replace(**member._asdict())) != row:
             found.changed.append(after)
             if after.status is not row.status:
                 actor, step = _as_tenant(row.tenant_id, now), (after, row.status, after.status)
-                found.news += log_entries.of_members(ChangeKind.ANSWERED, actor, image, [step])
+                found.entries += log_entries.of_members(ChangeKind.ANSWERED, actor, image, [step])
 
 
 def _first_steps(row: SeenMember) -> Iterator[tuple[ChangeKind, tuple[MemberStatus | None, MemberStatus]]]:

@@ -118,7 +118,7 @@ class Mirror:
             rows = await mirror.all_members(tx.conn, image_id)
             found = difference(was, rows, view, tx.now)
             await _write(tx, image_id, found)
-            await log.append(tx, () if position.is_import else found.news)
+            await log.append(tx, () if position.is_import else found.entries)
             if view is None:
                 await mirror.forget(tx.conn, image_id)
             return True

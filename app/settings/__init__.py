@@ -4,7 +4,7 @@ import os
 from typing import Any, Self
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import SetupError
 from app.settings.frontend import FrontEnds
@@ -23,6 +23,18 @@ class Settings(Observability, Timing, Rates, Limits, FrontEnds, Upstream, Identi
     """The settings; each field's description is its documentation, and docker/README.md repeats it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments and the environment only: each further source would look for every setting too."""
+        return init_settings, env_settings
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:

@@ -64,7 +64,7 @@ class Limits(BaseSettings):
     max_open_connections: Annotated[int, Field(ge=50)] = Field(
         default=50_000,
         description="TCP connections of any kind that one server process holds, and never more than its file limit "
-        "less 150. Then those on which nothing is asked are closed, and who still finds no room gets 503.",
+        "less 150. Beyond that it closes idle connections, and then answers new ones with 503.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         default=20_000, description="WebSockets that one server process holds in all; more are closed with 1013."

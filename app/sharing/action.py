@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from app.errors import Refusal
-from app.model import Caller, SeenImage
-from app.sharing import formats, outcome, rules
+from app.model import Caller, ChangeKind, SeenImage
+from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.ledger import Ledger, Upstream
 from app.sharing.outcome import Outcome, Request
 from app.sharing.problems import Mistakes
-from app.store import images
+from app.store import images, log, members
 from app.store.engines.transaction import Transaction
 
 Action = Callable[[Transaction], Awaitable[Outcome]]
@@ -34,8 +34,8 @@ async def carry_out(
         return await run_upstream(ledger.upstream)
 
     async def once(tx: Transaction) -> Outcome:
-        if (before := await outcome.earlier(tx, caller, request)) is not None:
-            return before
+        if (recorded := await outcome.earlier(tx, caller, request)) is not None:
+            return recorded
         try:
             result = await act(tx)
         except Refusal as refusal:
@@ -46,10 +46,19 @@ async def carry_out(
     return await ledger.store.act(once)
 
 
+async def remove_with_members(tx: Transaction, caller: Caller, image: SeenImage) -> None:
+    """Delete an image and its members, with a log entry for each of them."""
+    steps = [(row, row.status, None) for row in await members.all_of(tx.conn, image.id)]
+    await members.remove_all_of(tx.conn, image.id)
+    await images.remove(tx.conn, image.id)
+    entries = log_entries.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
+    await log.append(tx, entries + log_entries.of_deletion(caller, image))
+
+
 async def lock_and_read(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
     """The image, locked until the transaction ends."""
     image = None
-    # Only an image that the caller may see is locked: waiting for another one's lock would tell that it exists.
+    # Only an image that the caller may see is locked: waiting for another lock would reveal that the image exists.
     if formats.uuid(image_id) and await images.lock(tx.conn, caller, image_id):
         image = await images.find_one(tx.conn, caller, image_id)
         tx.now = tx.clock()

@@ -1,4 +1,4 @@
-"""The tenants that an offer names, and what is refused of them, each with its place in the input."""
+"""The tenants that an offer names, and the refusals among them, each with its index in the input."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -7,18 +7,18 @@ from app.sharing import formats
 from app.sharing.rules import Verdict
 
 
-def refused_at(places: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator[Refusal]:
-    """The refusals among the verdicts, each with its place in the input."""
-    for place, verdict in zip(places, verdicts, strict=True):
+def refused_at(indexes: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator[Refusal]:
+    """The refusals among the verdicts, each with the path of its tenant ID in the input."""
+    for index, verdict in zip(indexes, verdicts, strict=True):
         if verdict.refusal is not None:
-            verdict.refusal.path = ("input", "tenantIds", str(place))
+            verdict.refusal.path = ("input", "tenantIds", str(index))
             yield verdict.refusal
 
 
 def sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[dict[int, str], tuple[BadUserInput, ...]]:
-    """The tenant IDs to ask the store about, by their places in the input, and the refusals of the rest.
+    """Split tenant IDs into the well-formed ones, by their index in the input, and refusals of the malformed ones.
 
-    None of this depends on the image.
+    The result does not depend on the image.
     """
     if not 1 <= len(tenant_ids) <= formats.OFFER_LIMIT:
         message = f"Offer to 1 to {formats.OFFER_LIMIT} tenants at a time; these are {len(tenant_ids)}."
@@ -29,7 +29,7 @@ def sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[dict[int, s
         try:
             well_formed[index] = formats.tenant_id(tenant_id, pattern, "input", "tenantIds", str(index))
         except BadUserInput as refusal:
-            # One that is too long to be a tenant ID is not sent back; the path has its place in the input.
-            told = tenant_id if len(tenant_id) <= formats.NAME_LIMIT else None
-            malformed.append(BadUserInput(refusal.message, refusal.path, tenant_id=told))
+            # The response does not repeat an ID of any length; the path identifies it anyway.
+            repeated = tenant_id if len(tenant_id) <= formats.NAME_LIMIT else None
+            malformed.append(BadUserInput(refusal.message, refusal.path, tenant_id=repeated))
     return well_formed, tuple(malformed)

@@ -1,4 +1,4 @@
-"""What a value must look like, before the store is asked. Pure; the same answer for every caller."""
+"""The syntax of input values. Pure functions, whose verdict is the same for every caller."""
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -19,25 +19,25 @@ BYTE_COUNT_LIMIT = 2**53 - 1
 INT_LIMIT = 2**31 - 1
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# What JSON has escaped; a tenant ID has none of it, so that it stands in an answer as it is.
+# Characters that JSON escapes. Tenant IDs have none, so that responses can contain them unchanged.
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 
 def uuid(text: str) -> str | None:
-    """An image or member ID as the store spells it: in small letters, while callers may use capitals (RFC 9562, 4).
+    """An image or member ID in the store's spelling, which is lowercase; input may be uppercase (RFC 9562, 4).
 
-    None for what has not the form of one.
+    None for anything that is not a UUID.
     """
     return text.lower() if _UUID.fullmatch(text) else None
 
 
 def as_stored(id_: str) -> str:
-    """An image or member ID as the store spells it; what has not the form of one as it is."""
+    """An image or member ID in the store's spelling; anything that is not a UUID is returned unchanged."""
     return uuid(id_) or id_
 
 
 def id_or_none(text: str | None) -> str | None:
-    """An ID to filter by; one that nothing can have becomes one that the store can be asked about."""
+    """An ID to filter by; a malformed one becomes an ID that no row has."""
     return None if text is None else uuid(text) or ""
 
 

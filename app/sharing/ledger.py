@@ -1,4 +1,4 @@
-"""Where the actions of sharing take effect: in the store alone, or in an upstream that the store mirrors."""
+"""Where actions take effect: in the store alone, or in an upstream that the store mirrors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from app.store.database import Store
 
 
 class Upstream(Protocol):
-    """Keeps the images. Each change is made there with the caller's own rights, and its outcome is what was seen then.
+    """A service that owns the images. It makes each change with the caller's own rights; the outcome is what it shows.
 
-    Every method raises Unavailable, or Unauthenticated.
+    Every method raises Unavailable or Unauthenticated.
     """
 
     async def offer(

@@ -1,4 +1,4 @@
-"""Who is told what about a change: pure, from what was and what is to the rows of the log."""
+"""The log entries of each change: which parties hear of it, and what they may learn. Pure functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,7 +17,7 @@ Step = tuple[SeenMember, MemberStatus | None, MemberStatus | None]
 
 
 def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterable[Step]) -> list[LogEntry]:
-    """Each member's step from one status to the next; None stands for "no row". Owner and consumer are told."""
+    """One entry for each member's step between statuses, for its owner and consumer; None means "no row"."""
     return [
         LogEntry(
             image_id=image.id,
@@ -40,17 +40,17 @@ def of_registration(caller: Caller, image: SeenImage) -> list[LogEntry]:
 
 
 def of_deletion(caller: Caller, image: SeenImage) -> list[LogEntry]:
-    """The owner's row. Each consumer is told by the end of its membership."""
+    """The owner's entry. Consumers hear of the deletion by the end of their membership."""
     return [_of_image(caller, image, _owner(image), ImageChangeKind.DELETED, image, None)]
 
 
 def of_update(caller: Caller, before: SeenImage, after: SeenImage, consumers: Sequence[str]) -> Iterator[LogEntry]:
-    """One row for each party of an image whose status or visibility has changed."""
+    """One entry for each party of an image whose status or visibility has changed."""
     yield _of_image(caller, after, _owner(after), ImageChangeKind.CHANGED, before, after)
     kind = _for_consumers(before.visibility, after.visibility)
     if kind is None:
         return
-    # Who gains an image is not told what it was before, nor who loses it what it is now.
+    # A consumer that gains access does not learn the earlier state, and one that loses access not the new one.
     was = None if kind is ImageChangeKind.ACCESS_GAINED else before
     now = None if kind is ImageChangeKind.ACCESS_LOST else after
     for tenant_id in consumers:
@@ -58,7 +58,7 @@ def of_update(caller: Caller, before: SeenImage, after: SeenImage, consumers: Se
 
 
 def _for_consumers(before: ImageVisibility, after: ImageVisibility) -> ImageChangeKind | None:
-    """Memberships are live while the image is SHARED. One that opens to all is seen on, but no longer as a member."""
+    """Memberships count only while the image is SHARED. A COMMUNITY or PUBLIC image stays visible to its members."""
     if before is ImageVisibility.SHARED:
         return ImageChangeKind.ACCESS_LOST if after is ImageVisibility.PRIVATE else ImageChangeKind.CHANGED
     return ImageChangeKind.ACCESS_GAINED if after is ImageVisibility.SHARED else None
@@ -86,5 +86,5 @@ def _of_image(
 
 
 def _owner(image: SeenImage) -> str:
-    assert image.owner_id is not None, "who may change an image is told whose it is"
+    assert image.owner_id is not None, "whoever may change an image sees its owner"
     return image.owner_id

@@ -1,4 +1,4 @@
-"""All that is wrong with one input, told at once, so that a form need not be sent once for each field."""
+"""Collects every mistake of an input, so that a form can show all of them at once."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Mistakes:
-    """Collects the mistakes of one input while it is checked part by part."""
+    """The mistakes found in one input so far."""
 
     def __init__(self) -> None:
         self.found: list[BadUserInput] = []
 
     def check(self, check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """What the check returns; None when it has found mistakes, which are kept."""
+        """Return the result of a check, or None if it found mistakes, which are collected."""
         try:
             return check(*args, **kwargs)
         except BadUserInput as mistake:
@@ -26,6 +26,6 @@ class Mistakes:
         return None
 
     def require_none(self) -> None:
-        """Raises Malformed with all that was found."""
+        """Raise Malformed if there are any mistakes."""
         if self.found:
             raise Malformed(*self.found)

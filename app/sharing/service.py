@@ -1,8 +1,7 @@
-"""The actions of sharing: each looks, decides, writes and records, in one transaction.
+"""The actions of sharing: each reads, decides, writes and logs, in one transaction.
 
-What is decided stands in `rules`. An action that is refused has written nothing. All that is malformed in an input is
-raised at once, as Malformed, before the store is asked; every other refusal is in the outcome. `mistakes` are those
-that were found in the input before.
+`rules` decides. A refused action writes nothing. Malformed input raises Malformed with every mistake, before the store
+is read; every other refusal is part of the outcome. `mistakes` are those that the API has already found in the input.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -16,7 +15,7 @@ from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMe
 from app.rows import defaults
 from app.settings import Settings
 from app.sharing import formats, log_entries, rules
-from app.sharing.action import carry_out, lock_and_read
+from app.sharing.action import carry_out, lock_and_read, remove_with_members
 from app.sharing.addressees import refused_at, sorted_by_form
 from app.sharing.ledger import Ledger, Upstream
 from app.sharing.outcome import Outcome, Request
@@ -64,7 +63,7 @@ async def register_image(
         await log.append(tx, log_entries.of_registration(caller, image))
         return Outcome(image=image)
 
-    return await carry_out(ledger, caller, Request("registerImage", new, key), act, mistakes, _no_registration)
+    return await carry_out(ledger, caller, Request("registerImage", new, key), act, mistakes, _refuse_registration)
 
 
 async def update_image(
@@ -107,12 +106,7 @@ async def delete_image(
     async def act(tx: Transaction) -> Outcome:
         image = await lock_and_read(tx, caller, image_id, "id")
         rules.may_delete(caller, image)
-        ended = await members.all_of(tx.conn, image.id)
-        await members.remove_all_of(tx.conn, image.id)
-        await images.remove(tx.conn, image.id)
-        steps = [(row, row.status, None) for row in ended]
-        told = log_entries.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
-        await log.append(tx, told + log_entries.of_deletion(caller, image))
+        await remove_with_members(tx, caller, image)
         return Outcome(ended_id=image.id)
 
     request = Request("deleteImage", {"id": image_id}, key)
@@ -224,7 +218,7 @@ async def revoke_member(
     return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
 
 
-async def _no_registration(_: Upstream) -> Outcome:
+async def _refuse_registration(_: Upstream) -> Outcome:
     return Outcome(refusals=(Forbidden(NO_REGISTRATION),))
 
 

@@ -21,7 +21,7 @@ class AccessPath(NamedTuple):
 
 
 class OrderedJoin(Join):
-    """A join whose left side is read first. SQLite has no statistics, so its planner has to be told the order."""
+    """A join whose left side is read first. SQLite's planner, which has no statistics, keeps this order."""
 
     inherit_cache = True
 

@@ -18,7 +18,7 @@ _SERVER = text(
     "current_setting('superuser_reserved_connections')::int, clock_timestamp(), "
     "(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
 )
-# Of several privileges in one word PostgreSQL asks for any, so each is asked for by itself.
+# PostgreSQL checks for any of several privileges in one string, so each is checked by itself.
 _LACKS = text(
     "SELECT string_agg(name, ', ') FROM unnest(CAST(:tables AS text[])) AS name "
     "WHERE to_regclass(name) IS NULL OR EXISTS (SELECT FROM unnest(CAST(:needed AS text[])) AS one "

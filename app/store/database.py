@@ -33,7 +33,7 @@ def utc_now() -> datetime:
 
 
 class Store:
-    """Where rows live. `on_commit` is called after each commit that has put events into the log."""
+    """The database. `on_commit` is called after each commit that has appended events to the log."""
 
     def __init__(self, url: URL, on_commit: Callable[[], None] = lambda: None, clock: Clock = utc_now) -> None:
         self.url = url
@@ -41,21 +41,21 @@ class Store:
         self._on_commit = on_commit
         self.reader = engine.open_reader(url)
         self.writer = engine.open_writer(url)
-        # SQLite has let in one writer only; the others wait here, and not at the file's lock.
+        # SQLite admits one writer; the others wait here instead of polling the file's lock.
         self._turn = asyncio.Lock()
         is_embedded = url.get_backend_name() == "sqlite"
         self._sqlite_writer = Writer(url, self._now, self._turn, on_commit) if is_embedded else None
-        # Who follows the log reads here, so that clients can't keep it waiting for a connection.
+        # The log's follower has connections of its own, so that clients can't keep it waiting for one.
         self.follower = DirectReader(url) if is_embedded else engine.open_follower(url)
         self._units: set[asyncio.Task[Any]] = set()
         self._outages = RepeatedErrors(logger, "store unavailable")
         # False while a starting server waits for the database or its migration: nobody is admitted until then.
         self.is_open = True
-        # What begins the span of a unit, where traces are wanted.
+        # Starts the span of a unit, where traces are exported.
         self.span: Callable[[str], AbstractContextManager[Any]] | None = None
 
     async def act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Carry out an action that waits for nothing but its transaction, to its end."""
+        """Carry out an action, which may wait for its transaction only, to its end."""
         if self._sqlite_writer is None:
             return await self.unit(self._act(action), "act")
         return await self._reporting_outages(self._traced(self._sqlite_writer.act(action), "act"))
@@ -91,7 +91,7 @@ class Store:
         return 0 if self._sqlite_writer is None else self._sqlite_writer.queue
 
     def connections(self) -> dict[str, tuple[int, int]]:
-        """Of each pool, how many connections are in use and how many there may be."""
+        """Connections in use and pool size, by pool name."""
         opened = {"reader": self.reader, "writer": self.writer}
         if not isinstance(self.follower, DirectReader):
             opened["follower"] = self.follower
@@ -105,14 +105,14 @@ class Store:
         return nullcontext() if self._sqlite_writer is None else self._turn
 
     async def unit(self, work: Coroutine[Any, Any, T], name: str = "read") -> T:
-        """Run work on the store to its end, even when the one who asked for it goes away; `name` is for traces.
+        """Run work on the store to its end, even when its caller is cancelled; `name` is for traces.
 
         A cancellation that reached a statement would break its connection, and could hang the shutdown.
         """
         return await asyncio.shield(self.begin(work, name))
 
     def begin(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
-        """The same, for work that nobody waits for."""
+        """Run work on the store in a task that nobody waits for."""
         task = asyncio.create_task(self._reporting_outages(self._traced(work, name)))
         self._units.add(task)
         task.add_done_callback(self._forget)
@@ -137,7 +137,7 @@ class Store:
             await opened.dispose()
 
     async def at_once(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work that is over as soon as it has begun, so that nobody can go away meanwhile."""
+        """Run work that never suspends, and so can't be cancelled."""
         return await self._reporting_outages(work)
 
     async def _reporting_outages(self, work: Coroutine[Any, Any, T]) -> T:

@@ -47,32 +47,34 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
     return SeenImage.from_values(rows[0]) if rows else None
 
 
-async def listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter, request: PageRequest) -> Page[SeenImage]:
+async def listed(
+    conn: AsyncConnection, viewer: Caller, row_filter: ImageFilter, request: PageRequest
+) -> Page[SeenImage]:
     """The viewer's image list."""
-    paths = listed_paths(Rights(viewer), wanted)
+    paths = listed_paths(Rights(viewer), row_filter)
     return await keyset_windows.page_of(conn, _seen_by(viewer), paths, IMAGE, request, SeenImage.from_values)
 
 
-async def count_listed(conn: AsyncConnection, viewer: Caller, wanted: ImageFilter) -> int:
-    return await keyset_windows.count_of(conn, listed_paths(Rights(viewer), wanted), _KEY)
+async def count_listed(conn: AsyncConnection, viewer: Caller, row_filter: ImageFilter) -> int:
+    return await keyset_windows.count_of(conn, listed_paths(Rights(viewer), row_filter), _KEY)
 
 
 async def of_owners(
     conn: AsyncConnection,
     viewer: Caller,
     owner_ids: Collection[str],
-    wanted: ImageFilter,
+    row_filter: ImageFilter,
     request: PageRequest,
 ) -> dict[str, Page[SeenImage]]:
     """For each owner, its images that the viewer may know to be that owner's."""
-    statement = _of_owners(viewer, owner_ids, wanted)
+    statement = _of_owners(viewer, owner_ids, row_filter)
     return await pages.pages_by_parent(conn, statement, _KEY, IMAGE.c.owner_id, request, SeenImage.from_values)
 
 
 async def count_of_owners(
-    conn: AsyncConnection, viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter
+    conn: AsyncConnection, viewer: Caller, owner_ids: Collection[str], row_filter: ImageFilter
 ) -> dict[str, int]:
-    return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, wanted), IMAGE.c.owner_id)
+    return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, row_filter), IMAGE.c.owner_id)
 
 
 async def watched(
@@ -110,30 +112,30 @@ async def remove(conn: Connection, image_id: str) -> None:
     await _REMOVE.run(conn, id=image_id)
 
 
-def listed_paths(rights: Rights, wanted: ImageFilter) -> list[AccessPath]:
+def listed_paths(rights: Rights, row_filter: ImageFilter) -> list[AccessPath]:
     """The access paths to the viewer's image list."""
-    statuses = _ANY_STATUS if wanted.member_status is None else wanted.member_status
-    narrower = tuple(_wanted(rights, wanted))
-    return [path.narrowed(*narrower) for path in rights.list_paths(statuses, wanted.owner_id)]
+    statuses = _ANY_STATUS if row_filter.member_status is None else row_filter.member_status
+    conditions = tuple(_conditions(rights, row_filter))
+    return [path.narrowed(*conditions) for path in rights.list_paths(statuses, row_filter.owner_id)]
 
 
-def paths_of_owner(rights: Rights, owner: ColumnElement[Any], wanted: ImageFilter) -> list[AccessPath]:
+def paths_of_owner(rights: Rights, owner: ColumnElement[Any], row_filter: ImageFilter) -> list[AccessPath]:
     """The access paths to the images of a tenant that the viewer may know to be its."""
-    narrower = tuple(_wanted(rights, wanted))
-    return [path.narrowed(*narrower) for path in rights.party_paths(owner=owner)]
+    conditions = tuple(_conditions(rights, row_filter))
+    return [path.narrowed(*conditions) for path in rights.party_paths(owner=owner)]
 
 
-def _wanted(rights: Rights, wanted: ImageFilter) -> Iterator[ColumnElement[bool]]:
-    """All filters but the owner, which belongs to the access paths."""
+def _conditions(rights: Rights, row_filter: ImageFilter) -> Iterator[ColumnElement[bool]]:
+    """The conditions of a filter, except the owner, which selects the access paths."""
     image = rights.image
-    if wanted.visibility is not None:
-        yield image.visibility == wanted.visibility
-    if wanted.status is not None:
-        yield image.status.in_(wanted.status)
-    if wanted.name is not None:
-        yield image.name == wanted.name
-    if wanted.hidden is not None:
-        yield image.hidden == wanted.hidden
+    if row_filter.visibility is not None:
+        yield image.visibility == row_filter.visibility
+    if row_filter.status is not None:
+        yield image.status.in_(row_filter.status)
+    if row_filter.name is not None:
+        yield image.name == row_filter.name
+    if row_filter.hidden is not None:
+        yield image.hidden == row_filter.hidden
 
 
 def _seen_by(viewer: Caller) -> Select[Any]:
@@ -146,10 +148,10 @@ def _seen_by(viewer: Caller) -> Select[Any]:
     return select(*map(visible, IMAGE.c))
 
 
-def _of_owners(viewer: Caller, owner_ids: Collection[str], wanted: ImageFilter) -> Select[Any]:
+def _of_owners(viewer: Caller, owner_ids: Collection[str], row_filter: ImageFilter) -> Select[Any]:
     rights = Rights(viewer)
-    narrower = IMAGE.c.owner_id.in_(owner_ids), *_wanted(rights, wanted)
-    paths = [path.narrowed(*narrower) for path in rights.party_paths()]
+    conditions = IMAGE.c.owner_id.in_(owner_ids), *_conditions(rights, row_filter)
+    paths = [path.narrowed(*conditions) for path in rights.party_paths()]
     found = keyset_windows.every(paths, _KEY).subquery()
     return _seen_by(viewer).select_from(OrderedJoin(found, IMAGE, IMAGE.c.id == found.c.id))
 

@@ -19,7 +19,7 @@ class Limits(Protocol):
     def window(self, rows: Any, size: Any) -> Any: ...
 
 
-class Lazily:
+class Lazy:
     """Windows for SQLite, which merges the paths and reads only as many rows as it needs."""
 
     def path(self, rows: Any, order: Any) -> Any:
@@ -43,7 +43,7 @@ class Bounded:
         return rows.limit(literal_column(str(MAX_PAGE + 1))).subquery()
 
 
-LAZILY: Limits = Lazily()
+LAZY: Limits = Lazy()
 BOUNDED: Limits = Bounded()
 
 
@@ -79,8 +79,8 @@ def first_of(
     if len(found) > 1:
         found = [union_all(*(limits.path(one, order(key, request)) for one in found))]
     [rows] = found
-    place = SortKey(rows.selected_columns.created_at, rows.selected_columns.id)
-    return limits.window(rows.order_by(*order(place, request)), size).subquery()
+    found_key = SortKey(rows.selected_columns.created_at, rows.selected_columns.id)
+    return limits.window(rows.order_by(*order(found_key, request)), size).subquery()
 
 
 def every(paths: Sequence[AccessPath], key: SortKey, within: Within = lambda found: found) -> Any:

@@ -1,4 +1,4 @@
-"""The log: one event for each change, in the transaction of the change, numbered as it commits."""
+"""The event log: each change appends an event in its own transaction, numbered at commit."""
 
 import secrets
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ class LogPage(NamedTuple):
     changes: list[Change]
 
 
-async def append(tx: Transaction, news: Sequence[LogEntry]) -> None:
-    """Write what happened into the log."""
-    if news:
-        await _APPEND.run_for_each(tx.conn, [{"occurred_at": tx.now, **one._asdict()} for one in news])
+async def append(tx: Transaction, entries: Sequence[LogEntry]) -> None:
+    """Append entries to the log, to be committed with the transaction."""
+    if entries:
+        await _APPEND.run_for_each(tx.conn, [{"occurred_at": tx.now, **entry._asdict()} for entry in entries])
         tx.has_log_entries = True
 
 
@@ -89,7 +89,7 @@ def _after() -> Select[Any]:
 
 
 _APPENDED = ("occurred_at", *LogEntry._fields)
-# Without `inline`, PostgreSQL would be asked for the new row's number each time.
+# Without `inline`, SQLAlchemy would fetch the number of each new row from PostgreSQL.
 _APPEND = Prepared(insert(Event).values({name: slot(name) for name in _APPENDED}).inline())
 _HEAD = Prepared(select(*(col(getattr(EventHead, name)) for name in LogHead._fields)))
 _ALL = Prepared(_after())

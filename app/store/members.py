@@ -27,7 +27,7 @@ from app.model import Caller, MemberStatus, SeenMember
 from app.store import named, pages
 from app.store.access_paths import AccessPath, OrderedJoin
 from app.store.engines.prepared import Connection, Prepared, slot
-from app.store.member_paths import MemberFilter, filters, offered_path, paths_of_images, sent_path
+from app.store.member_paths import MemberFilter, conditions, offered_path, paths_of_images, sent_path
 from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, MEMBER, Rights, any_viewer
 
@@ -68,22 +68,26 @@ async def of_tenants(
     return {row.tenant_id: row for row in map(SeenMember.from_values, rows)}
 
 
-async def offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter, request: PageRequest) -> Page[SeenMember]:
+async def offers(
+    conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter, request: PageRequest
+) -> Page[SeenMember]:
     """What is offered to the viewer."""
-    return await pages.page_of(conn, _offers(viewer, wanted), _KEY, request, SeenMember.from_values)
+    return await pages.page_of(conn, _offers(viewer, row_filter), _KEY, request, SeenMember.from_values)
 
 
-async def count_offers(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter) -> int:
-    return await pages.count_of(conn, _offers(viewer, wanted))
+async def count_offers(conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter) -> int:
+    return await pages.count_of(conn, _offers(viewer, row_filter))
 
 
-async def sent(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter, request: PageRequest) -> Page[SeenMember]:
+async def sent(
+    conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter, request: PageRequest
+) -> Page[SeenMember]:
     """What the viewer's tenant has offered, over all its images, inert rows included."""
-    return await pages.page_of(conn, _sent(viewer, wanted), _KEY, request, SeenMember.from_values)
+    return await pages.page_of(conn, _sent(viewer, row_filter), _KEY, request, SeenMember.from_values)
 
 
-async def count_sent(conn: AsyncConnection, viewer: Caller, wanted: MemberFilter) -> int:
-    return await pages.count_of(conn, _sent(viewer, wanted))
+async def count_sent(conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter) -> int:
+    return await pages.count_of(conn, _sent(viewer, row_filter))
 
 
 async def watched(
@@ -91,14 +95,14 @@ async def watched(
     viewer: Caller,
     limit: int,
     *,
-    wanted: MemberFilter,
+    row_filter: MemberFilter,
     as_producer: bool,
     as_consumer: bool,
 ) -> list[tuple[SeenMember, str]]:
     """The rows that the viewer may hear of, as one side or as both, each with the owner of its image."""
     statement: Any = select(*MEMBER.c, IMAGE.c.owner_id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
-    seen = _watched(Rights(viewer), wanted.image_id, as_producer, as_consumer)
-    found = statement.where(seen, *filters(Rights(viewer), wanted)).order_by(*_KEY).limit(limit)
+    seen = _watched(Rights(viewer), row_filter.image_id, as_producer, as_consumer)
+    found = statement.where(seen, *conditions(Rights(viewer), row_filter)).order_by(*_KEY).limit(limit)
     rows = await conn.execute(found)
     return [(SeenMember.from_values(row[:-1]), row[-1]) for row in rows]
 
@@ -107,20 +111,20 @@ async def of_images(
     conn: AsyncConnection,
     viewer: Caller,
     image_ids: Collection[str],
-    wanted: MemberFilter,
+    row_filter: MemberFilter,
     request: PageRequest,
 ) -> dict[str, Page[SeenMember]]:
     """For each image, its rows that the viewer may see."""
-    rows = _of_images(viewer, image_ids, wanted)
+    rows = _of_images(viewer, image_ids, row_filter)
     return await pages.pages_by_parent(
         conn, select(rows), pages.sort_key(rows), rows.c.image_id, request, SeenMember.from_values
     )
 
 
 async def count_of_images(
-    conn: AsyncConnection, viewer: Caller, image_ids: Collection[str], wanted: MemberFilter
+    conn: AsyncConnection, viewer: Caller, image_ids: Collection[str], row_filter: MemberFilter
 ) -> dict[str, int]:
-    rows = _of_images(viewer, image_ids, wanted)
+    rows = _of_images(viewer, image_ids, row_filter)
     return await pages.counts_by_parent(conn, select(rows), rows.c.image_id)
 
 
@@ -165,21 +169,21 @@ def _watched(rights: Rights, image_id: str | None, as_producer: bool, as_consume
     return or_(*own, *([and_(shared, rights.is_consumer())] if as_consumer else []))
 
 
-def _offers(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _by(offered_path(Rights(viewer), wanted))
+def _offers(viewer: Caller, row_filter: MemberFilter) -> Select[Any]:
+    return _by(offered_path(Rights(viewer), row_filter))
 
 
-def _sent(viewer: Caller, wanted: MemberFilter) -> Select[Any]:
-    return _by(sent_path(Rights(viewer), wanted))
+def _sent(viewer: Caller, row_filter: MemberFilter) -> Select[Any]:
+    return _by(sent_path(Rights(viewer), row_filter))
 
 
 def _by(path: AccessPath) -> Select[Any]:
     return select(*MEMBER.c).select_from(path.rows).where(*path.where)
 
 
-def _of_images(viewer: Caller, image_ids: Collection[str], wanted: MemberFilter) -> Subquery:
+def _of_images(viewer: Caller, image_ids: Collection[str], row_filter: MemberFilter) -> Subquery:
     """The rows, one access path after the other: with OR, PostgreSQL would scan every member."""
-    found = [_by(path) for path in paths_of_images(Rights(viewer), image_ids, wanted)]
+    found = [_by(path) for path in paths_of_images(Rights(viewer), image_ids, row_filter)]
     return (found[0] if len(found) == 1 else union_all(*found)).subquery()
 
 

@@ -19,7 +19,7 @@ _NUMBERING = {
     "postgresql": "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass('event') AND tgname = 'number_event' "
     "AND tgdeferrable AND tginitdeferred AND tgenabled IN ('O', 'A')",
 }
-# A driver that could not connect has no code of the error, only what the server has said.
+# A driver that could not connect has no error code, only the server's message.
 _LASTING = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 _HERE = Path(__file__).parent / "migrations"
 
@@ -63,12 +63,12 @@ def cannot_open(store: Store, error: Exception) -> SetupError:
     """Why the database can't be opened, in one line and without its password."""
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()
     shown = store.url.render_as_string(hide_password=True)
-    told = f"The database {shown} can't be opened: {reason[0] if reason else type(error).__name__}."
-    return StoreAway(told) if _may_pass(store, error) else SetupError(told)
+    message = f"The database {shown} can't be opened: {reason[0] if reason else type(error).__name__}."
+    return StoreAway(message) if _is_temporary(store, error) else SetupError(message)
 
 
-def _may_pass(store: Store, error: Exception) -> bool:
-    """Whether a server is away, starting or full. One that knows neither user nor database stays as it is."""
+def _is_temporary(store: Store, error: Exception) -> bool:
+    """Whether a server is unreachable, starting or full, rather than lacking the user or the database."""
     if store.url.get_backend_name() == "sqlite" or getattr(getattr(error, "orig", None), "sqlstate", None):
         return False
     return not any(words in str(error) for words in _LASTING)

@@ -1,4 +1,4 @@
-"""The mirror of an upstream's images: how up to date each is, and its rows, for which no viewer is asked."""
+"""The mirror of an upstream's images: how up to date each is, and its rows, read without a viewer's rights."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

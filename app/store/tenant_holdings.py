@@ -1,4 +1,4 @@
-"""All that the store holds of one tenant, for the operator who is about to remove it; no viewer is asked here."""
+"""Everything that the store holds of one tenant, for the operator who removes it; read without a viewer's rights."""
 
 from typing import Any, NamedTuple
 

@@ -29,8 +29,8 @@ def _a_socket_dropped() -> None:
 def _a_row_lost() -> None:
     """The end of a membership is told to its owner, and not to the log."""
 
-    async def lossy(tx: Any, news: Any) -> None:
-        await _append(tx, [one for one in news if one.kind != "REVOKED"])
+    async def lossy(tx: Any, entries: Any) -> None:
+        await _append(tx, [one for one in entries if one.kind != "REVOKED"])
 
     log.append = lossy
 

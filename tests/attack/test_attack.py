@@ -8,7 +8,7 @@ import pytest
 from tests.attack.run import Outcome, Plan, run
 from tests.attack.tally import Tally
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("new_interpreters")]
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("new_interpreters")]
 
 
 async def _play(plan: Plan) -> Outcome:

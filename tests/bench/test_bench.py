@@ -9,7 +9,7 @@ from tests.bench.seed import SMALL, world
 from tests.bench.servers import OURS
 from tests.bench.workloads import workloads
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("new_interpreters")]
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("new_interpreters")]
 EMBEDDED = ("point", "list", "inbox", "deep", "offers", "first")
 
 

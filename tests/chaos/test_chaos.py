@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.field import Plan
 from tests.chaos.run import Outcome, run
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("new_interpreters")]
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("new_interpreters")]
 
 
 async def _play(plan: Plan) -> Outcome:

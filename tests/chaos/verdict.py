@@ -40,23 +40,23 @@ def _on_an_image(image: str, rows: list[tuple[Any, ...]], tried: list[Attempt]) 
     ]
 
 
-def _step(news: LogEntry) -> tuple[Any, ...] | None:
-    if news.kind in ("OFFERED", "ANSWERED", "REVOKED"):
-        return news.kind, news.tenant_id, news.status
-    if news.image_kind is not None and news.tenant_id == news.owner_id:
-        return news.image_kind, news.tenant_id, news.visibility
+def _step(entry: LogEntry) -> tuple[Any, ...] | None:
+    if entry.kind in ("OFFERED", "ANSWERED", "REVOKED"):
+        return entry.kind, entry.tenant_id, entry.status
+    if entry.image_kind is not None and entry.tenant_id == entry.owner_id:
+        return entry.image_kind, entry.tenant_id, entry.visibility
     return None
 
 
 def _folded(story: Iterable[LogEntry]) -> dict[str, Any]:
     table: dict[str, Any] = {}
-    for news in story:
-        if news.member_id is None:
+    for entry in story:
+        if entry.member_id is None:
             continue
-        if news.status is None:
-            table.pop(news.member_id, None)
+        if entry.status is None:
+            table.pop(entry.member_id, None)
         else:
-            table[news.member_id] = news.status
+            table[entry.member_id] = entry.status
     return table
 
 

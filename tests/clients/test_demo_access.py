@@ -109,6 +109,7 @@ async def test_the_policy_holds_in_a_browser(visit: Visit) -> None:
     visit.foreign_urls.clear()
 
 
+@pytest.mark.long
 async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
     browser: Browser, running: ServeCommand
 ) -> None:
@@ -159,6 +160,7 @@ async def test_axe_finds_nothing_to_mend(
     assert len(found["passes"]) > 20
 
 
+@pytest.mark.long
 async def test_headings_regions_and_fields_have_names(visit: Visit) -> None:
     page = (await open_demo(visit)).page
 
@@ -193,6 +195,7 @@ async def test_by_keyboard_alone_an_offer_is_answered_and_the_focus_stays_with_i
     await expect(demo.consumer.card("by-keyboard")).to_be_focused()
 
 
+@pytest.mark.long
 async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> None:
     demo = await open_demo(visit)
     await demo.page.evaluate(
@@ -210,6 +213,7 @@ async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> Non
     assert said.count("announced: Tenant 2002 accepted it.") == 1
 
 
+@pytest.mark.long
 async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
     demo = await open_demo(visit)
     motion: tuple[tuple[Literal["no-preference", "reduce"], str], ...] = (("no-preference", "glow"), ("reduce", "none"))

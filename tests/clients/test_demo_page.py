@@ -11,7 +11,7 @@ from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.demo_page import DemoPage, logged_cursors, open_demo, query_demo
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
 ANSWER = """mutation($input: RejectOfferInput!, $back: DeferOfferInput!) {
   rejectOffer(input: $input) { errors { message } } deferOffer(input: $back) { errors { message } }
@@ -35,6 +35,7 @@ def image() -> str:
     return f"image-{fresh_id()}"
 
 
+@pytest.mark.engine("sqlite", "postgres")
 async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_does(demo: DemoPage, image: str) -> None:
     await demo.register(image)
     await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
@@ -47,6 +48,7 @@ async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_d
     await expect(demo.page.locator("first-steps .count")).to_have_text("3 of 4 done")
 
 
+@pytest.mark.long
 async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await expect(demo.consumer.status(image)).to_be_visible()
@@ -92,6 +94,7 @@ async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
     assert (await demo.consumer.cursors())[heard_before:] == logged_cursors(played, "2002", "CONSUMER", cursor)
 
 
+@pytest.mark.long
 async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await demo.producer.disconnect()
@@ -105,6 +108,7 @@ async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> No
     await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
 
 
+@pytest.mark.long
 async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await demo.consumer.answer(image, "Accept")
@@ -118,6 +122,7 @@ async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> 
     await expect(row.locator("td.status")).to_have_text("✓ ACCEPTED → ended")
 
 
+@pytest.mark.long
 async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     for deed, status in (("Reject", "✕ REJECTED"), ("Decide later", "• PENDING"), ("Accept", "✓ ACCEPTED")):
@@ -126,6 +131,7 @@ async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage,
         await expect(demo.producer.status(image)).to_have_text(status)
 
 
+@pytest.mark.long
 async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: ServeCommand) -> None:
     registering = """mutation { registerImage(input: {name: "by curl", origin: SNAPSHOT, serverId: "srv-1"}) {
       image { id } } }"""
@@ -137,6 +143,7 @@ async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: Se
     await expect(demo.consumer.card("by curl")).to_contain_text("from tenant 1001")
 
 
+@pytest.mark.long
 async def test_either_side_may_be_another_tenant(demo: DemoPage, image: str) -> None:
     await demo.consumer.panel.get_by_label("Acts as tenant").select_option("3003")
     await expect(demo.consumer.card("debian-13-hardened")).to_be_visible()
@@ -166,6 +173,7 @@ async def test_a_refusal_is_told_where_it_arose_and_taken_back_when_all_is_well(
     ).to_contain_text("(BAD_USER_INPUT)")
 
 
+@pytest.mark.long
 async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: ServeCommand, image: str) -> None:
     await demo.register_and_offer(image)
     image_id = await demo.consumer.card(image).evaluate("card => card.imageId")
@@ -178,6 +186,7 @@ async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: ServeCo
     await expect(demo.page.locator("tbody tr")).to_have_count(200)
 
 
+@pytest.mark.long
 async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_path: Path, image: str) -> None:
     with start_serve(tmp_path, "--demo", "--port", "0", auth_secret=None) as first:
         async with open_visit(browser, first.address) as visit:

@@ -12,7 +12,7 @@ from tests.harness.commands import ServeCommand
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ async def type_into(page: Page, place: str, value: object) -> None:
     await page.keyboard.press("Control+V")
 
 
+@pytest.mark.long
 async def test_the_authorization_header_of_the_editor_goes_to_the_websocket_too(
     visit: Visit, sqlite_server: Server
 ) -> None:
@@ -117,6 +118,7 @@ async def act_as(page: Page, tenant_id: str) -> None:
     await page.get_by_label("Act as").select_option(tenant_id)
 
 
+@pytest.mark.long
 async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_token(
     browser: Browser, played: ServeCommand
 ) -> None:
@@ -133,6 +135,7 @@ async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_tok
         assert '"tenant":{"id":"2002"}' in await answer(producer, until='"kind":"ANSWERED"')
 
 
+@pytest.mark.long
 async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again(
     browser: Browser, played: ServeCommand
 ) -> None:
@@ -145,6 +148,7 @@ async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again
         assert '"cuda-13-training"' not in await run(page, "Inbox", until='"totalCount"')
 
 
+@pytest.mark.long
 async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: Server) -> None:
     page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     await run(page, "Inbox", until='"totalCount":0')
@@ -160,6 +164,7 @@ async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: 
     await expect(page.locator(".graphiql-plugin")).to_contain_text("offerEvents")
 
 
+@pytest.mark.long
 async def test_the_first_example_is_still_there_when_the_page_is_loaded_again(visit: Visit) -> None:
     page = await visit.open("/")
     editor = page.locator(".graphiql-query-editor .view-lines")
@@ -175,6 +180,7 @@ async def test_a_watch_whose_token_has_expired_ends_and_says_so(visit: Visit, sq
     assert "4403" in await run(page, "Watch", until="The token has expired")
 
 
+@pytest.mark.long
 async def test_a_token_is_forgotten_with_its_tab(visit: Visit, sqlite_server: Server) -> None:
     page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     await page.close()

@@ -20,7 +20,7 @@ from tests.harness.readme import block, block_for, write_setups
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
 ROOT = Path(__file__).parent.parent.parent
 QUERY = (

@@ -9,7 +9,7 @@ from tests.harness.node import Run
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
 
 @pytest.fixture(scope="module")

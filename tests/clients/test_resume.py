@@ -59,7 +59,15 @@ def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
     restartable.end(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param("graphql-ws", marks=pytest.mark.engine("postgres")),
+        pytest.param("graphql-sse", marks=pytest.mark.engine("postgres")),
+        pytest.param("python", marks=pytest.mark.engine("sqlite")),
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("urql", "apollo")),
+    ],
+)
 def test_a_client_goes_on_by_itself_and_misses_nothing(
     node: Run, restartable: Restartable, tmp_path: Path, client: str
 ) -> None:
@@ -102,6 +110,7 @@ def _until_served(restartable: Restartable, owner: str, image: str, consumer: st
     raise AssertionError("the store did not come back")
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_token_that_will_never_do_ends_a_client_for_good(
     node: Run, server: Server, tmp_path: Path, client: str

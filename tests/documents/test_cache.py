@@ -42,7 +42,7 @@ def traced() -> Generator[Callable[[], int]]:
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
     parsed = TenantCache(lambda text: deadlines.parse(text, 3_000, 60), BoundedCache(LIMIT))
     with traced() as held:
-        for number in range(12):
+        for number in range(6):
             parsed(HEAVY[kind] % number)
 
         assert LIMIT / 20 < held() < LIMIT * 1.5

@@ -14,7 +14,7 @@ from tests.harness.server import Server, run_server
 from tests.harness.workshop import NpmSandbox
 from tests.harness.world import fresh_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
 
 def trusted(manifest: Path) -> dict[str, str]:

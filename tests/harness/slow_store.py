@@ -64,5 +64,5 @@ def delay_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
         return await read(snapshot, store.delay(query), *args, **kwargs)
 
     monkeypatch.setattr(Snapshot, "read", slow)
-    monkeypatch.setattr(pooled, "_fetched", store.delay(pooled._fetched))
+    monkeypatch.setattr(pooled, "_fetch", store.delay(pooled._fetch))
     return store

@@ -81,7 +81,7 @@ OFFERS = Subject(
         item["memberId"],
         item["tenant"]["id"],
     ),
-    from_log=lambda _, news: (news.kind, news.previous_status, news.status, news.member_id, news.tenant_id),
+    from_log=lambda _, entry: (entry.kind, entry.previous_status, entry.status, entry.member_id, entry.tenant_id),
     state=lambda item: (item["memberId"], (item["status"],)),
     snapshot=_offer_snapshot,
 )

@@ -111,7 +111,7 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each look at the clock finds that the loop's time is over, so the thread takes the statement.
-    monkeypatch.setattr(reader, "STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(reader, "STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr(reader, "LOOP_SECONDS", -1)
     clock, taken = install_operation_clock(monkeypatch), threading.Event()
     async with run_in_process(settings_for(sqlite_databases.fresh(), query_seconds=3)) as server:

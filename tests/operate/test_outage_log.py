@@ -10,7 +10,7 @@ from tests.harness.inprocess import run_in_process
 from tests.harness.outages import database_outage
 from tests.harness.transports import send_over
 
-REQUESTS = 40
+REQUESTS = 16
 QUERY = "{ viewer { id } images { totalCount } }"
 
 

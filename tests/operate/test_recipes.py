@@ -47,6 +47,7 @@ def code_of_events(server: Server, tenant: str, after: str) -> Any:
     return answer["errors"][0]["extensions"]["code"] if "errors" in answer else None
 
 
+@pytest.mark.long
 def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path) -> None:
     tenant = fresh_id()
     with run_server(tmp_path) as server:
@@ -64,6 +65,7 @@ def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path
         server.register(server.token(tenant), name="later")
 
 
+@pytest.mark.long
 def test_a_database_is_backed_up_while_it_is_served_from_and_restored(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
@@ -112,6 +114,7 @@ def test_the_store_of_a_server_is_not_backed_up_as_a_file(tmp_path: Path) -> Non
     assert "pg_dump" in error_of(tmp_path, "backup", "one.db", "--database", url)
 
 
+@pytest.mark.long
 def test_a_tenant_leaves_by_the_recipe(tmp_path: Path) -> None:
     with run_server(tmp_path) as server:
         server.register(server.token("1001"), protected=True)

@@ -80,6 +80,7 @@ def _is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}/status").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text()
 
 
+@pytest.mark.engine("postgres")
 async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
     async with run_in_process(settings_for(databases.fresh())) as server:
         # The first read opens what is kept for all.
@@ -113,7 +114,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
         async with server.stalled_client():
             of_the_client_itself = 2
             await wait_until(lambda: len(asyncio.all_tasks()) > before + of_the_client_itself)
-            await wait_for_tasks(before + of_the_client_itself, timeout=15)
+            await wait_for_tasks(before + of_the_client_itself, seconds=15)
 
 
 async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(

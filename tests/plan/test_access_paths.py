@@ -13,7 +13,7 @@ from app.model import Caller, MemberStatus
 from app.store import keyset_windows, pages
 from app.store.access_paths import AccessPath
 from app.store.plan.lists import LISTS
-from app.store.plan.statement import statement
+from app.store.plan.statement import compile_statement
 from app.store.rights import IMAGE, MEMBER, Rights
 from tests.harness.gateway import Tenant
 from tests.harness.statements import record_statements
@@ -146,7 +146,7 @@ def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
     assert caller is not None
     parts, bindings = planned.tree({})
     places = tuple(binding.bind(cast.planner._pattern, caller.tenant_id, {}) for binding in bindings)
-    return statement(parts, caller.is_operator, places, cast.reader.dialect).sql
+    return compile_statement(parts, caller.is_operator, places, cast.reader.dialect).sql
 
 
 @pytest.mark.parametrize("databases", ["postgres"], indirect=True)

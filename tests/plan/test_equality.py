@@ -90,7 +90,7 @@ def _ordered(value: Any) -> Any:
 
 
 MANY = settings(
-    max_examples=max(200, settings().max_examples),
+    max_examples=max(80, settings().max_examples),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -134,6 +134,7 @@ def _set(database_url: str, image_id: str, value: str) -> None:
             conn.execute("UPDATE image SET cpu_architecture = %s WHERE id = %s", (value, image_id))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_items_after_three_edits(
     databases: Databases, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_
             assert next(item for item in items if item["watchOffers"]) == {"watchOffers": {"member": member}}
 
 
+@pytest.mark.long
 def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, tmp_path: Path) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
@@ -177,6 +179,7 @@ def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, 
         assert refused["registerImage"]["errors"] == [{"code": "BAD_USER_INPUT", "path": ["input", "cpuArchitecture"]}]
 
 
+@pytest.mark.long
 def test_the_demo_starts_with_a_new_field(tmp_path: Path) -> None:
     Copy(tmp_path).add_the_field()
     with start_serve(tmp_path, "--port", "0", "--demo") as serving:

@@ -21,10 +21,10 @@ QUERY = "{ images { nodes { id } } }"
 async def test_a_plan_that_does_not_reach_the_store_is_told_so_and_goes_no_other_way(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    async def fetched(*_: Any) -> Any:
+    async def fetch(*_: Any) -> Any:
         raise error("the line is cut")
 
-    monkeypatch.setattr(pooled, "_fetched", fetched)
+    monkeypatch.setattr(pooled, "_fetch", fetch)
     async with run_in_process(settings_for(postgres_databases.fresh())) as server:
         for transport in PLANNED:
             reply = await send_over(server, transport, QUERY, server.token)

@@ -11,7 +11,7 @@ from app.documents.tenant_cache import use_cache_of
 from app.store.access_paths import AccessPath
 from app.store.plan import lists, objects
 from app.store.plan.lists import LISTS
-from app.store.plan.objects import ONES
+from app.store.plan.objects import RELATIONS
 from app.store.plan.scope import Rows, Scope
 from tests.harness.operations import MUTATIONS
 from tests.harness.queries import Query
@@ -38,7 +38,7 @@ def _is_planned(type_name: str, field: str) -> bool:
     is_by_id = kind == "root" and word in build.BY_ID
     if type_name == "Query" and field in resolver_call.QUERIES:
         return True
-    return word in build.COLUMNS[kind] or (kind, word) in LISTS or (kind, word) in ONES or is_by_id
+    return word in build.COLUMNS[kind] or (kind, word) in LISTS or (kind, word) in RELATIONS or is_by_id
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_nobody_is_answered_without_a_token(cast: Cast) -> None:
 async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all_the_same(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr("app.store.plan.reader.LOOP_SECONDS", -1)
     await cast.reader.close()
 
@@ -85,7 +85,7 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_everyone(scope: Scope, wanted: Any) -> Rows:
-        rows = lists._of_image(scope, wanted)
+        rows = lists._image_members(scope, wanted)
         return rows._replace(paths=[AccessPath(path.rows, path.where[:1]) for path in rows.paths])
 
     monkeypatch.setitem(LISTS, ("image", "members"), of_everyone)
@@ -99,9 +99,9 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
 
 async def test_a_plan_that_told_everyone_the_owner_would_be_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(parts: Any, scope: Scope) -> Any:
-        return objects.shown("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
+        return objects.render("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
 
-    monkeypatch.setitem(ONES, ("image", "owner"), told)
+    monkeypatch.setitem(RELATIONS, ("image", "owner"), told)
     use_cache_of(object())
     community = Query(OWNERS.text, {"id": await _community(cast)})
 

@@ -94,7 +94,7 @@ class Steps:
 
 
 async def _steps_of_plan(scene: Scene, query: str, viewer: Tenant) -> int:
-    steps = Steps(scene.reader._quick_one())
+    steps = Steps(scene.reader._open_loop_connection())
     answer = await scene.planner.answer(f"{{ {query} }}".replace("@", viewer.id), None, {}, viewer.caller)
     assert answer is not None
     return steps.number

@@ -160,7 +160,7 @@ async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
         with record_reads(unseen.store) as sent:
             await read_once(unseen.store, images.watched, unseen.caller, 9, image_id=id, **sides)
             wanted = MemberFilter(image_id=id)
-            await read_once(unseen.store, members.watched, unseen.caller, 9, wanted=wanted, **sides)
+            await read_once(unseen.store, members.watched, unseen.caller, 9, row_filter=wanted, **sides)
         return sent
 
     await _alike(unseen, unseen.images, began)

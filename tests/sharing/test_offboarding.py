@@ -56,7 +56,7 @@ class Story:
 async def test_what_is_its_own_goes_and_nothing_of_it_is_in_any_list(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     store = gateway.services.store
-    before = await offboarding.held(store, story.leaver.id)
+    before = await offboarding.count_holdings(store, story.leaver.id)
     assert before._replace(events=0) == Holdings(images=2, offered=2, memberships=3, records=0, events=0)
 
     after = await offboarding.remove(store, story.leaver.id)
@@ -88,13 +88,13 @@ async def test_each_row_that_goes_has_one_event(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     store = gateway.services.store
     before = await changes_after(store, 0)
-    held = await offboarding.held(store, story.leaver.id)
+    held = await offboarding.count_holdings(store, story.leaver.id)
     await offboarding.remove(store, story.leaver.id)
 
     new = [change.entry for change in await changes_after(store, before[-1].seq)]
-    ended = [news.member_id for news in new if news.member_id is not None]
+    ended = [entry.member_id for entry in new if entry.member_id is not None]
     assert len(ended) == len(set(ended)) == held.offered + held.memberships
-    assert [news.image_id for news in new if news.member_id is None] == story.own
+    assert [entry.image_id for entry in new if entry.member_id is None] == story.own
 
 
 async def test_its_idempotency_keys_stand_for_nothing_any_more(gateway: Gateway) -> None:
@@ -102,7 +102,7 @@ async def test_its_idempotency_keys_stand_for_nothing_any_more(gateway: Gateway)
     await story.leaver.register(idempotencyKey="once")
     await story.stranger.register(idempotencyKey="once")
     store = gateway.services.store
-    assert (await offboarding.held(store, story.leaver.id)).records == 1
+    assert (await offboarding.count_holdings(store, story.leaver.id)).records == 1
 
     await offboarding.remove(store, story.leaver.id)
 
@@ -128,7 +128,7 @@ async def test_a_removal_that_was_cut_short_is_taken_up_by_the_next(
     monkeypatch.setattr(store, "act", cut_short)
     with pytest.raises(ConnectionError):
         await offboarding.remove(store, story.leaver.id)
-    assert not (await offboarding.held(store, story.leaver.id)).is_empty
+    assert not (await offboarding.count_holdings(store, story.leaver.id)).is_empty
 
     assert (await offboarding.remove(store, story.leaver.id)).is_empty
 

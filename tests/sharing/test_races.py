@@ -16,7 +16,7 @@ from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, s
 from tests.harness.story import member_changes_after
 from tests.harness.world import World, fresh_id, make_world
 
-QUOTA = 128
+QUOTA = 24
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +74,10 @@ async def test_offers_at_once_fill_the_quota_and_not_one_more(rivals: tuple[Gate
         image = await owner.register()
         owners = [elsewhere(gateway, owner) for gateway in rivals]
 
-        payloads = await asyncio.gather(*(owners[n % 2].offer(image, fresh_id()) for n in range(160)))
+        payloads = await asyncio.gather(*(owners[n % 2].offer(image, fresh_id()) for n in range(QUOTA + 16)))
 
         codes = sorted(map(refusal_code, payloads))
-        assert codes == ["LIMIT_EXCEEDED"] * (160 - QUOTA) + ["ok"] * QUOTA
+        assert codes == ["LIMIT_EXCEEDED"] * 16 + ["ok"] * QUOTA
 
 
 async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
@@ -89,8 +89,8 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
         payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
 
         assert [refusal_code(payload) for payload in payloads] == ["ok", "ok"]
-        news = await member_changes_after(rivals[0].services.store, start)
-        steps = [(step.previous_status, step.status) for step in news]
+        entries = await member_changes_after(rivals[0].services.store, start)
+        steps = [(step.previous_status, step.status) for step in entries]
         assert steps in (
             [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED")],
             [("PENDING", "REJECTED"), ("REJECTED", "ACCEPTED")],

@@ -15,7 +15,7 @@ QUIET = [Read(moment, 0.01, None) for moment in range(100)]
 
 
 @pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.usefixtures("new_interpreters")
 async def test_nothing_is_lost_in_restarts_of_a_worker_and_of_the_database() -> None:
     # Not below pytest's own folder: PostgreSQL may run as another user, and its socket needs a short path.

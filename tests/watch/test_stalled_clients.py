@@ -45,7 +45,10 @@ async def narrow_line(server: Server) -> AsyncGenerator[tuple[Proxy, int]]:
         front.close()
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(
+    "client",
+    [pytest.param(one, marks=pytest.mark.long) if one in ("apollo", "urql", "python") else one for one in CLIENTS],
+)
 async def test_a_stalled_client_is_cut_off_and_misses_nothing(
     node: Run, sqlite_databases: SqliteDatabases, tmp_path: Path, client: str
 ) -> None:

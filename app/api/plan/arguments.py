@@ -11,7 +11,7 @@ from app.api.types.offer_queries import member_filter
 from app.api.types.paging import page_request
 from app.documents.unplanned import Unplanned
 from app.sharing import formats
-from app.store.plan.windows import Ids, Place, Wanted, Window
+from app.store.plan.windows import Ids, RowFilter, Selector, Window
 
 ArgumentValues = dict[str, Any]
 MAX_IDS = 100
@@ -61,7 +61,7 @@ def _default(definition: Any) -> Any:
     return tuple(cast(list[Any], default)) if isinstance(default, list) else default
 
 
-FilterFactory = Callable[[str, ArgumentValues], Wanted]
+FilterFactory = Callable[[str, ArgumentValues], RowFilter]
 FILTERS: dict[tuple[str, str], FilterFactory] = {
     ("root", "images"): lambda pattern, arguments: image_filter(
         pattern,
@@ -88,31 +88,31 @@ FILTERS: dict[tuple[str, str], FilterFactory] = {
 class PlaceBinding:
     """Produces one parameter of the statement from the variables of a request."""
 
-    def __init__(self, arguments: Arguments, bind: Callable[[str, str, ArgumentValues], Place]) -> None:
+    def __init__(self, arguments: Arguments, bind: Callable[[str, str, ArgumentValues], Selector]) -> None:
         self._arguments = arguments
         self._bind = bind
 
-    def bind(self, pattern: str, viewer: str, values: Mapping[str, Any]) -> Place:
+    def bind(self, pattern: str, viewer: str, values: Mapping[str, Any]) -> Selector:
         return self._bind(pattern, viewer, self._arguments.bind(values))
 
 
-def window_binder(kind: str, relation: str) -> Callable[[str, str, ArgumentValues], Place]:
+def window_binder(kind: str, relation: str) -> Callable[[str, str, ArgumentValues], Selector]:
     make_filter = FILTERS.get((kind, relation))
     if make_filter is None:
         raise Unplanned("list")
 
-    def window(pattern: str, viewer: str, arguments: ArgumentValues) -> Place:
+    def window(pattern: str, viewer: str, arguments: ArgumentValues) -> Selector:
         page = page_request(arguments["first"], arguments["last"], arguments["after"], arguments["before"])
         return Window(make_filter(pattern, arguments), page)
 
     return window
 
 
-def bind_id(pattern: str, viewer: str, arguments: ArgumentValues) -> Place:
+def bind_id(pattern: str, viewer: str, arguments: ArgumentValues) -> Selector:
     return Ids((_stored_id(arguments["id"], viewer),), is_list=False)
 
 
-def bind_ids(pattern: str, viewer: str, arguments: ArgumentValues) -> Place:
+def bind_ids(pattern: str, viewer: str, arguments: ArgumentValues) -> Selector:
     if len(arguments["ids"]) > MAX_IDS:
         raise Unplanned("too many")
     return Ids(tuple(_stored_id(one, viewer) for one in arguments["ids"]), is_list=True)

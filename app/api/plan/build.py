@@ -17,9 +17,9 @@ from app.api.plan.arguments import Arguments, PlaceBinding, bind_id, bind_ids, w
 from app.documents.selections import Fields, Selections
 from app.documents.unplanned import Unplanned
 from app.store.plan.lists import LISTS
-from app.store.plan.objects import COLUMNS, FINDERS, ONES
+from app.store.plan.objects import COLUMNS, FINDERS, RELATIONS
 from app.store.plan.pages import FACTS
-from app.store.plan.tree import Again, ById, Fixed, Leaf, One, Page, Part, Parts
+from app.store.plan.tree import ById, Constant, Leaf, Nested, Page, Part, Parts, Repeat
 
 KINDS = {"Query": "root", "Image": "image", "Member": "member", "Tenant": "tenant"}
 TYPES = {kind: name for name, kind in KINDS.items()}
@@ -45,7 +45,7 @@ class Builder:
         first: dict[tuple[str, ...], str] = {}
         known = {key: first.setdefault(_signature(nodes), key) for key, nodes in fields.items()}
         return tuple(
-            self._part(query, key, nodes) if known[key] == key else Again(key, known[key])
+            self._part(query, key, nodes) if known[key] == key else Repeat(key, known[key])
             for key, nodes in fields.items()
         )
 
@@ -56,7 +56,7 @@ class Builder:
         name, kind = nodes[0].name.value, KINDS[type_.name]
         word = snake(name)
         if name == "__typename":
-            return Fixed(key, type_.name)
+            return Constant(key, type_.name)
         if word in COLUMNS[kind] and name in type_.fields:
             return Leaf(key, word)
         field = type_.fields.get(name)
@@ -66,9 +66,9 @@ class Builder:
             return self._by_id(key, word, field, nodes)
         if (kind, word) in LISTS:
             return self._page(key, kind, word, field, nodes)
-        if (kind, word) not in ONES:
+        if (kind, word) not in RELATIONS:
             raise Unplanned(f"{type_.name}.{name}")
-        return One(key, word, self._below(_object(field.type), nodes))
+        return Nested(key, word, self._below(_object(field.type), nodes))
 
     def _below(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> Parts:
         return self._parts(type_, self._fields_below(type_, nodes))
@@ -78,14 +78,14 @@ class Builder:
 
     def _by_id(self, key: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
         bind, kinds = BY_ID[word]
-        place = self._place(Arguments(field, nodes[0]), bind)
-        of_kind = tuple((kind, self._below(self._type(TYPES[kind]), nodes)) for kind in kinds)
-        return ById(key, place, word == "nodes", of_kind)
+        selector = self._selector(Arguments(field, nodes[0]), bind)
+        parts_by_kind = tuple((kind, self._below(self._type(TYPES[kind]), nodes)) for kind in kinds)
+        return ById(key, selector, word == "nodes", parts_by_kind)
 
     def _page(self, key: str, kind: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
-        place = self._place(Arguments(field, nodes[0]), window_binder(kind, word))
+        selector = self._selector(Arguments(field, nodes[0]), window_binder(kind, word))
         type_ = _object(field.type)
-        return Page(key, word, place, self._of_page(type_, self._fields_below(type_, nodes)))
+        return Page(key, word, selector, self._of_page(type_, self._fields_below(type_, nodes)))
 
     def _of_page(self, type_: GraphQLObjectType, fields: Fields) -> Parts:
         return tuple(self._part_of_page(type_, key, nodes) for key, nodes in fields.items())
@@ -93,17 +93,17 @@ class Builder:
     def _part_of_page(self, type_: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Part:
         name = nodes[0].name.value
         if name == "__typename":
-            return Fixed(key, type_.name)
+            return Constant(key, type_.name)
         if snake(name) in FACTS or name == "cursor":
             return Leaf(key, snake(name))
         inner = _object(type_.fields[name].type)
         if name in ("edges", "pageInfo"):
-            return One(key, snake(name), self._of_page(inner, self._fields_below(inner, nodes)))
+            return Nested(key, snake(name), self._of_page(inner, self._fields_below(inner, nodes)))
         if name not in ("nodes", "node"):
             raise Unplanned(f"{type_.name}.{name}")
-        return One(key, name, self._below(inner, nodes))
+        return Nested(key, name, self._below(inner, nodes))
 
-    def _place(self, arguments: Arguments, bind: Any) -> int:
+    def _selector(self, arguments: Arguments, bind: Any) -> int:
         self.bindings.append(PlaceBinding(arguments, bind))
         return len(self.bindings) - 1
 

@@ -26,11 +26,11 @@ from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 from app.errors import Overloaded, Problem, Refusal, ResponseTooLarge, TimedOut
 from app.model import Caller
-from app.store.plan.answer import Answer, Reader, Unreadable
+from app.store.plan.answer import Answer, Reader, StatementFailed
 from app.store.plan.placeholders import WATCH_CURSOR
-from app.store.plan.statement import Statement, statement
+from app.store.plan.statement import Statement, compile_statement
 from app.store.plan.tree import Parts
-from app.store.plan.windows import Place, parameters, shape
+from app.store.plan.windows import Selector, parameters, shape
 
 logger: Any = structlog.get_logger("plan")
 MAX_STATEMENTS = 8
@@ -83,12 +83,17 @@ class PlannedQuery:
         return found
 
     def statement(
-        self, values: Mapping[str, Any], parts: Parts, is_operator: bool, places: tuple[Place, ...], reader: Reader
+        self,
+        values: Mapping[str, Any],
+        parts: Parts,
+        is_operator: bool,
+        selectors: tuple[Selector, ...],
+        reader: Reader,
     ) -> Statement:
-        key = self._switch_values(values), is_operator, shape(places)
+        key = self._switch_values(values), is_operator, shape(selectors)
         found = self._statements.get(key)
         if found is None:
-            found = statement(parts, is_operator, places, reader.dialect)
+            found = compile_statement(parts, is_operator, selectors, reader.dialect)
             caches.put(self._statements, key, found, MAX_STATEMENTS)
         return found
 
@@ -140,7 +145,7 @@ class Planner:
         except Unplanned as reason:
             self.fallbacks[str(reason)] += 1
             return None
-        except Unreadable as error:
+        except StatementFailed as error:
             logger.warning("a planned query could not be read", exc_info=error)
             self.fallbacks["unreadable"] += 1
             return None
@@ -164,8 +169,8 @@ class Planner:
     def answer_immediately(self, bound: BoundQuery, caller: Caller) -> bytes | None:
         """The JSON of `data` if the store can read it without waiting, and otherwise None."""
         try:
-            found = self._reader.read_at_once(bound.statement, bound.values)
-        except (Unreadable, ResponseTooLarge):
+            found = self._reader.try_read(bound.statement, bound.values)
+        except (StatementFailed, ResponseTooLarge):
             return None
         if found is None:
             return None
@@ -204,9 +209,9 @@ class Planner:
         values = planned.variables.coerce(variables)
         planned.require_allowed(values)
         parts, bindings = planned.tree(values)
-        places = tuple(binding.bind(self._pattern, caller.tenant_id, values) for binding in bindings)
-        statement = planned.statement(values, parts, caller.is_operator, places, self._reader)
-        values = {**parameters(places, self._reader.dialect), "viewer": caller.tenant_id}
+        selectors = tuple(binding.bind(self._pattern, caller.tenant_id, values) for binding in bindings)
+        statement = planned.statement(values, parts, caller.is_operator, selectors, self._reader)
+        values = {**parameters(selectors, self._reader.dialect), "viewer": caller.tenant_id}
         return BoundQuery(statement, values)
 
     def _with_cursor(self, found: Answer, caller: Caller) -> bytes:

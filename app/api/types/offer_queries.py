@@ -78,7 +78,7 @@ def member_filter(
     owner_id: str | None = None,
     tenant_id: str | None = None,
 ) -> MemberFilter:
-    """Which offers are asked for. Raises BadUserInput."""
+    """The filter that the arguments describe. Raises BadUserInput."""
     return MemberFilter(
         status=None if status is None else tuple(status),
         image_id=formats.id_or_none(image_id),

@@ -69,7 +69,7 @@ def _states(criteria: OfferWatchFilter) -> Any:
     """The query for the memberships in a snapshot of the watch."""
     return partial(
         members.watched,
-        wanted=MemberFilter(
+        row_filter=MemberFilter(
             None if criteria.status is None else tuple(criteria.status), formats.id_or_none(criteria.image_id)
         ),
         as_producer=criteria.role is not OfferRole.CONSUMER,

@@ -22,15 +22,15 @@ _PRAGMAS = (
 # How long a transaction waits for another process that writes to the file. A migration takes its time once, and the
 # writers that it finds at work may leave it few gaps.
 _BUSY_SECONDS, _MIGRATION_BUSY_SECONDS = 5, 60
-# No statement waits without end, for another transaction or for a server that has gone without a word.
+# No statement waits for ever, neither for another transaction nor for a server that has vanished.
 _SERVER_LIMITS = {
     "lock_timeout": "4s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "60s",
 }
-# Connections of each pool: those for writing, those for reading, those for who follows the log.
+# The size of the pools for writing and for reading, and of the pool of the log's follower.
 POOL, FOLLOWERS = 8, 2
-# For a connection of a pool; then the store counts as overrun.
+# The longest wait for a pooled connection; then the store counts as overloaded.
 POOL_SECONDS = 5
 _CLIENT_LIMITS = {"connect_timeout": 5, "keepalives_idle": 10, "tcp_user_timeout": 20_000}
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
@@ -70,15 +70,15 @@ def open_reader(url: URL) -> AsyncEngine:
 
 
 def open_follower(url: URL) -> AsyncEngine:
-    """Snapshots for the one that follows the log, which clients can't keep waiting for a connection.
+    """Snapshots for the log's follower, which clients can't keep waiting for a connection.
 
-    The second connection is for when the first one has not answered in time.
+    The second connection is used when the first one has not answered in time.
     """
     return _snapshots(_postgres(url, pool_size=FOLLOWERS))
 
 
 def open_writer(url: URL) -> AsyncEngine:
-    """Transactions that write. On SQLite it is for what is no action of a client: upkeep, commands, migrations."""
+    """Transactions that write. On SQLite it is for work that no client has requested: upkeep and commands."""
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
     return _postgres(url)
@@ -92,15 +92,15 @@ def open_migrator(url: URL) -> AsyncEngine:
 
 
 def open_direct(url: URL) -> Engine:
-    """One connection to the embedded store, whose user says by himself when a transaction begins and ends."""
+    """One connection to the embedded store, whose transactions the caller begins and ends."""
     direct = url.set(drivername="sqlite+pysqlite")
-    # The loop and its helping thread use it in turns.
-    given = {"check_same_thread": False}
+    # The event loop and a helper thread use it in turns.
+    arguments = {"check_same_thread": False}
     engine = create_engine(
         direct,
         poolclass=StaticPool,
         isolation_level="AUTOCOMMIT",
-        connect_args=given,
+        connect_args=arguments,
         json_serializer=as_json,
         json_deserializer=orjson.loads,
     )
@@ -116,7 +116,7 @@ def _sqlite(url: URL, begin: str, busy_seconds: int = _BUSY_SECONDS, **pool: int
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object, busy_seconds: int) -> None:
-    # The driver would begin by itself, and late; `_begin` does it, at once and with the right word.
+    # The driver would begin transactions late and as deferred ones; `_begin` does it instead.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     for pragma in (f"busy_timeout = {busy_seconds * 1000}", *_PRAGMAS):
@@ -133,10 +133,10 @@ def _snapshots(engine: AsyncEngine) -> AsyncEngine:
 
 
 def postgres_arguments(url: URL) -> dict[str, Any]:
-    """What each connection is told, beside its address."""
-    given = url.query.get("options")
+    """The parameters of each connection, except its address."""
+    options = url.query.get("options")
     limits = [f"-c {name}={value}" for name, value in _SERVER_LIMITS.items()]
-    return {**_CLIENT_LIMITS, "options": " ".join([*limits, *([given] if isinstance(given, str) else [])])}
+    return {**_CLIENT_LIMITS, "options": " ".join([*limits, *([options] if isinstance(options, str) else [])])}
 
 
 def _postgres(url: URL, pool_size: int = POOL) -> AsyncEngine:

@@ -9,9 +9,9 @@ from sqlalchemy import URL
 
 logger: Any = structlog.get_logger("hint")
 CHANNEL = "image_gateway_log"
-TOGETHER_SECONDS = 0.002
+COALESCE_SECONDS = 0.002
 PROBE_SECONDS = 5.0
-AGAIN_SECONDS = 0.5
+RECONNECT_SECONDS = 0.5
 # One that listens and one that tells.
 SESSIONS = 2
 
@@ -22,22 +22,22 @@ class Notifier:
     def __init__(self, url: URL, on_hint: Callable[[], None]) -> None:
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._on_hint = on_hint
-        self._news = asyncio.Event()
+        self._pending = asyncio.Event()
         self._sessions: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._sessions = [asyncio.create_task(self._keep(talk)) for talk in (self._listen, self._tell)]
+        self._sessions = [asyncio.create_task(self._keep_connected(run)) for run in (self._listen, self._send)]
 
-    def give(self) -> None:
+    def notify(self) -> None:
         """Something was committed. Hints that come close together are sent as one."""
-        self._news.set()
+        self._pending.set()
 
     async def stop(self) -> None:
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    async def _keep(self, talk: Callable[[Any], Awaitable[None]]) -> None:
+    async def _keep_connected(self, run: Callable[[Any], Awaitable[None]]) -> None:
         import psycopg
 
         while True:
@@ -45,10 +45,10 @@ class Notifier:
                 async with await psycopg.AsyncConnection.connect(
                     self._url, autocommit=True, connect_timeout=5, application_name=CHANNEL
                 ) as conn:
-                    await talk(conn)
+                    await run(conn)
             except Exception as error:  # noqa: BLE001  # the poll delivers meanwhile; the session is made anew
                 logger.warning("no hints between workers just now", reason=str(error).strip())
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self, conn: Any) -> None:
         await conn.execute(f"LISTEN {CHANNEL}")
@@ -60,14 +60,14 @@ class Notifier:
             async for _ in conn.notifies(timeout=PROBE_SECONDS):
                 self._on_hint()
 
-    async def _tell(self, conn: Any) -> None:
+    async def _send(self, conn: Any) -> None:
         while True:
-            await self._news.wait()
-            await asyncio.sleep(TOGETHER_SECONDS)
+            await self._pending.wait()
+            await asyncio.sleep(COALESCE_SECONDS)
             # What is committed from here on needs another hint; a session that fails now leaves this one to the next.
-            self._news.clear()
+            self._pending.clear()
             try:
                 await conn.execute(f"NOTIFY {CHANNEL}")
             except Exception:
-                self._news.set()
+                self._pending.set()
                 raise

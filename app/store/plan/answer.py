@@ -1,4 +1,4 @@
-"""What a plan's statement is read by, and what comes of it."""
+"""The interface of plan readers, and their results."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
@@ -6,16 +6,16 @@ from typing import Any, NamedTuple, Protocol
 from app.store.plan.dialects import Dialect
 from app.store.plan.statement import Statement
 
-# What a response may have unless the settings say otherwise.
+# The default limit on the size of a response.
 MOST_BYTES = 8_000_000
 
 
-class Unreadable(Exception):
-    """The statement does not work, although the store does: it is too large, or not what the engine takes."""
+class StatementFailed(Exception):
+    """The database refused the statement, for example because it is too large. The store itself is available."""
 
 
 class Answer(NamedTuple):
-    """The text of the answer, and the number of the newest event in the same view if it was asked for, else 0."""
+    """The response text, and the log position in the same snapshot (0 unless the plan selects it)."""
 
     text: bytes
     seq: int
@@ -24,14 +24,14 @@ class Answer(NamedTuple):
 class Reader(Protocol):
     dialect: Dialect
 
-    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
-        """The answer if it needs no wait; None when it does."""
+    def try_read(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+        """Return the answer if it is available without blocking, otherwise None."""
         ...
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer: ...
 
     def connections(self) -> dict[str, tuple[int, int]]:
-        """Of its pool, if it has one, how many connections are in use and how many there may be."""
+        """Connections in use and pool size, by pool name."""
         ...
 
     async def close(self) -> None: ...

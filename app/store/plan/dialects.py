@@ -1,4 +1,4 @@
-"""JSON in SQL, as either engine writes it. Every value becomes text that stands in the answer as it is."""
+"""SQL expressions that write JSON, for each engine. Each yields text that is copied into the response unchanged."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -26,9 +26,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
-from app.store.keyset_windows import BOUNDED, LAZILY, Limits
+from app.store.keyset_windows import BOUNDED, LAZY, Limits
 from app.store.pages import Position
-from app.store.plan.concatenation import Written
+from app.store.plan.concatenation import NonNullConcat
 
 Sql = ColumnElement[Any]
 KeysetColumns = tuple[Sql, ...]
@@ -38,84 +38,84 @@ ZERO = literal_column("0", Integer)
 
 
 def text(value: str) -> Sql:
-    """Text of our own: names of the schema and signs of JSON, never anything that somebody sent."""
+    """A string constant: a schema name or JSON punctuation, never client input."""
     assert "'" not in value
     return literal_column(f"'{value}'", Text)
 
 
-def concatenated(*pieces: Sql) -> Sql:
-    """One text after another. Those of our own that touch become one, since each seam costs at every row."""
-    return reduce(lambda left, right: left.concat(right), _merged(pieces))
+def concat(*pieces: Sql) -> Sql:
+    """Concatenate text. Adjacent constants are merged, since each operator costs time for every row."""
+    return reduce(lambda left, right: left.concat(right), _merge_constants(pieces))
 
 
-def written(*pieces: Sql) -> Sql:
-    """Concatenation of pieces of which none is NULL."""
-    return Written(*_merged(pieces))
+def concat_non_null(*pieces: Sql) -> Sql:
+    """Concatenate pieces that are never NULL."""
+    return NonNullConcat(*_merge_constants(pieces))
 
 
-def braces(fields: Iterable[tuple[str, Sql]]) -> Sql:
-    """An object, from its keys and values."""
+def json_object(fields: Iterable[tuple[str, Sql]]) -> Sql:
+    """A JSON object with these fields."""
     pieces: list[Sql] = []
     for index, (key, value) in enumerate(fields):
         pieces += [text(f'{"," if index else "{"}"{key}":'), value]
-    return written(*pieces, text("}" if pieces else "{}"))
+    return concat_non_null(*pieces, text("}" if pieces else "{}"))
 
 
-def _merged(pieces: Iterable[Sql]) -> list[Sql]:
+def _merge_constants(pieces: Iterable[Sql]) -> list[Sql]:
     whole: list[Sql] = []
-    for piece in (part for one in pieces for part in _unfolded(one)):
-        if whole and _is_ours(whole[-1]) and _is_ours(piece):
+    for piece in (part for one in pieces for part in _flatten(one)):
+        if whole and _is_constant(whole[-1]) and _is_constant(piece):
             whole[-1] = text(_literal(whole[-1])[1:-1] + _literal(piece)[1:-1])
         else:
             whole.append(piece)
     return whole
 
 
-def _unfolded(piece: Sql) -> Iterable[Sql]:
-    if isinstance(piece, Written):
+def _flatten(piece: Sql) -> Iterable[Sql]:
+    if isinstance(piece, NonNullConcat):
         return cast_type(Iterable[Sql], piece.clauses)
     is_concatenation = getattr(piece, "operator", None) is concat_op
     return cast_type(Iterable[Sql], piece.get_children()) if is_concatenation else (piece,)
 
 
-def _is_ours(piece: Sql) -> bool:
+def _is_constant(piece: Sql) -> bool:
     return getattr(piece, "is_literal", False) and _literal(piece).startswith("'")
 
 
 def _literal(piece: Sql) -> str:
-    """The SQL of a literal column. `str` would have a compiler write it, which is most of the work of a statement."""
+    """The SQL of a literal column, read directly because `str` would run a compiler for each."""
     return cast_type(ColumnClause[Any], piece).name
 
 
 def plain(column: Sql) -> Sql:
-    """A word that needs no escapes: an ID, a word of an enum."""
-    return concatenated(text('"'), column, text('"'))
+    """A JSON string that needs no escaping, such as an ID or an enum value."""
+    return concat(text('"'), column, text('"'))
 
 
 def number(column: Sql) -> Sql:
     return cast(column, Text)
 
 
-def truth(column: Sql) -> Sql:
+def boolean(column: Sql) -> Sql:
     return case((column, text("true")), else_=text("false"))
 
 
-def marked(mark: str, *told: Sql) -> Sql:
-    """A value of which `marks` knows the rest."""
-    return plain(concatenated(text(mark), *told, text(mark)) if told else text(mark))
+def placeholder(mark: str, *values: Sql) -> Sql:
+    """A value that `placeholders.complete` fills in."""
+    return plain(concat(text(mark), *values, text(mark)) if values else text(mark))
 
 
-def _telling(dialect: Any) -> Any:
-    """With the words of our own in the text, where the engine sees them when it plans; the rest are parameters."""
+def _with_constants_in_text(dialect: Any) -> Any:
+    """Make a dialect write constants into the SQL, where the query planner sees them; other values stay parameters."""
 
-    told = dialect.statement_compiler.visit_bindparam
+    visit = dialect.statement_compiler.visit_bindparam
 
-    class Telling(dialect.statement_compiler):
+    class ConstantsInText(dialect.statement_compiler):
         def visit_bindparam(self, bindparam: Any, literal_binds: bool = False, **words: Any) -> str:
-            is_ours = bindparam.value is not None
-            return told(self, bindparam, literal_binds=literal_binds or is_ours, **words)
+            is_constant = bindparam.value is not None
+            return visit(self, bindparam, literal_binds=literal_binds or is_constant, **words)
 
-    dialect.statement_compiler = Telling
+    dialect.statement_compiler = ConstantsInText
     return dialect
 
 
@@ -124,7 +124,7 @@ def _position(created_at: Sql, id: Sql) -> Position:
 
 
 class Dialect(Protocol):
-    """Where the engines differ. `newest` and `oldest` find where the ends of some rows stand, which `place` reads."""
+    """The SQL that differs between engines. `position` reads the columns that `newest` and `oldest` return."""
 
     compiler: Any
     limits: Limits
@@ -132,22 +132,22 @@ class Dialect(Protocol):
     def quoted(self, column: Sql) -> Sql: ...
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
-    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
+    def aggregate(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
     def newest(self, created_at: Sql, id: Sql) -> KeysetColumns: ...
     def oldest(self, created_at: Sql, id: Sql) -> KeysetColumns: ...
-    def place(self, columns: KeysetColumns) -> Position: ...
+    def position(self, columns: KeysetColumns) -> Position: ...
     def one_id(self, name: str) -> Sql: ...
     def ids(self, name: str) -> Any: ...
-    def moment_given(self, moment: datetime) -> Any: ...
-    def ids_given(self, ids: tuple[str, ...]) -> Any: ...
-    def bounded(self, asked: Any) -> Select[Any]:
-        """With nothing in place of a response that has too many bytes, where the connection does not see to it."""
+    def time_value(self, moment: datetime) -> Any: ...
+    def ids_value(self, ids: tuple[str, ...]) -> Any: ...
+    def within_size(self, query: Any) -> Select[Any]:
+        """Return NULL for a response that is too large, unless the connection enforces the limit itself."""
         ...
 
 
 class Sqlite:
-    compiler = _telling(sqlite.dialect(paramstyle="named"))
-    limits = LAZILY
+    compiler = _with_constants_in_text(sqlite.dialect(paramstyle="named"))
+    limits = LAZY
 
     def quoted(self, column: Sql) -> Sql:
         return func.json_quote(column)
@@ -158,8 +158,8 @@ class Sqlite:
     def json(self, column: Sql) -> Sql:
         return column
 
-    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
-        # The rows come as the page below sorts them.
+    def aggregate(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
+        # The subquery has already sorted the rows.
         return func.group_concat(item, text(","))
 
     def newest(self, created_at: Sql, id: Sql) -> KeysetColumns:
@@ -168,7 +168,7 @@ class Sqlite:
     def oldest(self, created_at: Sql, id: Sql) -> KeysetColumns:
         return (func.min(self.time(created_at).concat(id)),)
 
-    def place(self, columns: KeysetColumns) -> Position:
+    def position(self, columns: KeysetColumns) -> Position:
         [both] = columns
         return _position(func.substr(both, 1, TIME_LENGTH), func.substr(both, 1 + TIME_LENGTH))
 
@@ -178,18 +178,18 @@ class Sqlite:
     def ids(self, name: str) -> Any:
         return func.json_each(bindparam(name, type_=Text, required=False)).table_valued("key", "value")
 
-    def moment_given(self, moment: datetime) -> Any:
+    def time_value(self, moment: datetime) -> Any:
         return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    def ids_given(self, ids: tuple[str, ...]) -> Any:
+    def ids_value(self, ids: tuple[str, ...]) -> Any:
         return orjson.dumps(ids).decode()
 
-    def bounded(self, asked: Any) -> Select[Any]:
-        return asked
+    def within_size(self, query: Any) -> Select[Any]:
+        return query
 
 
 class Postgres:
-    compiler = _telling(postgresql.psycopg.dialect())
+    compiler = _with_constants_in_text(postgresql.psycopg.dialect())
     limits = BOUNDED
 
     def __init__(self, most_bytes: int) -> None:
@@ -204,7 +204,7 @@ class Postgres:
     def json(self, column: Sql) -> Sql:
         return cast(column, Text)
 
-    def joined(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
+    def aggregate(self, item: Sql, order: tuple[Sql, ...]) -> Sql:
         return func.string_agg(item, aggregate_order_by(text(","), *order))
 
     def newest(self, created_at: Sql, id: Sql) -> KeysetColumns:
@@ -215,24 +215,24 @@ class Postgres:
         order = created_at.asc(), id.asc()
         return func.min(created_at), func.array_agg(aggregate_order_by(id, *order), type_=ARRAY(Text))[1]
 
-    def place(self, columns: KeysetColumns) -> Position:
+    def position(self, columns: KeysetColumns) -> Position:
         return _position(*columns)
 
     def one_id(self, name: str) -> Sql:
         return bindparam(name, type_=Text, required=False)
 
     def ids(self, name: str) -> Any:
-        given = bindparam(name, type_=ARRAY(Text), required=False)
-        return func.unnest(given).table_valued("value", with_ordinality="key").render_derived()
+        values = bindparam(name, type_=ARRAY(Text), required=False)
+        return func.unnest(values).table_valued("value", with_ordinality="key").render_derived()
 
-    def moment_given(self, moment: datetime) -> Any:
+    def time_value(self, moment: datetime) -> Any:
         return moment
 
-    def ids_given(self, ids: tuple[str, ...]) -> Any:
+    def ids_value(self, ids: tuple[str, ...]) -> Any:
         return list(ids)
 
-    def bounded(self, asked: Any) -> Select[Any]:
-        # The offset keeps the server from building the text once for each time that it is named.
-        whole: Any = asked.offset(literal_column("0")).subquery().c
+    def within_size(self, query: Any) -> Select[Any]:
+        # OFFSET 0 keeps the planner from inlining the subquery, which would build the text twice.
+        whole: Any = query.offset(literal_column("0")).subquery().c
         is_small: Any = func.octet_length(whole.whole) <= self._most_bytes
         return cast_type(Any, select)(case((is_small, whole.whole)), whole.seq)

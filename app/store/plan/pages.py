@@ -1,4 +1,4 @@
-"""A page of a list, as JSON in SQL. Its window is looked for once, whatever of the page is asked for."""
+"""Renders a page of a list as JSON in SQL, selecting its window once for all its fields."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,22 +9,22 @@ from sqlalchemy import case, func, select
 from app.store import keyset_windows
 from app.store.pages import Position, SortKey, sort_key
 from app.store.plan import page_rows
-from app.store.plan.dialects import NULL, Sql, braces, concatenated, marked, number, text, truth
+from app.store.plan.dialects import NULL, Sql, boolean, concat, json_object, number, placeholder, text
 from app.store.plan.lists import LISTS
-from app.store.plan.page_rows import Asked, Found
+from app.store.plan.page_rows import PageQuery, PageResult
 from app.store.plan.placeholders import CURSOR, WATCH_CURSOR
 from app.store.plan.scope import Rows, Scope
-from app.store.plan.tree import Fixed, Leaf, One, Page, Part, Parts
+from app.store.plan.tree import Constant, Leaf, Nested, Page, Part, Parts
 from app.store.plan.windows import Window, symbolic
 
-# Renders an object of a kind: it is passed in, since objects have pages, and pages have objects.
+# Renders an object of a kind. It is a parameter because objects contain pages, and pages contain objects.
 Render = Callable[[str, Parts, Scope], Sql]
 
 
-def shown(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
-    """A connection, as JSON. Owners and consumers find the members of an image in different paths."""
-    hangs_on_the_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
-    if not hangs_on_the_owner or scope.of.viewer.is_operator:
+def render_page(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
+    """Render a connection. Owners and consumers read the members of an image through different access paths."""
+    depends_on_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
+    if not depends_on_owner or scope.context.viewer.is_operator:
         return _connection(kind, part, scope, render)
     own, other = scope.with_own_image(), scope.with_image_of_another()
     by_owner, by_another = (_connection(kind, part, side, render) for side in (own, other))
@@ -32,29 +32,29 @@ def shown(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
 
 
 def _connection(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
-    window = symbolic(part.place, cast(Window, scope.of.places[part.place]))
-    rows = LISTS[kind, part.relation](scope, window.wanted)
-    items = [one for one in part.parts if isinstance(one, One) and one.relation in ITEMS]
-    asked = Asked(rows, window.page, scope, items, page_rows.facts(part.parts, items))
-    found = page_rows.found(asked, {relation: partial(item, render) for relation, item in ITEMS.items()})
-    whole = _braces(part.parts, found)
-    # Without a column, nothing hangs on the rows.
-    return select(whole).select_from(found.row).scalar_subquery() if found.row.c else whole
+    window = symbolic(part.selector, cast(Window, scope.context.selectors[part.selector]))
+    rows = LISTS[kind, part.relation](scope, window.row_filter)
+    items = [one for one in part.parts if isinstance(one, Nested) and one.relation in ITEMS]
+    query = PageQuery(rows, window.page, scope, items, page_rows.facts(part.parts, items))
+    result = page_rows.select_page(query, {relation: partial(item, render) for relation, item in ITEMS.items()})
+    whole = _object(part.parts, result)
+    # Without columns, no field depends on the rows.
+    return select(whole).select_from(result.row).scalar_subquery() if result.row.c else whole
 
 
-def _braces(parts: Parts, found: Found) -> Sql:
-    return braces((part.key, _value(part, found)) for part in parts)
+def _object(parts: Parts, result: PageResult) -> Sql:
+    return json_object((part.key, _value(part, result)) for part in parts)
 
 
-def _value(part: Part, found: Found) -> Sql:
-    if isinstance(part, Fixed):
+def _value(part: Part, result: PageResult) -> Sql:
+    if isinstance(part, Constant):
         return text(f'"{part.word}"')
     if isinstance(part, Leaf):
-        return FACTS[part.column](found)
-    assert isinstance(part, One)
+        return FACTS[part.column](result)
+    assert isinstance(part, Nested)
     if part.relation not in ITEMS:
-        return _braces(part.parts, found)
-    return concatenated(text("["), func.coalesce(found.items(part), text("")), text("]"))
+        return _object(part.parts, result)
+    return concat(text("["), func.coalesce(result.items(part), text("")), text("]"))
 
 
 def _node(render: Render, parts: Parts, rows: Rows) -> Sql:
@@ -63,50 +63,50 @@ def _node(render: Render, parts: Parts, rows: Rows) -> Sql:
 
 def _edge(render: Render, parts: Parts, rows: Rows) -> Sql:
     def value(part: Part) -> Sql:
-        if isinstance(part, Fixed):
+        if isinstance(part, Constant):
             return text(f'"{part.word}"')
         if isinstance(part, Leaf):
             return _cursor(sort_key(rows.table), rows.scope)
-        return _node(render, cast(One, part).parts, rows)
+        return _node(render, cast(Nested, part).parts, rows)
 
-    return braces((part.key, value(part)) for part in parts)
-
-
-def _cursor(place: SortKey | Position, scope: Scope) -> Sql:
-    return marked(CURSOR, scope.of.dialect.time(cast(Any, place.created_at)), cast(Any, place.id))
+    return json_object((part.key, value(part)) for part in parts)
 
 
-def _total(found: Found) -> Sql:
-    rows, outside = found.asked.rows, found.asked.outside
-    every = keyset_windows.every(rows.paths, sort_key(rows.table), within=outside.inside).subquery()
+def _cursor(position: SortKey | Position, scope: Scope) -> Sql:
+    return placeholder(CURSOR, scope.context.dialect.time(cast(Any, position.created_at)), cast(Any, position.id))
+
+
+def _total(result: PageResult) -> Sql:
+    rows, outside = result.query.rows, result.query.outside
+    every = keyset_windows.every(rows.paths, sort_key(rows.table), within=outside.correlate).subquery()
     return number(select(func.count()).select_from(every).scalar_subquery())
 
 
-def _has_next(found: Found) -> Sql:
-    window = found.asked.window
-    return _is_more(found) if found.asked.is_forward else text("true" if window.before is not None else "false")
+def _has_next(result: PageResult) -> Sql:
+    window = result.query.window
+    return _is_more(result) if result.query.is_forward else text("true" if window.before is not None else "false")
 
 
-def _has_previous(found: Found) -> Sql:
-    window = found.asked.window
-    return text("true" if window.after is not None else "false") if found.asked.is_forward else _is_more(found)
+def _has_previous(result: PageResult) -> Sql:
+    window = result.query.window
+    return text("true" if window.after is not None else "false") if result.query.is_forward else _is_more(result)
 
 
-def _is_more(found: Found) -> Sql:
-    """Whether a row is left in the window behind the page."""
-    asked, window = found.asked, found.asked.window
-    left = window._replace(after=found.end) if asked.is_forward else window._replace(before=found.start)
-    behind = page_rows.first_places(asked._replace(outside=asked.outside.among(found.row)), left, 1)
-    return truth(select(func.count()).select_from(behind).scalar_subquery() > 0)
+def _is_more(result: PageResult) -> Sql:
+    """Whether the window has a row beyond the page."""
+    query, window = result.query, result.query.window
+    left = window._replace(after=result.end) if query.is_forward else window._replace(before=result.start)
+    behind = page_rows.first_keys(query._replace(outside=query.outside.selecting_from(result.row)), left, 1)
+    return boolean(select(func.count()).select_from(behind).scalar_subquery() > 0)
 
 
 ITEMS: dict[str, Callable[[Render, Parts, Rows], Sql]] = {"nodes": _node, "edges": _edge}
-FACTS: dict[str, Callable[[Found], Sql]] = {
+FACTS: dict[str, Callable[[PageResult], Sql]] = {
     "total_count": _total,
-    # Sealed by who asked for it.
-    "watch_cursor": lambda _: marked(WATCH_CURSOR),
+    # The caller replaces it with an encrypted cursor.
+    "watch_cursor": lambda _: placeholder(WATCH_CURSOR),
     "has_next_page": _has_next,
     "has_previous_page": _has_previous,
-    "start_cursor": lambda found: func.coalesce(_cursor(found.start, found.asked.outside), NULL),
-    "end_cursor": lambda found: func.coalesce(_cursor(found.end, found.asked.outside), NULL),
+    "start_cursor": lambda result: func.coalesce(_cursor(result.start, result.query.outside), NULL),
+    "end_cursor": lambda result: func.coalesce(_cursor(result.end, result.query.outside), NULL),
 }

@@ -1,7 +1,7 @@
-"""Plans read from PostgreSQL on connections of their own, which keep their prepared statements.
+"""Reads plans from PostgreSQL through a separate pool whose connections keep their prepared statements.
 
-SQLAlchemy's pool ends each use with a ROLLBACK, at which the driver forgets what was prepared; then every read would
-be planned by the server anew, for longer than it takes to carry out.
+SQLAlchemy's pool ends each use with a ROLLBACK, which makes the driver drop its prepared statements. The server would
+then plan every read again, which takes longer than executing it.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from app import lifetime
 from app.errors import Overloaded, ResponseTooLarge
 from app.store.database import AWAY, Store
 from app.store.engines import engine
-from app.store.plan.answer import MOST_BYTES, Answer, Unreadable
+from app.store.plan.answer import MOST_BYTES, Answer, StatementFailed
 from app.store.plan.dialects import Dialect, Postgres
 from app.store.plan.placeholders import complete
 from app.store.plan.statement import Statement
 
 CONNECTIONS = 4
-# For a connection, and for the attempts to make one: the next read tries anew.
+# The timeout for getting a connection and for reconnecting. The next read tries again.
 PATIENCE_SECONDS = 4
 
 
 class PostgresReader:
-    """Each statement is a view of its own, so it needs no transaction round it."""
+    """Runs each statement in autocommit mode, since one statement reads a single snapshot."""
 
     def __init__(self, store: Store, most_bytes: int = MOST_BYTES) -> None:
         self.dialect: Dialect = Postgres(most_bytes)
@@ -32,7 +32,7 @@ class PostgresReader:
         self._most_bytes = most_bytes
         self._pool: Any = None
 
-    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+    def try_read(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
         return None
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
@@ -56,36 +56,36 @@ class PostgresReader:
         try:
             text, seq = await self._row(sql, values)
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
-            raise Unreadable(str(error)) from error
+            raise StatementFailed(str(error)) from error
         except PoolTimeout as error:
             raise Overloaded("The store is busy just now. Nothing was begun; try again in a moment.") from error
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-            # The long way would wait for the same store once more.
+            # Executing the query without a plan would wait for the same store again.
             raise Overloaded(AWAY) from error
         if text is None:
             raise ResponseTooLarge(self._most_bytes)
         return Answer(complete(text.encode(), self._most_bytes), seq)
 
     async def _row(self, sql: str, values: Mapping[str, Any]) -> Any:
-        pool = await self._opened()
+        pool = await self._open_pool()
         async with pool.connection() as conn:
             lifetime.require()
             try:
-                return await _fetched(conn, sql, values)
-            except Exception:  # a connection that died in the pool is found out only now; all else is raised
+                return await _fetch(conn, sql, values)
+            except Exception:  # a dead pooled connection is only noticed here; anything else is raised
                 if not conn.broken:
                     raise
-        # Reading twice harms nobody.
+        # Reads are safe to repeat.
         async with pool.connection() as conn:
             lifetime.require()
-            return await _fetched(conn, sql, values)
+            return await _fetch(conn, sql, values)
 
-    async def _opened(self) -> Any:
+    async def _open_pool(self) -> Any:
         if self._pool is None:
             from psycopg_pool import AsyncConnectionPool
 
             self._pool = AsyncConnectionPool(
-                _address(self._store.url),
+                _conninfo(self._store.url),
                 kwargs={**engine.postgres_arguments(self._store.url), "autocommit": True},
                 min_size=0,
                 max_size=CONNECTIONS,
@@ -97,10 +97,10 @@ class PostgresReader:
         return self._pool
 
 
-async def _fetched(conn: Any, sql: str, values: Mapping[str, Any]) -> Any:
+async def _fetch(conn: Any, sql: str, values: Mapping[str, Any]) -> Any:
     return await (await conn.execute(sql, values, prepare=True)).fetchone()
 
 
-def _address(url: URL) -> str:
-    plain = url.set(drivername="postgresql").difference_update_query(["options"])
-    return plain.render_as_string(hide_password=False)
+def _conninfo(url: URL) -> str:
+    address = url.set(drivername="postgresql").difference_update_query(["options"])
+    return address.render_as_string(hide_password=False)

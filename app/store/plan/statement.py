@@ -1,6 +1,6 @@
-"""A plan as one statement: the whole answer is one text.
+"""Compiles a plan into one statement, which returns the response as text.
 
-Beside it stands where the log is in the same view, if a watch is to start there.
+It also returns the log position in the same snapshot, if a watch is to start there.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from sqlalchemy import select
 from app.model import EventHead
 from app.store.plan import objects
 from app.store.plan.dialects import ZERO, Dialect, Sql
-from app.store.plan.scope import Scope, Surroundings
-from app.store.plan.tree import ById, Leaf, One, Page, Parts
-from app.store.plan.windows import Place
+from app.store.plan.scope import Scope, StatementContext
+from app.store.plan.tree import ById, Leaf, Nested, Page, Parts
+from app.store.plan.windows import Selector
 from app.store.rights import any_viewer
 
 _LOG: Any = cast(Any, EventHead).__table__
@@ -21,28 +21,28 @@ _LOG: Any = cast(Any, EventHead).__table__
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL for every viewer with the same reach and windows of the same shape."""
+    """SQL that serves all operators or all other viewers, with any values of selectors of the same shape."""
 
     sql: str
 
 
-def statement(parts: Parts, is_operator: bool, places: tuple[Place, ...], dialect: Dialect) -> Statement:
-    whole = objects.root(parts, Scope(Surroundings(any_viewer(is_operator), dialect, places)))
-    seq = _seq() if _asks_where_the_log_is(parts) else ZERO
-    asked: Any = dialect.bounded(select(whole.label("whole"), seq.label("seq")))
-    return Statement(str(asked.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})))
+def compile_statement(parts: Parts, is_operator: bool, selectors: tuple[Selector, ...], dialect: Dialect) -> Statement:
+    whole = objects.root(parts, Scope(StatementContext(any_viewer(is_operator), dialect, selectors)))
+    seq = _seq() if _needs_log_position(parts) else ZERO
+    query: Any = dialect.within_size(select(whole.label("whole"), seq.label("seq")))
+    return Statement(str(query.compile(dialect=dialect.compiler, compile_kwargs={"render_postcompile": True})))
 
 
 def _seq() -> Sql:
     return select(_LOG.c.seq).scalar_subquery()
 
 
-def _asks_where_the_log_is(parts: Parts) -> bool:
+def _needs_log_position(parts: Parts) -> bool:
     for part in parts:
         if isinstance(part, Leaf) and part.column == "watch_cursor":
             return True
-        inner = [part.parts] if isinstance(part, (One, Page)) else []
-        inner += [found for _, found in part.of_kind] if isinstance(part, ById) else []
-        if any(map(_asks_where_the_log_is, inner)):
+        nested = [part.parts] if isinstance(part, (Nested, Page)) else []
+        nested += [found for _, found in part.parts_by_kind] if isinstance(part, ById) else []
+        if any(map(_needs_log_position, nested)):
             return True
     return False

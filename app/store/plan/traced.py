@@ -1,4 +1,4 @@
-"""A reader whose statements each have a span, for gateways that send traces; the others do without it."""
+"""Wraps a reader so that each statement has a trace span. Only used if tracing is enabled."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -10,16 +10,16 @@ from app.store.plan.statement import Statement
 
 
 class TracedReader:
-    """Reads like the one that it wraps."""
+    """Delegates to another reader, with a span for each read."""
 
     def __init__(self, reader: Reader, span: Callable[[str], AbstractContextManager[Any]]) -> None:
         self._reader = reader
         self._span = span
         self.dialect: Dialect = reader.dialect
 
-    def read_at_once(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
+    def try_read(self, statement: Statement, values: Mapping[str, Any]) -> Answer | None:
         with self._span("store plan"):
-            return self._reader.read_at_once(statement, values)
+            return self._reader.try_read(statement, values)
 
     async def read(self, statement: Statement, values: Mapping[str, Any]) -> Answer:
         with self._span("store plan"):

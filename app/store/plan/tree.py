@@ -1,4 +1,4 @@
-"""What an operation asks for, in the store's words: a tree of parts, each with the key that it has in the answer."""
+"""The fields that an operation selects, as a tree in terms of the store. Each part has its response key."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -6,23 +6,23 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Leaf:
-    """A column of the object, or a fact of the page, by the store's name for it."""
+    """A column of the object, or a scalar field of a page."""
 
     key: str
     column: str
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """A word that is known beforehand."""
+class Constant:
+    """A value that is known when the plan is built."""
 
     key: str
     word: str
 
 
 @dataclass(frozen=True)
-class One:
-    """An object that belongs to this one, or the edges and the place of a page."""
+class Nested:
+    """A nested object, or the edges, nodes or `pageInfo` of a page."""
 
     key: str
     relation: str
@@ -31,31 +31,31 @@ class One:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a list that belongs to this object. `place` is that of its window among those of the operation."""
+    """A page of a list of this object. `selector` is the index of its window among the operation's selectors."""
 
     key: str
     relation: str
-    place: int
+    selector: int
     parts: "Parts"
 
 
 @dataclass(frozen=True)
 class ById:
-    """An object by its ID, or several: what is wanted of each kind of object that it may be."""
+    """An object by ID, or a list of them, with the selected parts for each kind it may have."""
 
     key: str
-    place: int
+    selector: int
     is_list: bool
-    of_kind: tuple[tuple[str, "Parts"], ...]
+    parts_by_kind: tuple[tuple[str, "Parts"], ...]
 
 
 @dataclass(frozen=True)
-class Again:
-    """A root field that has the value of one before it, which is read once. `of` is the key of that one."""
+class Repeat:
+    """A root field with the same value as an earlier one, whose key is `source_key`."""
 
     key: str
-    of: str
+    source_key: str
 
 
-Part: TypeAlias = Leaf | Fixed | One | Page | ById | Again
+Part: TypeAlias = Leaf | Constant | Nested | Page | ById | Repeat
 Parts: TypeAlias = tuple[Part, ...]

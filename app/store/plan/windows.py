@@ -1,6 +1,7 @@
-"""The windows of an operation: which rows each of its lists wants. They are values, and their shape decides the SQL.
+"""The selectors of an operation: which rows each of its lists and lookups reads.
 
-Two windows have one shape when they give and leave out the same things; then one statement serves both.
+Their shape, meaning which arguments are set and how long their lists are, determines the SQL. Their values are bound as
+parameters, so one statement serves all selectors of a shape.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,60 +15,64 @@ from app.store.members import MemberFilter
 from app.store.pages import PageRequest, Position
 from app.store.plan.dialects import Dialect
 
-Wanted = ImageFilter | MemberFilter
+RowFilter = ImageFilter | MemberFilter
 
 
 class Window(NamedTuple):
-    """A page of a list of rows, and which rows are wanted."""
+    """A page of the rows that match a filter."""
 
-    wanted: Wanted
+    row_filter: RowFilter
     page: PageRequest
 
 
 class Ids(NamedTuple):
-    """Objects by ID: one, or a list of them."""
+    """The ID of one object, or a list of IDs."""
 
     ids: tuple[str, ...]
     is_list: bool
 
 
-Place = Window | Ids
+Selector = Window | Ids
 
 
-def shape(places: Sequence[Place]) -> tuple[Any, ...]:
-    """What of the values the statement hangs on."""
-    return tuple(_shape(place) for place in places)
+def shape(selectors: Sequence[Selector]) -> tuple[Any, ...]:
+    """The properties of the selectors that determine the statement."""
+    return tuple(_shape(selector) for selector in selectors)
 
 
-def _shape(place: Place) -> tuple[Any, ...]:
-    if isinstance(place, Ids):
+def _shape(selector: Selector) -> tuple[Any, ...]:
+    if isinstance(selector, Ids):
         return ()
-    page = place.page
-    return page.first is None, page.after is None, page.before is None, *map(_size, place.wanted)
+    page = selector.page
+    return page.first is None, page.after is None, page.before is None, *map(_size, selector.row_filter)
 
 
 def _size(value: Any) -> int | None:
-    """None when nothing is given, else how many values there are."""
+    """The length of a list, -1 for a single value, and None if unset."""
     if value is None:
         return None
     return len(cast(tuple[Any, ...], value)) if isinstance(value, tuple) else -1
 
 
-def parameters(places: Sequence[Place], dialect: Dialect) -> dict[str, Any]:
-    """The values by the names that they have in the statement, as the driver takes them."""
-    return {name: value for number, place in enumerate(places) for name, value in _parameters(number, place, dialect)}
+def parameters(selectors: Sequence[Selector], dialect: Dialect) -> dict[str, Any]:
+    """The statement's parameters by name, in the driver's form."""
+    return {
+        name: value
+        for number, selector in enumerate(selectors)
+        for name, value in _parameters(number, selector, dialect)
+    }
 
 
-def _parameters(number: int, place: Place, dialect: Dialect) -> Iterator[tuple[str, Any]]:
-    if isinstance(place, Ids):
-        yield f"p{number}_ids", dialect.ids_given(place.ids) if place.is_list else place.ids[0]
+def _parameters(number: int, selector: Selector, dialect: Dialect) -> Iterator[tuple[str, Any]]:
+    if isinstance(selector, Ids):
+        yield f"p{number}_ids", dialect.ids_value(selector.ids) if selector.is_list else selector.ids[0]
         return
-    yield f"p{number}_size", place.page.size
-    for name, position in (("after", place.page.after), ("before", place.page.before)):
+    yield f"p{number}_size", selector.page.size
+    for name, position in (("after", selector.page.after), ("before", selector.page.before)):
         if position is not None:
-            yield f"p{number}_{name}_at", dialect.moment_given(position.created_at)
+            yield f"p{number}_{name}_at", dialect.time_value(position.created_at)
             yield f"p{number}_{name}_id", position.id
-    for name, value in zip(place.wanted._fields, place.wanted, strict=True):
+    for name, value in zip(selector.row_filter._fields, selector.row_filter, strict=True):
         if value is not None:
             yield from _values(f"p{number}_{name}", value)
 
@@ -85,7 +90,7 @@ def word(value: Any) -> Any:
 
 
 def symbolic(number: int, window: Window) -> Window:
-    """The window with names in place of its values, for the statement."""
+    """The window with bound parameters instead of values, for the statement."""
     page = window.page
     size = cast(Any, bindparam(f"p{number}_size", required=False))
     named = PageRequest(
@@ -94,8 +99,8 @@ def symbolic(number: int, window: Window) -> Window:
         after=_named(f"p{number}_after", page.after),
         before=_named(f"p{number}_before", page.before),
     )
-    wanted = {name: _bound(f"p{number}_{name}", value) for name, value in window.wanted._asdict().items()}
-    return Window(type(window.wanted)(**wanted), named)
+    row_filter = {name: _bound(f"p{number}_{name}", value) for name, value in window.row_filter._asdict().items()}
+    return Window(type(window.row_filter)(**row_filter), named)
 
 
 def _named(name: str, position: Position | None) -> Position | None:

@@ -44,4 +44,4 @@ class Health:
         if age < STALE_SECONDS:
             return {}
         since = "since the gateway was set up" if isinf(age) else f"of the last {age:.0f} seconds"
-        return {"mirror": f"Changes in Glance {since} may be missing, because it can't be asked."}
+        return {"mirror": f"Changes in Glance {since} may be missing, because it can't be reached."}
