@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m tests.bench --help`. Ratios compare figures of one run; absolute ones depend on the machine."""
+"""Benchmarks: `python -m tests.bench --help`. Ratios compare figures of one run; absolute ones vary by machine."""
