@@ -22,7 +22,7 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("name", ["operationName", "variables", "extensions", "documentId"])
 async def test_an_empty_parameter_by_get_is_an_absent_one(server: InProcessServer, name: str, accept: str) -> None:
-    answer = await _sent(server, "GET", accept, {"query": QUERY, name: ""})
+    answer = await _send(server, "GET", accept, {"query": QUERY, name: ""})
 
     assert '"data":{"viewer":{"id":"1"}}' in answer.text
 
@@ -32,7 +32,7 @@ async def test_an_empty_parameter_by_get_is_an_absent_one(server: InProcessServe
 async def test_an_empty_operation_name_by_post_is_an_absent_one(
     server: InProcessServer, suffix: str, accept: str
 ) -> None:
-    answer = await _sent(server, "POST", accept, {"query": QUERY, "operationName": ""}, suffix)
+    answer = await _send(server, "POST", accept, {"query": QUERY, "operationName": ""}, suffix)
 
     assert '"data":{"viewer":{"id":"1"}}' in answer.text
 
@@ -46,13 +46,13 @@ async def test_an_empty_operation_name_over_websocket_is_an_absent_one(server: I
 
 
 async def test_an_empty_query_by_get_is_refused_as_an_absent_one(server: InProcessServer) -> None:
-    answer = await _sent(server, "GET", "application/json", {"query": ""})
+    answer = await _send(server, "GET", "application/json", {"query": ""})
 
     assert answer.status_code == 400
     assert "Send a GraphQL document" in answer.text
 
 
-async def _sent(
+async def _send(
     server: InProcessServer, method: str, accept: str, given: dict[str, str], suffix: str = ""
 ) -> httpx2.Response:
     headers = {"authorization": f"Bearer {server.token}", "accept": accept}

@@ -20,7 +20,7 @@ UPGRADES = {
 }
 
 
-async def _heard(server: Server, *pieces: bytes) -> list[Response]:
+async def _responses_to(server: Server, *pieces: bytes) -> list[Response]:
     async with open_connection(server.port) as client:
         await client.send(*pieces)
         return parse_responses(await client.read_to_end())
@@ -37,8 +37,8 @@ async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_is_read(serv
     sized = request("POST", "/graphql", *who, f"content-length: {len(VIEWER)}")
     chunked = request("POST", "/graphql", *who, "transfer-encoding: chunked")
     found = [
-        *await _heard(server, sized + VIEWER + sized + VIEWER + chunked + IN_CHUNKS + LAST),
-        *await _heard(server, sized, VIEWER, chunked, IN_CHUNKS[:9], IN_CHUNKS[9:], LAST),
+        *await _responses_to(server, sized + VIEWER + sized + VIEWER + chunked + IN_CHUNKS + LAST),
+        *await _responses_to(server, sized, VIEWER, chunked, IN_CHUNKS[:9], IN_CHUNKS[9:], LAST),
     ]
     assert [answer.status for answer in found] == [200] * 7
     assert _viewers([*found[:3], *found[4:6]]) == [tenant] * 5
@@ -66,13 +66,13 @@ async def test_a_request_in_the_body_of_another_is_not_carried_out(server: Serve
     size = f"content-length: {len(body)}"
     for sent in (size, f"{size}\r\nexpect: 100-continue"):
         for method in ("POST", "DELETE", "GET"):
-            await _heard(server, request(method, "/graphql", JSON, *UPGRADES[offer], sent), body + LAST)
+            await _responses_to(server, request(method, "/graphql", JSON, *UPGRADES[offer], sent), body + LAST)
     assert _images(server, token) == 0
 
 
 async def test_there_are_no_tunnels(server: Server) -> None:
     token = server.token(fresh_id())
-    [refused] = await _heard(server, request("CONNECT", "here:80") + _registers(token))
+    [refused] = await _responses_to(server, request("CONNECT", "here:80") + _registers(token))
     assert (refused.status, refused.headers["connection"]) == (405, "close")
     assert "POST" in refused.headers["allow"]
     assert _images(server, token) == 0
@@ -80,13 +80,13 @@ async def test_there_are_no_tunnels(server: Server) -> None:
 
 async def test_an_upgrade_of_http_1_0_is_ignored(server: Server) -> None:
     offered = upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")
-    [refused] = await _heard(server, offered)
+    [refused] = await _responses_to(server, offered)
     assert refused.status == 400
 
 
 async def test_the_last_request_of_a_line_may_offer_an_upgrade_too(server: Server) -> None:
     offer = ("connection: close, Upgrade", "upgrade: h2c", f"content-length: {len(VIEWER)}", JSON)
-    [answer] = await _heard(server, request("POST", "/graphql", *offer), VIEWER)
+    [answer] = await _responses_to(server, request("POST", "/graphql", *offer), VIEWER)
     assert answer.status == 200
 
 
@@ -94,7 +94,7 @@ async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server
     token = server.token(fresh_id())
     who = f"authorization: Bearer {token}"
     for last in (operation("{ viewer { id } }", who, "connection: close"), LAST):
-        [answer] = await _heard(server, last + _registers(token))
+        [answer] = await _responses_to(server, last + _registers(token))
         assert answer.status == 200
     assert _images(server, token) == 0
 
@@ -102,7 +102,7 @@ async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server
 async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_called_for(server: Server) -> None:
     token = server.token(fresh_id())
     expecting = request("DELETE", "/graphql", "expect: 100-continue", "content-length: 9")
-    [refused] = await _heard(server, expecting, _registers(token))
+    [refused] = await _responses_to(server, expecting, _registers(token))
     assert (refused.status, refused.headers["connection"]) == (405, "close")
     assert _images(server, token) == 0
 
@@ -130,5 +130,5 @@ def _images(server: Server, token: str) -> int:
 
 async def test_the_hidden_request_is_one_that_would_be_carried_out(server: Server) -> None:
     token = server.token(fresh_id())
-    await _heard(server, _registers(token) + LAST)
+    await _responses_to(server, _registers(token) + LAST)
     assert _images(server, token) == 1

@@ -53,12 +53,12 @@ async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_o
             for _ in range(2):
                 await (await held.enter_async_context(open_connection(server.port))).send(_half())
             await wait_until(lambda: _pending(server) >= 2 * HALF)
-            refused = await _sent(server, _half())
+            refused = await _send(server, _half())
             small = operation("{ __typename }")
-            answered = await _sent(server, small[: len(small) // 2], small[len(small) // 2 :])
+            answered = await _send(server, small[: len(small) // 2], small[len(small) // 2 :])
         await wait_until(lambda: not server.connections)
         whole = operation("{ __typename }" + " " * HALF * 2)
-        assert (await _sent(server, whole)).status == 200
+        assert (await _send(server, whole)).status == 200
 
     assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
     assert json.loads(refused.body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
@@ -71,7 +71,7 @@ def _half() -> bytes:
     return head + b" " * HALF
 
 
-async def _sent(server: InProcessServer, *pieces: bytes) -> Response:
+async def _send(server: InProcessServer, *pieces: bytes) -> Response:
     async with open_connection(server.port) as client:
         for piece in pieces:
             await client.send(piece)

@@ -16,7 +16,7 @@ QUERY = b'{"query":"{viewer{id}}"}'
 LAST = request("GET", "/livez", "connection: close")
 
 
-async def _sent(port: int, *trailers: str, headers: tuple[str, ...] = (), apart: bool = False) -> list[Response]:
+async def _send(port: int, *trailers: str, headers: tuple[str, ...] = (), apart: bool = False) -> list[Response]:
     plain = ("content-type: application/json", "transfer-encoding: chunked", *headers)
     body = request("POST", "/graphql", *plain, body=b"%x\r\n%b\r\n0\r\n" % (len(QUERY), QUERY))
     behind = "".join(f"{trailer}\r\n" for trailer in (*trailers, "")).encode()
@@ -32,8 +32,8 @@ LIES = ("Origin: https://evil.example", "Accept: text/event-stream", "Content-En
 async def test_trailers_count_for_nothing(server: Server, apart: bool) -> None:
     tenant = fresh_id()
     stranger, caller = server.token(fresh_id()), f"authorization: Bearer {server.token(tenant)}"
-    answered, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
-    unknown, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", apart=apart)
+    answered, _ = await _send(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
+    unknown, _ = await _send(server.port, f"Authorization: Bearer {stranger}", apart=apart)
 
     assert answered.headers["content-type"].startswith("application/json")
     assert json.loads(answered.body)["data"] == {"viewer": {"id": tenant}}
@@ -48,7 +48,7 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
         "large": ((), ["a: " + "b" * MAX_HEAD_BYTES]),
         "many with its headers": (("a: b",) * (MAX_HEADERS - 9), ["a: b"] * 9),
     }[kind]
-    [refused] = await _sent(server.port, *trailers, headers=headers, apart=apart)
+    [refused] = await _send(server.port, *trailers, headers=headers, apart=apart)
     assert (refused.status, refused.headers["connection"]) == (431, "close")
 
 
@@ -59,7 +59,7 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
 async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
     server: Server, trailer: str, apart: bool
 ) -> None:
-    *_, last = await _sent(server.port, trailer, apart=apart)
+    *_, last = await _send(server.port, trailer, apart=apart)
 
     assert (last.status, last.headers["connection"]) == (400, "close")
 
@@ -73,9 +73,9 @@ async def test_an_address_in_a_trailer_is_nobodys_behind_the_balancer_either(tmp
         run_balancer(tmp_path, [worker.port, free_port()]) as balancer,
     ):
         balancer.wait_for_workers("gateway-a")
-        statuses = [(await _sent(balancer.port, f"X-Forwarded-For: 6.6.6.{n}"))[0].status for n in range(60)]
+        statuses = [(await _send(balancer.port, f"X-Forwarded-For: 6.6.6.{n}"))[0].status for n in range(60)]
         token = balancer.token("1")
-        unknown, *_ = await _sent(balancer.port, f"Authorization: Bearer {token}")
+        unknown, *_ = await _send(balancer.port, f"Authorization: Bearer {token}")
 
     assert 429 in statuses
     assert b'"1"' not in unknown.body

@@ -75,7 +75,7 @@ def unsigned(header: object, claims: object = None) -> str:
     return ".".join(encode_segment(part) for part in (header, payload, MARK.encode()))
 
 
-def sentence_in_events(refused: httpx2.Response) -> str:
+def message_over_sse(refused: httpx2.Response) -> str:
     """Clients of events come again after any status but 200, so what will never do is told in an event."""
     if refused.status_code == 401:
         return first_error(refused)["message"]
@@ -89,7 +89,7 @@ async def test_every_transport_refuses_it_with_a_sentence_of_the_list(believer: 
     for refused in (believer.post(VIEWER, token), believer.get(VIEWER, token)):
         assert refused.status_code == 401
         assert first_error(refused)["message"] in set(Fault)
-    assert sentence_in_events(believer.post(VIEWER, token, EVENTS)) in set(Fault)
+    assert message_over_sse(believer.post(VIEWER, token, EVENTS)) in set(Fault)
     async with open_socket(believer) as peer:
         await peer.init(token)
         assert await peer.close_code() in (4401, 4403)

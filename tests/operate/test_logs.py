@@ -20,7 +20,7 @@ from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 from tests.http.test_faults import SPOILT, spoil
-from tests.http.test_sse import EVENTS, asked, events
+from tests.http.test_sse import EVENTS, events, stream
 
 POINT = "query Point($id: ID!) { image(id: $id) { id name } }"
 PAGES = "query Pages($n: Int!) { images(first: $n) { nodes { id } } }"
@@ -84,7 +84,7 @@ async def test_a_watch_goes_by_the_name_that_its_document_gives_it(talker: Serve
             await peer.subscribe(query)
             await wait_for_line(talker, event="watch started", tenant=tenant, operation="Inbox")
     else:
-        with asked(talker, query, talker.token(tenant)):
+        with stream(talker, query, talker.token(tenant)):
             await wait_for_line(talker, event="watch started", tenant=tenant, operation="Inbox")
         talker.renew_client()
 
@@ -137,7 +137,7 @@ async def test_a_watch_has_a_line_at_its_start_and_one_at_its_end_with_its_items
 
 async def test_a_watch_over_events_has_its_lines_too(talker: Server) -> None:
     tenant = fresh_id()
-    with asked(talker, operations.WATCH, talker.token(tenant)) as response:
+    with stream(talker, operations.WATCH, talker.token(tenant)) as response:
         next(events(response))
         await wait_for_line(talker, event="watch started", tenant=tenant)
     talker.renew_client()

@@ -108,11 +108,11 @@ async def test_images_that_may_not_be_known_of_are_alike_at_every_entry(shared_g
     viewer, images = await _unseen_images(shared_gateway)
 
     for name, query in ENTRIES.items():
-        answers = {why: await _asked(shared_gateway, viewer, query, {"id": id_}, id_) for why, id_ in images.items()}
+        answers = {why: await _execute(shared_gateway, viewer, query, {"id": id_}, id_) for why, id_ in images.items()}
         assert len(set(answers.values())) == 1, (name, answers)
     for name, input in ACTS.items():
         answers = {
-            why: await _asked(shared_gateway, viewer, operations.MUTATIONS[name], _input(input, id_), id_)
+            why: await _execute(shared_gateway, viewer, operations.MUTATIONS[name], _input(input, id_), id_)
             for why, id_ in images.items()
         }
         assert len(set(answers.values())) == 1, (name, answers)
@@ -123,8 +123,8 @@ def _input(input: dict[str, Any], image: str) -> dict[str, Any]:
     return {"input": {name: image if value == "IMAGE" else value for name, value in input.items()}}
 
 
-async def _asked(gateway: Gateway, viewer: Tenant, query: str, variables: dict[str, Any], id_: str) -> str:
-    """The answer with the ID masked, and the statements that it took."""
+async def _execute(gateway: Gateway, viewer: Tenant, query: str, variables: dict[str, Any], id_: str) -> str:
+    """The response with the ID masked, and the statements that produced it."""
     with record_statements(gateway) as sent:
         answer = await viewer.execute(query, **variables)
     return json.dumps([answer.data, answer.errors, sent]).replace(id_, "ID")

@@ -40,13 +40,13 @@ async def test_identical_offers_at_once_leave_one_row_and_one_event(
 ) -> None:
     for _ in range(rounds):
         world = await make_world(rivals[0], "none")
-        told = await _told(rivals[0])
+        told = await _log_head(rivals[0])
         owners = [elsewhere(gateway, world.owner) for gateway in rivals]
 
         payloads = await asyncio.gather(*(owner.offer(world.image, world.consumer.id) for owner in owners * 3))
 
         assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 5 + ["ok"]
-        assert await _told(rivals[0]) == told + 1
+        assert await _log_head(rivals[0]) == told + 1
 
 
 async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
@@ -55,7 +55,7 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
     for _ in range(rounds):
         world = await make_world(rivals[0], "pending")
         consumer = elsewhere(rivals[1], world.consumer)
-        told = await _told(rivals[0])
+        told = await _log_head(rivals[0])
 
         accepted, revoked = await asyncio.gather(
             consumer.accept(world.image), world.owner.revoke(world.image, consumer.id)
@@ -63,7 +63,7 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
 
         assert refusal_code(revoked) == "ok", "a row that is there is revoked, accepted or not"
         assert refusal_code(accepted) in ("ok", "NOT_FOUND")
-        assert await _told(rivals[0]) == told + 1 + (refusal_code(accepted) == "ok")
+        assert await _log_head(rivals[0]) == told + 1 + (refusal_code(accepted) == "ok")
         assert (await consumer.get(operations.IMAGE, id=world.image))["image"] is None
         assert (await consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 0
 
@@ -84,7 +84,7 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
     for _ in range(rounds):
         world = await make_world(rivals[0], "pending")
         consumer = elsewhere(rivals[1], world.consumer)
-        start = await _told(rivals[0])
+        start = await _log_head(rivals[0])
 
         payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
 
@@ -116,7 +116,7 @@ async def test_deletion_against_anything_leaves_nothing_behind(
     for _ in range(max(3, rounds // 5)):
         world = await make_world(rivals[0], "pending")
         owner = elsewhere(rivals[1], world.owner)
-        start = await _told(rivals[0])
+        start = await _log_head(rivals[0])
 
         deleted, other = await asyncio.gather(owner.delete(world.image), ACTS[act](world))
 
@@ -131,5 +131,5 @@ async def _expect_all_ended(gateway: Gateway, world: World, start: int) -> None:
     assert (await world.owner.get(operations.SENT_OFFERS, imageId=world.image))["sentOffers"]["totalCount"] == 0
 
 
-async def _told(gateway: Gateway) -> int:
+async def _log_head(gateway: Gateway) -> int:
     return (await gateway.services.feed.head()).seq

@@ -14,8 +14,8 @@ async def now(caller: Tenant) -> str:
         return (await anext(items))["cursor"]
 
 
-async def heard(caller: Tenant, after: str, **variables: Any) -> list[Any]:
-    """Every change up to the present: a change of an image of one's own marks the end, and is left out."""
+async def changes_after(caller: Tenant, after: str, **variables: Any) -> list[Any]:
+    """All changes up to now, which a change of a marker image delimits."""
     mark = await caller.register(status="QUEUED", name="mark")
     told: list[Any] = []
     async with caller.watch(query=WATCH_IMAGES, after=after, **variables) as items:
@@ -38,7 +38,7 @@ async def test_the_owner_hears_of_the_whole_life_of_an_image(shared_gateway: Gat
     await owner.update(image, name="no change of status or visibility")
     await owner.delete(image)
 
-    told = await heard(owner, start)
+    told = await changes_after(owner, start)
 
     assert steps(told) == [
         ("REGISTERED", "QUEUED", "SHARED"),
@@ -66,7 +66,7 @@ async def test_a_consumer_gains_and_loses_sight_of_an_image_and_hears_nothing_be
     await world.owner.update(world.image, visibility="PRIVATE")
     await world.owner.delete(world.image)
 
-    told = await heard(world.consumer, start)
+    told = await changes_after(world.consumer, start)
 
     assert steps(told) == [
         ("ACCESS_GAINED", "SAVING", "SHARED"),
@@ -86,7 +86,7 @@ async def test_the_deletion_of_a_shared_image_reaches_its_consumers_and_of_a_pri
         start = await now(world.consumer)
         await world.owner.update(world.image, visibility=visibility)
         await world.owner.delete(world.image)
-        assert [item["kind"] for item in await heard(world.consumer, start)] == expected
+        assert [item["kind"] for item in await changes_after(world.consumer, start)] == expected
 
 
 async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared_gateway: Gateway) -> None:
@@ -95,7 +95,7 @@ async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared
     await world.owner.update(world.image, visibility="COMMUNITY")
     await world.owner.update(world.image, visibility="PRIVATE")
 
-    [last] = await heard(world.consumer, start)
+    [last] = await changes_after(world.consumer, start)
 
     assert (last["kind"], last["previousVisibility"], last["sight"]) == ("CHANGED", "SHARED", "COMMUNITY")
 
@@ -106,7 +106,7 @@ async def test_everyone_hears_of_its_own_side_only(shared_gateway: Gateway) -> N
     await world.owner.update(world.image, status="ACTIVE")
 
     async def told(name: str, **filter: Any) -> list[Any]:
-        changes = await heard(world.caller(name), starts[name])
+        changes = await changes_after(world.caller(name), starts[name])
         return [item["kind"] for item in changes if item["imageId"] == world.image]
 
     assert [await told(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
@@ -118,7 +118,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
     start = await now(operator)
     await world.owner.update(world.image, status="ACTIVE", visibility="PRIVATE")
 
-    [change] = [item for item in await heard(operator, start) if item["imageId"] == world.image]
+    [change] = [item for item in await changes_after(operator, start) if item["imageId"] == world.image]
 
     assert (change["kind"], change["sight"]) == ("CHANGED", "PRIVATE")
 

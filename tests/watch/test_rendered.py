@@ -49,7 +49,9 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return begun
 
 
-async def told(gateway: Gateway, tenant: Tenant, number: int, query: str = AT_HAND, **variables: Any) -> list[bytes]:
+async def items_of(
+    gateway: Gateway, tenant: Tenant, number: int, query: str = AT_HAND, **variables: Any
+) -> list[bytes]:
     """The first payloads of a watch from the beginning of the log, as bytes."""
     assert tenant.caller is not None
     context = Context(gateway.services, tenant.caller, "test")
@@ -67,11 +69,11 @@ async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_byt
 ) -> None:
     world = await make_world(gateway, "accepted")
 
-    rendered = await told(gateway, world.owner, 4, **wanted)
+    rendered = await items_of(gateway, world.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
     gateway.schema.streams.payloads = Payloads()
-    executed = await told(gateway, world.owner, 4, **wanted)
+    executed = await items_of(gateway, world.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)
 
@@ -85,4 +87,4 @@ async def test_a_watch_that_reads_the_present_state_is_executed_as_ever(
 ) -> None:
     world = await make_world(gateway, "accepted")
 
-    assert len(await told(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
+    assert len(await items_of(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
