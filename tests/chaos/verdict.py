@@ -73,7 +73,7 @@ def check_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal:
         try:
             watch.check(heard.item, mark)
         except AssertionError as error:
-            what = str(error).splitlines()[0] if str(error) else f"not what the log says: {heard.item}"
+            what = str(error).splitlines()[0] if str(error) else f"differs from the log: {heard.item}"
             return f"item {place}: {what}"
     return None
 
@@ -88,7 +88,7 @@ def check_groups(watchers: Sequence[Watcher]) -> list[str]:
                 continue
             key = (*watcher.viewer[:2], watcher.query, str(watcher.viewer.filter), heard.item["cursor"])
             if said.setdefault(key, _without_current_state(heard)) != _without_current_state(heard):
-                found.append(f"{watcher.viewer}: other bytes for the same item: {heard.item}")
+                found.append(f"{watcher.viewer}: different bytes for the same item: {heard.item}")
     return found
 
 

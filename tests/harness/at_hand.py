@@ -114,7 +114,7 @@ def cases(draw: Any, roots: list[tuple[str, str]], all_fields: bool = False) -> 
     kind, name = draw(st.sampled_from(roots))
     field = ROOTS[kind].fields[name]
     query = draw(operations_of(kind, name, full_selection(get_named_type(field.type).name) if all_fields else None))
-    return Case(query.filled(POOL), draw(field_values(field.type)))
+    return Case(query.fill(POOL), draw(field_values(field.type)))
 
 
 @dataclass
