@@ -23,10 +23,10 @@ from app.documents import price
 from tests.harness import browser as chromium
 from tests.harness import forks
 from tests.harness import node as npm
-from tests.harness.commands import Serving, started
+from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases, postgres
-from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.server import Server, serving
+from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.server import Server, run_server
 
 NO_SKIPS = "TESTS_MUST_NOT_SKIP"
 
@@ -187,7 +187,7 @@ async def browser() -> AsyncGenerator[Browser]:
     """Debian's Chromium; skips where there is none."""
     if chromium.executable() is None:
         pytest.skip("chromium is not installed")
-    async with chromium.launched() as browser:
+    async with chromium.launch_browser() as browser:
         yield browser
 
 
@@ -196,7 +196,7 @@ def run_gateway(databases: Databases) -> Callable[..., AbstractAsyncContextManag
     """A gateway with settings of the test's own: `async with run_gateway(member_quota=2) as gateway`."""
 
     def run(**changes: Any) -> AbstractAsyncContextManager[Gateway]:
-        return running(settings_for(databases.fresh(), **changes))
+        return start_gateway(settings_for(databases.fresh(), **changes))
 
     return run
 
@@ -212,7 +212,7 @@ async def gateway(
 @pytest.fixture(scope="module")
 async def shared_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
     """One gateway for a whole table of cases, each with tenants and images of its own. Its quota is small."""
-    async with running(settings_for(databases.fresh(), member_quota=4)) as gateway:
+    async with start_gateway(settings_for(databases.fresh(), member_quota=4)) as gateway:
         yield gateway
 
 
@@ -220,23 +220,23 @@ async def shared_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """One server process on each engine for every test of a transport; each test has tenants of its own."""
     databases: Databases = request.getfixturevalue(f"{request.param}_databases")
-    with serving(tmp_path_factory.mktemp("server"), database_url=databases.fresh(), max_body_bytes=20_000) as server:
+    with run_server(tmp_path_factory.mktemp("server"), database_url=databases.fresh(), max_body_bytes=20_000) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server whose file a test may spoil behind its back."""
-    with serving(tmp_path_factory.mktemp("server")) as server:
+    with run_server(tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
     """The demo as it is started, and the demo of two workers on PostgreSQL."""
     folder, given = tmp_path_factory.mktemp("demo"), ["--demo", "--port", "0"]
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_databases").fresh()
         given += ["--workers", "2", "--database", url]
-    with started(folder, *given, auth_secret=None) as demo:
+    with start_serve(folder, *given, auth_secret=None) as demo:
         yield demo

@@ -1,4 +1,4 @@
-"""python -m tests.attack: everything that a stranger may send, at a gateway that works meanwhile."""
+"""python -m tests.attack: sends hostile traffic to a gateway under normal load."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from tests.attack.run import Plan, run
-from tests.harness.outcome import tell
+from tests.harness.outcome import report_and_exit
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -22,12 +22,12 @@ def main(
     ] = 5_000,
     engine: Annotated[str, typer.Option(help="`sqlite` or `postgres`.")] = "sqlite",
 ) -> None:
-    """Hostile documents, requests, frames and floods. The exit status is the verdict."""
+    """Send hostile documents, requests, frames and floods. The exit status is the verdict."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with TemporaryDirectory(prefix="attack-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(Plan(examples, engine), Path(folder), typer.echo))
-    tell(outcome.figures, outcome.violations)
+    report_and_exit(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Operations that schemathesis makes of the schema: each is well formed, and its values are what nobody thought of."""
+"""Sends operations that schemathesis generates from the schema: well formed, with unexpected values."""
 
 import json
 from typing import Any, cast
@@ -12,7 +12,7 @@ from schemathesis.graphql import nodes
 
 from tests.attack.tally import Tally
 from tests.harness.server import Server, bearer
-from tests.harness.wire import Answer
+from tests.harness.wire import Response
 
 NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -28,24 +28,24 @@ UNHURRIED = settings(
 
 
 def attack(server: Server, tally: Tally, examples: int, known_ids: list[str]) -> None:
-    """Each root field, `examples` times, by a tenant with images of its own and by a stranger."""
+    """Send `examples` operations on each root field, as a tenant that owns images and as a stranger."""
     for name, strategy in SCALARS.items():
         schemathesis.graphql.scalar(name, strategy)
-    schema = schemathesis.graphql.from_dict(_introspected(server))
+    schema = schemathesis.graphql.from_dict(_introspect(server))
     tokens = [server.token("1"), server.token("2", "operator"), None]
     with httpx2.Client(base_url=server.base, timeout=30) as client:
         for found in schema.get_all_operations():
             for mode in GenerationMode:
-                _play(cast(Any, found).ok().as_strategy(mode), mode, tokens, known_ids, client, tally, examples)
+                _run_cases(cast(Any, found).ok().as_strategy(mode), mode, tokens, known_ids, client, tally, examples)
 
 
-def _introspected(server: Server) -> dict[str, Any]:
+def _introspect(server: Server) -> dict[str, Any]:
     from graphql import get_introspection_query
 
     return server.post(get_introspection_query(input_value_deprecation=False)).json()["data"]
 
 
-def _play(
+def _run_cases(
     strategy: st.SearchStrategy[Any],
     mode: GenerationMode,
     tokens: list[str | None],
@@ -57,20 +57,20 @@ def _play(
     @settings(UNHURRIED, max_examples=examples)
     @given(case=strategy, token=st.sampled_from(tokens), known=st.sampled_from(known_ids), extensions=st.booleans())
     def one(case: Any, token: str | None, known: str, extensions: bool) -> None:
-        # An ID that is nobody's ends most operations at once, so that one of ours stands where it would.
+        # Most operations end early on an unknown ID, so some IDs are replaced by existing ones.
         document = str(case.body).replace('""', json.dumps(known))
         asked = {"query": document, **({"extensions": {"trace": True}} if extensions else {})}
         answer = client.post("/graphql", json=asked, headers=bearer(token))
-        told = Answer(answer.status_code, dict(answer.headers), answer.content)
-        tally.case("documents of schemathesis")
-        tally.answer(told, asked)
+        told = Response(answer.status_code, dict(answer.headers), answer.content)
+        tally.count_cases("documents of schemathesis")
+        tally.check_response(told, asked)
         if mode is GenerationMode.POSITIVE and not extensions:
-            _expect_to_be_understood(answer.json(), document, tally)
+            _check_not_misunderstood(answer.json(), document, tally)
 
     one()
 
 
-def _expect_to_be_understood(answer: dict[str, Any], document: str, tally: Tally) -> None:
+def _check_not_misunderstood(answer: dict[str, Any], document: str, tally: Tally) -> None:
     codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
     if codes & NOT_OUR_SCHEMA:
-        tally.violation(f"a document of the schema is refused: {answer}", document)
+        tally.add_violation(f"a document of the schema is refused: {answer}", document)

@@ -1,4 +1,4 @@
-"""Bytes on WebSocket lines: messages in any order, whole or in fragments, and frames that are none."""
+"""Sends WebSocket messages in any order, whole or fragmented, and invalid frames."""
 
 import asyncio
 import json
@@ -13,7 +13,18 @@ from tests.attack.requests import AT_ONCE, DAMAGES, Damage
 from tests.attack.tally import Tally
 from tests.harness.operations import MUTATIONS, OFFERS, WATCH
 from tests.harness.server import Server
-from tests.harness.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Line, frame, line, pieces_of
+from tests.harness.wire import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Connection,
+    frame,
+    open_connection,
+    split_into,
+)
 
 INIT = b'{"type":"connection_init"}'
 QUERIES = ["{ __typename }", "{ viewer { id } }", "{", "{ x }", WATCH, OFFERS, MUTATIONS["acceptOffer"], ""]
@@ -29,8 +40,8 @@ MESSAGES = st.fixed_dictionaries(
 TEXTS = MESSAGES | MESSAGES | st.binary(max_size=30) | st.just(b"x" * 66_000)
 
 
-def _in_fragments(text: bytes, sizes: list[int], between: bytes) -> bytes:
-    first, *rest = pieces_of(text, sizes) or [b""]
+def _fragment(text: bytes, sizes: list[int], between: bytes) -> bytes:
+    first, *rest = split_into(text, sizes) or [b""]
     frames = [frame(TEXT, first, final=not rest)]
     for number, piece in enumerate(rest, 1):
         frames += [frame(PING, between), frame(CONTINUATION, piece, final=number == len(rest))]
@@ -41,7 +52,7 @@ OPCODES = st.sampled_from([CONTINUATION, TEXT, BINARY, 3, 7, CLOSE, PING, PONG, 
 FRAMES = st.one_of(
     TEXTS.map(lambda text: frame(TEXT, text)),
     TEXTS.map(lambda text: frame(TEXT, text)),
-    st.builds(_in_fragments, TEXTS, st.lists(st.integers(1, 30), max_size=4), st.binary(max_size=125)),
+    st.builds(_fragment, TEXTS, st.lists(st.integers(1, 30), max_size=4), st.binary(max_size=125)),
     st.builds(
         frame, OPCODES, st.binary(max_size=130), st.booleans(), st.sampled_from([True, True, False]), st.integers(0, 7)
     ),
@@ -65,51 +76,51 @@ def attack(server: Server, tally: Tally, examples: int) -> None:
 
     @settings(UNHURRIED, max_examples=max(4, examples // AT_ONCE))
     @given(st.lists(conversations, min_size=AT_ONCE, max_size=AT_ONCE))
-    def some(batch: list[Any]) -> None:
-        asyncio.run(_all(server, tally, batch))
+    def run_batch(batch: list[Any]) -> None:
+        asyncio.run(_run_batch(server, tally, batch))
 
-    some()
-
-
-async def _all(server: Server, tally: Tally, batch: list[Any]) -> None:
-    await asyncio.gather(*(_hold(server, tally, *one) for one in batch))
+    run_batch()
 
 
-async def _hold(
+async def _run_batch(server: Server, tally: Tally, batch: list[Any]) -> None:
+    await asyncio.gather(*(_run_case(server, tally, *one) for one in batch))
+
+
+async def _run_case(
     server: Server, tally: Tally, first: bytes, frames: list[bytes], damages: list[Damage], sizes: list[int], away: bool
 ) -> None:
     data = b"".join(frames)
     for damage in damages:
-        data = damage.done_to(data)
-    tally.case("frames that are nearly right")
-    async with line(server.port) as client:
-        await client.upgraded()
+        data = damage.apply(data)
+    tally.count_cases("frames that are nearly right")
+    async with open_connection(server.port) as client:
+        await client.upgrade()
         await client.send(first)
-        await client.send(*pieces_of(data, sizes))
+        await client.send(*split_into(data, sizes))
         if away:
             return
         await client.send(frame(CLOSE, struct.pack("!H", 1000)))
-        ending = asyncio.create_task(_until_closed(client, tally, data))
+        ending = asyncio.create_task(_read_until_closed(client, tally, data))
         if not (await asyncio.wait({ending}, timeout=0.5))[0]:
-            # Whatever is under way in a frame that was damaged, after this much it is over.
+            # This many bytes complete any damaged frame.
             await client.send(*[b"\0" * 8_000] * 9)
-        tally.close(await ending, data)
+        tally.check_close_code(await ending, data)
 
 
-async def _until_closed(client: Line, tally: Tally, sent: bytes) -> int | None:
-    """The code with which the server ends it; each text until then is a message of the protocol."""
+async def _read_until_closed(client: Connection, tally: Tally, sent: bytes) -> int | None:
+    """Read until the server closes, checking that each text is a protocol message, and return the close code."""
     try:
         while True:
             async with asyncio.timeout(20):
-                opcode, payload = await client.frame()
+                opcode, payload = await client.read_frame()
             if opcode == CLOSE:
                 return struct.unpack_from("!H", payload)[0] if payload else 1005
             if opcode == TEXT:
                 message = json.loads(payload)
                 if message["type"] in ("next", "error"):
-                    tally.result(message["payload"], sent)
+                    tally.check_payload(message["payload"], sent)
     except TimeoutError:
-        tally.violation("a socket is kept open", sent)
+        tally.add_violation("a socket is kept open", sent)
     except (ConnectionError, asyncio.IncompleteReadError):
         return None
     return 1000

@@ -1,4 +1,4 @@
-"""python -m tests.attack.framings: requests with another one hidden in the body, in every framing, which must not run.
+"""python -m tests.attack.framings: hides a request in the body of another, in every framing; it must not run.
 
 Direct, through nginx and through HAProxy, each with its configuration in docker/. Each hidden request
 registers an image whose name says which case it was, so that the store tells what was carried out.
@@ -18,9 +18,9 @@ import typer
 
 from tests.harness import balancer, nginx
 from tests.harness.kernel import free_port
-from tests.harness.outcome import tell
-from tests.harness.server import Server, serving
-from tests.harness.wire import Line, line, operation, request
+from tests.harness.outcome import report_and_exit
+from tests.harness.server import Server, run_server
+from tests.harness.wire import Connection, open_connection, operation, request
 
 AT_ONCE = 8
 LAST = request("GET", "/livez", "connection: close")
@@ -45,7 +45,7 @@ LINES = [
     *("HEAD /graphql", "OPTIONS *", "CONNECT here:80", "POST /graphql/", "POST /graphql%0a", "PRI *"),
 ]
 KINDS = ["application/json", "application/json", "text/plain", "application/json; charset=utf-16"]
-# What is more than a body may be (20 kB here), or more than uvicorn reads ahead.
+# More than the limit of a body (20 kB here), or more than uvicorn reads ahead.
 PADDINGS = [0, 0, 2, 30_000, 150_000, 150_000]
 # Not "0 0", which nginx takes for the end of the body: what follows is then a request of its own, and passed on as one.
 NO_SIZES = [b"0x0", b"-1", b"", b"fffffffffffffffff"]
@@ -53,21 +53,21 @@ FRAMINGS = ["sized", "sized", "chunked", "chunked", "crumbs", "extended", "trail
 
 
 class Case(NamedTuple):
-    """One conversation: its pieces, and after which of them an answer is waited for a while."""
+    """A conversation: its pieces, and those after which the client waits for a response."""
 
     pieces: list[bytes]
     waits: bool
 
 
 def cases(seed: int, marker: str, token: str) -> Iterator[Case]:
-    """Without end, and alike for the same seed."""
+    """Generate cases without end; equal seeds give equal cases."""
     dice, number = Random(seed), 0
     while True:
         number += 1
-        yield _case(dice, hidden(f"{marker} {number}", token), token)
+        yield _case(dice, hidden_request(f"{marker} {number}", token), token)
 
 
-def hidden(name: str, token: str) -> bytes:
+def hidden_request(name: str, token: str) -> bytes:
     query = (
         f'mutation {{ registerImage(input: {{name: "{name}", origin: SNAPSHOT, serverId: "s"}}) {{ image {{ id }} }} }}'
     )
@@ -76,16 +76,16 @@ def hidden(name: str, token: str) -> bytes:
 
 def _case(dice: Random, inner: bytes, token: str) -> Case:
     before = dice.choice([[], [], [operation("{ __typename }")], [request()] * 3])
-    head, body = _outer(dice, b"\r\n" * (dice.choice(PADDINGS) // 2) + inner, token)
+    head, body = _outer_request(dice, b"\r\n" * (dice.choice(PADDINGS) // 2) + inner, token)
     cut = dice.randrange(len(body))
     body_pieces = dice.choice([[body], [body[:cut], body[cut:]]])
     pieces = dice.choice([[head, *body_pieces], [head + body_pieces[0], *body_pieces[1:]]])
     return Case([b"".join(before) + pieces[0], *pieces[1:], LAST], dice.random() < 0.3)
 
 
-def _outer(dice: Random, inner: bytes, token: str) -> tuple[bytes, bytes]:
+def _outer_request(dice: Random, inner: bytes, token: str) -> tuple[bytes, bytes]:
     method, _, path = dice.choice(LINES).partition(" ")
-    framing, body = _framed(dice, inner)
+    framing, body = _frame_body(dice, inner)
     headers = [f"content-type: {dice.choice(KINDS)}", *dice.choice(UPGRADES), *framing]
     headers += dice.choice([[], [], ["expect: 100-continue"]])
     headers += dice.choice([[], [f"authorization: Bearer {token}"], ["authorization: Bearer nonsense"]])
@@ -93,7 +93,7 @@ def _outer(dice: Random, inner: bytes, token: str) -> tuple[bytes, bytes]:
     return request(method, path, *headers, version=dice.choice(["1.1", "1.1", "1.1", "1.0"])), body
 
 
-def _framed(dice: Random, inner: bytes) -> tuple[list[str], bytes]:
+def _frame_body(dice: Random, inner: bytes) -> tuple[list[str], bytes]:
     chunked, whole = "transfer-encoding: chunked", b"%x\r\n%b\r\n0\r\n" % (len(inner), inner)
     match dice.choice(FRAMINGS):
         case "chunked":
@@ -116,50 +116,50 @@ def _framed(dice: Random, inner: bytes) -> tuple[list[str], bytes]:
             return [f"content-length: {len(inner)}"], inner
 
 
-class Way(NamedTuple):
-    """A way to the gateway."""
+class Route(NamedTuple):
+    """A route to the gateway: direct, or through a proxy."""
 
     name: str
     port: int
     trust: ssl.SSLContext | None = None
 
 
-def ways(server: Server, folder: Path, held: ExitStack) -> list[Way]:
-    """Direct, and through each proxy that this machine has."""
-    found = [Way("direct", server.port)]
+def routes(server: Server, folder: Path, held: ExitStack) -> list[Route]:
+    """The direct route, and one through each installed proxy."""
+    found = [Route("direct", server.port)]
     if nginx.reason_to_skip() is None:
-        port = held.enter_context(nginx.proxied(server, folder))
-        found.append(Way("nginx", port, ssl.create_default_context(cafile=str(folder / "gateway.crt"))))
+        port = held.enter_context(nginx.run_nginx(server, folder))
+        found.append(Route("nginx", port, ssl.create_default_context(cafile=str(folder / "gateway.crt"))))
     if balancer.reason_to_skip() is None:
-        balanced = held.enter_context(balancer.balanced(folder, [server.port, free_port()]))
-        balanced.until_these_serve("gateway-a")
-        found.append(Way("haproxy", balanced.port))
+        balanced = held.enter_context(balancer.run_balancer(folder, [server.port, free_port()]))
+        balanced.wait_for_workers("gateway-a")
+        found.append(Route("haproxy", balanced.port))
     return found
 
 
-async def attack(server: Server, way: Way, seed: int, examples: int) -> list[str]:
-    """The names of the images that hidden requests have registered."""
+async def attack(server: Server, way: Route, seed: int, examples: int) -> list[str]:
+    """Run the cases, and return the names of the images that hidden requests have registered."""
     token = server.token(str(7_000_000 + seed))
     found = islice(cases(seed, way.name, token), examples)
     while batch := list(islice(found, AT_ONCE)):
-        await asyncio.gather(*(_hold(way, case) for case in batch))
+        await asyncio.gather(*(_run_case(way, case) for case in batch))
     nodes = server.data("{ images(first: 100) { nodes { name } } }", token)["images"]["nodes"]
     return [node["name"] for node in nodes if node["name"].startswith(way.name)]
 
 
-async def _hold(way: Way, case: Case) -> None:
-    async with line(way.port, way.trust) as client:
+async def _run_case(way: Route, case: Case) -> None:
+    async with open_connection(way.port, way.trust) as client:
         if case.waits:
             await client.send(case.pieces[0])
-            await _hear_a_little(client)
+            await _read_briefly(client)
             await client.send(*case.pieces[1:])
         else:
             await client.send(*case.pieces)
-        # A socket or a body without an end keeps the line open; what was to be carried out is by then.
-        await client.heard_within(1)
+        # A socket or an unfinished body keeps the connection open; any hidden request has run by then.
+        await client.read_for(1)
 
 
-async def _hear_a_little(client: Line) -> None:
+async def _read_briefly(client: Connection) -> None:
     try:
         async with asyncio.timeout(0.05):
             await client.reader.read(1)
@@ -168,16 +168,18 @@ async def _hear_a_little(client: Line) -> None:
 
 
 def main(
-    examples: Annotated[int, typer.Option(help="Cases on each way to the gateway.")] = 3_000,
-    seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
+    examples: Annotated[int, typer.Option(help="Cases on each route to the gateway.")] = 3_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random generator.")] = 1,
 ) -> None:
     """Hide a request in the body of another, in every framing. The exit status is the verdict."""
     with TemporaryDirectory(prefix="framings-") as place, ExitStack() as held:
         (folder := Path(place)).chmod(0o755)
-        server = held.enter_context(serving(folder, max_body_bytes=20_000, request_seconds=1))
-        roads = ways(server, folder, held)
+        server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))
+        roads = routes(server, folder, held)
         ran = [name for way in roads for name in asyncio.run(attack(server, way, seed, examples))]
-    tell({way.name: examples for way in roads}, [f"a hidden request was carried out: {name}" for name in ran])
+    report_and_exit(
+        {way.name: examples for way in roads}, [f"a hidden request was carried out: {name}" for name in ran]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`image-gateway` with three bugs planted: the verdict of an attack must find each of them."""
+"""`image-gateway` with three planted bugs, each of which an attack must find."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from app.web.wire import parameters
 _append, _parse_parameters = log.append, parameters.parse_parameters
 
 
-def _a_status_of_500() -> None:
-    """The key `extensions` was forgotten."""
+def _fail_with_500() -> None:
+    """Responses fail without the key `extensions`."""
 
     def forgetful(data: Any) -> Any:
         if isinstance(data, dict) and data.get("extensions"):
@@ -21,13 +21,13 @@ def _a_status_of_500() -> None:
     parameters.parse_parameters = forgetful
 
 
-def _a_socket_dropped() -> None:
-    """Whoever breaks the protocol is cut off without a word."""
+def _drop_sockets() -> None:
+    """Sockets that violate the protocol are dropped without a close code."""
     StrictWebSocketProtocol.handle_parser_exception = lambda self: self.transport.abort()
 
 
-def _a_row_lost() -> None:
-    """The end of a membership is told to its owner, and not to the log."""
+def _lose_log_entry() -> None:
+    """The end of a membership is reported to its owner, but not logged."""
 
     async def lossy(tx: Any, entries: Any) -> None:
         await _append(tx, [one for one in entries if one.kind != "REVOKED"])
@@ -35,9 +35,9 @@ def _a_row_lost() -> None:
     log.append = lossy
 
 
-_a_status_of_500()
-_a_socket_dropped()
-_a_row_lost()
+_fail_with_500()
+_drop_sockets()
+_lose_log_entry()
 
 if __name__ == "__main__":
     app()

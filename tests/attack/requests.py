@@ -1,4 +1,4 @@
-"""Bytes on HTTP lines: requests that are nearly right, cut up, doubled, slow, or followed by something else."""
+"""Sends nearly valid HTTP requests: truncated, duplicated, slow, or followed by other bytes."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from tests.attack import words
 from tests.attack.documents import UNHURRIED
 from tests.attack.tally import Tally
 from tests.harness.server import Server
-from tests.harness.wire import Answer, answers, line, operation, pieces_of, request, upgrade
+from tests.harness.wire import Response, open_connection, operation, parse_responses, request, split_into, upgrade
 
 AT_ONCE = 32
 LAST = request("GET", "/livez", "connection: close")
@@ -31,13 +31,13 @@ BODIES = st.sampled_from([b"", JSON_BODY, b"[" * 5_000, b"0\r\n\r\n", b"5\r\nhel
 
 
 class Damage(NamedTuple):
-    """Something that happens to the bytes on their way, at a part of their length."""
+    """Damage to the bytes in transit, at a relative position."""
 
     kind: str
     place: float
     inserted: bytes
 
-    def done_to(self, data: bytes) -> bytes:
+    def apply(self, data: bytes) -> bytes:
         at = int(self.place * len(data))
         if self.kind == "cut":
             return data[:at]
@@ -59,7 +59,7 @@ DAMAGES = st.lists(
 )
 
 
-def _whole(token: str) -> st.SearchStrategy[bytes]:
+def _whole_requests(token: str) -> st.SearchStrategy[bytes]:
     known = st.just(f"authorization: Bearer {token}")
     headers = st.tuples(HEADERS, st.lists(known, max_size=1)).map(lambda both: both[0] + both[1])
     query = st.sampled_from(
@@ -80,7 +80,7 @@ def _chunked(headers: list[str], chunks: list[bytes], trailer: bytes) -> bytes:
 
 
 class Conversation(NamedTuple):
-    """What one client sends, in which pieces, and how it ends."""
+    """The bytes that one client sends, in pieces, and how it ends the connection."""
 
     requests: list[bytes]
     damages: list[Damage]
@@ -91,14 +91,14 @@ class Conversation(NamedTuple):
     def sent(self) -> bytes:
         data = b"".join(self.requests)
         for damage in self.damages:
-            data = damage.done_to(data)
+            data = damage.apply(data)
         return data if self.goes_away else data + LAST
 
 
 def attack(server: Server, tally: Tally, examples: int) -> None:
     conversations = st.builds(
         Conversation,
-        st.lists(_whole(server.token("1")), min_size=1, max_size=3),
+        st.lists(_whole_requests(server.token("1")), min_size=1, max_size=3),
         DAMAGES,
         st.lists(st.integers(1, 200), max_size=4),
         st.sampled_from([False, False, False, True]),
@@ -106,45 +106,45 @@ def attack(server: Server, tally: Tally, examples: int) -> None:
 
     @settings(UNHURRIED, max_examples=max(4, examples // AT_ONCE))
     @given(st.lists(conversations, min_size=AT_ONCE, max_size=AT_ONCE))
-    def some(batch: list[Conversation]) -> None:
-        asyncio.run(_all(server, tally, batch))
+    def run_batch(batch: list[Conversation]) -> None:
+        asyncio.run(_run_batch(server, tally, batch))
 
-    some()
-
-
-async def _all(server: Server, tally: Tally, batch: list[Conversation]) -> None:
-    await asyncio.gather(*(_hold(server, tally, one) for one in batch))
+    run_batch()
 
 
-async def _hold(server: Server, tally: Tally, conversation: Conversation) -> None:
+async def _run_batch(server: Server, tally: Tally, batch: list[Conversation]) -> None:
+    await asyncio.gather(*(_run_conversation(server, tally, one) for one in batch))
+
+
+async def _run_conversation(server: Server, tally: Tally, conversation: Conversation) -> None:
     sent = conversation.sent
-    tally.case("requests that are nearly right")
-    async with line(server.port) as client:
-        # What has become a WebSocket, or a tunnel, is not ended by another request.
-        hearing = client.heard_within(1.5) if TUNNELS.search(sent) else client.heard()
+    tally.count_cases("requests that are nearly right")
+    async with open_connection(server.port) as client:
+        # A connection upgraded to a WebSocket, or a tunnel, is not closed by another request.
+        hearing = client.read_for(1.5) if TUNNELS.search(sent) else client.read_to_end()
         listening = asyncio.create_task(hearing)
-        await client.send(*pieces_of(sent, conversation.sizes))
+        await client.send(*split_into(sent, conversation.sizes))
         if conversation.goes_away:
             listening.cancel()
             return
         try:
             heard = await listening
         except TimeoutError:
-            tally.violation("a line is kept open", sent)
+            tally.add_violation("a line is kept open", sent)
             return
-    _judge(heard, sent, tally)
+    _check_responses(heard, sent, tally)
 
 
-def _judge(heard: bytes, sent: bytes, tally: Tally) -> None:
+def _check_responses(heard: bytes, sent: bytes, tally: Tally) -> None:
     if not heard:
-        tally.silence(sent)
+        tally.count_silence(sent)
         return
     try:
-        found = answers(heard)
+        found = parse_responses(heard)
     except (ValueError, IndexError):
-        # An answer to HEAD has no body, and what follows a broken request may end in the midst of an answer.
-        found = [Answer(int(status), {}, b"") for status in STATUS.findall(heard)]
+        # A response to HEAD has no body, and one to a broken request may be incomplete.
+        found = [Response(int(status), {}, b"") for status in STATUS.findall(heard)]
         if b"HEAD" not in sent and not any(b"close" in part.lower() for part in heard.split(b"\r\n")):
-            tally.violation(f"what is no answer: {heard!r}", sent)
+            tally.add_violation(f"what is no answer: {heard!r}", sent)
     for answer in found:
-        tally.answer(answer, sent)
+        tally.check_response(answer, sent)

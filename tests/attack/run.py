@@ -1,4 +1,4 @@
-"""One run: all attacks beside writers that share images, then the verdict."""
+"""One run: all attacks, next to writers that share images, then the verdict."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ from tests.chaos import verdict
 from tests.chaos.archive import Archive
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import postgres, upgrade
-from tests.harness.kernel import memory_of, open_sockets
-from tests.harness.patience import until
-from tests.harness.server import Server, serving
+from tests.harness.kernel import connection_count, memory_of
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, run_server
 
 Say = Callable[[str], None]
 OWNERS = ["11", "12"]
 GROWTH_BYTES = 100_000_000
-# Short times, so that nobody waits for what is slow.
+# Short timeouts keep the run short.
 SETTINGS: dict[str, Any] = {
     "request_seconds": 0.5,
     "connection_init_seconds": 1,
@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How many cases of each kind, on which engine; `is_planted` for a gateway with bugs that the verdict must find."""
+    """The number of cases of each kind, and the engine. `is_planted` runs a gateway with planted bugs."""
 
     examples: int
     engine: str = "sqlite"
@@ -53,14 +53,14 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         url = await asyncio.to_thread(_database, plan, folder, held)
         module = "tests.attack.planted" if plan.is_planted else "app"
         server = await asyncio.to_thread(
-            lambda: held.enter_context(serving(folder, database_url=url, module=module, **SETTINGS))
+            lambda: held.enter_context(run_server(folder, database_url=url, module=module, **SETTINGS))
         )
         async with _writers(server, url) as (writers, archive):
             memory = await _attack(plan, server, tally, say)
         outcome = Outcome(tally.violations, tally.figures())
-        _judge_memory(memory, outcome)
-        await _judge_rows(writers, archive, outcome)
-        _judge_log(server, outcome)
+        _check_memory(memory, outcome)
+        await _check_rows(writers, archive, outcome)
+        _check_log(server, outcome)
         if (status := await asyncio.to_thread(server.terminate)) != 0:
             outcome.violations.append(f"exit status after SIGTERM: {status}")
         return outcome
@@ -94,21 +94,21 @@ async def _writers(server: Server, url: str) -> AsyncGenerator[tuple[list[Writer
 
 
 async def _attack(plan: Plan, server: Server, tally: Tally, say: Say) -> tuple[int, int]:
-    """Everything in little, so that what is loaded once is there, and then in earnest; the memory between and after."""
-    known = await asyncio.to_thread(_own, server)
-    await _once(1 + plan.examples // 20, server, tally, known, lambda _: None)
+    """Run all attacks briefly to warm up, then in full. Returns the memory after each."""
+    known = await asyncio.to_thread(_create_known_ids, server)
+    await _run_attacks(1 + plan.examples // 20, server, tally, known, lambda _: None)
     before = await _resting_memory(server)
-    await _once(plan.examples, server, tally, known, say)
+    await _run_attacks(plan.examples, server, tally, known, say)
     return before, await _resting_memory(server)
 
 
-async def _once(examples: int, server: Server, tally: Tally, known: list[str], say: Say) -> None:
+async def _run_attacks(examples: int, server: Server, tally: Tally, known: list[str], say: Say) -> None:
     begun = monotonic()
 
     def tell(what: str) -> None:
         say(f"{monotonic() - begun:4.0f} s, {what}: {tally.cases.total()} cases, {len(tally.violations)} violations")
 
-    # There are two dozen root fields, each with two modes.
+    # There are two dozen root fields, each attacked as two callers.
     await asyncio.to_thread(documents.attack, server, tally, 1 + examples // 20, known)
     tell("documents")
     for kind in (requests, frames):
@@ -119,8 +119,8 @@ async def _once(examples: int, server: Server, tally: Tally, known: list[str], s
         tell(name)
 
 
-def _own(server: Server) -> list[str]:
-    """IDs of an image with an offer, and the tenants of its handshake."""
+def _create_known_ids(server: Server) -> list[str]:
+    """Register and offer an image, and return its ID and those of the tenants involved."""
     token = server.token("1")
     image = server.register(token, visibility="SHARED")
     server.do("offerImage", token, imageId=image, tenantIds=["2", "3"])
@@ -128,23 +128,23 @@ def _own(server: Server) -> list[str]:
 
 
 async def _resting_memory(server: Server) -> int:
-    """When the writers' lines are all that is left."""
-    await until(lambda: open_sockets(server.port) <= len(OWNERS) + 1)
+    """The memory once only the writers' connections are left."""
+    await wait_until(lambda: connection_count(server.port) <= len(OWNERS) + 1)
     return memory_of(server.process.pid)
 
 
-def _judge_memory(memory: tuple[int, int], outcome: Outcome) -> None:
+def _check_memory(memory: tuple[int, int], outcome: Outcome) -> None:
     before, after = memory
     outcome.figures["memory in MB, before and after"] = round(before / 1e6, 1), round(after / 1e6, 1)
     if after - before > GROWTH_BYTES:
         outcome.violations.append(f"the memory has grown by {(after - before) / 1e6:.0f} MB")
 
 
-async def _judge_rows(writers: list[Writer], archive: Archive, outcome: Outcome) -> None:
-    """Each mutation that was acknowledged is in the log, and the log comes to the table of memberships."""
+async def _check_rows(writers: list[Writer], archive: Archive, outcome: Outcome) -> None:
+    """Check that each acknowledged mutation is logged, and that replaying the log gives the members table."""
     attempts = by_image(writers)
     outcomes = [attempt.outcome for tried in attempts.values() for attempt in tried]
-    found = verdict.on_the_log(await archive.everything(), await archive.members(), attempts)
+    found = verdict.check_log(await archive.whole_log(), await archive.members(), attempts)
     await archive.close()
     outcome.figures["mutations acknowledged meanwhile"] = outcomes.count(ACKNOWLEDGED)
     outcome.figures["answers lost"] = outcomes.count(LOST)
@@ -154,8 +154,8 @@ async def _judge_rows(writers: list[Writer], archive: Archive, outcome: Outcome)
         outcome.violations.append("nobody was served meanwhile")
 
 
-def _judge_log(server: Server, outcome: Outcome) -> None:
-    """A stranger can't write a stack trace, nor an error, into the log."""
+def _check_log(server: Server, outcome: Outcome) -> None:
+    """Check that no attack caused a traceback or an error in the log."""
     lines = server.log.splitlines()
     traces = [line for line in lines if "Traceback" in line or "never awaited" in line]
     errors = [line for line in lines if line.startswith("{") and json.loads(line)["level"] in ("error", "critical")]

@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.attack`: no stranger makes the gateway fail, go silent, or forget."""
+"""The short form of `python -m tests.attack`."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +38,7 @@ async def test_the_verdict_of_an_attack_finds_the_planted_bugs() -> None:
 @pytest.mark.parametrize(("code", "blamed"), [(3522, 0), (3523, 1)])
 def test_a_close_code_of_the_clients_own_may_be_given_back_and_no_other(mask: bytes, code: int, blamed: int) -> None:
     tally, given = Tally(), (3522).to_bytes(2, "big")
-    tally.close(
+    tally.check_close_code(
         code, b"\x81\x80" + b"\x88\x82" + mask + bytes(one ^ key for one, key in zip(given, mask, strict=False))
     )
 

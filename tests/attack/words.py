@@ -1,4 +1,4 @@
-"""Words of HTTP, right and wrong, from which requests are made up."""
+"""Valid and invalid parts of HTTP requests."""
 
 NAMES = [
     *("accept", "accept-encoding", "access-control-request-method", "authorization", "connection", "content-encoding"),

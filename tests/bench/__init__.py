@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m tests.bench --help`. Ratios are of one run; absolute figures depend on the machine."""
+"""Benchmarks: `python -m tests.bench --help`. Ratios compare figures of one run; absolute ones vary by machine."""

@@ -1,4 +1,4 @@
-"""python -m tests.bench: what it costs."""
+"""python -m tests.bench: measures the gateway against its peers."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ import uvloop
 from tests.bench import watch as watching
 from tests.bench.compare import Options
 from tests.bench.compare import compare as comparing
-from tests.bench.equality import Different
+from tests.bench.equality import ResponsesDiffer
 from tests.bench.growth import grow as growing
 from tests.bench.servers import WORKLOADS
 from tests.bench.share import compare as sharing
@@ -22,26 +22,28 @@ app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True, help="Me
 
 @app.callback()
 def main() -> None:
-    """Ratios are taken within one run, with server and load on cores of their own."""
+    """Ratios compare figures of one run, with the server and the load on separate cores."""
 
 
 @app.command()
 def watch(
-    watchers: Annotated[str, typer.Option(help="Numbers of watchers, with commas.")] = "200,1000,4000",
-    rounds: Annotated[int, typer.Option(help="Rounds of each; the best counts, since noise only ever adds.")] = 3,
+    watchers: Annotated[str, typer.Option(help="Numbers of watchers, separated by commas.")] = "200,1000,4000",
+    rounds: Annotated[int, typer.Option(help="Rounds of each; the best counts, since noise only adds time.")] = 3,
 ) -> None:
-    """Deliveries, memory and delay of the watch, with Strawberry's own execution in the same run."""
+    """Measure deliveries, memory and delay of the watch, next to Strawberry's own execution."""
     asyncio.run(watching.compare([int(size) for size in watchers.split(",")], rounds, typer.echo))
 
 
 @app.command()
 def share(
     watches: Annotated[int, typer.Option(help="Watches of the busy tenant, each with a document of its own.")] = 60,
-    rounds: Annotated[int, typer.Option(help="Rounds, each calm and then busy.")] = 3,
+    rounds: Annotated[int, typer.Option(help="Rounds, each with a calm and a busy period.")] = 3,
     seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 5.0,
-    loop_share: Annotated[float | None, typer.Option(help="The setting to try; the default one when left out.")] = None,
+    loop_share: Annotated[
+        float | None, typer.Option(help="IMAGE_GATEWAY_WATCH_LOOP_SHARE to try; its default if omitted.")
+    ] = None,
 ) -> None:
-    """How much slower one tenant's point reads are while the watches of another work."""
+    """Measure how much one tenant's watches slow down another tenant's point reads."""
     asyncio.run(sharing(watches, rounds, seconds, typer.echo, loop_share))
 
 
@@ -50,11 +52,11 @@ def compare(
     rounds: Annotated[int, typer.Option(help="Rounds; in each, every server has its turn.")] = 7,
     seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 1.0,
     only: Annotated[
-        str, typer.Option(help="Workloads, with commas: point, list, inbox, deep, offers, first, postgres.")
+        str, typer.Option(help="Workloads, separated by commas: point, list, inbox, deep, offers, first, postgres.")
     ] = "",
-    peers: Annotated[str, typer.Option(help="Peers, with commas, by a part of their names; all by default.")] = "",
+    peers: Annotated[str, typer.Option(help="Parts of the names of peers, separated by commas; all by default.")] = "",
 ) -> None:
-    """Reads and writes, with the same questions put to other GraphQL servers and to a hand-written route."""
+    """Compare reads and writes with other GraphQL servers and a hand-written route."""
     asked = {*filter(None, only.split(","))}
     if unknown := asked - {*WORKLOADS, "postgres"}:
         raise typer.BadParameter(f"There is no workload {', '.join(sorted(unknown))}.")
@@ -65,19 +67,19 @@ def compare(
 @app.command()
 def growth(
     images: Annotated[int, typer.Option(help="Images in the large file.")] = 1_000_000,
-    rounds: Annotated[int, typer.Option(help="Rounds; the least of them counts.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Rounds; the minimum counts.")] = 5,
     seconds: Annotated[float, typer.Option(help="Length of one turn.")] = 1.0,
 ) -> None:
-    """What a list costs with more rows in it, and with many more images round it. Takes about 2 GB of disk."""
+    """Measure lists with more rows, and in a much larger table. Takes about 2 GB of disk."""
     _run(growing(images, rounds, seconds, typer.echo))
 
 
 @app.command()
 def start(
-    rounds: Annotated[int, typer.Option(help="Starts of each; the least of each figure counts.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Starts of each; the minimum of each figure counts.")] = 5,
     seconds: Annotated[float, typer.Option(help="Length of the load.")] = 3.0,
 ) -> None:
-    """Time from the start to the first answers, and memory, beside a bare application with the same libraries."""
+    """Measure the time to the first responses, and memory, next to a bare application with the same libraries."""
     _run(starting(rounds, seconds, typer.echo))
 
 
@@ -85,16 +87,16 @@ def start(
 def unseen(
     rounds: Annotated[int, typer.Option(help="Rounds; in each, every kind of image has its turn.")] = 1_000,
 ) -> None:
-    """Whether the clock tells images that a caller may not see from those that do not exist, or what others asked."""
+    """Measure whether response times reveal hidden images, or documents that others have sent."""
     _run(hiding(rounds, typer.echo))
 
 
 def _run(work: Coroutine[Any, Any, object]) -> None:
-    # The load should leave as much of the machine as it can to what it measures.
+    # uvloop leaves as much CPU time as possible to the server under test.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(work)
-        except Different as difference:
+        except ResponsesDiffer as difference:
             typer.echo(f"Nothing is measured: {difference}", err=True)
             raise typer.Exit(1) from None
 

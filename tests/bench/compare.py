@@ -1,4 +1,4 @@
-"""Reads and writes beside the gateway's peers: the same questions, the same answers, and what they cost."""
+"""Compares the gateway with its peers on the same reads and writes."""
 
 import asyncio
 import shutil
@@ -12,21 +12,21 @@ from typing import NamedTuple
 
 from tests.bench import equality, on_postgres, seed, table
 from tests.bench.load import Load
-from tests.bench.peers_known import known
+from tests.bench.peers_known import available_peers
 from tests.bench.seed import LARGE, Sizes
 from tests.bench.servers import LOAD_CORE, Peer, Running
 from tests.bench.table import Figures, Found, Round
 from tests.bench.timed import Connection
 from tests.bench.workloads import Workload, workloads
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 WARM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to measure, and for how long. No names mean all."""
+    """What to measure, and for how long. Empty lists select everything."""
 
     rounds: int = 7
     seconds: float = 1.0
@@ -34,48 +34,50 @@ class Options:
     peers: Sequence[str] = ()
     sizes: Sizes = LARGE
 
-    def wants(self, peer: str) -> bool:
+    def includes_peer(self, peer: str) -> bool:
         return not self.peers or any(word.lower() in peer.lower() for word in self.peers)
 
-    def asks(self, workload: str) -> bool:
+    def includes_workload(self, workload: str) -> bool:
         return not self.only or workload in self.only
 
 
 class Server(NamedTuple):
-    """A peer that is running, and the SQLite file that it has."""
+    """A running peer and its SQLite file."""
 
     peer: Peer
     running: Running
     file: Path
 
 
-async def compare(options: Options, say: Say) -> Found:
-    """Print the tables, and what has become of the promises."""
+async def compare(options: Options, say: Print) -> Found:
+    """Run the comparison, and print its tables and the promises kept."""
     world, found = seed.world(options.sizes), Found()
     asked = workloads(world)
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         folder = Path(name)
-        embedded = [one for one in asked.values() if options.asks(one.name)]
+        embedded = [one for one in asked.values() if options.includes_workload(one.name)]
         if embedded:
             template = folder / "template.db"
-            await seed.into_sqlite(template, world)
-            found |= await _beside(known(options.wants, say), embedded, folder, template, options, say)
-        if options.asks("postgres"):
+            await seed.write_sqlite(template, world)
+            found |= await _compare_workloads(
+                available_peers(options.includes_peer, say), embedded, folder, template, options, say
+            )
+        if options.includes_workload("postgres"):
             workload = replace(asked["list"], name=on_postgres.NAME)
             with ExitStack() as held:
-                # The migrations have an event loop of their own.
-                database = await asyncio.to_thread(held.enter_context, on_postgres.loaded(world))
-                peers = on_postgres.known(database, options.wants, say)
-                found |= await _beside(peers, [workload], folder / "postgres", None, options, say)
-    for line in table.bars(found):
+                # Migrations run an event loop of their own.
+                database = await asyncio.to_thread(held.enter_context, on_postgres.load(world))
+                peers = on_postgres.available_peers(database, options.includes_peer, say)
+                found |= await _compare_workloads(peers, [workload], folder / "postgres", None, options, say)
+    for line in table.promises(found):
         say(line)
     return found
 
 
-async def _beside(
-    peers: Iterable[Peer], asked: Sequence[Workload], folder: Path, template: Path | None, options: Options, say: Say
+async def _compare_workloads(
+    peers: Iterable[Peer], asked: Sequence[Workload], folder: Path, template: Path | None, options: Options, say: Print
 ) -> Found:
-    """Start them all, and take one workload after the other."""
+    """Start all peers, and measure one workload after the other."""
     found: Found = {}
     with ExitStack() as started:
         servers = list[Server]()
@@ -87,25 +89,25 @@ async def _beside(
             servers.append(Server(peer, started.enter_context(peer.start(place)), place / "gateway.db"))
         for workload in asked:
             concerned = [server for server in servers if workload.name in server.peer.workloads]
-            _require_same(workload, concerned)
-            found[workload.name] = await _measured(workload, concerned, options)
+            _require_equal_responses(workload, concerned)
+            found[workload.name] = await _measure(workload, concerned, options)
             for line in table.rows(workload.name, found[workload.name]):
                 say(line)
     return found
 
 
-def _require_same(workload: Workload, servers: Sequence[Server]) -> None:
+def _require_equal_responses(workload: Workload, servers: Sequence[Server]) -> None:
     ours, *others = servers
-    expected = equality.answers(ours.peer, ours.running, workload)
+    expected = equality.responses(ours.peer, ours.running, workload)
     equality.require_substance(workload, expected)
     for one in others:
-        equality.require_same(workload, one.peer.name, equality.answers(one.peer, one.running, workload), expected)
+        equality.require_same(workload, one.peer.name, equality.responses(one.peer, one.running, workload), expected)
         if workload.name == "offers":
             equality.require_same_log(one.peer.name, one.file, ours.file)
 
 
-async def _measured(workload: Workload, servers: Sequence[Server], options: Options) -> dict[str, Figures]:
-    """Slices of each server in turn, round after round, so that what the machine does meanwhile hits all alike."""
+async def _measure(workload: Workload, servers: Sequence[Server], options: Options) -> dict[str, Figures]:
+    """Measure the servers in turn, round after round, so that noise affects all of them equally."""
     workload.prepare(options.rounds * options.seconds + WARM_SECONDS)
     found: dict[str, list[Round]] = {server.peer.name: [] for server in servers}
     loads = [Load(one.running.port, partial(_source, workload, one.peer)) for one in servers]
@@ -123,8 +125,8 @@ async def _measured(workload: Workload, servers: Sequence[Server], options: Opti
 def _warm(workload: Workload, server: Server) -> None:
     with closing(Connection(server.running.port)) as connection:
         for ask in workload.warm:
-            connection.send(server.peer.put(ask).raw())
+            connection.send(server.peer.translate_request(ask).raw())
 
 
 def _source(workload: Workload, peer: Peer, number: int) -> Iterator[bytes]:
-    return workload.source(number, peer.put)
+    return workload.source(number, peer.translate_request)

@@ -1,4 +1,4 @@
-"""Before anything is timed, all servers have to answer the same."""
+"""Checks that all servers return equal responses before they are measured."""
 
 import json
 import re
@@ -13,54 +13,56 @@ from tests.bench.servers import Peer, Running
 from tests.bench.workloads import Workload
 
 UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-# What an offer and its acceptance leave behind, except IDs and times that are made at the moment.
+# The log entries of an offer and its acceptance, without generated IDs and times.
 LOG = """SELECT e.seq, e.kind, e.image_kind, e.previous_status, e.status, m.status, e.image_id, e.owner_id, e.tenant_id,
   e.actor_id, e.previous_image_status, e.image_status, e.previous_visibility, e.visibility,
   e.occurred_at IN (m.created_at, m.updated_at)
 FROM event e LEFT JOIN member m ON m.id = e.member_id ORDER BY e.seq"""
 
 
-class Different(Exception):
-    """Two servers do not answer the same; what is measured would not be the same work."""
+class ResponsesDiffer(Exception):
+    """Two servers return different responses, so that measuring them would compare different work."""
 
 
-def answers(peer: Peer, running: Running, workload: Workload) -> list[Any]:
-    """What a server says to the requests that are there for checking, one after the other."""
+def responses(peer: Peer, running: Running, workload: Workload) -> list[Any]:
+    """Send the requests for checking, one after the other, and return the responses."""
     url, found = f"http://127.0.0.1:{running.port}/graphql", list[Any]()
     with httpx2.Client(timeout=60) as client:
-        for ask in map(peer.put, workload.checked):
+        for ask in map(peer.translate_request, workload.checked):
             body = {"query": ask.query, "variables": ask.variables}
             response = client.post(url, json=body, headers={"authorization": f"Bearer {ask.token}"})
             if response.status_code != 200 or response.json().get("errors"):
-                raise Different(f"{peer.name} to {workload.name}: {response.status_code} {response.text[:2000]}")
-            told = peer.told(response.json())
+                raise ResponsesDiffer(f"{peer.name} to {workload.name}: {response.status_code} {response.text[:2000]}")
+            told = peer.translate_response(response.json())
             found.append(_without_new_ids(told) if workload.name == "offers" else told)
     return found
 
 
 def require_same(workload: Workload, who: str, found: list[Any], expected: list[Any]) -> None:
-    """Raises Different with the first place where the answers part."""
+    """Raises ResponsesDiffer with the first difference."""
     for number, (one, other) in enumerate(zip(found, expected, strict=True)):
         if one != other:
-            place = _difference(one, other, "answer")
-            raise Different(f"{who} answers request {number} of {workload.name!r} in another way than ours: {place}")
+            place = _difference(one, other, "response")
+            raise ResponsesDiffer(
+                f"{who} responds to request {number} of {workload.name!r} differently from the gateway: {place}"
+            )
 
 
 def require_substance(workload: Workload, found: list[Any]) -> None:
-    """Equal answers are worth nothing when there is nothing in them."""
+    """Raises ResponsesDiffer if responses are so small that their equality proves nothing."""
     least = {"point": 60, "list": 6_000, "inbox": 6_000, "deep": 3_000, "offers": 60, "first": 60}[
         workload.name.partition(" ")[0]
     ]
     for answer in found:
         if len(text := json.dumps(answer)) < least:
-            raise Different(f"The answers to {workload.name!r} are smaller than they should be: {text}")
+            raise ResponsesDiffer(f"The responses to {workload.name!r} are too small: {text}")
 
 
 def require_same_log(who: str, file: Path, expected: Path) -> None:
-    """What was written is the same, too."""
+    """Raises ResponsesDiffer if the logs of two servers differ."""
     found, wanted = _log_of(file), _log_of(expected)
     if found != wanted:
-        raise Different(f"{who} has written another log than ours:\n{found}\n{wanted}")
+        raise ResponsesDiffer(f"{who} has written a different log:\n{found}\n{wanted}")
 
 
 def _log_of(file: Path) -> list[Any]:
@@ -68,13 +70,13 @@ def _log_of(file: Path) -> list[Any]:
         return connection.execute(LOG).fetchall()
 
 
-def _without_new_ids(told: Any) -> Any:
-    if isinstance(told, dict):
+def _without_new_ids(value: Any) -> Any:
+    if isinstance(value, dict):
         return {
             key: "new" if key == "id" and UUID.match(str(value)) else _without_new_ids(value)
-            for key, value in told.items()
+            for key, value in value.items()
         }
-    return [_without_new_ids(one) for one in told] if isinstance(told, list) else told
+    return [_without_new_ids(one) for one in value] if isinstance(value, list) else value
 
 
 def _difference(one: Any, other: Any, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a list costs what its own rows cost, however many images others have."""
+"""Measures whether the cost of a list depends only on its own rows, not on the size of the table."""
 
 import shutil
 import sqlite3
@@ -13,14 +13,14 @@ from tests.bench.load import Load
 from tests.bench.queries import LIST
 from tests.bench.seed import Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
-from tests.bench.workloads import Ask, Tokens, reading
-from tests.harness.kernel import pinned_to
+from tests.bench.workloads import BenchRequest, Tokens, reading
+from tests.harness.kernel import pin_to_core
 
 SIZES = Sizes(heavy=20, own_images=120)
 ROWS = (5, 20, 80)
 VIEWERS = {"a tenant": Role.ADMIN, "an operator": Role.OPERATOR}
 GROWN_BAR = 1.5
-# Others' images, all older than those of the world, so that the newest ones are the same in both files.
+# Images of other tenants, older than the world's, so that both files have the same newest images.
 FILLING = """
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count),
   filler (n, id, made) AS (SELECT n, printf('%08x-0000-4000-8000-%012x', n * 2654435761 % 4294967296, n),
@@ -36,19 +36,19 @@ Spent = dict[Case, float]
 
 
 async def grow(images: int, rounds: int, seconds: float, say: Callable[[str], None]) -> None:
-    """The same lists from a small file and from a large one, in turn."""
+    """Measure the same lists on a small file and on a large one, in turn."""
     world = seed.world(SIZES)
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE), ExitStack() as started:
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE), ExitStack() as started:
         small, large = Path(name) / "small", Path(name) / "large"
         small.mkdir()
-        await seed.into_sqlite(small / "gateway.db", world)
+        await seed.write_sqlite(small / "gateway.db", world)
         shutil.copytree(small, large)
         _fill(large / "gateway.db", images - len(world.images))
-        running = [started.enter_context(servers.ours(folder)) for folder in (small, large)]
+        running = [started.enter_context(servers.run_gateway(folder)) for folder in (small, large)]
         found = [dict[Case, float](), dict[Case, float]()]
         for viewer, role in VIEWERS.items():
             for rows in ROWS:
-                least = await _least(running, _asks(world, role, rows), rounds, seconds)
+                least = await _least_cpu(running, _requests(world, role, rows), rounds, seconds)
                 for spent, one in zip(found, least, strict=True):
                     spent[viewer, rows] = one
     for line in _table(len(world.images), images, *found):
@@ -68,13 +68,13 @@ def _fill(file: Path, count: int) -> None:
     connection.close()
 
 
-def _asks(world: World, role: Role, rows: int) -> list[Ask]:
+def _requests(world: World, role: Role, rows: int) -> list[BenchRequest]:
     tokens = Tokens()
-    return [Ask(tokens.of(tenant, role), LIST, {"first": rows, "inner": 5}) for tenant in world.heavy]
+    return [BenchRequest(tokens.of(tenant, role), LIST, {"first": rows, "inner": 5}) for tenant in world.heavy]
 
 
-async def _least(running: list[Running], asks: list[Ask], rounds: int, seconds: float) -> list[float]:
-    """Microseconds of processor time that a request costs each server."""
+async def _least_cpu(running: list[Running], asks: list[BenchRequest], rounds: int, seconds: float) -> list[float]:
+    """The least CPU time of a request on each server, in microseconds."""
     source, found = reading(asks), [float("inf") for _ in running]
     loads = [Load(server.port, lambda number: source(number, lambda ask: ask)) for server in running]
     for turn in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""WebSocket clients that cost next to nothing, so that thousands of them fit beside the server that they measure."""
+"""WebSocket clients cheap enough to run thousands of them next to the server under test."""
 
 import asyncio
 import base64
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 TEXT, PING = 0x81, 0x89
-Hear = Callable[[bytes], None]
+OnMessage = Callable[[bytes], None]
 
 
-class Line(asyncio.Protocol):
-    """One watch on one socket: it reads frames, and looks into none but those that its owner wants."""
+class WatchConnection(asyncio.Protocol):
+    """One watch on one socket. It passes payloads on without parsing them."""
 
-    def __init__(self, port: int, token: str, query: str, hear: Hear) -> None:
+    def __init__(self, port: int, token: str, query: str, hear: OnMessage) -> None:
         self._port, self._token, self._query, self._hear = port, token, query, hear
         self._buffer = bytearray()
         self._is_open = False
@@ -40,8 +40,8 @@ class Line(asyncio.Protocol):
             assert b" 101 " in head, bytes(head)
             self._is_open, self._buffer = True, rest
             self.send({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
-        while (frame := self._frame()) is not None:
-            self._take(*frame)
+        while (frame := self._next_frame()) is not None:
+            self._handle(*frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost.set()
@@ -52,7 +52,7 @@ class Line(asyncio.Protocol):
     def close(self) -> None:
         self._transport.abort()
 
-    def _take(self, kind: int, payload: bytes) -> None:
+    def _handle(self, kind: int, payload: bytes) -> None:
         if kind == PING:
             self._write(0x8A, payload)
         elif b'"connection_ack"' in payload:
@@ -60,8 +60,8 @@ class Line(asyncio.Protocol):
         else:
             self._hear(payload)
 
-    def _frame(self) -> tuple[int, bytes] | None:
-        """The next whole frame; those of a server are not masked."""
+    def _next_frame(self) -> tuple[int, bytes] | None:
+        """The next complete frame. A server's frames are not masked."""
         buffer = self._buffer
         if len(buffer) < 2:
             return None
@@ -78,5 +78,5 @@ class Line(asyncio.Protocol):
     def _write(self, kind: int, payload: bytes) -> None:
         size = len(payload)
         length = bytes([0x80 | size]) if size < 126 else bytes([0xFE]) + size.to_bytes(2, "big")
-        # Masked with zeros: the mask is there for proxies, and there is none.
+        # A mask of zeros is valid, and costs nothing.
         self._transport.write(bytes([kind]) + length + bytes(4) + payload)

@@ -1,4 +1,4 @@
-"""Load that costs next to nothing: eight kept-alive connections, requests ready made, answers hardly looked at."""
+"""A cheap load generator: eight keep-alive connections, prepared requests, responses barely parsed."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ Source = Iterator[bytes]
 
 
 class Slice(NamedTuple):
-    """So many requests were answered in so many seconds, which took so many of processor time."""
+    """The number of requests in a slice of time, its length, and the server's CPU time."""
 
     requests: int
     seconds: float
@@ -19,12 +19,12 @@ class Slice(NamedTuple):
 
     @property
     def microseconds(self) -> float:
-        """Of processor time for each request."""
+        """CPU time per request."""
         return self.cpu / self.requests * 1e6
 
 
-class Line(asyncio.Protocol):
-    """One connection, which sends the next request as soon as it has the whole answer to the last one."""
+class LoadConnection(asyncio.Protocol):
+    """A connection that sends the next request as soon as it has the whole response to the last one."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -33,14 +33,14 @@ class Line(asyncio.Protocol):
         self._size = 0
         self._until = 0.0
         self._ended: asyncio.Future[None]
-        self.answered = 0
+        self.responses = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def start(self, until: float) -> asyncio.Future[None]:
-        """Keep asking until then; done when the last answer is there."""
-        self._until, self.answered = until, 0
+        """Send requests until then; the future is done once the last response has arrived."""
+        self._until, self.responses = until, 0
         self._ended = asyncio.get_running_loop().create_future()
         self._transport.write(next(self._source))
         return self._ended
@@ -52,9 +52,9 @@ class Line(asyncio.Protocol):
             head = buffer.find(b"\r\n\r\n")
             if head < 0:
                 return
-            self._size = _whole_size(bytes(buffer[:head]), head + 4)
+            self._size = _response_size(bytes(buffer[:head]), head + 4)
         if len(buffer) >= self._size if self._size > 0 else buffer.endswith(b"\r\n0\r\n\r\n"):
-            self._take(bytes(buffer))
+            self._handle(bytes(buffer))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._ended.done():
@@ -63,21 +63,21 @@ class Line(asyncio.Protocol):
     def close(self) -> None:
         self._transport.abort()
 
-    def _take(self, answer: bytes) -> None:
+    def _handle(self, answer: bytes) -> None:
         self._buffer.clear()
         self._size = 0
         if not answer.startswith(b"HTTP/1.1 200") or b'"errors":[{' in answer or b'"errors": [{' in answer:
             self._ended.set_exception(AssertionError(f"Not a good answer: {answer[:2000]!r}"))
             return
-        self.answered += 1
+        self.responses += 1
         if perf_counter() < self._until:
             self._transport.write(next(self._source))
         else:
             self._ended.set_result(None)
 
 
-def _whole_size(head: bytes, start: int) -> int:
-    """Bytes of the answer with its head; -1 when only its end will tell."""
+def _response_size(head: bytes, start: int) -> int:
+    """The size of the response with its head; -1 if it is chunked."""
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return start + int(line[15:])
@@ -85,23 +85,25 @@ def _whole_size(head: bytes, start: int) -> int:
 
 
 class Load:
-    """All requests to one server. It is asked over new connections each time: servers hang up on idle ones."""
+    """The load on one server. Each run opens new connections, because servers close idle ones."""
 
     def __init__(self, port: int, source: Callable[[int], Source], connections: int = CONNECTIONS) -> None:
         self._port = port
         self._sources = [source(number) for number in range(connections)]
 
     async def run(self, seconds: float, cpu: Callable[[], float] = lambda: 0) -> Slice:
-        """Ask for so long, and until the last request under way is answered. Opening connections does not count."""
-        loop, lines = asyncio.get_running_loop(), list[Line]()
+        """Send requests for this time, and wait for the last responses. Opening connections is not measured."""
+        loop, lines = asyncio.get_running_loop(), list[LoadConnection]()
         try:
             for source in self._sources:
-                _, line = await loop.create_connection(lambda source=source: Line(source), "127.0.0.1", self._port)
+                _, line = await loop.create_connection(
+                    lambda source=source: LoadConnection(source), "127.0.0.1", self._port
+                )
                 lines.append(line)
             spent, begun = cpu(), perf_counter()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*(line.start(begun + seconds) for line in lines))
-            return Slice(sum(line.answered for line in lines), perf_counter() - begun, cpu() - spent)
+            return Slice(sum(line.responses for line in lines), perf_counter() - begun, cpu() - spent)
         finally:
             for line in lines:
                 line.close()

@@ -1,4 +1,4 @@
-"""The list on PostgreSQL: the gateway and PostGraphile on one server, whose backends count as theirs."""
+"""The list on PostgreSQL: the gateway and PostGraphile, each with the CPU time of its database backends."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -13,11 +13,11 @@ import psycopg
 
 from tests.bench import runtime
 from tests.bench.peers.shown import coded, moment
-from tests.bench.seed import World, into_postgres
-from tests.bench.servers import OURS, SERVER_CORE, Peer, Running, ours, process
-from tests.bench.workloads import Ask
+from tests.bench.seed import World, write_postgres
+from tests.bench.servers import OURS, SERVER_CORE, Peer, Running, run_gateway, run_process
+from tests.bench.workloads import BenchRequest
 from tests.harness.databases import postgres
-from tests.harness.kernel import pinned_to
+from tests.harness.kernel import pin_to_core
 
 NAME = "list on PostgreSQL"
 PEER = "PostGraphile"
@@ -31,7 +31,7 @@ LIST = """query($first: Int!, $inner: Int!) { listedImages(first: $first) {
 
 
 class Loaded(NamedTuple):
-    """A database with the world in it, and the server that holds it."""
+    """A database that holds the world, and its server."""
 
     url: str
     postmaster: int
@@ -42,45 +42,45 @@ class Loaded(NamedTuple):
 
 
 @contextmanager
-def loaded(world: World) -> Generator[Loaded]:
-    """A PostgreSQL of our own on the servers' core."""
-    # Not below another folder: the server runs as a user of its own, who must get there.
+def load(world: World) -> Generator[Loaded]:
+    """Run a PostgreSQL that holds the world on the servers' core."""
+    # A folder directly below /tmp, because the server may run as another user, who must reach it.
     with TemporaryDirectory(prefix="gateway-postgres-") as name, ExitStack() as held:
         folder = Path(name)
-        with pinned_to(SERVER_CORE):
+        with pin_to_core(SERVER_CORE):
             url = held.enter_context(postgres(folder)).fresh()
-        into_postgres(url, world)
+        write_postgres(url, world)
         yield Loaded(url, int((folder / "postmaster.pid").read_text().split()[0]))
 
 
-def known(database: Loaded, wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator[Peer]:
-    """The gateway on it, and PostGraphile where it can run."""
+def available_peers(database: Loaded, wanted: Callable[[str], bool], say: Callable[[str], None]) -> Iterator[Peer]:
+    """The gateway, and PostGraphile if it can run here."""
     counted = (database.postmaster,)
-    yield Peer(OURS, (NAME,), lambda folder: ours(folder, database.url, counted))
+    yield Peer(OURS, (NAME,), lambda folder: run_gateway(folder, database.url, counted))
     if not wanted(PEER):
         return
-    if isinstance(node := runtime.ready(runtime.POSTGRAPHILE), str):
+    if isinstance(node := runtime.prepare(runtime.POSTGRAPHILE), str):
         say(f"Left out is {PEER}: {node}.")
         return
     with psycopg.connect(database.plain_url) as connection:
         connection.execute((runtime.POSTGRAPHILE / "functions.sql").read_bytes())
-    yield Peer(PEER, (NAME,), partial(_postgraphile, node.program, database), _put, _told)
+    yield Peer(PEER, (NAME,), partial(_postgraphile, node.program, database), _translate_request, _translate_response)
 
 
 @contextmanager
 def _postgraphile(program: str, database: Loaded, folder: Path) -> Generator[Running]:
     surroundings = {**os.environ, "BENCH_POSTGRES": database.plain_url, "GRAPHILE_ENV": "production"}
     command = (program, str(runtime.POSTGRAPHILE / "server.mjs"))
-    with process(folder, *command, surroundings=surroundings) as running:
+    with run_process(folder, *command, surroundings=surroundings) as running:
         yield Running(running.port, (*running.pids, database.postmaster))
 
 
-def _put(ask: Ask) -> Ask:
+def _translate_request(ask: BenchRequest) -> BenchRequest:
     return ask._replace(query=LIST)
 
 
-def _told(answer: Any) -> Any:
-    """In the gateway's shape. Its cursors are of another kind: that there is one is all that can be the same."""
+def _translate_response(answer: Any) -> Any:
+    """Convert a response to the shape of the gateway's. Only the presence of cursors can be compared."""
     page = answer["data"]["listedImages"]
     edges = [_edge(edge["node"]) for edge in page["edges"] if edge["cursor"]]
     end = edges[-1]["cursor"] if edges and page["pageInfo"]["endCursor"] else None

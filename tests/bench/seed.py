@@ -1,4 +1,4 @@
-"""The same invented world every time: tenants, images and members, in the forms in which the stores hold them."""
+"""Generates a reproducible world of tenants, images and members, and writes it to both stores."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large a world is. The heavy tenants are those that call."""
+    """The size of a world. The heavy tenants are the callers."""
 
     tenants: int = 1_000
     heavy: int = 100
@@ -45,7 +45,7 @@ SMALL = Sizes(tenants=60, heavy=6, images=600, members=3_000)
 
 @dataclass
 class World:
-    """The rows, and who calls."""
+    """The rows and the callers."""
 
     heavy: list[str]
     images: list[Row] = field(default_factory=list[Row])
@@ -56,17 +56,17 @@ class World:
 
     @property
     def own_images(self) -> list[tuple[str, str]]:
-        """Every image of the callers, with its owner, one of each in turn."""
+        """Every image of the callers with its owner, alternating between owners."""
         by_owner = [[(owner, image) for image in self.images_of(owner)] for owner in self.heavy]
         return [pair for turn in zip(*by_owner, strict=True) for pair in turn]
 
 
 def world(sizes: Sizes) -> World:
-    """Each heavy tenant owns as many images, with as many members, and has as many offers as any other."""
-    return _Maker(sizes).made()
+    """Generate a world in which all heavy tenants have equally many images, members and offers."""
+    return _WorldBuilder(sizes).build()
 
 
-class _Maker:
+class _WorldBuilder:
     def __init__(self, sizes: Sizes) -> None:
         self._dice = random.Random(4122)
         self._sizes = sizes
@@ -75,7 +75,7 @@ class _Maker:
         self._world = World(self._heavy)
         self._taken = set[tuple[str, str]]()
 
-    def made(self) -> World:
+    def build(self) -> World:
         for owner in self._heavy:
             for _ in range(self._sizes.own_images):
                 image = self._image(owner, "SHARED")
@@ -108,7 +108,9 @@ class _Maker:
         name = f'image "{dice.randrange(1000)}" of {owner}'
         sizes = (dice.randrange(2**34), 20, 2048)
         row = (image, owner, name, "IMPORT", None, url, dice.choice(("ACTIVE", "ACTIVE", "SAVING")), visibility, *sizes)
-        self._world.images.append((*row, "LINUX", None, tags, 0, 0, stored(made), stored(made + timedelta(hours=1))))
+        self._world.images.append(
+            (*row, "LINUX", None, tags, 0, 0, sqlite_time(made), sqlite_time(made + timedelta(hours=1)))
+        )
         return image
 
     def _member(self, image: str, consumer: str, status: str) -> None:
@@ -117,7 +119,7 @@ class _Maker:
         self._taken.add((image, consumer))
         made = self._moment(200)
         answered = made if status == "PENDING" else made + timedelta(minutes=5)
-        self._world.members.append((self._id(), image, consumer, status, stored(made), stored(answered)))
+        self._world.members.append((self._id(), image, consumer, status, sqlite_time(made), sqlite_time(answered)))
 
     def _answer(self) -> str:
         return self._dice.choice(("PENDING", "PENDING", "ACCEPTED", "ACCEPTED", "REJECTED"))
@@ -129,13 +131,13 @@ class _Maker:
         return str(UUID(int=self._dice.getrandbits(128), version=4))
 
 
-def stored(moment: datetime) -> str:
-    """A time as SQLite holds it; PostgreSQL reads the same text."""
+def sqlite_time(moment: datetime) -> str:
+    """A time in the format of the SQLite store, which PostgreSQL can parse too."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-async def into_sqlite(path: Path, world: World) -> None:
-    """A new, migrated file with the world in it."""
+async def write_sqlite(path: Path, world: World) -> None:
+    """Create a migrated file that holds the world."""
     await asyncio.to_thread(upgrade, f"sqlite+aiosqlite:///{path}")
     connection = sqlite3.connect(path)
     with connection:
@@ -148,8 +150,8 @@ async def into_sqlite(path: Path, world: World) -> None:
     connection.close()
 
 
-def into_postgres(url: str, world: World) -> None:
-    """The same rows into a database that is migrated already."""
+def write_postgres(url: str, world: World) -> None:
+    """Write the world into a migrated database."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         for table, columns, rows in _tables(world):

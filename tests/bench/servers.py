@@ -1,4 +1,4 @@
-"""The servers that are compared: each a process of its own on the first core, with a copy of the world."""
+"""Runs the compared servers, each in a process on the first core with a copy of the world."""
 
 import os
 import subprocess
@@ -11,10 +11,10 @@ from pathlib import Path
 from socket import create_connection
 from typing import Any
 
-from tests.bench.workloads import Ask
+from tests.bench.workloads import BenchRequest
 from tests.harness.gateway import SECRET
-from tests.harness.kernel import family_cpu_of, free_port, pinned_to
-from tests.harness.server import serving
+from tests.harness.kernel import free_port, pin_to_core, tree_cpu_of
+from tests.harness.server import run_server
 
 SERVER_CORE, LOAD_CORE = 0, 1
 PATIENCE_SECONDS = 60
@@ -25,14 +25,14 @@ OURS = "the gateway"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that listens, and the processes whose time its requests take."""
+    """A running server, and the processes whose CPU time counts for its requests."""
 
     port: int
     pids: tuple[int, ...]
 
     def cpu(self) -> float:
-        """Seconds of processor time so far, of all its processes."""
-        return sum(map(family_cpu_of, self.pids))
+        """The CPU time of all its processes so far, in seconds."""
+        return sum(map(tree_cpu_of, self.pids))
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,30 @@ class Peer:
     name: str
     workloads: tuple[str, ...]
     start: Callable[[Path], AbstractContextManager[Running]]
-    put: Callable[[Ask], Ask] = lambda ask: ask
-    told: Callable[[Any], Any] = lambda answer: answer
+    translate_request: Callable[[BenchRequest], BenchRequest] = lambda ask: ask
+    translate_response: Callable[[Any], Any] = lambda answer: answer
 
 
 @contextmanager
-def ours(folder: Path, database_url: str | None = None, also: tuple[int, ...] = ()) -> Generator[Running]:
-    """The gateway as operators run it, on the folder's file or on another database, whose processes count as well."""
+def run_gateway(folder: Path, database_url: str | None = None, also: tuple[int, ...] = ()) -> Generator[Running]:
+    """Run the gateway on the folder's file or on another database, whose processes count too."""
     with ExitStack() as held:
-        with pinned_to(SERVER_CORE):
-            server = held.enter_context(serving(folder, database_url=database_url, poll_seconds=0.5))
+        with pin_to_core(SERVER_CORE):
+            server = held.enter_context(run_server(folder, database_url=database_url, poll_seconds=0.5))
         yield Running(server.port, (server.process.pid, *also))
 
 
-def in_python(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
-    """A module that takes the file and the port."""
-    return lambda folder: process(folder, sys.executable, "-m", module)
+def python_peer(module: str) -> Callable[[Path], AbstractContextManager[Running]]:
+    """A peer in Python: a module that takes the file and the port as arguments."""
+    return lambda folder: run_process(folder, sys.executable, "-m", module)
 
 
 @contextmanager
-def process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.environ) -> Generator[Running]:
-    """Run a command on the folder's file, and a port."""
+def run_process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.environ) -> Generator[Running]:
+    """Run a command with the folder's file and a free port as arguments."""
     port = free_port()
     given = [*command, str(folder / "gateway.db"), str(port)]
-    with (folder / "server.log").open("a") as log, pinned_to(SERVER_CORE):
+    with (folder / "server.log").open("a") as log, pin_to_core(SERVER_CORE):
         started = subprocess.Popen(given, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
     try:
         _wait_until_listening(port, started, folder)
@@ -87,4 +87,4 @@ def _wait_until_listening(port: int, started: subprocess.Popen[bytes], folder: P
         except OSError:
             if started.poll() is not None or time.monotonic() > until:
                 raise AssertionError(f"It did not start:\n{(folder / 'server.log').read_text()}") from None
-            time.sleep(0.01)  # it is still starting
+            time.sleep(0.01)  # the server is still starting

@@ -1,4 +1,4 @@
-"""What the watches of one tenant do to the point reads of another: p95 while they work, against p95 when all is calm.
+"""Measures how one tenant's watches slow down another's point reads: their p95, busy against calm.
 
 The busy tenant holds many watches, each with a document of its own whose items have to be read from the store, and
 offers images to many tenants again and again. The other tenant reads one image after the other on one connection, from
@@ -20,10 +20,10 @@ from typing import Any
 
 import httpx2
 
-from tests.bench.lines import Line
+from tests.bench.lines import WatchConnection
 from tests.bench.timed import Connection
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 
 BAR = 3.0
 OFFERED_TO, CALM_AGAIN_SECONDS = 20, 1.0
@@ -35,9 +35,9 @@ NESTED = """subscription { watchOffers { alias%d: __typename cursor ... on Membe
 async def compare(
     watches: int, rounds: int, seconds: float, say: Callable[[str], None], loop_share: float | None = None
 ) -> float:
-    """The ratio, round by round and in all."""
+    """Print the ratio of each round and the total."""
     settings: dict[str, Any] = {"member_quota": -1, "bookmark_seconds": 3_600, "watch_loop_share": loop_share}
-    with TemporaryDirectory() as folder, serving(Path(folder), **settings) as server:
+    with TemporaryDirectory() as folder, run_server(Path(folder), **settings) as server:
         image, heard = server.register(server.token("2")), list[bytes]()
         calm, busy = list[float](), list[float]()
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
@@ -49,7 +49,7 @@ async def compare(
                     busy.append(await read(seconds))
                     await offering
                     say(f"calm p95 {calm[-1]:7.2f} ms   busy p95 {busy[-1]:7.2f} ms   {len(heard)} payloads")
-                    await _quiet(heard)
+                    await _wait_for_quiet(heard)
     ratio = median(busy) / median(calm)
     say(f"ratio of the medians: {ratio:.1f} (bar: {BAR:g})")
     return ratio
@@ -62,13 +62,13 @@ def _point_read(token: str, image: str) -> bytes:
 
 
 def _reader(process: Executor, port: int, request: bytes) -> Callable[[float], Awaitable[float]]:
-    """Point reads in the given process, for so many seconds: the 95th percentile of what one took."""
+    """A function that sends point reads from another process for a time, and returns their 95th percentile."""
     loop = asyncio.get_running_loop()
     return lambda seconds: loop.run_in_executor(process, _p95, port, request, seconds)
 
 
 def _p95(port: int, request: bytes, seconds: float) -> float:
-    """Milliseconds."""
+    """The 95th percentile of the time of point reads, in milliseconds."""
     connection, spent, until = Connection(port), list[float](), perf_counter() + seconds
     while perf_counter() < until or len(spent) < 2:
         took, response = connection.send(request)
@@ -80,7 +80,7 @@ def _p95(port: int, request: bytes, seconds: float) -> float:
 
 
 async def _offer_for(server: Server, seconds: float) -> None:
-    """A new image, offered to so many tenants, each second."""
+    """Register an image each second and offer it to many tenants."""
     owner, until, number = server.token("1"), perf_counter() + seconds, 10**6
     async with _client(server, "1") as client:
         while perf_counter() < until:
@@ -91,8 +91,8 @@ async def _offer_for(server: Server, seconds: float) -> None:
             await asyncio.sleep(1)
 
 
-async def _quiet(heard: list[bytes]) -> None:
-    """Return when all that was to be told has been: nothing more comes for a while."""
+async def _wait_for_quiet(heard: list[bytes]) -> None:
+    """Wait until no more items have arrived for a while."""
     before = -1
     while len(heard) > before:
         before = len(heard)
@@ -108,16 +108,16 @@ async def _client(server: Server, tenant_id: str) -> AsyncGenerator[httpx2.Async
 
 @asynccontextmanager
 async def _watches(server: Server, count: int, heard: list[bytes]) -> AsyncGenerator[None]:
-    loop, lines, token = asyncio.get_running_loop(), list[Line](), server.token("1")
+    loop, lines, token = asyncio.get_running_loop(), list[WatchConnection](), server.token("1")
     for number in range(count):
         query = NESTED % number
         _, line = await loop.create_connection(
-            lambda query=query: Line(server.port, token, query, heard.append), "127.0.0.1", server.port
+            lambda query=query: WatchConnection(server.port, token, query, heard.append), "127.0.0.1", server.port
         )
         lines.append(line)
     try:
         while len(heard) < count:
-            await asyncio.sleep(0.05)  # the first item of each says that it has begun
+            await asyncio.sleep(0.05)  # the first item of each watch shows that it has started
         yield
     finally:
         for line in lines:

@@ -1,4 +1,4 @@
-"""How long the gateway takes to its first answers, and what it weighs, beside a bare application."""
+"""Measures the time to the gateway's first responses, and its memory, next to a bare application."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ from tests.bench import seed, servers
 from tests.bench.load import Load
 from tests.bench.servers import LOAD_CORE, OURS, Running
 from tests.bench.workloads import Workload, workloads
-from tests.harness.kernel import family_of, memory_of, pinned_to
+from tests.harness.kernel import memory_of, pin_to_core, process_tree
 
 BARE = "bare Starlette"
 BAR = 2.0
@@ -23,7 +23,7 @@ SETTLED_SECONDS = 1.0
 
 
 class Start(NamedTuple):
-    """Of one start: milliseconds until each answer, and megabytes with nothing to do and with much."""
+    """One start: milliseconds to the first responses, and megabytes when idle and under load."""
 
     to_livez: float
     to_list: float
@@ -40,42 +40,42 @@ WORDS = {
 
 
 async def compare(rounds: int, seconds: float, say: Callable[[str], None]) -> None:
-    """One start of each in turn; the least of each figure counts, since noise only ever adds."""
+    """Start each in turn, and print the minimum of each figure, since noise only adds time."""
     world = seed.world(seed.LARGE)
     workload = workloads(world)["list"]
     found: dict[str, list[Start]] = {OURS: [], BARE: []}
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         template = Path(name) / "template.db"
-        await seed.into_sqlite(template, world)
+        await seed.write_sqlite(template, world)
         for number in range(rounds):
             for who in found:
                 folder = Path(name) / f"{who} {number}"
                 folder.mkdir()
                 shutil.copy(template, folder / "gateway.db")
-                found[who].append(await _started(who, folder, workload, seconds))
+                found[who].append(await _measure_start(who, folder, workload, seconds))
     for line in _table(found):
         say(line)
 
 
-async def _started(who: str, folder: Path, workload: Workload, seconds: float) -> Start:
+async def _measure_start(who: str, folder: Path, workload: Workload, seconds: float) -> Start:
     begun = time.perf_counter()
-    start = servers.ours if who == OURS else servers.in_python("tests.bench.bare")
+    start = servers.run_gateway if who == OURS else servers.python_peer("tests.bench.bare")
     with start(folder) as running:
-        to_livez, to_list = _first_answers(running, workload, begun)
-        await asyncio.sleep(SETTLED_SECONDS)  # what the start left to do is over by then
-        idle = _weight(running)
+        to_livez, to_list = _first_responses(running, workload, begun)
+        await asyncio.sleep(SETTLED_SECONDS)  # work that the start has deferred is done by then
+        idle = _memory(running)
         heaviest = idle
         load = asyncio.create_task(
             Load(running.port, lambda number: workload.source(number, lambda ask: ask)).run(seconds)
         )
         while not load.done():
-            await asyncio.sleep(0.1)  # between two looks at how much it weighs
-            heaviest = max(heaviest, _weight(running))
+            await asyncio.sleep(0.1)  # between two samples of its memory
+            heaviest = max(heaviest, _memory(running))
         await load
         return Start(to_livez, to_list, idle, heaviest)
 
 
-def _first_answers(running: Running, workload: Workload, begun: float) -> tuple[float, float]:
+def _first_responses(running: Running, workload: Workload, begun: float) -> tuple[float, float]:
     url, ask = f"http://127.0.0.1:{running.port}", workload.checked[0]
     with httpx2.Client(base_url=url, timeout=60) as client:
         client.get("/livez").raise_for_status()
@@ -88,8 +88,8 @@ def _first_answers(running: Running, workload: Workload, begun: float) -> tuple[
     return to_livez * 1000, to_list * 1000
 
 
-def _weight(running: Running) -> float:
-    return sum(memory_of(member) for pid in running.pids for member in family_of(pid)) / 2**20
+def _memory(running: Running) -> float:
+    return sum(memory_of(member) for pid in running.pids for member in process_tree(pid)) / 2**20
 
 
 def _table(found: Mapping[str, Sequence[Start]]) -> list[str]:

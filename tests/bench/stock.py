@@ -1,4 +1,4 @@
-"""The same events with Strawberry as it comes: one execution for each subscriber, from a queue of its own, no store."""
+"""The same events with unmodified Strawberry: one execution and one queue per subscriber, no store."""
 
 import asyncio
 import sys

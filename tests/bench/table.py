@@ -1,4 +1,4 @@
-"""The figures of a run, as a table, and what was promised of them."""
+"""Prints the figures of a run as a table, and checks the promises about them."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -8,14 +8,14 @@ from tests.bench.servers import OURS
 
 
 class Round(NamedTuple):
-    """One slice of one server."""
+    """The figures of one server in one round."""
 
     microseconds: float
     requests_a_second: float
 
 
 class Figures(NamedTuple):
-    """Of one server with one workload, over all rounds. The least time is the steadiest: noise only ever adds."""
+    """One server's figures for a workload over all rounds. The minimum time is the most stable one."""
 
     least: float
     median: float
@@ -27,26 +27,26 @@ class Figures(NamedTuple):
         return cls(min(spent), median(spent), median(one.requests_a_second for one in rounds))
 
 
-class Bar(NamedTuple):
-    """What was promised: so many times as fast as a peer."""
+class Promise(NamedTuple):
+    """A promise: how many times as fast as a peer the gateway is."""
 
     workload: str
     peer: str
     at_least: float
 
 
-# One workload's figures by the name of the server.
+# The figures of each workload, by the name of the server.
 Found = dict[str, dict[str, Figures]]
 BARS = (
-    Bar("list", "mercurius", 2.5),
-    Bar("inbox", "mercurius", 3),
-    Bar("point", "mercurius", 1.3),
-    Bar("offers", "mercurius", 1),
-    Bar("list", "hand-written", 0.8),
-    Bar("inbox", "hand-written", 0.8),
-    Bar("list", "Strawberry", 50),
-    Bar("offers", "Strawberry", 5),
-    Bar("list on PostgreSQL", "PostGraphile", 3),
+    Promise("list", "mercurius", 2.5),
+    Promise("inbox", "mercurius", 3),
+    Promise("point", "mercurius", 1.3),
+    Promise("offers", "mercurius", 1),
+    Promise("list", "hand-written", 0.8),
+    Promise("inbox", "hand-written", 0.8),
+    Promise("list", "Strawberry", 50),
+    Promise("offers", "Strawberry", 5),
+    Promise("list on PostgreSQL", "PostGraphile", 3),
 )
 HEAD = f"{'':20}  {'CPU us':>8}  {'median':>8}  {'requests':>9}  {'ours is so many times as fast'}"
 UNITS = f"{'':20}  {'least':>8}  {'':>8}  {'a second':>9}  {'by CPU':>8}  {'by rate':>8}"
@@ -64,8 +64,8 @@ def rows(workload: str, found: dict[str, Figures]) -> Iterator[str]:
         yield f"{name:20}  {cost}  {by_cpu:8.2f}  {by_rate:8.2f}"
 
 
-def bars(found: Found) -> Iterator[str]:
-    """Each promise whose two servers were measured."""
+def promises(found: Found) -> Iterator[str]:
+    """A line for each promise whose two servers were measured."""
     yield "\nWhat is promised, by the least CPU time (and by the median rate)"
     for bar in BARS:
         figures = found.get(bar.workload, {})

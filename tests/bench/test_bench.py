@@ -1,10 +1,10 @@
-"""The short forms of `python -m tests.bench`: they run, and say what they found. They assert no time."""
+"""The short forms of `python -m tests.bench`, without assertions about times."""
 
 import pytest
 
 from tests.bench import compare, first_seen, runtime, unseen, watch
 from tests.bench.compare import Options
-from tests.bench.equality import Different, require_same
+from tests.bench.equality import ResponsesDiffer, require_same
 from tests.bench.seed import SMALL, world
 from tests.bench.servers import OURS
 from tests.bench.workloads import workloads
@@ -33,7 +33,7 @@ async def test_the_gateway_answers_as_a_hand_written_route_and_as_stock_strawber
 
 
 async def test_the_gateway_answers_as_mercurius_does() -> None:
-    if isinstance(reason := runtime.ready(runtime.PEERS), str):
+    if isinstance(reason := runtime.prepare(runtime.PEERS), str):
         pytest.skip(reason)  # where CI has installed Node, a skip is a failure
 
     found, said = await _compared("mercurius")
@@ -46,7 +46,7 @@ def test_servers_that_answer_differently_are_not_measured() -> None:
     workload = workloads(world(SMALL))["point"]
     ours, theirs = [{"data": {"image": {"name": "one"}}}], [{"data": {"image": {"name": "other"}}}]
 
-    with pytest.raises(Different, match=r"a peer answers request 0 of 'point' .*: answer.data.image.name is"):
+    with pytest.raises(ResponsesDiffer, match=r"a peer answers request 0 of 'point' .*: answer.data.image.name is"):
         require_same(workload, "a peer", theirs, ours)
 
 

@@ -1,4 +1,4 @@
-"""One request after the other on one connection, each with its own time: what a caller could learn from the clock."""
+"""Times single requests on one connection, as a caller could."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ Times = dict[str, list[float]]
 
 
 class Connection:
-    """A connection that is kept alive."""
+    """A keep-alive connection."""
 
     def __init__(self, port: int) -> None:
         self._socket = create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
     def send(self, request: bytes) -> tuple[float, Any]:
-        """The microseconds until the whole response is there, and the response."""
+        """Send a request, and return the microseconds until the whole response has arrived, and the response."""
         began = perf_counter()
         self._socket.sendall(request)
         response = self._response()
@@ -48,8 +48,8 @@ class Connection:
         return received
 
 
-def interleaved(cases: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
-    """The median of each case. In every round all take turns, in an order of its own."""
+def median_times(cases: Mapping[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
+    """The median of each case. Every round runs all cases in a random order."""
     times, order, dice = {name: list[float]() for name in cases}, list(cases), Random(4122)
     for turn in range(rounds):
         dice.shuffle(order)
@@ -59,7 +59,7 @@ def interleaved(cases: Mapping[str, Callable[[int], float]], rounds: int) -> dic
 
 
 def row(name: str, medians: Mapping[str, float]) -> str:
-    """The medians side by side, and each as so many times the first."""
+    """A row of the medians, and their ratios to the first one."""
     first = next(iter(medians.values()))
     return f"{name:14}" + "".join(f"  {one:9.0f} ({one / first:5.3f})" for one in medians.values())
 

@@ -1,4 +1,4 @@
-"""What the clock tells of images that a caller may not see: those that do not exist beside those that are hidden.
+"""Measures whether response times tell hidden images from those that do not exist.
 
 Each operation names 29 images of one kind, so that a small difference adds up; a mutation names one. The kinds take
 turns on one connection, request by request, so that whatever the machine does meanwhile hits all alike.
@@ -18,8 +18,8 @@ from tests.bench.queries import ACCEPT, OFFER
 from tests.bench.seed import LARGE, Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
 from tests.bench.timed import Connection
-from tests.bench.workloads import Ask, Tokens
-from tests.harness.kernel import pinned_to
+from tests.bench.workloads import BenchRequest, Tokens
+from tests.harness.kernel import pin_to_core
 from tests.harness.operations import MUTATIONS
 
 NAMED = 29
@@ -36,21 +36,21 @@ class Operation(NamedTuple):
     variables: Variables
 
 
-def _each(field: str) -> Operation:
+def _operation_on(field: str) -> Operation:
     fields = " ".join(f"a{number}: {field}(id: $i{number}) {{ id }}" for number in range(NAMED))
     return Operation(f"{HEAD} {{ {fields} }}", lambda ids, _: {f"i{number}": id for number, id in enumerate(ids)})
 
 
 OPERATIONS = {
-    "image": _each("image"),
-    "node": _each("node"),
+    "image": _operation_on("image"),
+    "node": _operation_on("node"),
     "nodes": Operation("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", lambda ids, _: {"ids": ids}),
     "acceptOffer": Operation(ACCEPT, lambda ids, turn: {"input": {"imageId": ids[turn % NAMED]}}),
 }
 
 
 class Scene(NamedTuple):
-    """A world, the tenant that calls, and the images of each kind that it names."""
+    """A world, the calling tenant, and images of each kind."""
 
     world: World
     viewer: str
@@ -60,18 +60,18 @@ class Scene(NamedTuple):
 
 
 async def compare(rounds: int, say: Say, sizes: Sizes = LARGE) -> Found:
-    """Print the medians of every kind, on both engines, and what a document costs that others have sent before."""
+    """Print the medians of every kind of image, and of documents sent before, on both engines."""
     scene, found = _scene(sizes), Found()
-    with TemporaryDirectory(prefix="gateway-bench-") as name, pinned_to(LOAD_CORE):
+    with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         for engine, started in (("SQLite", _on_sqlite), ("PostgreSQL", _on_postgres)):
             folder = Path(name) / engine
             folder.mkdir()
             with ExitStack() as held:
-                # The migrations have an event loop of their own.
+                # Migrations run an event loop of their own.
                 running = await asyncio.to_thread(held.enter_context, started(folder, scene.world))
                 connection = held.enter_context(closing(Connection(running.port)))
                 _revoke(scene, connection)
-                found[engine] = await asyncio.to_thread(_measured, scene, connection, rounds)
+                found[engine] = await asyncio.to_thread(_measure, scene, connection, rounds)
             for line in _table(engine, found[engine]):
                 say(line)
     return found
@@ -94,33 +94,33 @@ def _scene(sizes: Sizes) -> Scene:
 
 
 def _revoke(scene: Scene, connection: Connection) -> None:
-    """Share the images to the viewer, and take them back."""
+    """Offer the images to the viewer, and revoke the offers."""
     for image in scene.images["revoked"]:
         owner, viewer = scene.tokens.of(scene.owners[image]), scene.tokens.of(scene.viewer)
         revoked = {"input": {"imageId": image, "tenantId": scene.viewer}}
         for ask in (
-            Ask(owner, OFFER, {"input": {"imageId": image, "tenantIds": [scene.viewer]}}),
-            Ask(viewer, ACCEPT, {"input": {"imageId": image}}),
-            Ask(owner, MUTATIONS["revokeMember"], revoked),
+            BenchRequest(owner, OFFER, {"input": {"imageId": image, "tenantIds": [scene.viewer]}}),
+            BenchRequest(viewer, ACCEPT, {"input": {"imageId": image}}),
+            BenchRequest(owner, MUTATIONS["revokeMember"], revoked),
         ):
             _, answer = connection.send(ask.raw())
             assert [payload["errors"] for payload in answer["data"].values()] == [[]], answer
 
 
-def _measured(scene: Scene, connection: Connection, rounds: int) -> dict[str, dict[str, float]]:
+def _measure(scene: Scene, connection: Connection, rounds: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name, operation in OPERATIONS.items():
         token = scene.tokens.of(scene.viewer)
         requests = {
-            why: [Ask(token, operation.query, operation.variables(ids, turn)).raw() for turn in range(NAMED)]
+            why: [BenchRequest(token, operation.query, operation.variables(ids, turn)).raw() for turn in range(NAMED)]
             for why, ids in scene.images.items()
         }
         answers = {why: connection.send(made[0])[1] for why, made in requests.items()}
         assert all(answer == answers["unknown"] for answer in answers.values()), answers
         cases = {why: partial(_time, connection, made) for why, made in requests.items()}
-        timed.interleaved(cases, max(1, rounds // 10))  # warms up
-        found[name] = timed.interleaved(cases, rounds)
-    found["first seen"] = first_seen.measured(connection, scene.tokens, scene.world.heavy[:2], max(1, rounds // 5))
+        timed.median_times(cases, max(1, rounds // 10))  # warms up
+        found[name] = timed.median_times(cases, rounds)
+    found["first seen"] = first_seen.measure(connection, scene.tokens, scene.world.heavy[:2], max(1, rounds // 5))
     return found
 
 
@@ -139,12 +139,12 @@ def _table(engine: str, found: dict[str, dict[str, float]]) -> Generator[str]:
 
 @contextmanager
 def _on_sqlite(folder: Path, world: World) -> Generator[Running]:
-    asyncio.run(seed.into_sqlite(folder / "gateway.db", world))
-    with servers.ours(folder) as running:
+    asyncio.run(seed.write_sqlite(folder / "gateway.db", world))
+    with servers.run_gateway(folder) as running:
         yield running
 
 
 @contextmanager
 def _on_postgres(folder: Path, world: World) -> Generator[Running]:
-    with on_postgres.loaded(world) as database, servers.ours(folder, database.url) as running:
+    with on_postgres.load(world) as database, servers.run_gateway(folder, database.url) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The watch, measured: what a delivery costs, what a watcher weighs, how long a change takes to its client."""
+"""Measures the watch: the cost of a delivery, the memory of a watcher, and the delay of a change."""
 
 import asyncio
 import os
@@ -16,27 +16,27 @@ from typing import NamedTuple
 
 import httpx2
 
-from tests.bench.lines import Line
+from tests.bench.lines import WatchConnection
 from tests.harness.kernel import cpu_of, free_port, memory_of
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import until
-from tests.harness.server import Server, serving
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, run_server
 
-# Eight fields, with the objects in them, and nothing that is read from a store.
+# Eight fields and their objects, none of which is read from the store.
 QUERY = """subscription { watchOffers { __typename cursor ... on MemberStatusChanged {
   occurredAt kind previousStatus status memberId imageId owner { id } tenant { id } } } }"""
 OCCURRED = re.compile(rb'"occurredAt":"([^"]+)"')
 SERVER_CORE, LOAD_CORE = 0, 1
 EVENTS, SINGLE_EVENTS = 100, 20
 PATIENCE_SECONDS = 300
-# What the kernel counts processor time in: less than one can't be told from nothing.
+# The kernel's unit of CPU time; less than one unit can't be distinguished from none.
 TICK_SECONDS = 0.01
 Emit = Callable[[int], Awaitable[None]]
 Come = Callable[[range], Awaitable[None]]
 
 
 class Figures(NamedTuple):
-    """Of one server with one number of watchers."""
+    """The figures of one server with one number of watchers."""
 
     microseconds: float
     kilobytes: float
@@ -45,20 +45,20 @@ class Figures(NamedTuple):
 
     @property
     def deliveries(self) -> int:
-        """For each second of a core."""
+        """Deliveries per second of CPU time."""
         return round(1e6 / self.microseconds)
 
 
 @dataclass
 class Crowd:
-    """All watchers of one server: how often they heard, and how late."""
+    """All watchers of one server: the number of their items, and the delays."""
 
     size: int
     heard: int = 0
     delays: list[float] = field(default_factory=list[float])
     _moments: dict[bytes, float] = field(default_factory=dict[bytes, float])
 
-    def hear(self, payload: bytes) -> None:
+    def receive(self, payload: bytes) -> None:
         self.heard += 1
         if found := OCCURRED.search(payload):
             told = found.group(1)
@@ -67,8 +67,8 @@ class Crowd:
                 moment = self._moments[told] = datetime.fromisoformat(told.decode()).timestamp()
             self.delays.append(datetime.now(UTC).timestamp() - moment)
 
-    async def until(self, heard: int) -> None:
-        await until(lambda: self.heard >= heard, PATIENCE_SECONDS)
+    async def wait_for(self, heard: int) -> None:
+        await wait_until(lambda: self.heard >= heard, PATIENCE_SECONDS)
 
 
 async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> Figures:
@@ -78,10 +78,10 @@ async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, 
     measured from a fifth of them on, so that it does not hang on what the server holds once for all.
     """
     crowd = Crowd(size)
-    # The first of everything costs more than all that follow.
+    # The first events cost more than the following ones.
     await emit(events)
     alone = await _cost(pid, emit(events))
-    async with _lines(port, token, crowd) as come:
+    async with _open_watches(port, token, crowd) as come:
         await come(range(size // 5))
         before = memory_of(pid)
         await come(range(size // 5, size))
@@ -92,7 +92,7 @@ async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, 
         crowd.delays.clear()
         for _ in range(SINGLE_EVENTS):
             await _burst(crowd, emit, 1)
-            await asyncio.sleep(0.05)  # so that one change is not delayed by the one before
+            await asyncio.sleep(0.05)  # so that a change is not delayed by the previous one
     cut = quantiles(crowd.delays, n=100)
     return Figures(cost, weight, cut[49] * 1000, cut[98] * 1000)
 
@@ -105,34 +105,34 @@ async def _cost(pid: int, work: Awaitable[None]) -> float:
 
 async def _burst(crowd: Crowd, emit: Emit, events: int) -> None:
     due = crowd.heard + events * crowd.size
-    await asyncio.gather(emit(events), crowd.until(due))
+    await asyncio.gather(emit(events), crowd.wait_for(due))
 
 
 @asynccontextmanager
-async def _lines(port: int, token: Callable[[int], str], crowd: Crowd) -> AsyncGenerator[Come]:
-    loop, lines = asyncio.get_running_loop(), list[Line]()
+async def _open_watches(port: int, token: Callable[[int], str], crowd: Crowd) -> AsyncGenerator[Come]:
+    loop, lines = asyncio.get_running_loop(), list[WatchConnection]()
 
     async def come(numbers: range) -> None:
         for number in numbers:
             _, line = await loop.create_connection(
-                lambda number=number: Line(port, token(number), QUERY, crowd.hear), "127.0.0.1", port
+                lambda number=number: WatchConnection(port, token(number), QUERY, crowd.receive), "127.0.0.1", port
             )
             lines.append(line)
-            await crowd.until(len(lines) - 50)
-        await crowd.until(len(lines))
+            await crowd.wait_for(len(lines) - 50)
+        await crowd.wait_for(len(lines))
 
     try:
         yield come
     finally:
         for line in lines:
             line.close()
-        await asyncio.sleep(1)  # until the server has let go of them, too
+        await asyncio.sleep(1)  # until the server has released them too
 
 
 @contextmanager
-def _ours(folder: Path) -> Generator[Server]:
+def _run_gateway(folder: Path) -> Generator[Server]:
     # A bookmark in the middle of a burst would be counted as a delivery.
-    with serving(folder, bookmark_seconds=3_600, member_quota=-1, max_connections_per_tenant=20_000) as server:
+    with run_server(folder, bookmark_seconds=3_600, member_quota=-1, max_connections_per_tenant=20_000) as server:
         os.sched_setaffinity(server.process.pid, {SERVER_CORE})
         yield server
 
@@ -152,7 +152,7 @@ def _emitter(server: Server) -> Emit:
 
 
 @contextmanager
-def _stock(port: int) -> Generator[subprocess.Popen[bytes]]:
+def _run_stock(port: int) -> Generator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "tests.bench.stock", str(port)]
     with subprocess.Popen(command) as process:
         os.sched_setaffinity(process.pid, {SERVER_CORE})
@@ -174,8 +174,8 @@ async def _until_listening(port: int) -> None:
                 return
 
 
-async def of_stock(size: int, rounds: int) -> list[Figures]:
-    """Strawberry as it comes; far fewer events, since each takes so long."""
+async def measure_stock(size: int, rounds: int) -> list[Figures]:
+    """Measure unmodified Strawberry, with fewer events because each takes so long."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/emit"
 
@@ -183,24 +183,24 @@ async def of_stock(size: int, rounds: int) -> list[Figures]:
         async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as client:
             (await client.post(url, params={"count": count})).raise_for_status()
 
-    with _stock(port) as process:
+    with _run_stock(port) as process:
         await _until_listening(port)
         events = max(5, EVENTS * 200 // size // 4)
         return [await measure(process.pid, port, lambda _: "", emit, size, events) for _ in range(rounds)]
 
 
-async def of_ours(size: int, rounds: int, alike: bool = True) -> list[Figures]:
-    """The gateway: all watchers of one tenant, who share each execution, or each an operator of a tenant of its own."""
-    with TemporaryDirectory() as folder, _ours(Path(folder)) as server:
+async def measure_gateway(size: int, rounds: int, one_tenant: bool = True) -> list[Figures]:
+    """Measure the gateway, with watchers of one tenant, who share executions, or each of another tenant."""
+    with TemporaryDirectory() as folder, _run_gateway(Path(folder)) as server:
         shared = server.token("1")
-        token = (lambda _: shared) if alike else lambda number: server.token(str(5_000_000 + number), "operator")
+        token = (lambda _: shared) if one_tenant else lambda number: server.token(str(5_000_000 + number), "operator")
         pid, port, emit = server.process.pid, server.port, _emitter(server)
-        events = EVENTS if alike else max(5, EVENTS // 4)
+        events = EVENTS if one_tenant else max(5, EVENTS // 4)
         return [await measure(pid, port, token, emit, size, events) for _ in range(rounds)]
 
 
 async def compare(sizes: list[int], rounds: int, say: Callable[[str], None]) -> None:
-    """The table: for each number of watchers the best of the rounds, since noise only ever adds."""
+    """Print the best round for each number of watchers, since noise only adds time."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE % (os.cpu_count() or 1)})
     try:
@@ -212,17 +212,17 @@ async def compare(sizes: list[int], rounds: int, say: Callable[[str], None]) -> 
 async def _compare(sizes: list[int], rounds: int, say: Callable[[str], None]) -> None:
     say("watchers  who                 us/delivery  deliveries/core-s  KB/watcher  p50 ms  p99 ms")
     for size in sizes:
-        stock = _row(say, size, "stock Strawberry", await of_stock(size, rounds))
-        ours = _row(say, size, "the gateway", await of_ours(size, rounds))
+        stock = _row(say, size, "stock Strawberry", await measure_stock(size, rounds))
+        ours = _row(say, size, "the gateway", await measure_gateway(size, rounds))
         say(f"{size:8}  ratio: {stock.microseconds / ours.microseconds:.1f} times the deliveries for each core-second")
     size = min(sizes)
-    _row(say, size, "  nobody alike", await of_ours(size, rounds, alike=False))
+    _row(say, size, "  nobody alike", await measure_gateway(size, rounds, one_tenant=False))
 
 
 def _row(say: Callable[[str], None], size: int, who: str, found: list[Figures]) -> Figures:
     best = Figures(
         min(one.microseconds for one in found),
-        # Only the first round finds a server that holds no memory of watchers who have gone.
+        # Only in the first round does the server hold no memory of earlier watchers.
         found[0].kilobytes,
         min(one.median_ms for one in found),
         min(one.p99_ms for one in found),

@@ -1,4 +1,4 @@
-"""What is asked of every server: six workloads, as HTTP requests that are made before the clock starts."""
+"""The six workloads, as HTTP requests that are prepared before the measurement."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +15,16 @@ from tests.bench.seed import World
 from tests.harness.gateway import settings_for
 
 CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
-# Tenants that call only once, and how many of their requests are made before the clock starts.
+# Tenants that call only once, and how many of their requests are prepared in advance.
 FIRST_NEWCOMER, NEWCOMERS_A_SECOND = 2 * 10**9, 1_000
 UNKNOWN_IMAGE = "00000000-0000-4000-8000-000000000000"
-# So many more offers does an image take until its quota is full.
+# The offers that an image can take before its quota is full.
 ROOM = 120
 PAIRS_A_SECOND = 4_000
 
 
-class Ask(NamedTuple):
-    """One request: who sends it, and what."""
+class BenchRequest(NamedTuple):
+    """One request: its token, query and variables."""
 
     token: str
     query: str
@@ -39,13 +39,13 @@ class Ask(NamedTuple):
         return head.encode() + body
 
 
-# How a server wants to be asked, and the requests for one of the connections to it.
-Put = Callable[[Ask], Ask]
+# Translates a request for a server, and generates the requests of one connection.
+Put = Callable[[BenchRequest], BenchRequest]
 Source = Callable[[int, Put], Iterator[bytes]]
 
 
 class Tokens:
-    """One token for each tenant, which lasts as long as any run."""
+    """One token for each tenant, valid for longer than any run."""
 
     def __init__(self) -> None:
         self._secret = SharedSecret(settings_for("sqlite+aiosqlite:///none.db"))
@@ -66,35 +66,35 @@ class Workload:
     """
 
     name: str
-    checked: list[Ask]
+    checked: list[BenchRequest]
     source: Source
     prepare: Callable[[float], None] = lambda _: None
-    warm: Sequence[Ask] = ()
+    warm: Sequence[BenchRequest] = ()
 
 
 def workloads(world: World) -> dict[str, Workload]:
-    """All that this world can be asked."""
+    """The workloads on this world, by name."""
     tokens = Tokens()
     callers = [(tokens.of(tenant), tenant) for tenant in world.heavy[:CALLERS]]
     own = [(token, image) for token, tenant in callers for image in world.images_of(tenant)[:5]]
     reads = {
-        "point": [Ask(token, POINT, {"id": image}) for token, image in own],
-        "list": [Ask(token, LIST, {"first": 20, "inner": 5}) for token, _ in callers],
-        "inbox": [Ask(token, INBOX, {"first": 50}) for token, _ in callers],
-        "deep": [Ask(token, DEEP, {"id": image}) for token, image in own],
+        "point": [BenchRequest(token, POINT, {"id": image}) for token, image in own],
+        "list": [BenchRequest(token, LIST, {"first": 20, "inner": 5}) for token, _ in callers],
+        "inbox": [BenchRequest(token, INBOX, {"first": 50}) for token, _ in callers],
+        "deep": [BenchRequest(token, DEEP, {"id": image}) for token, image in own],
     }
     found = {name: Workload(name, asks, reading(asks)) for name, asks in reads.items()}
     handshakes = Handshakes(world, tokens)
     found["offers"] = Workload(
         "offers", handshakes.checked, handshakes.source, handshakes.prepare, handshakes.first_requests()
     )
-    newcomers = Newcomers(own[0][1], tokens)
+    newcomers = FirstRequests(own[0][1], tokens)
     found["first"] = Workload("first", reads["point"], newcomers.source, newcomers.prepare)
     return found
 
 
-def reading(asks: Sequence[Ask]) -> Source:
-    """The same requests over and over; each connection begins at another one."""
+def reading(asks: Sequence[BenchRequest]) -> Source:
+    """A source that repeats the same requests; each connection starts at a different one."""
 
     def source(number: int, put: Put) -> Iterator[bytes]:
         made = [put(ask).raw() for ask in asks]
@@ -104,15 +104,15 @@ def reading(asks: Sequence[Ask]) -> Source:
     return source
 
 
-class Newcomers:
-    """The point query, each time from a tenant that has sent nothing before."""
+class FirstRequests:
+    """The point query, each time as a tenant that has sent nothing before."""
 
     def __init__(self, image: str, tokens: Tokens) -> None:
         self._image = image
         self._tokens = tokens
 
     def prepare(self, seconds: float) -> None:
-        """Mint the tokens of those that may come in so many seconds."""
+        """Mint enough tokens for this time."""
         for number in range(int(seconds * NEWCOMERS_A_SECOND)):
             self._ask(number)
 
@@ -120,12 +120,12 @@ class Newcomers:
         for turn in count(number, CONNECTIONS):
             yield put(self._ask(turn)).raw()
 
-    def _ask(self, number: int) -> Ask:
-        return Ask(self._tokens.of(str(FIRST_NEWCOMER + number)), POINT, {"id": self._image})
+    def _ask(self, number: int) -> BenchRequest:
+        return BenchRequest(self._tokens.of(str(FIRST_NEWCOMER + number)), POINT, {"id": self._image})
 
 
 class Handshakes:
-    """An offer, then its acceptance, and so on; no consumer gets the same image twice."""
+    """Offers and acceptances in turn; no consumer is offered the same image twice."""
 
     def __init__(self, world: World, tokens: Tokens) -> None:
         self._images = world.own_images
@@ -133,18 +133,18 @@ class Handshakes:
         self._made = list[tuple[bytes, bytes]]()
         self.checked = [ask for number in range(CHECKED_OFFERS) for ask in self._pair(number)]
 
-    def first_requests(self) -> list[Ask]:
-        """The document of each caller, which changes nothing."""
+    def first_requests(self) -> list[BenchRequest]:
+        """A request with the document of each caller that changes nothing."""
         owners = dict.fromkeys(owner for owner, _ in self._images)
         offer = {"input": {"imageId": UNKNOWN_IMAGE, "tenantIds": [str(10**9)]}}
         accept = {"input": {"imageId": UNKNOWN_IMAGE}}
         consumers = [str(10**9 + number) for number in range(CONSUMERS)]
-        return [Ask(self._tokens.of(owner), OFFER, offer) for owner in owners] + [
-            Ask(self._tokens.of(consumer), ACCEPT, accept) for consumer in consumers
+        return [BenchRequest(self._tokens.of(owner), OFFER, offer) for owner in owners] + [
+            BenchRequest(self._tokens.of(consumer), ACCEPT, accept) for consumer in consumers
         ]
 
     def prepare(self, seconds: float) -> None:
-        """Make ready what a fast server may take in so many seconds."""
+        """Prepare enough requests for a fast server in this time."""
         self._make(min(int(seconds * PAIRS_A_SECOND), ROOM * len(self._images) - CHECKED_OFFERS))
 
     def source(self, number: int, _: Put) -> Iterator[bytes]:
@@ -157,11 +157,13 @@ class Handshakes:
             offer, accept = self._pair(CHECKED_OFFERS + number)
             self._made.append((offer.raw(), accept.raw()))
 
-    def _pair(self, number: int) -> tuple[Ask, Ask]:
+    def _pair(self, number: int) -> tuple[BenchRequest, BenchRequest]:
         owner, image = self._images[number % len(self._images)]
         turn = number // len(self._images)
         assert turn < ROOM, "every image has all the offers that it takes: measure for a shorter time"
         consumer = str(10**9 + (number + turn) % CONSUMERS)
         offer = {"input": {"imageId": image, "tenantIds": [consumer]}}
         accept = {"input": {"imageId": image}}
-        return Ask(self._tokens.of(owner), OFFER, offer), Ask(self._tokens.of(consumer), ACCEPT, accept)
+        return BenchRequest(self._tokens.of(owner), OFFER, offer), BenchRequest(
+            self._tokens.of(consumer), ACCEPT, accept
+        )

@@ -1,4 +1,4 @@
-"""python -m tests.chaos: a gateway under faults for a while, and whether a watch lost anything."""
+"""python -m tests.chaos: runs a gateway under faults, and reports whether a watch lost anything."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ import typer
 
 from tests.chaos.field import Plan
 from tests.chaos.run import run
-from tests.harness.outcome import tell
+from tests.harness.outcome import report_and_exit
 from tests.harness.plants import PLANTS
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -21,13 +21,13 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    seconds: Annotated[float, typer.Option(help="How long the faults go on.")] = 60,
+    seconds: Annotated[float, typer.Option(help="Duration of the faults.")] = 60,
     engine: Annotated[str, typer.Option(help="`postgres`: two machines, three workers; `sqlite`: one.")] = "postgres",
     watchers: Annotated[int, typer.Option(help="Watching clients.")] = 48,
-    seed: Annotated[str, typer.Option(help="The same seed throws the same faults.")] = "",
-    plant: Annotated[str, typer.Option(help=f"A bug to plant, which must be found: {', '.join(PLANTS)}.")] = "",
+    seed: Annotated[str, typer.Option(help="Seed of the faults; equal seeds give equal faults.")] = "",
+    plant: Annotated[str, typer.Option(help=f"A bug to plant, which the run must find: {', '.join(PLANTS)}.")] = "",
 ) -> None:
-    """Writers and watchers on a gateway to which all happens that can go wrong. The exit status is the verdict."""
+    """Run writers and watchers on a gateway under faults. The exit status is the verdict."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if plant:
         os.environ["CHAOS_PLANT"] = plant
@@ -36,7 +36,7 @@ def main(
     with TemporaryDirectory(prefix="chaos-") as folder:
         Path(folder).chmod(0o755)
         outcome = asyncio.run(run(plan, Path(folder), typer.echo))
-    tell(outcome.figures, outcome.violations)
+    report_and_exit(outcome.figures, outcome.violations)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the log held at any time: rows that retention drops are kept aside by the database itself."""
+"""Keeps the whole log: a trigger archives the rows that retention drops."""
 
 import asyncio
 from bisect import bisect_left
@@ -41,7 +41,7 @@ class Floor(NamedTuple):
 
 @dataclass
 class Archive:
-    """Looks at the store by a way that no fault is on."""
+    """Reads the store over a connection without faults."""
 
     url: str
     floors: list[Floor] = field(default_factory=list[Floor])
@@ -50,24 +50,24 @@ class Archive:
         self._store = Store(parse_url(self.url))
 
     async def begin(self) -> None:
-        """From here on nothing is lost that the log drops."""
+        """Start to archive the rows that the log drops."""
         async with self._store.writing() as tx:
             for statement in _ON_SQLITE if self.url.startswith("sqlite") else _ON_POSTGRES:
                 await tx.conn.exec_driver_sql(statement)
 
     async def follow(self, ended: asyncio.Event) -> None:
-        """Note where the floor is, again and again."""
+        """Record the floor of the log, repeatedly."""
         while not ended.is_set():
-            with suppress(Exception):  # the database may be away
+            with suppress(Exception):  # the database may be unavailable
                 self.floors.append(Floor(monotonic(), (await self.head()).floor))
-            # Nothing tells of compaction, and a reset is judged by the first look after it.
+            # Compaction sends no notification, and a reset is checked against the next recorded floor.
             await asyncio.sleep(0.1)
 
     async def head(self) -> log.LogHead:
         return await read_once(self._store, log.head)
 
     def floor_at(self, moment: float) -> int:
-        """The floor at the first look after the moment: it never falls."""
+        """The first floor recorded after a moment. It never falls."""
         place = bisect_left(self.floors, Floor(moment, -1))
         return self.floors[min(place, len(self.floors) - 1)].floor
 
@@ -75,20 +75,20 @@ class Archive:
         async with self._store.writing() as tx:
             await log.rotate_epoch(tx)
 
-    async def everything(self) -> list[Change]:
-        """The whole log from its first row."""
-        dropped = await read_once(self._store, _dropped)
+    async def whole_log(self) -> list[Change]:
+        """The whole log, including dropped rows."""
+        dropped = await read_once(self._store, _archived_changes)
         return dropped + await changes_after(self._store, dropped[-1].seq if dropped else 0)
 
     async def members(self) -> dict[str, Any]:
-        """The table of memberships as it stands."""
+        """The status of each member in the table."""
         return await read_once(self._store, _members)
 
     async def close(self) -> None:
         await self._store.close()
 
 
-async def _dropped(conn: AsyncConnection) -> list[Change]:
+async def _archived_changes(conn: AsyncConnection) -> list[Change]:
     columns = [_ARCHIVE.columns[name] for name in ("seq", "occurred_at", *LogEntry._fields)]
     rows: Any = await conn.execute(select(*columns).order_by(_ARCHIVE.columns["seq"]))
     return [Change(row[0], row[1], LogEntry._make(row[2:])) for row in rows]

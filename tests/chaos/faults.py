@@ -1,4 +1,4 @@
-"""What can go wrong in the field, each with its own end. Which comes next is thrown with a seed."""
+"""The faults of a run, each of which ends by itself. A seeded random generator chooses them."""
 
 import asyncio
 import random
@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tests.chaos.machines import Database, Machine, signalled
+from tests.chaos.machines import Database, Machine, send_signal
 from tests.chaos.proxy import Link, Proxy
 from tests.chaos.watchers import Watcher
-from tests.harness.outages import away
+from tests.harness.outages import database_outage
 
 
 class Faults:
-    """The faults of one run, and how often each was thrown; one may find its machine gone already."""
+    """Causes faults, and counts them. A machine may already be down when a fault begins."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class Faults:
         self._restarting = asyncio.Lock()
         self.thrown: Counter[str] = Counter()
 
-    async def strike(self, ended: asyncio.Event, pause: float) -> None:
-        """One fault after the other, often two at a time."""
+    async def run(self, ended: asyncio.Event, pause: float) -> None:
+        """Cause one fault after the other, often two at a time."""
         under_way: set[asyncio.Future[Any]] = set()
         while not ended.is_set():
             fault = self._random.choice(self._kinds())
@@ -54,11 +54,11 @@ class Faults:
             self._kill,
             self._terminate,
             self._pause,
-            self._cut_lines,
+            self._cut_connections,
             self._blackhole_clients,
-            self._slow_lines,
+            self._slow_connections,
             self._stall_readers,
-            self._clients_abort,
+            self._abort_clients,
         ]
         if self._database is None:
             return [*always, self._lock_the_file]
@@ -66,10 +66,10 @@ class Faults:
             *always,
             self._kill_a_worker,
             self._restart_database,
-            self._end_listeners,
+            self._terminate_listeners,
             self._lose_hints,
             self._delay_hints,
-            self._part_from_database,
+            self._isolate_from_database,
         ]
 
     async def _kill(self) -> None:
@@ -80,29 +80,29 @@ class Faults:
 
     async def _kill_a_worker(self) -> None:
         if workers := self._machine().workers():
-            signalled(self._random.choice(workers), signal.SIGKILL)
+            send_signal(self._random.choice(workers), signal.SIGKILL)
 
     async def _pause(self) -> None:
-        """SIGSTOP for a while: the process is there, and does nothing."""
+        """SIGSTOP for a while: the process exists, but hangs."""
         workers = self._machine().workers()
-        if workers and signalled(pid := self._random.choice(workers), signal.SIGSTOP):
-            await self._a_while(2, 6)
-            signalled(pid, signal.SIGCONT)
+        if workers and send_signal(pid := self._random.choice(workers), signal.SIGSTOP):
+            await self._sleep(2, 6)
+            send_signal(pid, signal.SIGCONT)
 
-    async def _cut_lines(self) -> None:
-        for link in self._lines(0.5):
+    async def _cut_connections(self) -> None:
+        for link in self._client_links(0.5):
             link.cut()
 
     async def _blackhole_clients(self) -> None:
         await self._hold(self._balancer, self._random.randrange(len(self._machines)))
 
-    async def _slow_lines(self) -> None:
-        await self._for_a_while(self._lines(0.3), Link.slow_down, 2, 5)
+    async def _slow_connections(self) -> None:
+        await self._for_a_while(self._client_links(0.3), Link.slow_down, 2, 5)
 
     async def _stall_readers(self) -> None:
-        await self._for_a_while(self._lines(0.2), Link.stall, 1, 6)
+        await self._for_a_while(self._client_links(0.2), Link.stall, 1, 6)
 
-    async def _clients_abort(self) -> None:
+    async def _abort_clients(self) -> None:
         chosen = self._random.sample(list(self._watchers), len(self._watchers) // 4)
         await asyncio.gather(*(watcher.restart() for watcher in chosen))
 
@@ -111,48 +111,48 @@ class Faults:
         async with self._restarting:
             await self._database.restart(self._random.uniform(0, 3))
 
-    async def _end_listeners(self) -> None:
+    async def _terminate_listeners(self) -> None:
         assert self._database is not None
-        with suppress(Exception):  # the database itself may be away just now
-            await asyncio.to_thread(self._database.end_listeners)
+        with suppress(Exception):  # the database itself may be unavailable now
+            await asyncio.to_thread(self._database.terminate_listeners)
 
     async def _lose_hints(self) -> None:
-        await self._for_a_while(self._database_lines(), Link.lose_hints, 2, 5)
+        await self._for_a_while(self._database_links(), Link.lose_hints, 2, 5)
 
     async def _delay_hints(self) -> None:
-        await self._for_a_while([link for link in self._database_lines() if link.listens], Link.stall, 1, 4)
+        await self._for_a_while([link for link in self._database_links() if link.listens], Link.stall, 1, 4)
 
-    async def _part_from_database(self) -> None:
+    async def _isolate_from_database(self) -> None:
         assert self._database is not None
         await self._hold(self._random.choice(self._database.doors), 0)
 
     async def _lock_the_file(self) -> None:
-        with suppress(Exception), away(self._url):  # it may be locked for a moment already
-            await self._a_while(0.5, 3)
+        with suppress(Exception), database_outage(self._url):  # it may already be locked
+            await self._sleep(0.5, 3)
 
     async def _for_a_while(
         self, lines: list[Link], treat: Callable[[Link, bool], None], least: float, most: float
     ) -> None:
         for link in lines:
             treat(link, True)
-        await self._a_while(least, most)
+        await self._sleep(least, most)
         for link in lines:
             treat(link, False)
 
     async def _hold(self, proxy: Proxy, place: int) -> None:
         proxy.hold(place, True)
-        await self._a_while(1, 7)
+        await self._sleep(1, 7)
         proxy.hold(place, False)
 
-    async def _a_while(self, least: float, most: float) -> None:
-        await asyncio.sleep(self._random.uniform(least, most))  # so long the fault goes on
+    async def _sleep(self, least: float, most: float) -> None:
+        await asyncio.sleep(self._random.uniform(least, most))  # the duration of the fault
 
     def _machine(self) -> Machine:
         return self._random.choice(list(self._machines))
 
-    def _lines(self, part: float) -> list[Link]:
+    def _client_links(self, part: float) -> list[Link]:
         return [link for link in self._balancer.links if self._random.random() < part]
 
-    def _database_lines(self) -> list[Link]:
+    def _database_links(self) -> list[Link]:
         assert self._database is not None
         return [link for door in self._database.doors for link in door.links]

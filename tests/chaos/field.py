@@ -1,4 +1,4 @@
-"""Everything that takes part in one run, standing and ready."""
+"""Runs the system under test: machines, database, proxies, writers and watchers."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,8 +13,8 @@ from app.web.callers.identity import SharedSecret
 from tests.chaos.archive import Archive
 from tests.chaos.faults import Faults
 from tests.chaos.machines import Database, Machine
-from tests.chaos.proxy import Dial, Proxy
-from tests.chaos.watchers import Watcher, crowd
+from tests.chaos.proxy import Connect, Proxy
+from tests.chaos.watchers import Watcher, make_watchers
 from tests.chaos.writers import Writer
 from tests.harness.databases import upgrade
 from tests.harness.gateway import settings_for
@@ -23,7 +23,7 @@ OWNERS = [str(number) for number in range(1, 7)]
 TOKEN_SECONDS = 20
 READY_SECONDS = 90
 STALL_SECONDS = 3
-# Short times and small sizes, so that a run of a minute sees what takes days in the field.
+# Short times and small sizes, so that a minute covers what takes days in production.
 SETTINGS: dict[str, Any] = {
     "bookmark_seconds": 1,
     "stall_seconds": STALL_SECONDS,
@@ -38,7 +38,7 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, how many, on what, and with which seed; `plant` names a bug that the verdict must find."""
+    """The parameters of a run. `plant` names a bug that the verdict must find."""
 
     seconds: float
     engine: str
@@ -50,8 +50,8 @@ class Plan:
 
 
 @dataclass
-class Field:
-    """The machines with their database, and everybody who uses them through one balancer."""
+class System:
+    """The machines and their database, and the clients that use them through one balancer."""
 
     machines: list[Machine]
     balancer: Proxy
@@ -60,13 +60,13 @@ class Field:
     writers: list[Writer]
     watchers: list[Watcher]
 
-    async def until_ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         async with asyncio.timeout(READY_SECONDS):
             while not all([await machine.is_ready() for machine in self.machines]):
-                await asyncio.sleep(0.2)  # each look is a request, and they have enough to do
+                await asyncio.sleep(0.2)  # each check is a request
 
     def memory(self) -> list[int]:
-        """Megabytes of each machine."""
+        """The memory of each machine in megabytes."""
         return [round(machine.memory() / 1e6) for machine in self.machines]
 
 
@@ -78,19 +78,19 @@ def mint(tenant_id: str, *roles: str) -> str:
 
 
 @asynccontextmanager
-async def field(plan: Plan, folder: Path) -> AsyncGenerator[Field]:
-    """The field on one engine, ready to be played on. The machines have ended when the block has."""
+async def run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
+    """Run the system on one engine until the block ends."""
     database = None if plan.engine == "sqlite" else await asyncio.to_thread(Database, folder)
     try:
         url = database.url if database else f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
         await asyncio.to_thread(upgrade, url)
         machines = await _machines(plan, folder, url, database)
-        async with _archive(url) as archive, _kept(machines), _front(machines) as (balancer, port):
+        async with _archive(url) as archive, _keep_running(machines), _run_front_proxy(machines) as (balancer, port):
             http, ws = f"http://127.0.0.1:{port}/graphql", f"ws://127.0.0.1:{port}/graphql"
             writers = [Writer(http, mint, owner, f"{plan.seed}-{owner}", plan.write_pause) for owner in OWNERS]
-            watchers = crowd(ws, mint, OWNERS, plan.watchers)
+            watchers = make_watchers(ws, mint, OWNERS, plan.watchers)
             faults = Faults(machines, database, url, balancer, watchers, plan.seed)
-            yield Field(machines, balancer, archive, faults, writers, watchers)
+            yield System(machines, balancer, archive, faults, writers, watchers)
     finally:
         if database is not None:
             await asyncio.to_thread(database.close)
@@ -107,11 +107,11 @@ async def _archive(url: str) -> AsyncGenerator[Archive]:
 
 
 async def _machines(plan: Plan, folder: Path, url: str, database: Database | None) -> list[Machine]:
-    """One on SQLite; on PostgreSQL two, with three workers between them."""
+    """One machine on SQLite; two on PostgreSQL, with three workers in all."""
     module = "tests.chaos.planted" if plan.plant else "app"
     if database is None:
         return [Machine(folder / "one", url, module, **SETTINGS)]
-    doors = [await database.door(folder / name) for name in ("one", "two")]
+    doors = [await database.proxied_url(folder / name) for name in ("one", "two")]
     return [
         Machine(folder / "one", doors[0], module, **SETTINGS, workers=2),
         Machine(folder / "two", doors[1], module, **SETTINGS),
@@ -119,18 +119,18 @@ async def _machines(plan: Plan, folder: Path, url: str, database: Database | Non
 
 
 @asynccontextmanager
-async def _kept(machines: list[Machine]) -> AsyncGenerator[None]:
-    keepers = [asyncio.create_task(machine.keep()) for machine in machines]
+async def _keep_running(machines: list[Machine]) -> AsyncGenerator[None]:
+    keepers = [asyncio.create_task(machine.keep_running()) for machine in machines]
     try:
         yield
     finally:
-        await asyncio.gather(*(machine.end() for machine in machines))
+        await asyncio.gather(*(machine.stop() for machine in machines))
         await asyncio.gather(*keepers)
 
 
 @asynccontextmanager
-async def _front(machines: list[Machine]) -> AsyncGenerator[tuple[Proxy, int]]:
-    balancer = Proxy([_dial(machine.port) for machine in machines])
+async def _run_front_proxy(machines: list[Machine]) -> AsyncGenerator[tuple[Proxy, int]]:
+    balancer = Proxy([_connector(machine.port) for machine in machines])
     server = await asyncio.start_server(balancer.serve, "127.0.0.1", 0)
     try:
         yield balancer, server.sockets[0].getsockname()[1]
@@ -138,5 +138,5 @@ async def _front(machines: list[Machine]) -> AsyncGenerator[tuple[Proxy, int]]:
         server.close()
 
 
-def _dial(port: int) -> Dial:
+def _connector(port: int) -> Connect:
     return lambda: asyncio.open_connection("127.0.0.1", port)

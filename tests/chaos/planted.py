@@ -1,4 +1,4 @@
-"""`image-gateway` with a bug planted, named by CHAOS_PLANT: the verdict must find it."""
+"""`image-gateway` with the planted bug that CHAOS_PLANT names, which the verdict must find."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from app.cli import app
 from tests.harness.plants import PLANTS
 
-# Here and not below: each worker process of `serve --workers` imports this module anew.
+# At module level, because each worker process of `serve --workers` imports this module.
 PLANTS[os.environ["CHAOS_PLANT"]](pytest.MonkeyPatch())
 
 if __name__ == "__main__":

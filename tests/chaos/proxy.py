@@ -1,4 +1,4 @@
-"""A proxy that passes bytes on, and that can hold, slow, lose or cut what it passes."""
+"""A TCP proxy that can hold, slow down, drop or cut its connections."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import count
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Dial = Callable[[], Awaitable[Streams]]
+Connect = Callable[[], Awaitable[Streams]]
 CHUNK = 65_536
 BYTES_A_SECOND = 1_000
 RESET = struct.pack("ii", 1, 0)
@@ -25,23 +25,23 @@ class Link:
         self.hold(False)
 
     def hold(self, held: bool) -> None:
-        """Nothing passes, and neither side is told: not even that the other one has gone."""
+        """Pass nothing on, not even that the other side has disconnected."""
         for gate in (self._up, self._down):
             gate.clear() if held else gate.set()
 
     def stall(self, stalled: bool) -> None:
-        """The client reads nothing."""
+        """Stop passing data to the client."""
         self._down.clear() if stalled else self._down.set()
 
     def slow_down(self, slowed: bool) -> None:
         self._is_slow = slowed
 
     def lose_hints(self, lost: bool) -> None:
-        """Of a line to PostgreSQL: what NOTIFY sends does not arrive."""
+        """Drop the notifications on a connection to PostgreSQL."""
         self._loses_hints = lost
 
     def cut(self) -> None:
-        """Reset both sides at once."""
+        """Reset both connections."""
         for _, writer in (self._client, self._server):
             with suppress(OSError):
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
@@ -64,7 +64,7 @@ class Link:
                 if self._loses_hints and self.listens and data.startswith(b"A"):
                     continue
                 if self._is_slow:
-                    await asyncio.sleep(len(data) / BYTES_A_SECOND)  # what a bad line needs for it
+                    await asyncio.sleep(len(data) / BYTES_A_SECOND)  # the time that a slow connection takes
                 sink.write(data)
                 await sink.drain()
             await gate.wait()
@@ -72,23 +72,23 @@ class Link:
 
 
 class Proxy:
-    """Gives each connection to the next upstream that takes it."""
+    """Passes each connection to the next available upstream."""
 
-    def __init__(self, upstreams: Sequence[Dial]) -> None:
+    def __init__(self, upstreams: Sequence[Connect]) -> None:
         self._upstreams = upstreams
         self._turn = count()
         self._held: set[int] = set()
         self.links: set[Link] = set()
 
     def hold(self, place: int, held: bool) -> None:
-        """Part everyone from one upstream, those who come meanwhile too."""
+        """Hold all connections to one upstream, including new ones."""
         (self._held.add if held else self._held.discard)(place)
         for link in list(self.links):
             if link.place == place:
                 link.hold(held)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        dialled = await self._dial()
+        dialled = await self._connect_upstream()
         if dialled is None:
             writer.transport.abort()
             return
@@ -100,7 +100,7 @@ class Proxy:
         finally:
             self.links.discard(link)
 
-    async def _dial(self) -> tuple[int, Streams] | None:
+    async def _connect_upstream(self) -> tuple[int, Streams] | None:
         first = next(self._turn)
         for number in range(len(self._upstreams)):
             place = (first + number) % len(self._upstreams)

@@ -1,4 +1,4 @@
-"""One run: writers, watchers and faults for a while, then quiet, then the verdict."""
+"""One run: writers, watchers and faults, then a quiet period, then the verdict."""
 
 import asyncio
 from collections import Counter
@@ -11,10 +11,10 @@ from typing import Any
 
 from app.events.cursor import Seal
 from tests.chaos import verdict
-from tests.chaos.field import STALL_SECONDS, Field, Plan, field
+from tests.chaos.field import STALL_SECONDS, Plan, System, run_system
 from tests.chaos.watchers import Watcher
 from tests.chaos.writers import LOST, by_image
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 SETTLE_SECONDS = 90
 CALM_SECONDS = 2
@@ -28,20 +28,20 @@ class Outcome:
 
 
 async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
-    """Play, wait until everyone has heard all, end, and hold what was heard against the log."""
-    async with field(plan, folder) as place:
-        await place.until_ready()
+    """Run under faults, wait until all watches have caught up, stop, and check what they received."""
+    async with run_system(plan, folder) as place:
+        await place.wait_until_ready()
         outcome = Outcome([], {})
         async with asyncio.TaskGroup() as group:
             played = asyncio.Event()
             group.create_task(place.archive.follow(played))
-            group.create_task(_play(plan, place, outcome, say, played))
-        await _end(place, outcome)
-        await _judge(place, outcome)
+            group.create_task(_run_under_faults(plan, place, outcome, say, played))
+        await _stop(place, outcome)
+        await _check(place, outcome)
         return outcome
 
 
-async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
+async def _run_under_faults(plan: Plan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     try:
         for watcher in place.watchers:
@@ -49,13 +49,13 @@ async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, played: as
         async with asyncio.TaskGroup() as group:
             for writer in place.writers:
                 group.create_task(writer.work(ended))
-            await asyncio.sleep(CALM_SECONDS)  # the memory before the first fault is that of a gateway at work
+            await asyncio.sleep(CALM_SECONDS)  # so that the memory before the first fault is measured under load
             before = place.memory()
-            group.create_task(place.faults.strike(ended, plan.fault_pause))
-            await _wait(plan, place, say)
+            group.create_task(place.faults.run(ended, plan.fault_pause))
+            await _wait_and_report(plan, place, say)
             ended.set()
-        await place.until_ready()
-        await _settle(place, outcome)
+        await place.wait_until_ready()
+        await _wait_for_watches(place, outcome)
         outcome.figures["memory of the machines in MB, before and after"] = before, place.memory()
     finally:
         for watcher in place.watchers:
@@ -63,56 +63,56 @@ async def _play(plan: Plan, place: Field, outcome: Outcome, say: Say, played: as
         played.set()
 
 
-async def _wait(plan: Plan, place: Field, say: Say) -> None:
+async def _wait_and_report(plan: Plan, place: System, say: Say) -> None:
     begun, to_rotate = monotonic(), plan.plant is None
     while (passed := monotonic() - begun) < plan.seconds:
-        await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two words on how far it is
+        await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two progress messages
         steps = sum(len(writer.attempts) for writer in place.writers)
-        heard = sum(len(watcher.heard) for watcher in place.watchers)
+        heard = sum(len(watcher.received) for watcher in place.watchers)
         say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.thrown.total()} faults")
         if to_rotate and passed > plan.seconds / 2:
-            with suppress(Exception):  # the database is away just now: at the next look
+            with suppress(Exception):  # the database is unavailable; the next check tries again
                 await place.archive.rotate_epoch()
                 to_rotate = False
 
 
-async def _settle(place: Field, outcome: Outcome) -> None:
-    """How long it takes until every watch has come to the head, when nothing more goes wrong (property 8)."""
+async def _wait_for_watches(place: System, outcome: Outcome) -> None:
+    """Measure how long the watches take to reach the head once the faults are over (property 8)."""
     begun, head = monotonic(), await place.archive.head()
     seal = Seal(head)
 
-    def late() -> list[Watcher]:
+    def behind() -> list[Watcher]:
         return [watcher for watcher in place.watchers if watcher.position(seal) < head.seq]
 
     with suppress(TimeoutError):
-        await until(lambda: not late(), SETTLE_SECONDS)
+        await wait_until(lambda: not behind(), SETTLE_SECONDS)
     outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
-    outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in late()]
+    outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in behind()]
 
 
-async def _end(place: Field, outcome: Outcome) -> None:
-    """Nobody is left, and a machine that is told to end does so (property 9)."""
+async def _stop(place: System, outcome: Outcome) -> None:
+    """Check that no connection is left, and that each machine stops on SIGTERM (property 9)."""
 
-    def left() -> int:
+    def open_connections() -> int:
         return sum(machine.sockets() for machine in place.machines)
 
     with suppress(TimeoutError):
-        await until(lambda: not left(), 3 * STALL_SECONDS + 30)
-    violations = [f"{left()} sockets are left after everyone has gone"] if left() else []
-    statuses = [await machine.end() for machine in place.machines]
+        await wait_until(lambda: not open_connections(), 3 * STALL_SECONDS + 30)
+    violations = [f"{open_connections()} sockets are left after everyone has gone"] if open_connections() else []
+    statuses = [await machine.stop() for machine in place.machines]
     outcome.violations += violations
     outcome.violations += [f"exit statuses after SIGTERM: {statuses}"] if any(statuses) or None in statuses else []
 
 
-async def _judge(place: Field, outcome: Outcome) -> None:
-    changes, seal = await place.archive.everything(), Seal(await place.archive.head())
+async def _check(place: System, outcome: Outcome) -> None:
+    changes, seal = await place.archive.whole_log(), Seal(await place.archive.head())
     attempts = by_image(place.writers)
-    outcome.violations += verdict.on_the_log(changes, await place.archive.members(), attempts)
+    outcome.violations += verdict.check_log(changes, await place.archive.members(), attempts)
     for watcher in place.watchers:
-        trouble = verdict.on_a_watch(watcher, changes, place.archive, seal) if watcher.heard else "heard nothing"
+        trouble = verdict.check_watch(watcher, changes, place.archive, seal) if watcher.received else "heard nothing"
         outcome.violations += [f"{_name(watcher)}: {trouble}"] if trouble else []
         outcome.violations += [f"{_name(watcher)} ended: {watcher.trouble!r}"] if watcher.trouble else []
-    outcome.violations += verdict.on_groups(place.watchers)
+    outcome.violations += verdict.check_groups(place.watchers)
     outcome.figures |= {
         "events in the log": len(changes),
         "of them dropped by retention": (await place.archive.head()).floor,
@@ -122,12 +122,12 @@ async def _judge(place: Field, outcome: Outcome) -> None:
         "connections of watches": sum(watcher.connections for watcher in place.watchers),
         "starts of the machines": [machine.starts for machine in place.machines],
         "faults thrown": dict(place.faults.thrown.most_common()),
-        **_heard(place.watchers),
+        **_received_figures(place.watchers),
     }
 
 
-def _heard(watchers: list[Watcher]) -> dict[str, Any]:
-    items = [heard.item for watcher in watchers for heard in watcher.heard]
+def _received_figures(watchers: list[Watcher]) -> dict[str, Any]:
+    items = [heard.item for watcher in watchers for heard in watcher.received]
     return {
         "items heard": dict(Counter(item["__typename"] for item in items).most_common()),
         "resets by reason": dict(Counter(item["reason"] for item in items if "reason" in item).most_common()),

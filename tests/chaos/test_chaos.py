@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.chaos`: whatever happens to machines, lines and database, nothing is lost."""
+"""The short form of `python -m tests.chaos`."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +38,7 @@ async def test_no_watch_loses_anything_in_chaos_on_sqlite() -> None:
 async def test_the_verdict_of_chaos_finds_a_planted_bug(monkeypatch: pytest.MonkeyPatch, plant: str) -> None:
     monkeypatch.setenv("CHAOS_PLANT", plant)
 
-    # Whether a bug shows in ten seconds is a matter of luck, and seldom twice of bad luck.
+    # Whether ten seconds reveal a bug depends on luck, so there is a second attempt.
     for seed in ("one", "two", "three"):
         outcome = await _play(Plan(10, "sqlite", watchers=36, seed=seed, plant=plant))
         if outcome.violations:

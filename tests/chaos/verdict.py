@@ -1,4 +1,4 @@
-"""What was done and what was heard, held against the log: subscriptions.md calls these the ten properties."""
+"""Checks what was written and received against the log: the ten properties of a watch."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,29 +7,29 @@ from typing import Any
 from app.events.cursor import Seal
 from app.model import Change, LogEntry
 from tests.chaos.archive import Archive
-from tests.chaos.watchers import Heard, Watcher
+from tests.chaos.watchers import ReceivedItem, Watcher
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Attempt
-from tests.harness.checker import Logical, Truth, mark_in
+from tests.harness.checker import CheckedWatch, FullLog, mark_in
 
 
-def on_the_log(changes: Sequence[Change], members: dict[str, Any], attempts: dict[str, list[Attempt]]) -> list[str]:
-    """Complete, without holes, and no more in it than was done (property 1)."""
+def check_log(changes: Sequence[Change], members: dict[str, Any], attempts: dict[str, list[Attempt]]) -> list[str]:
+    """Check that the log is complete, without gaps, and contains nothing else (property 1)."""
     found: list[str] = []
     if [change.seq for change in changes] != list(range(1, len(changes) + 1)):
         found.append("the numbers of the log have holes")
-    if _folded(change.entry for change in changes) != members:
+    if _replay(change.entry for change in changes) != members:
         found.append("the log does not come to the table of memberships")
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for change in changes:
         if (step := _step(change.entry)) is not None:
             rows[change.entry.image_id].append(step)
     for image, tried in attempts.items():
-        found += _on_an_image(image, rows[image], tried)
+        found += _check_image(image, rows[image], tried)
     return found
 
 
-def _on_an_image(image: str, rows: list[tuple[Any, ...]], tried: list[Attempt]) -> list[str]:
-    """Acknowledged steps are there in their order; others only when their answer was lost."""
+def _check_image(image: str, rows: list[tuple[Any, ...]], tried: list[Attempt]) -> list[str]:
+    """Check that acknowledged steps are logged in order, and others only if their response was lost."""
     left = iter(rows)
     due = [one.step for one in tried if one.outcome == ACKNOWLEDGED and not one.may_be_idle]
     missing = [step for step in due if not any(row == step for row in left)]
@@ -48,7 +48,7 @@ def _step(entry: LogEntry) -> tuple[Any, ...] | None:
     return None
 
 
-def _folded(story: Iterable[LogEntry]) -> dict[str, Any]:
+def _replay(story: Iterable[LogEntry]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for entry in story:
         if entry.member_id is None:
@@ -60,37 +60,37 @@ def _folded(story: Iterable[LogEntry]) -> dict[str, Any]:
     return table
 
 
-def on_a_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal: Seal) -> str | None:
-    """Equal to the log, ordered, once, resumable, authorised, with honest gaps (properties 2 to 7)."""
-    first = mark_in(seal, watcher.heard[0].item["cursor"])
-    truth = Truth(changes)
-    watch = Logical(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
+def check_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal: Seal) -> str | None:
+    """Check that a watch matches the log: ordered, unique, resumable, authorised, gaps reported (properties 2 to 7)."""
+    first = mark_in(seal, watcher.received[0].item["cursor"])
+    truth = FullLog(changes)
+    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
     if watcher.initial == "SNAPSHOT":
         watch.states = {}
-    for place, heard in enumerate(watcher.heard):
+    for place, heard in enumerate(watcher.received):
         mark = mark_in(seal, heard.item["cursor"])
         truth.floor, truth.epoch = archive.floor_at(heard.at), mark.epoch
         try:
             watch.check(heard.item, mark)
         except AssertionError as error:
-            what = str(error).splitlines()[0] if str(error) else f"not what the log says: {heard.item}"
+            what = str(error).splitlines()[0] if str(error) else f"differs from the log: {heard.item}"
             return f"item {place}: {what}"
     return None
 
 
-def on_groups(watchers: Sequence[Watcher]) -> list[str]:
-    """Who asks the same hears the same bytes (property 10). What is read "as of now" may differ with the moment."""
+def check_groups(watchers: Sequence[Watcher]) -> list[str]:
+    """Check that equal watches receive equal bytes (property 10), except for state read at delivery."""
     said: dict[tuple[Any, ...], str] = {}
     found: list[str] = []
     for watcher in watchers:
-        for heard in watcher.heard:
+        for heard in watcher.received:
             if heard.item["__typename"] != watcher.subject.change:
                 continue
             key = (*watcher.viewer[:2], watcher.query, str(watcher.viewer.filter), heard.item["cursor"])
-            if said.setdefault(key, _as_of_the_event(heard)) != _as_of_the_event(heard):
-                found.append(f"{watcher.viewer}: other bytes for the same item: {heard.item}")
+            if said.setdefault(key, _without_current_state(heard)) != _without_current_state(heard):
+                found.append(f"{watcher.viewer}: different bytes for the same item: {heard.item}")
     return found
 
 
-def _as_of_the_event(heard: Heard) -> str:
+def _without_current_state(heard: ReceivedItem) -> str:
     return heard._replace(item={**heard.item, "member": None, "image": None}).bytes

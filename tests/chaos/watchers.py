@@ -1,4 +1,4 @@
-"""Those who watch, each with the Python client, and what each has heard."""
+"""Watchers that use the Python client, and record what they receive."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ SILENCE_SECONDS = 4.0
 FILTERS: tuple[dict[str, Any], ...] = ({}, {}, {"role": "PRODUCER"}, {"role": "CONSUMER"}, {"status": ["ACCEPTED"]})
 
 
-class Heard(NamedTuple):
+class ReceivedItem(NamedTuple):
     at: float
     item: dict[str, Any]
 
@@ -31,7 +31,7 @@ class Heard(NamedTuple):
 
 @dataclass
 class Watcher:
-    """One logical watch. It is its own store of cursors: what was heard has been processed."""
+    """One watch across reconnects. It is its own cursor store: an item is processed once received."""
 
     url: str
     token: Callable[[], str]
@@ -39,14 +39,14 @@ class Watcher:
     subject: Subject
     initial: str
     query: str
-    heard: list[Heard] = field(default_factory=list[Heard])
+    received: list[ReceivedItem] = field(default_factory=list[ReceivedItem])
     connections: int = 0
     trouble: BaseException | None = None
     _task: "asyncio.Task[None] | None" = None
     _restarting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._listen())
+        self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         assert self._task is not None
@@ -54,27 +54,27 @@ class Watcher:
         await asyncio.wait({self._task})
 
     async def restart(self) -> None:
-        """The program ends in the middle of anything, and another one goes on from what it had stored."""
-        async with self._restarting:  # or two that come at once would leave two programs, which store one's cursors
+        """Abort the client at any point, and resume from the stored cursor with a new one."""
+        async with self._restarting:  # two concurrent restarts would leave two clients with one cursor store
             await self.stop()
             self.start()
 
     def load(self) -> str | None:
-        return self.heard[-1].item["cursor"] if self.heard else None
+        return self.received[-1].item["cursor"] if self.received else None
 
     def store(self, cursor: str) -> None:
-        assert cursor == self.heard[-1].item["cursor"], "the cursor beside the data is that of the item"
+        assert cursor == self.received[-1].item["cursor"], "the cursor beside the data is that of the item"
 
     def position(self, seal: Seal) -> int:
-        """How far it has come; a snapshot that is not complete counts for nothing."""
-        mark = mark_in(seal, self.heard[-1].item["cursor"]) if self.heard else None
+        """Its position in the log; an incomplete snapshot does not count."""
+        mark = mark_in(seal, self.received[-1].item["cursor"]) if self.received else None
         return -1 if mark is None or mark.in_snapshot else mark.seq
 
     def _fresh_token(self) -> str:
         self.connections += 1
         return self.token()
 
-    async def _listen(self) -> None:
+    async def _watch(self) -> None:
         variables: Mapping[str, Any] = {"filter": self.viewer.filter, "initial": self.initial}
         items = watch(
             self.url,
@@ -87,17 +87,17 @@ class Watcher:
         try:
             async with aclosing(items):
                 async for data in items:
-                    self.heard.append(Heard(monotonic(), data[self.subject.field]))
-        except Exception as error:  # noqa: BLE001  # the verdict tells of it: no watch may end by itself
+                    self.received.append(ReceivedItem(monotonic(), data[self.subject.field]))
+        except Exception as error:  # noqa: BLE001  # reported in the verdict, as no watch may end by itself
             self.trouble = error
 
 
-def crowd(url: str, mint: Callable[..., str], owners: list[str], size: int) -> list[Watcher]:
-    """Watchers of every kind, always two alike."""
-    return [_one(url, mint, owners, number // 2) for number in range(size)]
+def make_watchers(url: str, mint: Callable[..., str], owners: list[str], size: int) -> list[Watcher]:
+    """Create watchers of every kind, in pairs."""
+    return [_make_watcher(url, mint, owners, number // 2) for number in range(size)]
 
 
-def _one(url: str, mint: Callable[..., str], owners: list[str], kind: int) -> Watcher:
+def _make_watcher(url: str, mint: Callable[..., str], owners: list[str], kind: int) -> Watcher:
     people = [*owners, *CONSUMERS]
     is_operator = kind % 12 == 11
     tenant_id = "999" if is_operator else people[kind % len(people)]

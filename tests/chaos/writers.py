@@ -1,4 +1,4 @@
-"""Those who share: each has images of its own, plays their consumers too, and notes what it was told."""
+"""Writers that share images of their own, act as their consumers, and record the outcomes."""
 
 import asyncio
 import random
@@ -27,7 +27,7 @@ CONSUMERS = [str(number) for number in range(101, 113)]
 
 @dataclass(frozen=True)
 class Attempt:
-    """A step that was asked for. One that may have been taken before needs no row of its own."""
+    """An attempted step. One that may repeat an earlier step need not be logged."""
 
     image: str
     step: Step
@@ -51,7 +51,7 @@ class Writer:
         async with httpx2.AsyncClient(timeout=4, limits=limits) as client:
             while not ended.is_set():
                 await self._step(client)
-                await asyncio.sleep(self._random.uniform(0.2, 1.8) * self._pause)  # people take their time
+                await asyncio.sleep(self._random.uniform(0.2, 1.8) * self._pause)  # the pace of people
 
     async def _step(self, client: httpx2.AsyncClient) -> None:
         if len(self._images) < 3:
@@ -61,52 +61,52 @@ class Writer:
         if dice < 0.02:
             await self._delete(client, image)
         elif dice < 0.10 or self._shared[image] is not True:
-            await self._show_or_hide(client, image)
+            await self._change_visibility(client, image)
         else:
-            await self._move(client, image)
+            await self._change_member(client, image)
 
     async def _register(self, client: httpx2.AsyncClient) -> None:
         outcome, payload = await self._do(client, "registerImage", self.tenant_id, **{**IMAGE, "visibility": "SHARED"})
         if outcome == ACKNOWLEDGED:
             image = payload["image"]["id"]
-            self._note(image, ("REGISTERED", self.tenant_id, "SHARED"), outcome)
+            self._record(image, ("REGISTERED", self.tenant_id, "SHARED"), outcome)
             self._images[image] = dict.fromkeys(CONSUMERS)
             self._shared[image] = True
 
     async def _delete(self, client: httpx2.AsyncClient, image: str) -> None:
         outcome, _ = await self._do(client, "deleteImage", self.tenant_id, id=image)
-        self._note(image, ("DELETED", self.tenant_id, None), outcome)
+        self._record(image, ("DELETED", self.tenant_id, None), outcome)
         if outcome != LOST:
             del self._images[image]
 
-    async def _show_or_hide(self, client: httpx2.AsyncClient, image: str) -> None:
+    async def _change_visibility(self, client: httpx2.AsyncClient, image: str) -> None:
         before = self._shared[image]
         wanted = "SHARED" if before is not True else "PRIVATE"
         outcome, _ = await self._do(client, "updateImage", self.tenant_id, id=image, visibility=wanted)
         if outcome == REFUSED:
-            # An earlier deletion was carried out though its answer was lost.
+            # An earlier deletion succeeded although its response was lost.
             del self._images[image]
             return
-        self._note(image, ("CHANGED", self.tenant_id, wanted), outcome, before is None)
+        self._record(image, ("CHANGED", self.tenant_id, wanted), outcome, before is None)
         self._shared[image] = None if outcome == LOST else wanted == "SHARED"
 
-    async def _move(self, client: httpx2.AsyncClient, image: str) -> None:
+    async def _change_member(self, client: httpx2.AsyncClient, image: str) -> None:
         consumer = self._random.choice(CONSUMERS)
         state = self._images[image][consumer]
         unsure = state == UNSURE
         known = self._random.choice(list(NEXT)) if unsure else state
         act = self._random.choice(NEXT[known])
-        step, after = self._meaning(act, consumer)
+        step, after = self._expected_step(act, consumer)
         who = consumer if act in ANSWERS else self.tenant_id
         outcome, _ = await self._do(client, act, who, **self._input(act, image, consumer))
-        self._note(image, step, outcome, unsure)
+        self._record(image, step, outcome, unsure)
         if outcome == REFUSED and not unsure:
             self._images[image][consumer] = UNSURE
         elif outcome != REFUSED:
             self._images[image][consumer] = after if outcome == ACKNOWLEDGED else UNSURE
 
-    def _meaning(self, act: str, consumer: str) -> tuple[Step, str | None]:
-        """The row that the log gets, and the status after it."""
+    def _expected_step(self, act: str, consumer: str) -> tuple[Step, str | None]:
+        """The log entry to expect, and the status after it."""
         if act == "offerImage":
             return ("OFFERED", consumer, "PENDING"), "PENDING"
         if act == "revokeMember":
@@ -118,7 +118,7 @@ class Writer:
             return {"imageId": image, "tenantIds": [consumer]}
         return {"imageId": image} if act in ANSWERS else {"imageId": image, "tenantId": consumer}
 
-    def _note(self, image: str, step: Step, outcome: str, may_be_idle: bool = False) -> None:
+    def _record(self, image: str, step: Step, outcome: str, may_be_idle: bool = False) -> None:
         self.attempts.append(Attempt(image, step, outcome, may_be_idle))
 
     async def _do(self, client: httpx2.AsyncClient, act: str, tenant: str, **input: Any) -> tuple[str, Any]:

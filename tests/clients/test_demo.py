@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from app import demo as demo_module
-from tests.harness.commands import Serving, started
+from tests.harness.commands import ServeCommand, start_serve
 
 pytestmark = pytest.mark.slow
 
@@ -17,25 +17,25 @@ SENT = "{ sentOffers { nodes { status } } images { nodes { origin serverId sourc
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
     """A demo without any setting; it makes its own secret."""
-    with started(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
+    with start_serve(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
         yield server
 
 
-def test_the_demo_prints_its_addresses(demo: Serving) -> None:
+def test_the_demo_prints_its_addresses(demo: ServeCommand) -> None:
     text = "\n".join(demo.greeting)
 
     for address in ("http://{}/graphql", "ws://{}/graphql", "http://{}/livez", "http://{}/readyz"):
-        assert address.format(demo.place) in text
+        assert address.format(demo.address) in text
 
 
 @pytest.mark.parametrize("tenant_id", demo_module.TENANTS)
-def test_each_token_of_the_demo_speaks_for_its_tenant(demo: Serving, tenant_id: str) -> None:
+def test_each_token_of_the_demo_speaks_for_its_tenant(demo: ServeCommand, tenant_id: str) -> None:
     assert _data(demo, tenant_id, "{ viewer { id } }") == {"viewer": {"id": tenant_id}}
 
 
-def test_the_demo_has_an_offer_in_each_status(demo: Serving) -> None:
+def test_the_demo_has_an_offer_in_each_status(demo: ServeCommand) -> None:
     statuses = {"PENDING", "ACCEPTED", "REJECTED"}
 
     received = _data(demo, demo_module.CONSUMER, OFFERS)["offers"]["nodes"]
@@ -45,7 +45,7 @@ def test_the_demo_has_an_offer_in_each_status(demo: Serving) -> None:
     assert {offer["status"] for offer in sent} == statuses
 
 
-def test_the_demo_has_images_of_both_origins(demo: Serving) -> None:
+def test_the_demo_has_images_of_both_origins(demo: ServeCommand) -> None:
     images = _data(demo, demo_module.PRODUCER, SENT)["images"]["nodes"]
 
     assert {image["origin"] for image in images} == {"SNAPSHOT", "IMPORT"}
@@ -53,13 +53,13 @@ def test_the_demo_has_images_of_both_origins(demo: Serving) -> None:
 
 
 def test_the_demo_leaves_nothing_behind_in_the_folder(tmp_path: Path) -> None:
-    with started(tmp_path, "--demo", "--port", "0", auth_secret=None) as server:
+    with start_serve(tmp_path, "--demo", "--port", "0", auth_secret=None) as server:
         assert server.stop() == 0
 
     assert [path.name for path in tmp_path.iterdir()] == ["server.log"]
 
 
-def _data(demo: Serving, tenant_id: str, query: str) -> Any:
+def _data(demo: ServeCommand, tenant_id: str, query: str) -> Any:
     headers = {"authorization": f"Bearer {demo.tokens[tenant_id]}"}
     answer = httpx2.post(demo.url, json={"query": query}, headers=headers).json()
     assert "errors" not in answer, answer

@@ -10,8 +10,8 @@ from playwright.async_api import Browser, expect
 
 from app import demo as demo_module
 from app.web.browser.assets import STATIC
-from tests.harness.browser import Visit, visiting
-from tests.harness.commands import Serving, started
+from tests.harness.browser import Visit, open_visit
+from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.demo_page import open_demo
 from tests.harness.node import FOLDER, Run
 from tests.harness.server import Server
@@ -33,19 +33,19 @@ POLICY = {
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
-    with started(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
+    with start_serve(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
         yield server
 
 
 @pytest.fixture
-async def visit(browser: Browser, running: Serving) -> AsyncGenerator[Visit]:
-    async with visiting(browser, running.place) as visit:
+async def visit(browser: Browser, running: ServeCommand) -> AsyncGenerator[Visit]:
+    async with open_visit(browser, running.address) as visit:
         yield visit
 
 
-def read(running: Serving, path: str) -> httpx2.Response:
-    return httpx2.get(f"http://{running.place}{path}")
+def read(running: ServeCommand, path: str) -> httpx2.Response:
+    return httpx2.get(f"http://{running.address}{path}")
 
 
 @pytest.mark.parametrize("path", ["/demo", "/demo/tenants", "/demo/main.js"])
@@ -53,11 +53,11 @@ def test_without_demo_there_is_no_demo_page(sqlite_server: Server, path: str) ->
     assert sqlite_server.client.get(path).status_code == 404
 
 
-def test_the_greeting_names_the_address_of_the_page(running: Serving) -> None:
-    assert any(line.endswith(f" http://{running.place}/demo") for line in running.greeting)
+def test_the_greeting_names_the_address_of_the_page(running: ServeCommand) -> None:
+    assert any(line.endswith(f" http://{running.address}/demo") for line in running.greeting)
 
 
-def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign(running: Serving) -> None:
+def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign(running: ServeCommand) -> None:
     page = read(running, "/demo")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -66,7 +66,7 @@ def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign(running: Serv
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_file_of_the_page_has_its_media_type(running: Serving, name: str) -> None:
+def test_each_file_of_the_page_has_its_media_type(running: ServeCommand, name: str) -> None:
     file = read(running, f"/demo/{name}")
 
     assert file.status_code == 200
@@ -75,11 +75,11 @@ def test_each_file_of_the_page_has_its_media_type(running: Serving, name: str) -
 
 
 @pytest.mark.parametrize("path", ["index.html", "%2e%2e%2fresumable.js", "..%2fresumable.js", "../demo.py", "no.js"])
-def test_nothing_but_the_files_of_the_page_is_reached_below_it(running: Serving, path: str) -> None:
+def test_nothing_but_the_files_of_the_page_is_reached_below_it(running: ServeCommand, path: str) -> None:
     assert read(running, f"/demo/{path}").status_code == 404
 
 
-def test_the_tenants_are_told_with_tokens_that_are_fresh_and_good_for_an_hour(running: Serving) -> None:
+def test_the_tenants_are_told_with_tokens_that_are_fresh_and_good_for_an_hour(running: ServeCommand) -> None:
     answer = read(running, "/demo/tenants")
     tenants: list[dict[str, Any]] = answer.json()
 
@@ -104,25 +104,25 @@ async def test_the_policy_holds_in_a_browser(visit: Visit) -> None:
     )
 
     assert (failed, ran) == ("TypeError", False)
-    assert any("connect-src" in said for said in visit.complaints)
-    visit.complaints.clear()
-    visit.foreign.clear()
+    assert any("connect-src" in said for said in visit.errors)
+    visit.errors.clear()
+    visit.foreign_urls.clear()
 
 
 @pytest.mark.long
 async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
-    browser: Browser, running: Serving
+    browser: Browser, running: ServeCommand
 ) -> None:
-    async with visiting(browser, running.place, **PHONE) as visit:
+    async with open_visit(browser, running.address, **PHONE) as visit:
         demo = await open_demo(visit)
         await demo.register_and_offer("a-rather-long-name-of-an-image-without-any-space-to-break-it-at")
         await demo.offer("somebody")
         card = demo.consumer.panel.locator("[data-list=PENDING] .card").first
         await card.get_by_role("button", name="Accept").click()
         await expect(demo.producer.status("a-rather-long-name")).to_have_text("✓ ACCEPTED")
-        await demo.consumer.cut()
+        await demo.consumer.disconnect()
         await demo.consumer.reconnect()
-        await expect(demo.consumer.line).to_contain_text("0 changes caught up, none missed")
+        await expect(demo.consumer.connection_switch).to_contain_text("0 changes caught up, none missed")
 
         widths = await demo.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         outside = await demo.page.evaluate(
@@ -144,14 +144,14 @@ async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
     ],
 )
 async def test_axe_finds_nothing_to_mend(
-    browser: Browser, running: Serving, node: Run, scheme: Any, size: dict[str, int]
+    browser: Browser, running: ServeCommand, node: Run, scheme: Any, size: dict[str, int]
 ) -> None:
-    async with visiting(browser, running.place, **size) as visit:
+    async with open_visit(browser, running.address, **size) as visit:
         demo = await open_demo(visit)
         await demo.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await demo.register_and_offer(f"seen-by-axe-{scheme}-{size.get('width')}")
         await demo.offer("somebody")
-        await demo.consumer.cut()
+        await demo.consumer.disconnect()
         await expect(demo.page.locator(".news")).to_have_count(0)
         await demo.page.evaluate((FOLDER / "node_modules" / "axe-core" / "axe.min.js").read_text())
         found = await demo.page.evaluate("axe.run()")
@@ -205,7 +205,7 @@ async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> Non
     await demo.register_and_offer("announced")
     await demo.consumer.answer("announced", "Accept")
     await expect(demo.producer.status("announced")).to_have_text("✓ ACCEPTED")
-    await demo.consumer.cut()
+    await demo.consumer.disconnect()
     await expect(demo.page.get_by_role("status")).to_contain_text("Consumer 2002: The connection is cut.")
 
     said = " ".join(await demo.page.evaluate("window.said"))
@@ -220,5 +220,5 @@ async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
     for wanted, animation in motion:
         await demo.page.emulate_media(reduced_motion=wanted)
         await demo.register_and_offer(f"moving-{wanted}")
-        row = demo.producer.rows().first
+        row = demo.producer.log_rows().first
         assert await row.evaluate("row => getComputedStyle(row).animationName") == animation

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.harness.browser import Visit, visiting
-from tests.harness.commands import Serving, started
-from tests.harness.demo_page import DemoPage, ask, logged, open_demo
+from tests.harness.browser import Visit, open_visit
+from tests.harness.commands import ServeCommand, start_serve
+from tests.harness.demo_page import DemoPage, logged_cursors, open_demo, query_demo
 from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
@@ -19,8 +19,8 @@ ANSWER = """mutation($input: RejectOfferInput!, $back: DeferOfferInput!) {
 
 
 @pytest.fixture
-async def visit(browser: Browser, played: Serving) -> AsyncGenerator[Visit]:
-    async with visiting(browser, played.place) as visit:
+async def visit(browser: Browser, played: ServeCommand) -> AsyncGenerator[Visit]:
+    async with open_visit(browser, played.address) as visit:
         yield visit
 
 
@@ -55,8 +55,8 @@ async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo:
     await demo.consumer.answer(image, "Reject")
 
     for side, tenant_id in ((demo.producer, "1001"), (demo.consumer, "2002")):
-        answered = await side.has_heard("Tenant 2002 rejected it", image)
-        offered = await side.has_heard("Tenant 1001 offered it to tenant 2002", image, before_the_last=1)
+        answered = await side.expect_change("Tenant 2002 rejected it", image)
+        offered = await side.expect_change("Tenant 1001 offered it to tenant 2002", image, newer_rows=1)
         await expect(answered).to_contain_text(f"{side.role} {tenant_id}")
         await expect(answered.locator("status-pill")).to_have_text(["• PENDING", "✕ REJECTED"])
         await expect(offered.locator("td.status")).to_have_text("new → • PENDING")
@@ -68,11 +68,11 @@ async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo:
 
 
 async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
-    demo: DemoPage, played: Serving, image: str
+    demo: DemoPage, played: ServeCommand, image: str
 ) -> None:
     kept, withdrawn = f"{image}-kept", f"{image}-withdrawn"
     heard_before = len(await demo.consumer.cursors())
-    cursor = await demo.consumer.cut()
+    cursor = await demo.consumer.disconnect()
     await demo.register_and_offer(kept)
     await demo.register_and_offer(withdrawn)
     await demo.revoke(withdrawn)
@@ -82,29 +82,29 @@ async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
     await demo.consumer.reconnect()
 
     outcome = f"esumed after cursor {cursor[:10]}…: 3 changes caught up, none missed"
-    await expect(demo.consumer.line).to_contain_text(outcome)
+    await expect(demo.consumer.connection_switch).to_contain_text(outcome)
     await expect(demo.page.locator("tr.divider[data-missed='0']")).to_contain_text(f"Consumer 2002 r{outcome}")
     await expect(demo.consumer.status(kept)).to_have_text("• PENDING")
     await expect(demo.consumer.card(withdrawn)).to_have_count(0)
-    assert (await demo.consumer.cursors())[heard_before:] == logged(played, "2002", "CONSUMER", cursor)
+    assert (await demo.consumer.cursors())[heard_before:] == logged_cursors(played, "2002", "CONSUMER", cursor)
 
     await demo.consumer.answer(kept, "Accept")
-    await demo.consumer.has_heard("Tenant 2002 accepted it", kept)
+    await demo.consumer.expect_change("Tenant 2002 accepted it", kept)
     await expect(demo.producer.status(kept)).to_have_text("✓ ACCEPTED")
-    assert (await demo.consumer.cursors())[heard_before:] == logged(played, "2002", "CONSUMER", cursor)
+    assert (await demo.consumer.cursors())[heard_before:] == logged_cursors(played, "2002", "CONSUMER", cursor)
 
 
 @pytest.mark.long
 async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
-    await demo.producer.cut()
+    await demo.producer.disconnect()
     await demo.consumer.answer(image, "Accept")
     await expect(demo.consumer.status(image)).to_have_text("✓ ACCEPTED")
     await expect(demo.producer.status(image)).to_have_text("• PENDING")
 
     await demo.producer.reconnect()
 
-    await expect(demo.producer.line).to_contain_text("1 change caught up, none missed")
+    await expect(demo.producer.connection_switch).to_contain_text("1 change caught up, none missed")
     await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
 
 
@@ -118,7 +118,7 @@ async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> 
 
     await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
     await expect(demo.consumer.card(image)).to_have_count(0)
-    row = await demo.consumer.has_heard("Tenant 1001 revoked it from tenant 2002", image)
+    row = await demo.consumer.expect_change("Tenant 1001 revoked it from tenant 2002", image)
     await expect(row.locator("td.status")).to_have_text("✓ ACCEPTED → ended")
 
 
@@ -132,12 +132,12 @@ async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage,
 
 
 @pytest.mark.long
-async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: Serving) -> None:
+async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: ServeCommand) -> None:
     registering = """mutation { registerImage(input: {name: "by curl", origin: SNAPSHOT, serverId: "srv-1"}) {
       image { id } } }"""
-    image_id = ask(played, "1001", registering)["registerImage"]["image"]["id"]
+    image_id = query_demo(played, "1001", registering)["registerImage"]["image"]["id"]
     offering = "mutation($input: OfferImageInput!) { offerImage(input: $input) { errors { message } } }"
-    ask(played, "1001", offering, input={"imageId": image_id, "tenantIds": ["2002"]})
+    query_demo(played, "1001", offering, input={"imageId": image_id, "tenantIds": ["2002"]})
 
     await expect(demo.producer.status("by curl")).to_have_text("• PENDING")
     await expect(demo.consumer.card("by curl")).to_contain_text("from tenant 1001")
@@ -174,37 +174,39 @@ async def test_a_refusal_is_told_where_it_arose_and_taken_back_when_all_is_well(
 
 
 @pytest.mark.long
-async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: Serving, image: str) -> None:
+async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: ServeCommand, image: str) -> None:
     await demo.register_and_offer(image)
     image_id = await demo.consumer.card(image).evaluate("card => card.imageId")
     for _ in range(60):
-        ask(played, "2002", ANSWER, input={"imageId": image_id}, back={"imageId": image_id})
+        query_demo(played, "2002", ANSWER, input={"imageId": image_id}, back={"imageId": image_id})
 
-    await expect(demo.consumer.rows().first).to_have_attribute("data-cursor", logged(played, "2002", "CONSUMER")[-1])
+    await expect(demo.consumer.log_rows().first).to_have_attribute(
+        "data-cursor", logged_cursors(played, "2002", "CONSUMER")[-1]
+    )
     await expect(demo.page.locator("tbody tr")).to_have_count(200)
 
 
 @pytest.mark.long
 async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_path: Path, image: str) -> None:
-    with started(tmp_path, "--demo", "--port", "0", auth_secret=None) as first:
-        async with visiting(browser, first.place) as visit:
+    with start_serve(tmp_path, "--demo", "--port", "0", auth_secret=None) as first:
+        async with open_visit(browser, first.address) as visit:
             demo = await open_demo(visit)
             await demo.register_and_offer(image)
             first.stop()
-            await expect(demo.producer.line).to_contain_text("Reconnecting…")
+            await expect(demo.producer.connection_switch).to_contain_text("Reconnecting…")
             await demo.offer()
             await expect(demo.producer.panel.get_by_role("alert").first).to_contain_text(
                 "be reached. Is it still running?"
             )
-            with started(tmp_path, "--demo", "--port", first.port, auth_secret=None):
+            with start_serve(tmp_path, "--demo", "--port", first.port, auth_secret=None):
                 for side in (demo.producer, demo.consumer):
-                    await expect(side.line.locator("[data-state]")).to_have_text("Live")
+                    await expect(side.connection_switch.locator("[data-state]")).to_have_text("Live")
                     await expect(side.card("debian-13-hardened")).to_be_visible()
                     await expect(side.card(image)).to_have_count(0)
                 await expect(demo.page.get_by_text("the gateway keeps another log now")).to_have_count(2)
-            refused = [said for said in visit.complaints if "net::ERR_" in said]
-            assert visit.complaints == refused
-            visit.complaints.clear()
+            refused = [said for said in visit.errors if "net::ERR_" in said]
+            assert visit.errors == refused
+            visit.errors.clear()
 
 
 async def test_a_name_is_isolated_from_the_words_around_it(demo: DemoPage, image: str) -> None:
@@ -214,7 +216,7 @@ async def test_a_name_is_isolated_from_the_words_around_it(demo: DemoPage, image
 
     for side in (demo.producer, demo.consumer):
         await expect(side.card(name).locator("h4 bdi")).to_have_text(name)
-        await expect(side.rows().first.locator("td.image bdi")).to_have_text(name)
+        await expect(side.log_rows().first.locator("td.image bdi")).to_have_text(name)
     option = demo.producer.panel.locator("option").filter(has_text=image)
     assert await option.text_content() == f"\u2068{name}\u2069", "an option holds no element"
     label = await demo.consumer.card(name).locator("[data-answer=ACCEPTED]").get_attribute("aria-label")

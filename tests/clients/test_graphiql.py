@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.harness.browser import Visit, visiting
-from tests.harness.commands import Serving
+from tests.harness.browser import Visit, open_visit
+from tests.harness.commands import ServeCommand
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
 @pytest.fixture
 async def visit(browser: Browser, sqlite_server: Server) -> AsyncGenerator[Visit]:
-    async with visiting(browser, sqlite_server.base.removeprefix("http://")) as visit:
+    async with open_visit(browser, sqlite_server.base.removeprefix("http://")) as visit:
         yield visit
 
 
@@ -120,9 +120,9 @@ async def act_as(page: Page, tenant_id: str) -> None:
 
 @pytest.mark.long
 async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_token(
-    browser: Browser, played: Serving
+    browser: Browser, played: ServeCommand
 ) -> None:
-    async with visiting(browser, played.place) as visit:
+    async with open_visit(browser, played.address) as visit:
         producer, consumer = await visit.open("/"), await visit.open("/graphql")
         await act_as(producer, "1001")
         await act_as(consumer, "2002")
@@ -137,9 +137,9 @@ async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_tok
 
 @pytest.mark.long
 async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again(
-    browser: Browser, played: Serving
+    browser: Browser, played: ServeCommand
 ) -> None:
-    async with visiting(browser, played.place) as visit:
+    async with open_visit(browser, played.address) as visit:
         page = await visit.open("/")
         await act_as(page, "3003")
         await page.reload()

@@ -16,7 +16,7 @@ import pytest
 
 from tests.harness.commands import PATIENCE_SECONDS
 from tests.harness.node import FOLDER, Run, run_in_folder
-from tests.harness.readme import block, block_for, lay_out
+from tests.harness.readme import block, block_for, write_setups
 from tests.harness.server import Server
 from tests.harness.world import fresh_id
 
@@ -34,7 +34,7 @@ def page(node: Run, server: Server) -> Generator[Path]:
     """A folder below the npm packages with all set-ups in it, for the running server."""
     (FOLDER / "generated").mkdir(exist_ok=True)
     with TemporaryDirectory(dir=FOLDER / "generated") as folder:
-        lay_out(Path(folder), server)
+        write_setups(Path(folder), server)
         yield Path(folder)
 
 
@@ -161,7 +161,7 @@ def _things(played: Any, typename: str) -> list[str]:
 
 def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
     consumer = fresh_id()
-    _offered(server, consumer, "for gql")
+    _offer_image(server, consumer, "for gql")
 
     printed = _python(block_for(server, "client: gql"), server.token(consumer))
 
@@ -172,7 +172,7 @@ def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
 
 def test_the_gql_client_tells_both_kinds_of_errors(server: Server) -> None:
     consumer = fresh_id()
-    _offered(server, consumer, "for gql")
+    _offer_image(server, consumer, "for gql")
 
     assert "'code': 'FORBIDDEN'" in _python(block_for(server, "client: gql"), server.token(consumer, "observer"))
     assert _python(block_for(server, "client: gql"), "nonsense") == "UNAUTHENTICATED\n"
@@ -182,9 +182,9 @@ def test_the_python_watch_goes_on_in_a_new_program(server: Server, tmp_path: Pat
     consumer = fresh_id()
     with _watching(server, server.token(consumer), tmp_path) as heard:
         assert next(heard) == "WatchBookmark"
-        images = [_offered(server, consumer, "heard") for _ in range(2)]
+        images = [_offer_image(server, consumer, "heard") for _ in range(2)]
         assert [next(heard), next(heard)] == images
-    missed = _offered(server, consumer, "missed")
+    missed = _offer_image(server, consumer, "missed")
 
     with _watching(server, server.token(consumer), tmp_path) as heard:
         first = next(heard)
@@ -193,8 +193,8 @@ def test_the_python_watch_goes_on_in_a_new_program(server: Server, tmp_path: Pat
         assert first == missed or next(heard) == missed
 
 
-def _offered(server: Server, consumer: str, name: str) -> str:
-    """An image of a new producer that is offered to the consumer; its ID."""
+def _offer_image(server: Server, consumer: str, name: str) -> str:
+    """Register an image as a new producer, offer it to the consumer, and return its ID."""
     producer = server.token(fresh_id())
     image = server.register(producer, name=name)
     server.do("offerImage", producer, imageId=image, tenantIds=[consumer])

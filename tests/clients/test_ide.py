@@ -13,7 +13,7 @@ import pytest
 
 from app.api.schema import build_schema
 from app.web.browser.assets import BUILT, STATIC
-from tests.harness.server import Server, error_code, serving
+from tests.harness.server import Server, error_code, run_server
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ROOT = Path(__file__).parent.parent.parent
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server that shows no IDE and does not explain itself."""
-    with serving(tmp_path_factory.mktemp("closed"), ide=False, introspection=False) as server:
+    with run_server(tmp_path_factory.mktemp("closed"), ide=False, introspection=False) as server:
         yield server
 
 

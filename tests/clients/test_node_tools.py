@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.node import Run
-from tests.harness.workshop import Workshop
+from tests.harness.workshop import NpmSandbox
 
 pytestmark = pytest.mark.slow
 
@@ -34,27 +34,27 @@ type OrphanConnection {
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, node: Run) -> Workshop:
-    return Workshop.at(tmp_path, node)
+def workshop(tmp_path: Path, node: Run) -> NpmSandbox:
+    return NpmSandbox.create(tmp_path, node)
 
 
 @pytest.fixture(scope="module")
-def with_types(tmp_path_factory: pytest.TempPathFactory, node: Run) -> Workshop:
+def with_types(tmp_path_factory: pytest.TempPathFactory, node: Run) -> NpmSandbox:
     """A workshop where the types of all operations are generated."""
-    workshop = Workshop.at(tmp_path_factory.mktemp("types"), node)
+    workshop = NpmSandbox.create(tmp_path_factory.mktemp("types"), node)
     generated = workshop.tool(*GENERATE)
     assert generated.returncode == 0, generated.stdout + generated.stderr
     return workshop
 
 
-def test_a_strict_front_end_compiles_with_the_generated_types(with_types: Workshop) -> None:
+def test_a_strict_front_end_compiles_with_the_generated_types(with_types: NpmSandbox) -> None:
     compiled = with_types.tool(*COMPILE)
 
     assert (compiled.returncode, compiled.stdout) == (0, "")
 
 
-def test_a_wrong_use_of_the_generated_types_does_not_compile(with_types: Workshop, tmp_path: Path) -> None:
-    spoilt = with_types.copied_to(tmp_path)
+def test_a_wrong_use_of_the_generated_types_does_not_compile(with_types: NpmSandbox, tmp_path: Path) -> None:
+    spoilt = with_types.copy_to(tmp_path)
     for file, old, new, _ in WRONG_USES:
         spoilt.plant(f"tests/node/typed/{file}", old, new)
 
@@ -66,7 +66,7 @@ def test_a_wrong_use_of_the_generated_types_does_not_compile(with_types: Worksho
 
 
 @pytest.mark.long
-def test_a_status_that_the_schema_gains_must_be_thought_of_by_front_ends(workshop: Workshop) -> None:
+def test_a_status_that_the_schema_gains_must_be_thought_of_by_front_ends(workshop: NpmSandbox) -> None:
     workshop.plant("schema.graphql", "enum MemberStatus {", "enum MemberStatus {\n  EXPIRED")
     assert workshop.tool(*GENERATE).returncode == 0
 
@@ -77,7 +77,7 @@ def test_a_status_that_the_schema_gains_must_be_thought_of_by_front_ends(worksho
 
 
 @pytest.mark.long
-def test_no_types_are_generated_for_a_field_that_the_schema_lacks(workshop: Workshop) -> None:
+def test_no_types_are_generated_for_a_field_that_the_schema_lacks(workshop: NpmSandbox) -> None:
     workshop.plant("tests/node/operations/fragments.graphql", "  sizeBytes", "  size")
 
     generated = workshop.tool(*GENERATE)
@@ -86,7 +86,7 @@ def test_no_types_are_generated_for_a_field_that_the_schema_lacks(workshop: Work
     assert 'Cannot query field "size" on type "Image"' in generated.stdout + generated.stderr
 
 
-def test_relay_compiles_its_lists_refetches_answers_and_watches(workshop: Workshop) -> None:
+def test_relay_compiles_its_lists_refetches_answers_and_watches(workshop: NpmSandbox) -> None:
     compiled = workshop.tool(*RELAY)
 
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr
@@ -108,7 +108,7 @@ def test_relay_compiles_its_lists_refetches_answers_and_watches(workshop: Worksh
     ids=["a-field-that-is-not-there", "an-argument-that-is-not-there", "an-image-that-is-no-node", "pages-without-end"],
 )
 def test_relay_refuses_what_does_not_fit_the_schema(
-    workshop: Workshop, file: str, old: str, new: str, refusal: str
+    workshop: NpmSandbox, file: str, old: str, new: str, refusal: str
 ) -> None:
     workshop.plant(file, old, new)
 
@@ -118,13 +118,13 @@ def test_relay_refuses_what_does_not_fit_the_schema(
     assert refusal in compiled.stdout + compiled.stderr
 
 
-def test_the_schema_keeps_the_rules_of_graphql_eslint(workshop: Workshop) -> None:
+def test_the_schema_keeps_the_rules_of_graphql_eslint(workshop: NpmSandbox) -> None:
     linted = workshop.node("lint.mjs", str(workshop.root / "schema.graphql"))
 
     assert (linted.returncode, linted.stdout) == (0, ""), linted.stderr
 
 
-def test_graphql_eslint_refuses_a_bad_type(workshop: Workshop) -> None:
+def test_graphql_eslint_refuses_a_bad_type(workshop: NpmSandbox) -> None:
     workshop.plant("schema.graphql", "interface Node {", BAD_TYPE + "\ninterface Node {")
 
     linted = workshop.node("lint.mjs", str(workshop.root / "schema.graphql"))

@@ -42,7 +42,7 @@ class Asked(Visitor):
         self.coordinates |= {f"{type_.name}.{node.name.value}" for type_ in (parent, *heirs)}
 
 
-def asked(document: DocumentNode) -> set[str]:
+def selected_fields(document: DocumentNode) -> set[str]:
     types = TypeInfo(SCHEMA)
     collected = Asked(types)
     visit(document, TypeInfoVisitor(types, collected))
@@ -52,7 +52,7 @@ def asked(document: DocumentNode) -> set[str]:
 def test_every_root_field_has_an_operation() -> None:
     wanted = {f"{root.name}.{field}" for root in ROOTS for field in root.fields}
 
-    assert wanted - asked(DOCUMENT) == set()
+    assert wanted - selected_fields(DOCUMENT) == set()
 
 
 def test_every_field_of_every_type_is_asked_for() -> None:
@@ -61,7 +61,7 @@ def test_every_field_of_every_type_is_asked_for() -> None:
         f"{type_.name}.{field}" for type_ in outputs if not is_introspection_type(type_) for field in type_.fields
     }
 
-    assert wanted - asked(DOCUMENT) == set()
+    assert wanted - selected_fields(DOCUMENT) == set()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

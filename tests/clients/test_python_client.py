@@ -17,8 +17,8 @@ from app import client
 from app.client import CursorFile, WatchEnded, watch
 from tests.harness.operations import WATCH
 from tests.harness.patience import PATIENCE_SECONDS
-from tests.harness.server import Server, serving
-from tests.harness.sockets import connected
+from tests.harness.server import Server, run_server
+from tests.harness.sockets import connect_socket
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ SNAPSHOT = WATCH.replace("initial: $initial", "initial: SNAPSHOT").replace(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    with serving(tmp_path_factory.mktemp("client"), max_watches_per_tenant=1, member_quota=-1) as server:
+    with run_server(tmp_path_factory.mktemp("client"), max_watches_per_tenant=1, member_quota=-1) as server:
         yield server
 
 
@@ -65,9 +65,9 @@ async def test_a_position_that_can_not_be_stored_is_told_and_not_repeated_for_ev
 
 
 async def test_a_watch_that_finds_all_places_taken_comes_again(server: Server) -> None:
-    async with connected(server, server.token("3")) as other:
+    async with connect_socket(server, server.token("3")) as other:
         await other.subscribe(WATCH)
-        await other.item()
+        await other.next_item()
         items = _watch(server, "3")
         first = asyncio.ensure_future(anext(items))
         await asyncio.sleep(0.5)  # long enough for it to have been refused once

@@ -12,10 +12,18 @@ import pytest
 from tests.harness.databases import Databases
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
-from tests.harness.outages import away
-from tests.harness.resuming import PATIENCE_SECONDS, TOKEN_SECONDS, UNTIL, next_item, rest, short_tokens, watcher
-from tests.harness.server import Server, serving
-from tests.harness.sockets import connected
+from tests.harness.outages import database_outage
+from tests.harness.resuming import (
+    PATIENCE_SECONDS,
+    TOKEN_SECONDS,
+    UNTIL,
+    next_item,
+    remaining_items,
+    renew_tokens,
+    run_watcher,
+)
+from tests.harness.server import Server, run_server
+from tests.harness.sockets import connect_socket
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +42,7 @@ class Restartable:
         self.start()
 
     def start(self) -> None:
-        running = serving(self._folder, self._port, self.database_url, bookmark_seconds=0.5)
+        running = run_server(self._folder, self._port, self.database_url, bookmark_seconds=0.5)
         self.server = self._held.enter_context(running)
 
     def end(self, number: int) -> None:
@@ -70,7 +78,7 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
     def offer(*consumers: str) -> None:
         restartable.server.do("offerImage", owner, imageId=image, tenantIds=list(consumers))
 
-    with short_tokens(restartable.server, tokens), watcher(client, restartable.server, tokens) as process:
+    with renew_tokens(restartable.server, tokens), run_watcher(client, restartable.server, tokens) as process:
         assert next_item(process)["__typename"] == "WatchBookmark"
         sleep(TOKEN_SECONDS + 0.5)
         offer("10", "11")
@@ -80,11 +88,11 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
         restartable.end(signal.SIGKILL)
         restartable.start()
         offer("30", "31")
-        with away(restartable.database_url):
+        with database_outage(restartable.database_url):
             pass
         _until_served(restartable, owner, image, "40")
         offer("50", UNTIL)
-        heard = [item for item in rest(process) if item["__typename"] == "MemberStatusChanged"]
+        heard = [item for item in remaining_items(process) if item["__typename"] == "MemberStatusChanged"]
 
     assert [item["tenant"]["id"] for item in heard] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
     assert len({item["cursor"] for item in heard}) == len(heard)
@@ -110,7 +118,7 @@ def test_a_token_that_will_never_do_ends_a_client_for_good(
     tokens = tmp_path / "token"
     tokens.write_text("nonsense")
 
-    with watcher(client, server, tokens) as process:
+    with run_watcher(client, server, tokens) as process:
         assert "over" in next_item(process)
         assert process.wait(PATIENCE_SECONDS) == 3
 
@@ -118,28 +126,28 @@ def test_a_token_that_will_never_do_ends_a_client_for_good(
 async def test_a_token_of_other_rights_in_mid_stream_starts_the_watch_anew(server: Server) -> None:
     watch = "subscription($after: Cursor) { watchOffers(after: $after) { __typename cursor } }"
     first, second = server.token("77", "admin", ttl=2), server.token("77", "operator")
-    async with connected(server, first) as peer:
+    async with connect_socket(server, first) as peer:
         await peer.subscribe(watch)
-        cursor = (await peer.item())["cursor"]
+        cursor = (await peer.next_item())["cursor"]
         assert await peer.close_code() == 4403
-    async with connected(server, second) as peer:
+    async with connect_socket(server, second) as peer:
         await peer.subscribe(watch, after=cursor)
-        assert (await peer.item())["__typename"] == "WatchReset"
+        assert (await peer.next_item())["__typename"] == "WatchReset"
 
 
 def test_a_python_watch_goes_on_in_a_new_process_behind_its_stored_cursor(server: Server, tmp_path: Path) -> None:
     tokens = tmp_path / "token"
     tokens.write_text(owner := server.token("88"))
     image = server.register(owner)
-    with watcher("python", server, tokens) as process:
+    with run_watcher("python", server, tokens) as process:
         next_item(process)
         server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
         assert [next_item(process)["tenant"]["id"] for _ in range(2)] == ["10", "11"]
         process.kill()
     server.do("offerImage", owner, imageId=image, tenantIds=["12", UNTIL])
 
-    with watcher("python", server, tokens) as process:
-        heard = [item["tenant"]["id"] for item in rest(process) if "tenant" in item]
+    with run_watcher("python", server, tokens) as process:
+        heard = [item["tenant"]["id"] for item in remaining_items(process) if "tenant" in item]
 
     # What was printed may not have been stored yet: the last one may come again, and none is left out.
     assert heard[-2:] == ["12", UNTIL]

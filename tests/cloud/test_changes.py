@@ -8,14 +8,14 @@ from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import settings_before
 from tests.cloud.users import Front
 from tests.harness.databases import Databases
-from tests.harness.gateway import code_of, running
+from tests.harness.gateway import refusal_code, start_gateway
 
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture(scope="module")
 async def front(cloud: Cloud, databases: Databases) -> AsyncGenerator[Front]:
-    async with running(settings_before(cloud, databases.fresh())) as gateway:
+    async with start_gateway(settings_before(cloud, databases.fresh())) as gateway:
         yield Front(cloud, gateway)
 
 
@@ -36,10 +36,10 @@ async def test_a_handshake_through_the_gateway_takes_place_in_glance(front: Fron
 
     for answer, status in ((consumer.accept, "accepted"), (consumer.reject, "rejected"), (consumer.defer, "pending")):
         payload = await answer(image_id)
-        assert (code_of(payload), payload["member"]["status"]) == ("ok", status.upper())
+        assert (refusal_code(payload), payload["member"]["status"]) == ("ok", status.upper())
         assert await statuses(cloud, image_id) == {consumer_id: status}
 
-    assert code_of(await producer.revoke(image_id, consumer_id)) == "ok"
+    assert refusal_code(await producer.revoke(image_id, consumer_id)) == "ok"
     assert await statuses(cloud, image_id) == {}
 
 
@@ -66,7 +66,7 @@ async def test_an_image_that_was_made_a_moment_ago_can_be_offered_and_answered(f
     async with cloud.images("producer") as images:
         await images.post(f"/images/{image_id}/members", json={"member": consumer_id})
 
-    assert code_of(await (await front.user("consumer")).accept(image_id)) == "ok"
+    assert refusal_code(await (await front.user("consumer")).accept(image_id)) == "ok"
     assert await statuses(cloud, image_id) == {consumer_id: "accepted"}
 
 
@@ -78,30 +78,30 @@ async def test_who_does_not_own_an_image_does_not_offer_it(front: Front, cloud: 
     image_id, producer = await cloud.image(), await front.user("producer")
     await producer.offer(image_id, cloud.projects["consumer"])
 
-    assert code_of(await (await front.user(user)).offer(image_id, cloud.projects["second"])) == code
+    assert refusal_code(await (await front.user(user)).offer(image_id, cloud.projects["second"])) == code
     assert set(await statuses(cloud, image_id)) == {cloud.projects["consumer"]}
 
 
 async def test_a_private_image_takes_no_offers(front: Front, cloud: Cloud) -> None:
     image_id = await cloud.image(visibility="private")
 
-    assert code_of(await (await front.user("producer")).offer(image_id, cloud.projects["consumer"])) == "FORBIDDEN"
+    assert refusal_code(await (await front.user("producer")).offer(image_id, cloud.projects["consumer"])) == "FORBIDDEN"
 
 
 async def test_an_owner_updates_and_deletes_an_image(front: Front, cloud: Cloud) -> None:
     image_id, producer = await cloud.image(), await front.user("producer")
 
     payload = await producer.update(image_id, name="renamed", tags=["b", "a"], visibility="PRIVATE", hidden=True)
-    assert code_of(payload) == "ok", payload
+    assert refusal_code(payload) == "ok", payload
     async with cloud.images("producer") as images:
         image = (await images.get(f"/images/{image_id}")).json()
     assert (image["name"], sorted(image["tags"]), image["visibility"]) == ("renamed", ["a", "b"], "private")
     assert image["os_hidden"]
 
-    assert code_of(await producer.update(image_id, protected=True)) == "ok"
-    assert code_of(await producer.delete(image_id)) == "FORBIDDEN"
-    assert code_of(await producer.update(image_id, protected=False)) == "ok"
-    assert code_of(await producer.delete(image_id)) == "ok"
+    assert refusal_code(await producer.update(image_id, protected=True)) == "ok"
+    assert refusal_code(await producer.delete(image_id)) == "FORBIDDEN"
+    assert refusal_code(await producer.update(image_id, protected=False)) == "ok"
+    assert refusal_code(await producer.delete(image_id)) == "ok"
     async with cloud.images("producer") as images:
         assert (await images.get(f"/images/{image_id}")).status_code == 404
 
@@ -110,9 +110,10 @@ async def test_what_glance_sets_itself_is_forbidden(front: Front, cloud: Cloud) 
     image_id, producer = await cloud.image(), await front.user("producer")
 
     for change in ({"sizeBytes": 5}, {"status": "SAVING"}, {"checksum": "x"}):
-        assert code_of(await producer.update(image_id, **change)) == "FORBIDDEN"
+        assert refusal_code(await producer.update(image_id, **change)) == "FORBIDDEN"
     assert (
-        code_of(await producer.do("registerImage", name="x", origin="IMPORT", sourceUrl="https://a.b/c")) == "FORBIDDEN"
+        refusal_code(await producer.do("registerImage", name="x", origin="IMPORT", sourceUrl="https://a.b/c"))
+        == "FORBIDDEN"
     )
 
 
@@ -124,4 +125,4 @@ async def test_the_same_idempotency_key_tells_the_outcome_and_sends_nothing(fron
     again = await producer.do("offerImage", **offer)
 
     assert again == first
-    assert code_of(first) == "ok"
+    assert refusal_code(first) == "ok"

@@ -10,7 +10,7 @@ import websockets
 
 from tests.cloud.cloud import Cloud
 from tests.harness.databases import SqliteDatabases
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 
 pytestmark = pytest.mark.cloud
 VIEWER = {"query": "{ viewer { id } }"}
@@ -32,7 +32,7 @@ async def server(
         "upstream_token_cache_seconds": 0.5,
         "query_seconds": 60,
     }
-    with serving(tmp_path_factory.mktemp("server"), database_url=sqlite_databases.fresh(), **settings) as server:
+    with run_server(tmp_path_factory.mktemp("server"), database_url=sqlite_databases.fresh(), **settings) as server:
         yield server
 
 

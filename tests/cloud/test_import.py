@@ -11,7 +11,7 @@ from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import settings_before
 from tests.cloud.users import Front
 from tests.harness.databases import Databases
-from tests.harness.gateway import running
+from tests.harness.gateway import start_gateway
 from tests.harness.server import _environment
 
 pytestmark = pytest.mark.cloud
@@ -46,7 +46,9 @@ async def test_an_empty_store_is_filled_once_and_without_events(cloud: Cloud, da
     again = int((await imported(cloud, url)).split()[0])
 
     assert first > again
-    async with running(settings_before(cloud, url, upstream_poll_seconds=1_000, upstream_sweep_rate=0)) as gateway:
+    async with start_gateway(
+        settings_before(cloud, url, upstream_poll_seconds=1_000, upstream_sweep_rate=0)
+    ) as gateway:
         consumer = await Front(cloud, gateway).user("consumer")
         found = await consumer.get("{ offers { nodes { image { id } } } offerEvents { nodes { imageId } } }")
     assert {"image": {"id": image_id}} in found["offers"]["nodes"]

@@ -11,7 +11,7 @@ from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import settings_before
 from tests.cloud.users import Front
 from tests.harness.databases import Databases
-from tests.harness.gateway import PATIENCE_SECONDS, Tenant, running
+from tests.harness.gateway import PATIENCE_SECONDS, Tenant, start_gateway
 
 pytestmark = pytest.mark.cloud
 INBOX = "{ offers(status: [PENDING, ACCEPTED, REJECTED]) { nodes { status image { id name } } } }"
@@ -21,7 +21,7 @@ EVENTS = "{ offerEvents { nodes { imageId previousStatus status } } }"
 @pytest.fixture(scope="module")
 async def front(cloud: Cloud, databases: Databases) -> AsyncGenerator[Front]:
     changes = {"upstream_poll_seconds": 0.5, "upstream_sweep_rate": 50}
-    async with running(settings_before(cloud, databases.fresh(), **changes)) as gateway:
+    async with start_gateway(settings_before(cloud, databases.fresh(), **changes)) as gateway:
         yield Front(cloud, gateway)
 
 
@@ -40,7 +40,7 @@ async def becomes(tenant: Tenant, image_id: str, expected: list[str]) -> None:
 async def test_a_handshake_by_the_openstack_command_is_watched_step_by_step(front: Front, cloud: Cloud) -> None:
     image_id, consumer_id = await cloud.image(), cloud.projects["consumer"]
     consumer = await front.user("consumer")
-    async with consumer.watching(filter={"imageId": image_id}) as items:
+    async with consumer.watch(filter={"imageId": image_id}) as items:
         await anext(items)  # from here on nothing is missed
         await cloud.openstack("producer", "image", "add", "project", image_id, consumer_id)
         await becomes(consumer, image_id, ["PENDING"])
@@ -87,7 +87,7 @@ async def test_what_was_there_before_the_gateway_makes_no_events(cloud: Cloud, d
     async with cloud.images("producer") as images:
         await images.post(f"/images/{image_id}/members", json={"member": consumer_id})
 
-    async with running(settings_before(cloud, databases.fresh(), upstream_poll_seconds=0.5)) as gateway:
+    async with start_gateway(settings_before(cloud, databases.fresh(), upstream_poll_seconds=0.5)) as gateway:
         front = Front(cloud, gateway)
         consumer = await front.user("consumer")
         await becomes(consumer, image_id, ["PENDING"])
@@ -111,12 +111,12 @@ async def test_notifications_alone_tell_of_every_change_in_order(
         "upstream_bus_url": bus_url.replace("rabbit:", "amqp:"),
         "upstream_bus_queue": f"tests-{uuid4().hex}",
     }
-    async with running(settings_before(cloud, databases.fresh(), **changes)) as gateway:
+    async with start_gateway(settings_before(cloud, databases.fresh(), **changes)) as gateway:
         front = Front(cloud, gateway)
         consumer = await front.user("consumer")
         async with cloud.images("producer") as owner, cloud.images("consumer") as member:
             image_id = await _announced(cloud, consumer, owner)
-            async with consumer.watching(filter={"imageId": image_id}) as items:
+            async with consumer.watch(filter={"imageId": image_id}) as items:
                 await anext(items)
                 mine = f"/images/{image_id}/members/{consumer_id}"
                 for status in ("accepted", "rejected"):

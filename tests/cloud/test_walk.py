@@ -22,7 +22,7 @@ from tests.cloud.gateway import settings_before
 from tests.cloud.history import Key, recorded
 from tests.cloud.users import Front
 from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import running
+from tests.harness.gateway import start_gateway
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(1_800)]
 STEPS, CRASHES, LOST, DOUBLED = 250, 0.1, 0.2, 0.2
@@ -45,7 +45,7 @@ async def gateway(cloud: Cloud, database_url: str, bus_url: str | None) -> Async
     changes: dict[str, Any] = {"upstream_poll_seconds": 0.5, "upstream_sweep_rate": 4}
     if bus_url is not None:
         changes["upstream_bus_url"] = bus_url.replace("rabbit:", "amqp:")
-    async with running(settings_before(cloud, database_url, **changes)) as running_gateway:
+    async with start_gateway(settings_before(cloud, database_url, **changes)) as running_gateway:
         services = running_gateway.services
         carrier: Any = services.upstream
         mirror = CrashingMirror(services.store, carrier._front.mirror._source)
@@ -62,9 +62,9 @@ async def through(front: Front, images: list[str]) -> None:
         if random.random() < 0.5:
             act = random.choice(("offerImage", "offerImage", "revokeMember"))
             named = {"tenantIds": [tenant_id]} if act == "offerImage" else {"tenantId": tenant_id}
-            await users["producer"].ask(MUTATION[act], input={"imageId": image_id, **named})
+            await users["producer"].execute(MUTATION[act], input={"imageId": image_id, **named})
         else:
-            await users[consumer].ask(MUTATION[random.choice(list(STATUSES))], input={"imageId": image_id})
+            await users[consumer].execute(MUTATION[random.choice(list(STATUSES))], input={"imageId": image_id})
 
 
 async def beside(cloud: Cloud, images: list[str]) -> None:

@@ -18,7 +18,7 @@ from app.errors import ErrorCode, Overloaded, TokenExpired, UserErrorCode
 from app.model import Role
 from app.settings import PREFIX, Settings
 from app.web.wire import problems
-from tests.harness.commands import PATIENCE_SECONDS, Serving, environment, started
+from tests.harness.commands import PATIENCE_SECONDS, ServeCommand, environment, start_serve
 from tests.harness.readme import (
     DEFAULT_PLACE,
     DOCUMENTATION,
@@ -38,8 +38,8 @@ METRICS = ROOT / "app" / "web" / "monitoring"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
-    with started(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
+    with start_serve(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
         yield server
 
 
@@ -62,7 +62,7 @@ def test_the_constraints_are_names_and_versions_only() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
 
 
-def test_the_handshake_with_curl_works_as_it_stands_and_the_watch_hears_it(demo: Serving) -> None:
+def test_the_handshake_with_curl_works_as_it_stands_and_the_watch_hears_it(demo: ServeCommand) -> None:
     with _watching(demo, demo.tokens["2002"]) as watch:
         assert "WatchBookmark" in next(watch)
 
@@ -197,7 +197,7 @@ def _resolves(readme: Path, file: str, _: str, anchor: str) -> bool:
     return target.exists() and (not anchor or anchor in anchors(READMES.get(target, "")))
 
 
-def _walk(demo: Serving) -> list[Any]:
+def _walk(demo: ServeCommand) -> list[Any]:
     """Run the commands of the handshake in one shell; the data of the responses that they print."""
     for program in ("bash", "curl"):
         if shutil.which(program) is None:
@@ -205,16 +205,16 @@ def _walk(demo: Serving) -> list[Any]:
     tokens = block("walk: tokens")
     for tenant_id in ("1001", "2002"):
         tokens = tokens.replace(f"the token of tenant {tenant_id}", demo.tokens[tenant_id])
-    script = tokens + block("walk: handshake").replace(DEFAULT_PLACE, demo.place)
+    script = tokens + block("walk: handshake").replace(DEFAULT_PLACE, demo.address)
     walked = subprocess.run(["bash", "-eu"], input=script, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert (walked.returncode, walked.stderr) == (0, ""), walked
     return [json.loads(line)["data"] for line in walked.stdout.splitlines()]
 
 
 @contextmanager
-def _watching(demo: Serving, token: str) -> Generator[Iterator[str]]:
+def _watching(demo: ServeCommand, token: str) -> Generator[Iterator[str]]:
     """The lines that watch.py prints; it is killed when nothing comes any more, which ends them."""
-    program = block("walk: watch").replace(DEFAULT_PLACE, demo.place)
+    program = block("walk: watch").replace(DEFAULT_PLACE, demo.address)
     surroundings = environment(auth_secret=None) | {"TOKEN": token, "NO_PROXY": "*"}
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, text=True) as process:

@@ -15,7 +15,7 @@ from app.documents import deadlines, price
 from tests.harness import manifests
 from tests.harness.databases import Databases, SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
 from tests.harness.server import bearer
 from tests.harness.sockets import Peer
 from tests.harness.transports import TRANSPORTS, send_over
@@ -41,14 +41,14 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
     async with _serving(databases) as served:
         yield served
 
 
-def _serving(databases: Databases, **changes: Any) -> AbstractAsyncContextManager[InProcess]:
+def _serving(databases: Databases, **changes: Any) -> AbstractAsyncContextManager[InProcessServer]:
     rates = {"rate_per_tenant": 100_000, "burst_per_tenant": 100_000, "rate_per_address": 100_000}
-    return in_this_process(settings_for(databases.fresh(), **rates, burst_per_address=100_000, **changes))
+    return run_in_process(settings_for(databases.fresh(), **rates, burst_per_address=100_000, **changes))
 
 
 def _fresh_query() -> str:
@@ -57,7 +57,7 @@ def _fresh_query() -> str:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_another_tenants_request_does_all_the_work_again(
-    server: InProcess, transport: str, worked: Counter[str]
+    server: InProcessServer, transport: str, worked: Counter[str]
 ) -> None:
     query = _fresh_query()
     await send_over(server, transport, query, server.token_of(fresh_id()))
@@ -71,7 +71,7 @@ async def test_another_tenants_request_does_all_the_work_again(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_tenants_own_document_is_worked_out_once(
-    server: InProcess, transport: str, worked: Counter[str]
+    server: InProcessServer, transport: str, worked: Counter[str]
 ) -> None:
     query, tenant = _fresh_query(), fresh_id()
     for _ in range(3):
@@ -82,7 +82,7 @@ async def test_a_tenants_own_document_is_worked_out_once(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_caller_without_a_token_learns_nothing_of_what_tenants_ask(
-    server: InProcess, transport: str, worked: Counter[str]
+    server: InProcessServer, transport: str, worked: Counter[str]
 ) -> None:
     query = _fresh_query()
     await send_over(server, transport, query, server.token_of(fresh_id()))
@@ -97,7 +97,9 @@ async def test_a_trusted_document_is_worked_out_once_for_all(
     databases: Databases, transport: str, worked: Counter[str], tmp_path: Path
 ) -> None:
     query = _fresh_query()
-    async with _serving(databases, documents_path=manifests.write(tmp_path / "manifest.json", query)) as server:
+    async with _serving(
+        databases, documents_path=manifests.write_manifest(tmp_path / "manifest.json", query)
+    ) as server:
         worked.clear()
         for _ in range(3):
             await send_over(server, transport, query, server.token_of(fresh_id()))
@@ -107,7 +109,7 @@ async def test_a_trusted_document_is_worked_out_once_for_all(
 
 
 async def test_a_watch_that_another_tenant_has_begun_is_worked_out_anew(
-    server: InProcess, worked: Counter[str]
+    server: InProcessServer, worked: Counter[str]
 ) -> None:
     query = f'subscription {{ watchOffers(filter: {{imageId: "{fresh_id()}"}}) {{ cursor }} }}'
     seen: list[Counter[str]] = []
@@ -116,7 +118,7 @@ async def test_a_watch_that_another_tenant_has_begun_is_worked_out_anew(
             peer = Peer(connection)
             await peer.init(server.token_of(tenant))
             await peer.subscribe(query)
-            assert [(await peer.hear())["type"], (await peer.hear())["type"]] == ["connection_ack", "next"]
+            assert [(await peer.receive())["type"], (await peer.receive())["type"]] == ["connection_ack", "next"]
         seen.append(Counter(worked))
 
     assert seen[1] == seen[0] + seen[0]
@@ -127,7 +129,7 @@ async def test_a_connection_that_tenants_share_keeps_their_documents_apart(
 ) -> None:
     """Each operation is logged, which looks at its document once more; only one connection is open."""
     mine, other, ours = "{ viewer { id } }", "{ viewer { other: id } }", "{ viewer { again: id } }"
-    async with in_this_process(settings_for(sqlite_databases.fresh(), operation_log="all")) as server:
+    async with run_in_process(settings_for(sqlite_databases.fresh(), operation_log="all")) as server:
         one, two = server.token_of("1"), server.token_of("2")
         async with httpx2.AsyncClient(trust_env=False, limits=httpx2.Limits(max_connections=1)) as client:
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.documents.automatic import PER_TENANT, SHARE, AutomaticDocuments
-from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, bearer, error_code, serving
+from tests.harness.manifests import apollo_extensions, hash_of
+from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.world import fresh_id
 
 VIEWER = "query Mine { viewer { id } }"
@@ -17,13 +17,13 @@ NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
 
 @pytest.fixture(scope="module")
 def off(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    with serving(tmp_path_factory.mktemp("off"), automatic_documents_bytes=0) as server:
+    with run_server(tmp_path_factory.mktemp("off"), automatic_documents_bytes=0) as server:
         yield server
 
 
 def code(server: Server, token: str | None, document: str, **fields: Any) -> str:
     """The code that an operation named by the hash of a document comes to; "ok" when it is carried out."""
-    asked = {"extensions": by_apollo(document), **fields}
+    asked = {"extensions": apollo_extensions(document), **fields}
     answer = server.client.post("/graphql", json=asked, headers=bearer(token))
     return error_code(answer) if "errors" in answer.json() else "ok"
 
@@ -31,7 +31,7 @@ def code(server: Server, token: str | None, document: str, **fields: Any) -> str
 def test_a_document_is_known_from_then_on_when_it_was_sent_with_its_hash(server: Server) -> None:
     token = server.token(fresh_id())
     assert [code(server, token, VIEWER), code(server, token, VIEWER, query=VIEWER)] == [NOT_FOUND, "ok"]
-    for asked in ({"extensions": by_apollo(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
+    for asked in ({"extensions": apollo_extensions(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
         answer = server.client.post("/graphql", json=asked, headers=bearer(token)).json()
         assert answer["data"]["viewer"]["id"]
 
@@ -68,7 +68,7 @@ def test_nothing_is_kept_where_it_is_switched_off(off: Server) -> None:
 @pytest.mark.slow
 def test_what_was_pushed_out_is_kept_again_when_it_is_sent_again(tmp_path: Path) -> None:
     others = [f"query Other{number} {{ viewer {{ id }} }}" for number in range(20)]
-    with serving(tmp_path, automatic_documents_bytes=20_000) as server:
+    with run_server(tmp_path, automatic_documents_bytes=20_000) as server:
         token = server.token("7")
         assert [code(server, token, VIEWER, query=VIEWER) for _ in range(2)] == ["ok", "ok"]
         for other in others:

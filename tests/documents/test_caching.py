@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from tests.harness import manifests
-from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, bearer, error_code, serving
+from tests.harness.manifests import apollo_extensions, hash_of
+from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.world import fresh_id
 
 IMAGES = "query Images { images { totalCount } }"
@@ -21,8 +21,8 @@ NOT_KEPT = "no-store"
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """One whose answers may be shown again for a minute."""
     folder = tmp_path_factory.mktemp("patient")
-    manifest = manifests.write(folder / "m.json", IMAGES, NODE)
-    with serving(folder, documents_path=manifest, documents_max_age_seconds=60) as server:
+    manifest = manifests.write_manifest(folder / "m.json", IMAGES, NODE)
+    with run_server(folder, documents_path=manifest, documents_max_age_seconds=60) as server:
         yield server
 
 
@@ -63,7 +63,7 @@ def test_the_answers_of_two_callers_are_told_apart(patient: Server) -> None:
 
 def test_without_the_setting_a_browser_asks_each_time(server: Server) -> None:
     token = server.token(fresh_id())
-    kept = {"query": IMAGES, "extensions": json.dumps(by_apollo(IMAGES))}
+    kept = {"query": IMAGES, "extensions": json.dumps(apollo_extensions(IMAGES))}
 
     assert get(server, token, **kept).headers["cache-control"] == "private, max-age=0, must-revalidate"
 
@@ -111,7 +111,7 @@ def test_head_tells_what_get_would_and_sends_no_body(patient: Server) -> None:
 def test_a_mutation_by_head_or_get_is_refused_whatever_names_it(patient: Server) -> None:
     token = patient.token(fresh_id())
     document = 'mutation { deleteImage(input: {id: "1"}) { deletedImageId } }'
-    kept = {"query": document, "extensions": json.dumps(by_apollo(document))}
+    kept = {"query": document, "extensions": json.dumps(apollo_extensions(document))}
     refused = get(patient, token, **kept)
 
     assert (refused.status_code, error_code(refused)) == (405, "BAD_REQUEST")

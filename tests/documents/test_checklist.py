@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.server import Server, bearer, error_code, serving
-from tests.harness.sockets import connected
+from tests.harness.server import Server, bearer, error_code, run_server
+from tests.harness.sockets import connect_socket
 
 RESPONSE_JSON = "application/graphql-response+json"
 OVERLOADS: dict[str, tuple[str, set[str]]] = {
@@ -53,7 +53,7 @@ MISSPELT: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    with serving(tmp_path_factory.mktemp("closed"), introspection=False, ide=False) as server:
+    with run_server(tmp_path_factory.mktemp("closed"), introspection=False, ide=False) as server:
         yield server
 
 
@@ -73,7 +73,7 @@ async def test_without_introspection_nothing_is_hinted_at_on_any_transport(close
     answer = closed.post(document, token, **variables)
     assert answer.json()["errors"]
     assert "Did you mean" not in answer.text
-    async with connected(closed, token) as peer:
+    async with connect_socket(closed, token) as peer:
         (told,) = await peer.run(document, **variables)
         assert told["type"] == "error"
         assert "Did you mean" not in json.dumps(told)

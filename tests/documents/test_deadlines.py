@@ -13,7 +13,7 @@ from app.documents.documents import Documents
 from app.settings import Settings
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, settings_for
-from tests.harness.inprocess import in_this_process
+from tests.harness.inprocess import run_in_process
 from tests.harness.raw_clients import CODES
 
 _SCHEMA = build_schema()._schema
@@ -97,7 +97,7 @@ def test_a_document_that_needs_ten_times_the_parse_deadline_is_given_up_long_bef
 
 @pytest.mark.parametrize("kind", WORST)
 async def test_documents_that_compare_fields_without_end_are_too_complex(gateway: Gateway, kind: str) -> None:
-    answer = await gateway.tenant("1").ask(WORST[kind])
+    answer = await gateway.tenant("1").execute(WORST[kind])
 
     assert answer.code == "QUERY_TOO_COMPLEX"
     assert "comparisons" in answer.errors[0]["message"]
@@ -109,12 +109,12 @@ async def test_what_people_write_needs_few_comparisons(gateway: Gateway) -> None
     parts = " ".join(f"fragment f{n} on Image {{ {wanted} }}" for n in range(25))
     query = f"{{ images {{ nodes {{ {' '.join(f'...f{n}' for n in range(25))} }} }} }} {parts}"
 
-    assert not (await gateway.tenant("1").ask(query)).errors
+    assert not (await gateway.tenant("1").execute(query)).errors
 
 
 @pytest.mark.parametrize("filling", [" ", "\n", "#" + "x" * 99 + "\n", '"' + "x" * 99 + '" '])
 async def test_a_text_that_is_long_and_says_little_is_refused_unread(gateway: Gateway, filling: str) -> None:
-    answer = await gateway.tenant("1").ask("{ viewer { id } }" + filling * 70_000)
+    answer = await gateway.tenant("1").execute("{ viewer { id } }" + filling * 70_000)
 
     assert answer.code == "QUERY_TOO_COMPLEX"
     assert "65536" in answer.errors[0]["message"]
@@ -126,7 +126,7 @@ async def test_a_deadline_that_is_over_is_told_on_every_transport(
     sqlite_databases: SqliteDatabases, deadline: str, way: str
 ) -> None:
     settings = settings_for(sqlite_databases.fresh(), **{deadline: 1e-9})
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         query = "{ viewer { " + "id " * 60 + "} }"
 
         assert await CODES[way](server, query) == "TIMEOUT"

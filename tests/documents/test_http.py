@@ -10,9 +10,9 @@ import pytest
 
 from tests.harness import manifests
 from tests.harness.gateway import IMAGE
-from tests.harness.manifests import by_apollo, hash_of
+from tests.harness.manifests import apollo_extensions, hash_of
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, bearer, error_code, first_error, serving
+from tests.harness.server import Server, bearer, error_code, first_error, run_server
 from tests.harness.world import fresh_id
 
 VIEWER = "query Viewer { viewer { id } }"
@@ -37,8 +37,8 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 
 def _serving(folder: Path, **settings: Any) -> Any:
-    manifest = manifests.write(folder / "manifest.json", VIEWER, IMAGES, TWO, REGISTER)
-    return serving(folder, documents_path=manifest, **settings)
+    manifest = manifests.write_manifest(folder / "manifest.json", VIEWER, IMAGES, TWO, REGISTER)
+    return run_server(folder, documents_path=manifest, **settings)
 
 
 @pytest.fixture(params=["optional", "only"])
@@ -57,7 +57,7 @@ def ask(server: Server, token: str | None, method: str = "POST", **fields: Any) 
 def named(document: str) -> list[dict[str, Any]]:
     """The forms in which clients name a document."""
     hash = hash_of(document)
-    return [{"documentId": f"sha256:{hash}"}, {"documentId": hash}, {"extensions": by_apollo(document)}]
+    return [{"documentId": f"sha256:{hash}"}, {"documentId": hash}, {"extensions": apollo_extensions(document)}]
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
@@ -113,9 +113,9 @@ def test_the_status_of_a_document_that_is_not_found_is_that_of_the_media_type(ei
         {"extensions": {"persistedQuery": {"version": 2, "sha256Hash": hash_of(VIEWER)}}},
         {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": 1}}},
         {"extensions": {"persistedQuery": {"version": 1}}},
-        {"documentId": hash_of(VIEWER), "extensions": by_apollo(IMAGES)},
+        {"documentId": hash_of(VIEWER), "extensions": apollo_extensions(IMAGES)},
         {"query": VIEWER, "documentId": hash_of(IMAGES)},
-        {"query": VIEWER, "extensions": by_apollo(IMAGES)},
+        {"query": VIEWER, "extensions": apollo_extensions(IMAGES)},
     ],
 )
 def test_what_names_no_document_or_another_one_is_a_bad_request(either: Server, fields: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def test_what_names_no_document_or_another_one_is_a_bad_request(either: Server, 
 def test_only_means_that_no_other_document_is_carried_out(
     strict: Server, document: str, method: str, with_hash: bool
 ) -> None:
-    extensions = {"extensions": by_apollo(document)} if with_hash else {}
+    extensions = {"extensions": apollo_extensions(document)} if with_hash else {}
     for token in (strict.token(fresh_id()), None):
         refused = ask(strict, token, method, query=document, **extensions)
         assert (refused.status_code, error_code(refused)) == (200, "FORBIDDEN")

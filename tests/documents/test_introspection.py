@@ -10,7 +10,7 @@ from graphql import get_introspection_query
 
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
 
@@ -44,8 +44,8 @@ COUNTED = (
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(
         settings_for(databases.fresh(), rate_per_address=100_000, burst_per_address=100_000)
     ) as it:
         yield it
@@ -69,16 +69,16 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 async def test_the_introspection_of_tools_is_answered_without_a_token_within_the_default_budget(
     databases: Databases, transport: str
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         for _ in range(2):
             reply = await send_over(server, transport, STANDARD)
-            assert len(reply.answer["data"]["__schema"]["types"]) > 40, reply
+            assert len(reply.body["data"]["__schema"]["types"]) > 40, reply
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("kind", TOO_LARGE)
 async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried_out(
-    server: InProcess, transport: str, kind: str, carried_out: Counter[str]
+    server: InProcessServer, transport: str, kind: str, carried_out: Counter[str]
 ) -> None:
     reply = await send_over(server, transport, TOO_LARGE[kind])
 
@@ -88,7 +88,7 @@ async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried
 
 @pytest.mark.parametrize("query", NESTED)
 async def test_lists_of_the_schema_in_lists_of_it_are_refused(
-    server: InProcess, query: str, carried_out: Counter[str]
+    server: InProcessServer, query: str, carried_out: Counter[str]
 ) -> None:
     assert (await send_over(server, "endpoint", query)).code == "GRAPHQL_VALIDATION_FAILED"
     assert not carried_out
@@ -96,22 +96,22 @@ async def test_lists_of_the_schema_in_lists_of_it_are_refused(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_an_introspection_is_carried_out_once_for_each_tenant(
-    server: InProcess, transport: str, carried_out: Counter[str]
+    server: InProcessServer, transport: str, carried_out: Counter[str]
 ) -> None:
     query = f"# {fresh_id()}\n{STANDARD}"
     tokens = server.token_of(fresh_id()), server.token_of(fresh_id()), None
     answers = [await send_over(server, transport, query, token) for token in tokens * 3]
 
     assert carried_out == {query: 3}
-    assert all(reply.answer["data"] == answers[0].answer["data"] for reply in answers)
+    assert all(reply.body["data"] == answers[0].body["data"] for reply in answers)
 
 
 @pytest.mark.parametrize("query", COUNTED)
-async def test_an_introspection_costs_a_unit_for_each_field_of_its_answer(server: InProcess, query: str) -> None:
+async def test_an_introspection_costs_a_unit_for_each_field_of_its_answer(server: InProcessServer, query: str) -> None:
     await send_over(server, "endpoint", query)  # reading it is charged this once
     reply = await send_over(server, "endpoint", query)
 
-    assert reply.cost["requestedQueryCost"] == _fields(reply.answer["data"])
+    assert reply.cost["requestedQueryCost"] == _fields(reply.body["data"])
 
 
 def _fields(value: Any) -> int:

@@ -35,12 +35,12 @@ def test_hashes_that_map_to_texts_are_read_with_a_prefix_and_without(tmp_path: P
 
 
 def test_the_manifest_of_apollo_is_read(tmp_path: Path) -> None:
-    assert read(manifests.write_for_apollo(tmp_path / "m.json", VIEWER)) == {hash_of(VIEWER): VIEWER}
+    assert read(manifests.write_apollo_manifest(tmp_path / "m.json", VIEWER)) == {hash_of(VIEWER): VIEWER}
 
 
 def test_all_manifests_of_a_folder_count_so_that_old_pages_go_on_beside_new_ones(tmp_path: Path) -> None:
-    manifests.write(tmp_path / "console-1.json", VIEWER)
-    manifests.write_for_apollo(tmp_path / "console-2.json", VIEWER, IMAGES)
+    manifests.write_manifest(tmp_path / "console-1.json", VIEWER)
+    manifests.write_apollo_manifest(tmp_path / "console-2.json", VIEWER, IMAGES)
     (tmp_path / "README.txt").write_text("no manifest")
 
     assert set(read(tmp_path).values()) == {VIEWER, IMAGES}
@@ -89,7 +89,7 @@ def test_an_id_that_is_not_the_hash_of_its_text_is_refused_with_advice(tmp_path:
     ],
 )
 def test_a_document_that_could_never_be_carried_out_is_refused(tmp_path: Path, document: str, said: str) -> None:
-    message = refusal(manifests.write(tmp_path / "m.json", VIEWER, document), max_depth=4)
+    message = refusal(manifests.write_manifest(tmp_path / "m.json", VIEWER, document), max_depth=4)
 
     assert said in message
     assert hash_of(document) in message
@@ -97,20 +97,23 @@ def test_a_document_that_could_never_be_carried_out_is_refused(tmp_path: Path, d
 
 @pytest.mark.slow
 def test_the_server_does_not_start_with_a_manifest_that_is_wrong_nor_without_one_that_it_needs(tmp_path: Path) -> None:
-    wrong = manifests.write(tmp_path / "m.json", "{ nope }")
+    wrong = manifests.write_manifest(tmp_path / "m.json", "{ nope }")
 
     for given, said in [
         ({"documents_path": wrong}, "Cannot query field 'nope'"),
         ({"documents_path": tmp_path / "not-there.json"}, "There is no manifest of documents at"),
         ({"documents_mode": "only"}, "set IMAGE_GATEWAY_DOCUMENTS_PATH"),
     ]:
-        assert said in commands.refusal(tmp_path, "serve", "--port", "0", **given)
+        assert said in commands.error_of(tmp_path, "serve", "--port", "0", **given)
     assert not (tmp_path / "gateway.db").exists()
 
 
 @pytest.mark.slow
 def test_the_doctor_looks_at_a_manifest_before_the_server_has_to(tmp_path: Path) -> None:
-    good, wrong = manifests.write(tmp_path / "a.json", VIEWER), manifests.write(tmp_path / "b.json", "{ nope }")
+    good, wrong = (
+        manifests.write_manifest(tmp_path / "a.json", VIEWER),
+        manifests.write_manifest(tmp_path / "b.json", "{ nope }"),
+    )
 
     assert (
         "ok    documents: 1 trusted ones fit the schema" in commands.run(tmp_path, "doctor", documents_path=good).stdout

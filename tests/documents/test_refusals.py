@@ -13,7 +13,7 @@ from app.documents import deadlines, price
 from app.documents.price import Prices
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.transports import TRANSPORTS, Reply, send_over
 from tests.harness.world import fresh_id
 
@@ -49,9 +49,9 @@ VARIABLES = {
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
     rates = {"rate_per_tenant": 1, "burst_per_tenant": 1_000_000}
-    async with in_this_process(settings_for(databases.fresh(), **rates)) as served:
+    async with run_in_process(settings_for(databases.fresh(), **rates)) as served:
         yield served
 
 
@@ -65,19 +65,19 @@ SENDABLE = [
 
 
 @pytest.mark.parametrize(("kind", "transport"), SENDABLE)
-async def test_the_refusal_of_a_document_is_short(server: InProcess, transport: str, kind: str) -> None:
+async def test_the_refusal_of_a_document_is_short(server: InProcessServer, transport: str, kind: str) -> None:
     _require_short(await send_over(server, transport, DOCUMENTS[kind], server.token))
 
 
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
 @pytest.mark.parametrize("kind", VARIABLES)
-async def test_the_refusal_of_variables_is_short(server: InProcess, transport: str, kind: str) -> None:
+async def test_the_refusal_of_variables_is_short(server: InProcessServer, transport: str, kind: str) -> None:
     query, variables = VARIABLES[kind]
     _require_short(await send_over(server, transport, query, server.token, **variables))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: InProcess, transport: str) -> None:
+async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: InProcessServer, transport: str) -> None:
     words = " ".join(f"i{n}: id" for n in range(25))
     query, token = f"{{ viewer {{ {words} }} }}", server.token_of(fresh_id())
     first, second = [(await send_over(server, transport, query, token)).cost for _ in range(2)]
@@ -88,16 +88,16 @@ async def test_a_document_that_is_new_costs_its_words_beside_its_price(server: I
 
 
 @pytest.mark.parametrize("kind", ["unknown input fields", "unknown arguments"])
-async def test_a_refused_document_costs_its_words_too(server: InProcess, kind: str) -> None:
+async def test_a_refused_document_costs_its_words_too(server: InProcessServer, kind: str) -> None:
     reply = await send_over(server, "endpoint", DOCUMENTS[kind], server.token_of(fresh_id()))
 
     assert reply.cost["requestedQueryCost"] > 900 * 3
 
 
 def _require_short(reply: Reply) -> None:
-    assert reply.answer.get("errors"), reply
-    assert len(reply.answer["errors"]) <= 21
-    assert len(orjson.dumps(reply.answer)) <= MOST_BYTES
+    assert reply.body.get("errors"), reply
+    assert len(reply.body["errors"]) <= 21
+    assert len(orjson.dumps(reply.body)) <= MOST_BYTES
 
 
 def test_errors_with_long_aliases_in_their_paths_are_fewer() -> None:

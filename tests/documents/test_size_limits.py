@@ -76,7 +76,7 @@ def test_a_bomb_with_three_times_the_levels_takes_about_three_times_as_long_and_
 
 
 async def test_a_document_of_too_many_tokens_is_refused_before_it_is_parsed(gateway: Gateway) -> None:
-    answer = await gateway.tenant("1").ask("{ viewer { " + "id " * 3_000 + "} }")
+    answer = await gateway.tenant("1").execute("{ viewer { " + "id " * 3_000 + "} }")
 
     assert (answer.code, answer.data) == ("QUERY_TOO_COMPLEX", None)
     assert "3000 tokens" in answer.errors[0]["message"]
@@ -84,7 +84,7 @@ async def test_a_document_of_too_many_tokens_is_refused_before_it_is_parsed(gate
 
 @pytest.mark.parametrize("levels", [20, 60, 200])
 async def test_a_nested_fragment_bomb_is_refused(gateway: Gateway, levels: int) -> None:
-    assert (await gateway.tenant("1").ask(bomb(levels))).code == "QUERY_TOO_COMPLEX"
+    assert (await gateway.tenant("1").execute(bomb(levels))).code == "QUERY_TOO_COMPLEX"
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ async def test_a_nested_fragment_bomb_is_refused(gateway: Gateway, levels: int) 
     ],
 )
 async def test_a_document_that_is_not_valid_is_measured_without_harm(gateway: Gateway, query: str) -> None:
-    assert (await gateway.tenant("1").ask(query)).code == "GRAPHQL_VALIDATION_FAILED"
+    assert (await gateway.tenant("1").execute(query)).code == "GRAPHQL_VALIDATION_FAILED"
 
 
 @pytest.mark.parametrize("query", ["{" * 100_000, "[" * 5_000, "{a" * 900 + "}" * 900, "query(" + "$a:[" * 900])
 async def test_deep_nesting_is_a_clear_refusal(gateway: Gateway, query: str) -> None:
-    answer = await gateway.tenant("1").ask(query)
+    answer = await gateway.tenant("1").execute(query)
 
     assert answer.code in ("QUERY_TOO_COMPLEX", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
 
@@ -115,14 +115,14 @@ async def test_a_hundred_aliases_of_a_mutation_are_refused_and_none_is_carried_o
         for n in range(100)
     )
 
-    assert (await owner.ask(f"mutation {{ {offers} }}")).code == "QUERY_TOO_COMPLEX"
+    assert (await owner.execute(f"mutation {{ {offers} }}")).code == "QUERY_TOO_COMPLEX"
     assert (await owner.get("{ sentOffers { totalCount } }"))["sentOffers"]["totalCount"] == 0
 
 
 async def test_introspection_as_the_tools_send_it_stays_within_the_limits(gateway: Gateway) -> None:
     from graphql import get_introspection_query
 
-    assert (await gateway.nobody.get(get_introspection_query()))["__schema"]["queryType"]["name"] == "Query"
+    assert (await gateway.anonymous.get(get_introspection_query()))["__schema"]["queryType"]["name"] == "Query"
 
 
 def _errors(settings: Settings, query: str, variables: dict[str, Any]) -> list[Any]:
@@ -151,7 +151,7 @@ def _seconds(settings: Settings, query: str) -> float:
 async def test_a_list_without_end_among_the_variables_is_refused_before_it_is_coerced(
     gateway: Gateway, query: str, variables: dict[str, Any]
 ) -> None:
-    answer = await gateway.tenant("1").ask(query, **variables)
+    answer = await gateway.tenant("1").execute(query, **variables)
 
     assert answer.code == "QUERY_TOO_COMPLEX"
     assert "20000 values" in answer.errors[0]["message"]

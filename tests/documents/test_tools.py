@@ -10,8 +10,8 @@ from app.api.schema import build_schema
 from app.documents.manifest import trusted_documents
 from app.settings import Settings
 from tests.harness.node import Run
-from tests.harness.server import Server, serving
-from tests.harness.workshop import Workshop
+from tests.harness.server import Server, run_server
+from tests.harness.workshop import NpmSandbox
 from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
@@ -22,11 +22,11 @@ def trusted(manifest: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, node: Run) -> Workshop:
-    return Workshop.at(tmp_path, node)
+def workshop(tmp_path: Path, node: Run) -> NpmSandbox:
+    return NpmSandbox.create(tmp_path, node)
 
 
-def test_the_manifest_of_graphql_codegen_is_taken_as_it_is(workshop: Workshop) -> None:
+def test_the_manifest_of_graphql_codegen_is_taken_as_it_is(workshop: NpmSandbox) -> None:
     own = "{ persistedDocuments: { hashAlgorithm: 'sha256' }, "
     workshop.plant("tests/node/codegen.config.mjs", "presetConfig: { ", f"presetConfig: {own}")
     generated = workshop.tool("graphql-codegen", "--config", "codegen.config.mjs")
@@ -38,7 +38,7 @@ def test_the_manifest_of_graphql_codegen_is_taken_as_it_is(workshop: Workshop) -
     assert any("subscription WatchOffers" in text for text in texts.values())
 
 
-def test_the_manifest_of_relay_is_taken_as_it_is(workshop: Workshop) -> None:
+def test_the_manifest_of_relay_is_taken_as_it_is(workshop: NpmSandbox) -> None:
     config = workshop.folder / "relay.config.json"
     own = {"persistConfig": {"file": "./manifest.json", "algorithm": "SHA256"}}
     config.write_text(json.dumps(json.loads(config.read_text()) | own))
@@ -53,7 +53,7 @@ def test_the_manifest_of_relay_is_taken_as_it_is(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_apollo_persists_by_itself_and_asks_by_hashes_from_then_on(node: Run, tmp_path: Path, method: str) -> None:
-    with serving(tmp_path) as server:
+    with run_server(tmp_path) as server:
         told = _apollo(node, server, method)
 
     assert told["tenants"] == [told["tenant"]] * 3

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.harness import manifests
-from tests.harness.manifests import by_apollo, hash_of
-from tests.harness.server import Server, serving
-from tests.harness.sockets import Peer, connected, dialled
+from tests.harness.manifests import apollo_extensions, hash_of
+from tests.harness.server import Server, run_server
+from tests.harness.sockets import Peer, connect_socket, open_socket
 from tests.harness.world import fresh_id
 
 VIEWER = "query Viewer { viewer { id } }"
@@ -20,15 +20,15 @@ WATCH = "subscription Watch { watchOffers { __typename cursor } }"
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """One that takes the documents of its manifest only."""
     folder: Path = tmp_path_factory.mktemp("only")
-    manifest = manifests.write(folder / "manifest.json", VIEWER, WATCH)
-    with serving(folder, documents_path=manifest, documents_mode="only") as server:
+    manifest = manifests.write_manifest(folder / "manifest.json", VIEWER, WATCH)
+    with run_server(folder, documents_path=manifest, documents_mode="only") as server:
         yield server
 
 
 async def answer(peer: Peer, **payload: Any) -> dict[str, Any]:
     """The first message that an operation is answered with."""
     await peer.send({"type": "subscribe", "id": "1", "payload": payload})
-    return await peer.hear()
+    return await peer.receive()
 
 
 async def code(peer: Peer, **payload: Any) -> str:
@@ -40,25 +40,27 @@ async def code(peer: Peer, **payload: Any) -> str:
     return error["extensions"]["code"]
 
 
-@pytest.mark.parametrize("form", [{"documentId": f"sha256:{hash_of(VIEWER)}"}, {"extensions": by_apollo(VIEWER)}])
+@pytest.mark.parametrize(
+    "form", [{"documentId": f"sha256:{hash_of(VIEWER)}"}, {"extensions": apollo_extensions(VIEWER)}]
+)
 @pytest.mark.parametrize("empty", [{}, {"query": ""}, {"query": None}])
 async def test_a_trusted_query_is_carried_out_by_its_hash(
     strict: Server, form: dict[str, Any], empty: dict[str, Any]
 ) -> None:
-    async with connected(strict, strict.token("7")) as peer:
+    async with connect_socket(strict, strict.token("7")) as peer:
         message = await answer(peer, **form, **empty)
         assert message["payload"] == {"data": {"viewer": {"id": "7"}}}
-        assert (await peer.hear())["type"] == "complete"
+        assert (await peer.receive())["type"] == "complete"
 
 
 async def test_a_trusted_watch_is_begun_by_its_hash(strict: Server) -> None:
-    async with connected(strict, strict.token(fresh_id())) as peer:
+    async with connect_socket(strict, strict.token(fresh_id())) as peer:
         message = await answer(peer, documentId=hash_of(WATCH))
         assert message["payload"]["data"]["watchOffers"]["__typename"] == "WatchBookmark"
 
 
 async def test_only_means_that_no_other_document_is_carried_out_and_the_socket_lives(strict: Server) -> None:
-    async with connected(strict, strict.token("7")) as peer:
+    async with connect_socket(strict, strict.token("7")) as peer:
         assert await code(peer, query="{ viewer { id } }") == "FORBIDDEN"
         assert await code(peer, documentId=hash_of("{ viewer { id } }")) == "PERSISTED_QUERY_NOT_FOUND"
         assert await code(peer, documentId=1) == "BAD_REQUEST"
@@ -67,25 +69,25 @@ async def test_only_means_that_no_other_document_is_carried_out_and_the_socket_l
 
 
 async def test_a_hash_is_not_looked_at_before_the_introduction(strict: Server) -> None:
-    async with dialled(strict) as peer:
+    async with open_socket(strict) as peer:
         await peer.send({"type": "subscribe", "id": "1", "payload": {"documentId": "nothing"}})
         assert await peer.close_code() == 4401
 
 
 @pytest.mark.parametrize("payload", [{}, {"query": None}, {"documentId": ""}, {"query": "{ a }", "extensions": []}])
 async def test_an_operation_that_names_no_document_breaks_the_protocol(server: Server, payload: dict[str, Any]) -> None:
-    async with connected(server, server.token("7")) as peer:
+    async with connect_socket(server, server.token("7")) as peer:
         await peer.send({"type": "subscribe", "id": "1", "payload": payload})
         assert await peer.close_code() == 4400
 
 
 async def test_what_a_client_has_persisted_is_known_over_both_transports(server: Server) -> None:
     mine, theirs = server.token(fresh_id()), server.token(fresh_id())
-    async with connected(server, mine) as peer:
-        assert await code(peer, extensions=by_apollo(VIEWER)) == "PERSISTED_QUERY_NOT_FOUND"
-        assert (await answer(peer, query=VIEWER, extensions=by_apollo(VIEWER)))["type"] == "next"
-    async with connected(server, theirs) as peer:
-        assert await code(peer, extensions=by_apollo(VIEWER)) == "PERSISTED_QUERY_NOT_FOUND"
+    async with connect_socket(server, mine) as peer:
+        assert await code(peer, extensions=apollo_extensions(VIEWER)) == "PERSISTED_QUERY_NOT_FOUND"
+        assert (await answer(peer, query=VIEWER, extensions=apollo_extensions(VIEWER)))["type"] == "next"
+    async with connect_socket(server, theirs) as peer:
+        assert await code(peer, extensions=apollo_extensions(VIEWER)) == "PERSISTED_QUERY_NOT_FOUND"
     answered = server.client.post(
         "/graphql", json={"documentId": hash_of(VIEWER)}, headers={"authorization": f"Bearer {mine}"}
     )
@@ -94,7 +96,7 @@ async def test_what_a_client_has_persisted_is_known_over_both_transports(server:
 
 async def test_a_watch_is_never_known_by_what_a_client_has_persisted(server: Server) -> None:
     """It comes back after a restart, or to another worker, where an unknown hash would end it for ever."""
-    async with connected(server, server.token(fresh_id())) as peer:
-        assert (await answer(peer, query=WATCH, extensions=by_apollo(WATCH)))["type"] == "next"
+    async with connect_socket(server, server.token(fresh_id())) as peer:
+        assert (await answer(peer, query=WATCH, extensions=apollo_extensions(WATCH)))["type"] == "next"
         await peer.send({"type": "complete", "id": "1"})
-        assert await code(peer, extensions=by_apollo(WATCH)) == "PERSISTED_QUERY_NOT_FOUND"
+        assert await code(peer, extensions=apollo_extensions(WATCH)) == "PERSISTED_QUERY_NOT_FOUND"

@@ -1,1 +1,1 @@
-"""What the tests stand on: databases, the gateway in this process, and servers of their own."""
+"""Shared test infrastructure: databases, gateways in this process, and server processes."""

@@ -1,4 +1,4 @@
-"""Objects of the API as they might be at hand, drawn field by field from the schema; and what GraphQL makes of one."""
+"""Generates API objects field by field from the schema, and executes operations on them with graphql-core."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from app.api.plan.rendering import definition_of
 from app.api.types.nodes import Member
 from app.model import SeenImage
 from app.settings import Settings
-from tests.harness.queries import CORE, LOADED, Pool, Query, operations_of
+from tests.harness.queries import CORE, READ_FROM_STORE, Pool, Query, operations_of
 
 WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).flatmap(
@@ -52,28 +52,30 @@ IMAGES = st.builds(
 )
 
 
-def values(type_: Any) -> st.SearchStrategy[Any]:
-    """Values that a field of this type may have."""
+def field_values(type_: Any) -> st.SearchStrategy[Any]:
+    """Values that a field of this type can have."""
     if isinstance(type_, GraphQLNonNull):
-        return _present(type_.of_type)
-    return st.none() | _present(type_)
+        return _non_null_values(type_.of_type)
+    return st.none() | _non_null_values(type_)
 
 
-def _present(type_: Any) -> st.SearchStrategy[Any]:
+def _non_null_values(type_: Any) -> st.SearchStrategy[Any]:
     if isinstance(type_, GraphQLEnumType):
         return st.sampled_from(list(cast(Any, type_).wrapped_cls))
     if is_leaf_type(type_):
         return LEAVES[type_.name]
     if isinstance(type_, GraphQLList):
-        return st.lists(values(type_.of_type), max_size=2)
+        return st.lists(field_values(type_.of_type), max_size=2)
     if is_abstract_type(type_):
-        return st.one_of([_present(one) for one in CORE.get_possible_types(type_)])
+        return st.one_of([_non_null_values(one) for one in CORE.get_possible_types(type_)])
     return _objects(type_)
 
 
 def _objects(type_: Any) -> st.SearchStrategy[Any]:
     fields = {definition_of(field).python_name: field for field in type_.fields.values()}
-    attributes = {name: values(field.type) for name, field in fields.items() if definition_of(field).is_basic_field}
+    attributes = {
+        name: field_values(field.type) for name, field in fields.items() if definition_of(field).is_basic_field
+    }
     make: Callable[..., Any] = definition_of(type_).origin
     if make is Member:
         attributes |= {"image_id": WORDS, "seen_image": IMAGES}
@@ -89,54 +91,54 @@ POOL = Pool(["1", 'say "hi"'], ["1", "2002"], ["ubuntu"], ["a", "b"], ["c", ""])
 
 
 class Case(NamedTuple):
-    """An operation of one root field, and a value that this field may have."""
+    """An operation on one root field, and a value for that field."""
 
     query: Query
     value: Any
 
 
-def everything(type_name: str) -> str:
-    """A selection of all that a type has at hand."""
+def full_selection(type_name: str) -> str:
+    """A selection of every field of a type that needs no read from the store."""
     type_: Any = CORE.type_map[type_name]
     if is_abstract_type(type_):
-        return f"{{ {' '.join(f'... on {one} {everything(one.name)}' for one in CORE.get_possible_types(type_))} }}"
+        return f"{{ {' '.join(f'... on {one} {full_selection(one.name)}' for one in CORE.get_possible_types(type_))} }}"
     below: dict[str, Any] = {name: get_named_type(field.type) for name, field in type_.fields.items()}
-    at_hand = {name: of for name, of in below.items() if f"{type_name}.{name}" not in LOADED}
-    told = (name + (everything(of.name) if is_composite_type(of) else "") for name, of in at_hand.items())
-    return f"{{ __typename {' '.join(told)} }}"
+    loaded = {name: of for name, of in below.items() if f"{type_name}.{name}" not in READ_FROM_STORE}
+    fields = (name + (full_selection(of.name) if is_composite_type(of) else "") for name, of in loaded.items())
+    return f"{{ __typename {' '.join(fields)} }}"
 
 
 @st.composite
-def cases(draw: Any, roots: list[tuple[str, str]], whole: bool = False) -> Case:
-    """One of the roots, asked for some of what it has, or for the whole."""
+def cases(draw: Any, roots: list[tuple[str, str]], all_fields: bool = False) -> Case:
+    """An operation on one of the roots, with some of its fields or with all of them."""
     kind, name = draw(st.sampled_from(roots))
     field = ROOTS[kind].fields[name]
-    query = draw(operations_of(kind, name, everything(get_named_type(field.type).name) if whole else None))
-    return Case(query.filled(POOL), draw(values(field.type)))
+    query = draw(operations_of(kind, name, full_selection(get_named_type(field.type).name) if all_fields else None))
+    return Case(query.fill(POOL), draw(field_values(field.type)))
 
 
 @dataclass
-class Surroundings:
-    """What execution asks of a context when nothing has to be loaded."""
+class ContextStub:
+    """The part of a context that execution needs when nothing is read from the store."""
 
     caller: None = None
     request_id: str = "test"
     services: Any = field(default_factory=lambda: SimpleNamespace(settings=Settings()))
 
 
-async def executed(query: Query, value: Any) -> Any:
-    """The data of an operation whose root field has this value, as GraphQL itself makes it."""
+async def execute_with_core(query: Query, value: Any) -> Any:
+    """Execute an operation with graphql-core, with this value for its root field, and return the data."""
 
-    def known(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
+    def resolve_root(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
         return value if info.path.prev is None else resolve(source, info, **arguments)
 
     executor: Any = Executor.build(
         CORE,
         parse(query.text),
-        context_value=Surroundings(),
+        context_value=ContextStub(),
         raw_variable_values=query.variables,
         operation_name="Q",
-        middleware=[known],
+        middleware=[resolve_root],
     )
     result = executor.execute_operation()
     result = await result if isawaitable(result) else result

@@ -1,4 +1,4 @@
-"""HAProxy as the compose file runs it, with `docker/haproxy.cfg`, before servers of this machine."""
+"""Runs HAProxy with `docker/haproxy.cfg`, as the compose file does, in front of servers on this machine."""
 
 import re
 import shutil
@@ -19,40 +19,40 @@ WORKERS = ("gateway-a", "gateway-b")
 
 
 class Balancer(Server):
-    """What clients reach: the same as a server, with workers behind it."""
+    """A server whose requests are balanced over the workers behind it."""
 
-    inside: str
+    stats_url: str
 
-    def figures(self) -> str:
-        """What Prometheus gets to know of it; nothing while it starts."""
+    def metrics(self) -> str:
+        """Its metrics in Prometheus text format; empty while it starts."""
         try:
-            return self.client.get(f"{self.inside}/metrics").text
+            return self.client.get(f"{self.stats_url}/metrics").text
         except httpx2.ConnectError:
             return ""
 
-    def until_these_serve(self, *workers: str) -> None:
-        """Wait until the balancer sends to these workers, and to no other."""
-        wanted = [f'server="{worker}",state="UP"}} {int(worker in workers)}' for worker in WORKERS]
+    def wait_for_workers(self, *workers: str) -> None:
+        """Wait until the balancer considers exactly these workers up."""
+        expected = [f'server="{worker}",state="UP"}} {int(worker in workers)}' for worker in WORKERS]
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not all(line in self.figures() for line in wanted):
+        while not all(line in self.metrics() for line in expected):
             assert time.monotonic() < deadline, self.log
-            time.sleep(0.05)  # The balancer rings no bell.
+            time.sleep(0.05)  # HAProxy sends no notification.
 
 
 @contextmanager
-def balanced(folder: Path, ports: list[int]) -> Generator[Balancer]:
-    """A balancer before what listens at these ports, until the block ends."""
-    public, inside = free_port(), free_port()
-    places = {"bind :8080": f"bind 127.0.0.1:{public}", "bind :8404": f"bind 127.0.0.1:{inside}"}
-    places |= {f"{worker}:8000": f"127.0.0.1:{port}" for worker, port in zip(WORKERS, ports, strict=True)}
+def run_balancer(folder: Path, ports: list[int]) -> Generator[Balancer]:
+    """Run a balancer in front of these ports until the block ends."""
+    public, stats = free_port(), free_port()
+    addresses = {"bind :8080": f"bind 127.0.0.1:{public}", "bind :8404": f"bind 127.0.0.1:{stats}"}
+    addresses |= {f"{worker}:8000": f"127.0.0.1:{port}" for worker, port in zip(WORKERS, ports, strict=True)}
     path = folder / "haproxy.cfg"
-    path.write_text(_placed(CONFIGURATION.read_text(), places))
+    path.write_text(_replace_addresses(CONFIGURATION.read_text(), addresses))
     with (
         (folder / "server.log").open("a") as log,
         subprocess.Popen(["haproxy", "-W", "-db", "-f", path], stdout=log, stderr=log, text=True) as process,
     ):
         balancer = Balancer(process, f"http://127.0.0.1:{public}/graphql", folder)
-        balancer.inside = f"http://127.0.0.1:{inside}"
+        balancer.stats_url = f"http://127.0.0.1:{stats}"
         try:
             yield balancer
         finally:
@@ -64,8 +64,8 @@ def reason_to_skip() -> str | None:
     return None if shutil.which("haproxy") else "haproxy is not installed"
 
 
-def _placed(text: str, places: dict[str, str]) -> str:
-    for there, here in places.items():
-        text, found = re.subn(rf"{re.escape(there)}\b", here, text)
-        assert found == 1, there
+def _replace_addresses(text: str, addresses: dict[str, str]) -> str:
+    for old, new in addresses.items():
+        text, found = re.subn(rf"{re.escape(old)}\b", new, text)
+        assert found == 1, old
     return text

@@ -1,4 +1,4 @@
-"""Whether the schema breaks the clients of the last release without a word in the changelog."""
+"""Finds schema changes that break clients of the last release and are missing from the changelog."""
 
 import json
 import re
@@ -11,13 +11,13 @@ HEADING = "### Breaking"
 
 
 def last_release(repository: Path) -> str | None:
-    """The last tag; None where there is none, and so no client to break."""
+    """The last tag; None before the first release."""
     described = _git(repository, "describe", "--tags", "--abbrev=0")
     return None if described.returncode else described.stdout.strip()
 
 
 def undeclared_breaks(repository: Path, release: str, node: Run, scratch: Path) -> list[str]:
-    """What breaks the clients of the release and is not declared, each by its coordinate and in a sentence."""
+    """The breaking changes since a release that the changelog does not declare, as `coordinate: message`."""
     shown = _git(repository, "show", f"{release}:schema.graphql")
     assert shown.returncode == 0, shown.stderr
     (scratch / "released.graphql").write_text(shown.stdout)
@@ -32,7 +32,7 @@ def undeclared_breaks(repository: Path, release: str, node: Run, scratch: Path) 
 
 
 def declared_breaks(changelog: str, release: str) -> set[str]:
-    """The coordinates that begin an item under `### Breaking`: unreleased, or in a release that is being prepared."""
+    """The schema coordinates listed under `### Breaking` in the changelog since a release."""
     newer, section, _ = changelog.partition(f"\n## [{release.removeprefix('v')}]")
     assert section, f"CHANGELOG.md has no section for the tag {release}"
     parts = re.split(r"^(?=##)", newer, flags=re.MULTILINE)
@@ -41,6 +41,6 @@ def declared_breaks(changelog: str, release: str) -> set[str]:
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # The checkout may belong to another user than the one who runs the tests, as in a container.
+    # In a container, the checkout may belong to another user than the one running the tests.
     command = ["git", "-c", "safe.directory=*", *arguments]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""A real browser, Debian's Chromium, which tells of every request that leaves the host and of every complaint."""
+"""Drives Chromium, and records errors and every request that leaves the server under test."""
 
 import os
 import shutil
@@ -20,16 +20,16 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-OF_THE_PAGE = {"data", "blob", "about"}
+LOCAL_SCHEMES = {"data", "blob", "about"}
 
 
 def executable() -> str | None:
-    """Where the browser is, if there is one."""
+    """The path of Chromium, if it is installed."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium")
 
 
 @asynccontextmanager
-async def launched() -> AsyncGenerator[Browser]:
+async def launch_browser() -> AsyncGenerator[Browser]:
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
@@ -41,45 +41,45 @@ async def launched() -> AsyncGenerator[Browser]:
 
 @dataclass
 class Visit:
-    """One person's browser at one server: as many tabs as they like, and all that went wrong in them."""
+    """A browser context at one server, with the errors and the foreign requests of all its tabs."""
 
     context: BrowserContext
-    place: str
-    foreign: list[str] = field(default_factory=list[str])
-    complaints: list[str] = field(default_factory=list[str])
+    address: str
+    foreign_urls: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
 
     async def open(self, path: str) -> Page:
-        """A new tab, at a path of the server."""
+        """Open a path of the server in a new tab."""
         page = await self.context.new_page()
-        page.on("request", lambda request: self._look_at(request.url))
-        page.on("websocket", lambda socket: self._look_at(socket.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._listen)
-        page.on("response", self._judge)
-        await page.goto(f"http://{self.place}{path}")
+        page.on("request", lambda request: self._record_foreign_url(request.url))
+        page.on("websocket", lambda socket: self._record_foreign_url(socket.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._record_console_error)
+        page.on("response", self._record_failed_response)
+        await page.goto(f"http://{self.address}{path}")
         return page
 
-    def _listen(self, said: ConsoleMessage) -> None:
-        # That an answer is a refusal is for the page to tell, and for the test to expect.
-        if said.type == "error" and not said.text.startswith("Failed to load resource"):
-            self.complaints.append(said.text)
+    def _record_console_error(self, message: ConsoleMessage) -> None:
+        # The browser logs each failed fetch; the page handles those, and the tests assert on them.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.errors.append(message.text)
 
-    def _judge(self, response: Response) -> None:
+    def _record_failed_response(self, response: Response) -> None:
         if response.status >= 400 and response.request.resource_type not in ("fetch", "xhr"):
-            self.complaints.append(f"{response.status} {response.url}")
+            self.errors.append(f"{response.status} {response.url}")
 
-    def _look_at(self, url: str) -> None:
+    def _record_foreign_url(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in OF_THE_PAGE and parts.netloc != self.place:
-            self.foreign.append(url)
+        if parts.scheme not in LOCAL_SCHEMES and parts.netloc != self.address:
+            self.foreign_urls.append(url)
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, place: str, width: int = 1360, height: int = 900) -> AsyncGenerator[Visit]:
-    """A visit, at whose end nothing foreign was asked for and nothing was complained of."""
+async def open_visit(browser: Browser, address: str, width: int = 1360, height: int = 900) -> AsyncGenerator[Visit]:
+    """Open a browser context, and assert at its end that it saw no errors and made no foreign requests."""
     async with await browser.new_context(viewport={"width": width, "height": height}) as context:
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
-        visit = Visit(context, place)
-        yield visit
-    assert visit.foreign == []
-    assert visit.complaints == []
+        opened = Visit(context, address)
+        yield opened
+    assert opened.foreign_urls == []
+    assert opened.errors == []

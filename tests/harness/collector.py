@@ -1,4 +1,4 @@
-"""A receiver of spans, as they come over the wire from a gateway in a process of its own."""
+"""An OTLP collector that receives the spans of a gateway process over HTTP."""
 
 import gzip
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Collector:
-    """What has come so far, and where to send it."""
+    """The spans received so far, and the URL of the collector."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -22,12 +22,12 @@ class Collector:
         found: list[Any] = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
         return [span for one in found for of in one.resource_spans for scope in of.scope_spans for span in scope.spans]
 
-    def named(self, name: str) -> list[Any]:
+    def spans_named(self, name: str) -> list[Any]:
         return [span for span in self.spans if span.name == name]
 
 
 @contextmanager
-def collecting() -> Generator[Collector]:
+def run_collector() -> Generator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -38,7 +38,7 @@ def collecting() -> Generator[Collector]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
+            """Don't log requests."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         collector = Collector(server.server_address[1])

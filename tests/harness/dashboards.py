@@ -18,13 +18,13 @@ def alerts() -> dict[str, str]:
 
 
 def panels() -> list[dict[str, Any]]:
-    """The panels of the dashboard that show something; the others are headings."""
+    """The panels of the dashboard, without its headings."""
     dashboard = json.loads((DOCKER / "grafana" / "dashboards" / "gateway.json").read_text())
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
 def queries() -> list[str]:
-    """Every expression, with an interval in place of Grafana's variable."""
+    """Every expression of the dashboard and the alerts, with an interval in place of Grafana's variable."""
     expressions = [
         target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]
     ]
@@ -36,7 +36,7 @@ def names_queried() -> set[str]:
 
 
 def names_served(scrape: str) -> set[str]:
-    """The names of the samples in a scrape, and of those that appear once there is something to count."""
+    """The names of all samples that the families in a scrape can have."""
     families = re.findall(r"^# TYPE (\S+) (\S+)$", scrape, re.MULTILINE)
     parts = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum", "_count")}
     return {name + part for name, type_ in families for part in parts.get(type_, ("",))}

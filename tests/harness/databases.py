@@ -1,4 +1,4 @@
-"""A fresh, migrated database for each test, copied from one that was migrated once: SQLite and PostgreSQL."""
+"""Creates a migrated SQLite or PostgreSQL database for each test by copying a template."""
 
 import asyncio
 import shutil
@@ -46,7 +46,7 @@ class PostgresDatabases:
     def __init__(self, server_url: str) -> None:
         self._server_url = server_url
         self._template = "gateway_template"
-        self._trust_the_machine()
+        self._disable_durability()
         upgrade(self._create(self._template, "template0"))
 
     def fresh(self) -> str:
@@ -55,10 +55,10 @@ class PostgresDatabases:
     def blank(self) -> str:
         return self._create(f"b_{uuid4().hex}", "template0")
 
-    def _trust_the_machine(self) -> None:
-        """These databases need not outlive a power cut, and the tests make many of them."""
+    def _disable_durability(self) -> None:
+        """Trade durability, which tests don't need, for speed."""
         with psycopg.connect(self._server_url, autocommit=True) as admin:
-            # Autovacuum would visit hundreds of databases in turn, and no test waits for it.
+            # Autovacuum would visit hundreds of databases in turn, and no test depends on it.
             for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
                 admin.execute(f"ALTER SYSTEM SET {setting} = off".encode())
             admin.execute("SELECT pg_reload_conf()")
@@ -72,7 +72,7 @@ class PostgresDatabases:
 
 @contextmanager
 def postgres(folder: Path) -> Generator[PostgresDatabases]:
-    """A PostgreSQL server of the test session's own."""
+    """Run a PostgreSQL server for this test session."""
     server = PostgresServer(folder)
     with server:
         yield PostgresDatabases(server.get_uri())

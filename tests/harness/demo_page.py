@@ -1,4 +1,4 @@
-"""The page of the live demo, as somebody plays on it."""
+"""Page objects for the live demo."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx2
 from playwright.async_api import Locator, Page, expect
 
 from tests.harness.browser import Visit
-from tests.harness.commands import Serving
+from tests.harness.commands import ServeCommand
 
 EVENTS = """query($after: Cursor, $role: OfferRole) {
   offerEvents(after: $after, filter: {role: $role}) { nodes { cursor } pageInfo { hasNextPage } }
@@ -14,12 +14,12 @@ EVENTS = """query($after: Cursor, $role: OfferRole) {
 
 
 class Side:
-    """The producer or the consumer: one half of the page."""
+    """One half of the page: the producer or the consumer."""
 
     def __init__(self, page: Page, role: str) -> None:
         self.role = role
         self.panel = page.get_by_role("region", name=role)
-        self.line = self.panel.locator("line-switch")
+        self.connection_switch = self.panel.locator("line-switch")
         self._log = page.get_by_role("region", name="The log")
 
     def card(self, image: str) -> Locator:
@@ -28,36 +28,36 @@ class Side:
     def status(self, image: str) -> Locator:
         return self.card(image).locator("status-pill")
 
-    def rows(self, item: str = "MemberStatusChanged") -> Locator:
-        """What the log says that this side has received, newest first."""
+    def log_rows(self, item: str = "MemberStatusChanged") -> Locator:
+        """The rows of the log for the items that this side has received, newest first."""
         return self._log.locator(f"tr[data-side={self.role.upper()}][data-item={item}]")
 
-    async def has_heard(self, what: str, image: str, before_the_last: int = 0) -> Locator:
-        """The row of the newest change, or of one before it, which tells this of the image."""
-        row = self.rows().nth(before_the_last)
-        await expect(row.locator("[data-what]")).to_have_text(what)
+    async def expect_change(self, change: str, image: str, newer_rows: int = 0) -> Locator:
+        """Expect this change of the image in the newest row, or in an older one, and return the row."""
+        row = self.log_rows().nth(newer_rows)
+        await expect(row.locator("[data-what]")).to_have_text(change)
         await expect(row.locator("[data-image]")).to_have_text(image)
         return row
 
-    async def answer(self, image: str, deed: str) -> None:
-        await self.card(image).get_by_role("button", name=deed).click()
+    async def answer(self, image: str, button: str) -> None:
+        await self.card(image).get_by_role("button", name=button).click()
 
-    async def cut(self) -> str:
-        """Cut the line; the last cursor that came over it."""
-        await self.line.get_by_role("button", name="Cut the connection").click()
-        await expect(self.line).to_contain_text("What you see here is as of")
-        return str(await self.line.locator("[data-position]").get_attribute("title"))
+    async def disconnect(self) -> str:
+        """Cut the connection, and return the last cursor received over it."""
+        await self.connection_switch.get_by_role("button", name="Cut the connection").click()
+        await expect(self.connection_switch).to_contain_text("What you see here is as of")
+        return str(await self.connection_switch.locator("[data-position]").get_attribute("title"))
 
     async def reconnect(self) -> None:
-        await self.line.get_by_role("button", name="Reconnect").click()
+        await self.connection_switch.get_by_role("button", name="Reconnect").click()
 
-    async def is_live(self) -> None:
-        await expect(self.line.locator("[data-state]")).to_have_text("Live")
-        await expect(self.rows("WatchSynced")).not_to_have_count(0)
+    async def expect_live(self) -> None:
+        await expect(self.connection_switch.locator("[data-state]")).to_have_text("Live")
+        await expect(self.log_rows("WatchSynced")).not_to_have_count(0)
 
     async def cursors(self) -> list[str]:
         """The cursors of the changes that this side has received, oldest first."""
-        found = await self.rows().evaluate_all("rows => rows.map((row) => row.dataset.cursor)")
+        found = await self.log_rows().evaluate_all("rows => rows.map((row) => row.dataset.cursor)")
         return list(reversed(found))
 
 
@@ -70,7 +70,7 @@ class DemoPage:
         self.consumer = Side(page, "Consumer")
 
     async def register(self, name: str) -> None:
-        """Register an image, which the form for offers then has ready."""
+        """Register an image; the page preselects it in the form for offers."""
         await self.producer.panel.get_by_role("textbox", name="Name").fill(name)
         await self.producer.panel.get_by_role("button", name="Register").click()
         await expect(self.producer.card(name)).to_be_visible()
@@ -91,27 +91,27 @@ class DemoPage:
 
 
 async def open_demo(visit: Visit) -> DemoPage:
-    """The page, once both of its watches are live."""
+    """Open the page and wait until both of its watches are live."""
     demo = DemoPage(await visit.open("/demo"))
-    await demo.producer.is_live()
-    await demo.consumer.is_live()
+    await demo.producer.expect_live()
+    await demo.consumer.expect_live()
     return demo
 
 
-def ask(demo: Serving, tenant_id: str, query: str, **variables: Any) -> Any:
-    """What the API says to a tenant of the demo, past the page."""
+def query_demo(demo: ServeCommand, tenant_id: str, query: str, **variables: Any) -> Any:
+    """Send an operation to the API as a tenant of the demo, without the page, and return its data."""
     headers = {"authorization": f"Bearer {demo.tokens[tenant_id]}"}
-    answer = httpx2.post(demo.url, json={"query": query, "variables": variables}, headers=headers).json()
-    assert "errors" not in answer, answer
-    return answer["data"]
+    response = httpx2.post(demo.url, json={"query": query, "variables": variables}, headers=headers).json()
+    assert "errors" not in response, response
+    return response["data"]
 
 
-def logged(demo: Serving, tenant_id: str, role: str, after: str | None = None) -> list[str]:
-    """The cursors that the log holds for one side, oldest first."""
+def logged_cursors(demo: ServeCommand, tenant_id: str, role: str, after: str | None = None) -> list[str]:
+    """The cursors of one side's events in the log, oldest first."""
     cursors: list[str] = []
     has_more = True
     while has_more:
-        page = ask(demo, tenant_id, EVENTS, after=cursors[-1] if cursors else after, role=role)["offerEvents"]
+        page = query_demo(demo, tenant_id, EVENTS, after=cursors[-1] if cursors else after, role=role)["offerEvents"]
         cursors += [event["cursor"] for event in page["nodes"]]
         has_more = page["pageInfo"]["hasNextPage"]
     return cursors

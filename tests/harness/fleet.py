@@ -4,9 +4,9 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.harness.balancer import WORKERS, Balancer, balanced
+from tests.harness.balancer import WORKERS, Balancer, run_balancer
 from tests.harness.kernel import free_port
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 
 NOTICE_SECONDS = 2
 
@@ -16,7 +16,7 @@ class Fleet:
         self._folder = folder
         self._database_url = database_url
         self._ports = {name: free_port() for name in WORKERS}
-        self._held = {name: ExitStack() for name in WORKERS}
+        self._running = {name: ExitStack() for name in WORKERS}
         self.workers: dict[str, Server] = {}
         self.balancer: Balancer
 
@@ -28,29 +28,29 @@ class Fleet:
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         place = (folder, self._ports[name], self._database_url)
-        running = serving(*place, bookmark_seconds=0.5, drain_notice_seconds=NOTICE_SECONDS)
-        self.workers[name] = self._held[name].enter_context(running)
+        running = run_server(*place, bookmark_seconds=0.5, drain_notice_seconds=NOTICE_SECONDS)
+        self.workers[name] = self._running[name].enter_context(running)
 
-    def end(self, name: str) -> int:
-        """Its exit status, after SIGTERM."""
+    def stop(self, name: str) -> int:
+        """Stop a worker with SIGTERM and return its exit status."""
         status = self.workers[name].terminate()
-        self._held[name].close()
+        self._running[name].close()
         return status
 
-    def end_all(self) -> None:
-        for held in self._held.values():
+    def stop_all(self) -> None:
+        for held in self._running.values():
             held.close()
 
 
 @contextmanager
-def fleet(folder: Path, database_url: str) -> Generator[Fleet]:
-    """Both workers serve, and the balancer knows it."""
-    found = Fleet(folder, database_url)
+def run_fleet(folder: Path, database_url: str) -> Generator[Fleet]:
+    """Run both workers and the balancer until the block ends; they are up when it begins."""
+    workers = Fleet(folder, database_url)
     try:
         for name in WORKERS:
-            found.start(name)
-        with balanced(folder, found.ports) as found.balancer:
-            found.balancer.until_these_serve(*WORKERS)
-            yield found
+            workers.start(name)
+        with run_balancer(folder, workers.ports) as workers.balancer:
+            workers.balancer.wait_for_workers(*WORKERS)
+            yield workers
     finally:
-        found.end_all()
+        workers.stop_all()

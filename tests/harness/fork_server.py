@@ -15,7 +15,7 @@ import socket
 import sys
 from typing import Any, NamedTuple
 
-# With what the gateway imports only once it serves or connects to its store.
+# Includes modules that the gateway imports lazily, when it serves or connects to its store.
 PRELOADED = [
     "app.cli",
     "aiosqlite",
@@ -29,7 +29,7 @@ LONGEST_REQUEST = 1_000_000
 
 
 class Launch(NamedTuple):
-    """What a child is to become."""
+    """A request for a child process, and the child's output descriptors."""
 
     request: dict[str, Any]
     stdout: int
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def fork_on_request(requests: socket.socket) -> Launch | None:
-    """Return in each child with what it is to run, and in the fork server with None once nobody can ask for more."""
+    """Fork a child for each request. Returns the launch in a child, and None in the fork server at end of file."""
     with requests, selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
         while True:
@@ -75,7 +75,7 @@ def report_exit(pidfd: int, pid: int, status: int) -> None:
 
 
 def become(launch: Launch) -> None:
-    """Run the command as a new process would: its own descriptors, folder, environment and arguments."""
+    """Run the command with its own descriptors, folder, environment and arguments, like a new process."""
     os.dup2(launch.stdout, 1)
     os.dup2(launch.stderr, 2)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))

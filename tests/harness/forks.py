@@ -1,4 +1,4 @@
-"""Starts processes that run `image-gateway`, in the suite by forking one that has imported it.
+"""Starts `image-gateway` processes; in the test suite, by forking a process that has already imported it.
 
 An import of the gateway takes seconds of CPU time, and the suite starts it hundreds of times. A forked process has its
 own environment, folder, descriptors, signals and exit status, like one that `python -m app` starts.
@@ -25,7 +25,7 @@ forking = False
 
 
 @contextmanager
-def launched(
+def launch(
     arguments: list[str], folder: Path, environment: dict[str, str], log: IO[str], module: str = "app"
 ) -> Generator["Process"]:
     """`python -m app` with these arguments, its output a pipe and its errors in the log, until the block ends."""

@@ -1,4 +1,4 @@
-"""The gateway in this process: the real schema, rules, store and feed, asked without a transport between."""
+"""The gateway in this process: the real schema, rules, store and feed, called without a transport."""
 
 import asyncio
 import json
@@ -19,27 +19,27 @@ from app.model import Caller, Role
 from app.parts import Parts
 from app.settings import Settings
 from tests.harness import operations
-from tests.harness.patience import PATIENCE_SECONDS, until
+from tests.harness.patience import PATIENCE_SECONDS, wait_until
 
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}
 
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
-    # A slow machine may need long for what is no test of deadlines.
-    patient = {"parse_seconds": 30, "validation_seconds": 30}
+    # Tests that are not about deadlines must pass on a slow machine too.
+    deadlines = {"parse_seconds": 30, "validation_seconds": 30}
     defaults: dict[str, Any] = {
         "auth_secret": SecretStr(SECRET),
         "bookmark_seconds": 60,
         "poll_seconds": 0.2,
-        **patient,
+        **deadlines,
     }
     return Settings(database_url=database_url, **{**defaults, **changes})
 
 
 @dataclass
-class Answer:
-    """The result of one operation, as a client gets it."""
+class Result:
+    """The result of one operation as a client receives it."""
 
     data: Any
     errors: list[dict[str, Any]]
@@ -50,26 +50,26 @@ class Answer:
 
 
 class Gateway:
-    """One running gateway, and the tenants that call it."""
+    """A running gateway, and a source of callers."""
 
     def __init__(self, services: Services, schema: GatewaySchema) -> None:
         self.services = services
         self.schema = schema
 
     def tenant(self, tenant_id: str, *roles: str) -> "Tenant":
-        """A caller of this tenant; an admin unless told otherwise."""
+        """A caller of this tenant with these roles; an admin by default."""
         expires_at = datetime.now(UTC) + timedelta(hours=1)
-        known = frozenset(Role(role) for role in roles or ("admin",))
-        return Tenant(self, Caller(tenant_id, known, expires_at))
+        parsed = frozenset(Role(role) for role in roles or ("admin",))
+        return Tenant(self, Caller(tenant_id, parsed, expires_at))
 
     @property
-    def nobody(self) -> "Tenant":
+    def anonymous(self) -> "Tenant":
         """A caller without a token."""
         return Tenant(self, None)
 
 
 class Tenant:
-    """A caller: what it asks goes through the schema, with its own rights."""
+    """A caller of the gateway, who executes operations with its own rights."""
 
     def __init__(self, gateway: Gateway, caller: Caller | None) -> None:
         self._gateway = gateway
@@ -80,27 +80,27 @@ class Tenant:
         assert self.caller is not None
         return self.caller.tenant_id
 
-    async def ask(self, operation: str, **variables: Any) -> Answer:
+    async def execute(self, operation: str, **variables: Any) -> Result:
         context = Context(self._gateway.services, self.caller, "test")
         try:
             result = await self._gateway.schema.execute(operation, variables, context)
             errors = faults.format_errors(faults.client_errors(result, "test"))
-            return Answer(result.data, errors)
+            return Result(result.data, errors)
         finally:
             await context.close()
 
     async def get(self, operation: str, **variables: Any) -> Any:
         """The data of an operation that has no errors."""
-        answer = await self.ask(operation, **variables)
-        assert not answer.errors, answer.errors
-        return answer.data
+        result = await self.execute(operation, **variables)
+        assert not result.errors, result.errors
+        return result.data
 
     async def do(self, mutation: str, **input: Any) -> Any:
         """The payload of one of `operations.MUTATIONS`."""
         return (await self.get(operations.MUTATIONS[mutation], input=input))[mutation]
 
     async def register(self, **changes: Any) -> str:
-        """A new image of this tenant's; its ID."""
+        """Register an image and return its ID."""
         payload = await self.do("registerImage", **{**IMAGE, **changes})
         assert not payload["errors"], payload
         return payload["image"]["id"]
@@ -126,15 +126,15 @@ class Tenant:
     async def delete(self, image_id: str) -> Any:
         return await self.do("deleteImage", id=image_id)
 
-    async def caught_up(self) -> None:
-        """Return when the feed has read all that is committed by now, so that silence means that there is no more."""
+    async def wait_for_feed(self) -> None:
+        """Wait until the feed has read everything committed so far."""
         feed = self._gateway.services.feed
         head = (await feed.head()).seq
-        await until(lambda: feed._ring.top >= head)
+        await wait_until(lambda: feed._ring.top >= head)
 
     @asynccontextmanager
-    async def watching(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
-        """The items of `watchOffers`, as they come."""
+    async def watch(self, **variables: Any) -> AsyncGenerator[AsyncGenerator[Any]]:
+        """Watch, by default `watchOffers`, and iterate over the items."""
         context = Context(self._gateway.services, self.caller, "test")
         query = variables.pop("query", operations.WATCH)
         results = self._gateway.schema.streams.run(query, variables, None, context)
@@ -147,7 +147,7 @@ class Tenant:
 
 async def _items(results: Any) -> AsyncGenerator[Any]:
     async with aclosing(results):
-        while (payload := await _within_patience(results)) is not None:
+        while (payload := await _next_result(results)) is not None:
             result = json.loads(payload)
             assert "errors" not in result, result
             [item] = result["data"].values()
@@ -155,8 +155,8 @@ async def _items(results: Any) -> AsyncGenerator[Any]:
             yield item
 
 
-async def _within_patience(results: Any) -> Any:
-    """The next result, or None at the end. One that does not come fails the test instead of holding it up."""
+async def _next_result(results: Any) -> Any:
+    """The next result, or None at the end. Raises TimeoutError if there is none in time."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(results, None)
@@ -166,23 +166,23 @@ async def _within_patience(results: Any) -> Any:
 
 
 class WatchRefused(Exception):
-    """The watch ended with an error; its code and message."""
+    """The watch ended with an error."""
 
     @property
     def code(self) -> str:
         return self.args[0]
 
 
-def code_of(payload: Any) -> str:
-    """What a mutation came to: "ok", or the code of its only refusal."""
+def refusal_code(payload: Any) -> str:
+    """The code of a mutation's only error, or "ok"."""
     codes = [error["code"] for error in payload["errors"]]
     assert len(codes) <= 1, codes
     return codes[0] if codes else "ok"
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncGenerator[Gateway]:
-    """The gateway on a migrated database, until the block ends."""
+async def start_gateway(settings: Settings) -> AsyncGenerator[Gateway]:
+    """Run the gateway on a migrated database until the block ends."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         parts: Parts = app.state.parts

@@ -1,4 +1,4 @@
-"""What the image does, without an engine: the last stage of the Dockerfile, carried out on this machine."""
+"""Carries out the last stage of the Dockerfile on this machine, without a container engine."""
 
 import json
 import os
@@ -15,7 +15,7 @@ AS_IN_A_CONTAINER = """
 mount --make-rprivate /
 mount --bind "$DATA" "$DATA"
 mount -o remount,bind,ro /
-mount -o remount,bind,ro /tmp 2>/dev/null || true  # where that is a file system of its own
+mount -o remount,bind,ro /tmp 2>/dev/null || true  # if /tmp is a separate file system
 mount --bind "$DATA" "$DATA"
 mount -o remount,bind,rw "$DATA"
 cd "$DATA"
@@ -24,31 +24,31 @@ exec setpriv --reuid="$ID" --regid="$ID" --clear-groups --no-new-privs --boundin
 
 
 class Stage:
-    """The last stage of the Dockerfile: what an engine would run, and how."""
+    """The instructions of the last stage of the Dockerfile."""
 
     def __init__(self, text: str) -> None:
         joined = re.sub(r"\\\n\s*", " ", text)
         self._lines = re.split(r"^FROM .*$", joined, flags=re.MULTILINE)[-1].splitlines()
-        self.environment = dict(pair.split("=", 1) for line in self._of("ENV") for pair in line.split())
-        self.command: list[str] = json.loads(self._of("CMD")[0])
-        self.healthcheck: list[str] = json.loads(self._of("HEALTHCHECK")[0].partition(" CMD ")[2])
-        self.stop_signal, self.user = self._of("STOPSIGNAL")[0], self._of("USER")[0]
-        self.volumes, self.folder = self._of("VOLUME"), self._of("WORKDIR")[-1]
+        self.environment = dict(pair.split("=", 1) for line in self._arguments_of("ENV") for pair in line.split())
+        self.command: list[str] = json.loads(self._arguments_of("CMD")[0])
+        self.healthcheck: list[str] = json.loads(self._arguments_of("HEALTHCHECK")[0].partition(" CMD ")[2])
+        self.stop_signal, self.user = self._arguments_of("STOPSIGNAL")[0], self._arguments_of("USER")[0]
+        self.volumes, self.folder = self._arguments_of("VOLUME"), self._arguments_of("WORKDIR")[-1]
 
-    def _of(self, instruction: str) -> list[str]:
+    def _arguments_of(self, instruction: str) -> list[str]:
         return [line.removeprefix(f"{instruction} ") for line in self._lines if line.startswith(f"{instruction} ")]
 
 
-def built(folder: Path) -> Path:
-    """The wheel."""
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel of the gateway and return its path."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
-def installed(wheel: Path, environment: Path) -> None:
-    """Install it as the Dockerfile does: with nothing else, in the pinned versions."""
+def install_wheel(wheel: Path, environment: Path) -> None:
+    """Install the wheel into a new virtual environment, with pinned versions, as the Dockerfile does."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     constraints = ROOT / "docker" / "constraints.txt"
     pip = [sys.executable, "-m", "pip", "--python", environment, "install", "-q", "-c", constraints]
@@ -56,23 +56,23 @@ def installed(wheel: Path, environment: Path) -> None:
 
 
 class Container:
-    """Runs commands as a user without rights, on a read-only tree in which only the volume can be written."""
+    """Runs commands as an unprivileged user on a read-only file system in which only the volume is writable."""
 
     def __init__(self, stage: Stage, environment: Path, data: Path, **settings: str) -> None:
         self._data = data
         self._id = stage.user.partition(":")[0]
-        places = {INSTALLED: str(environment), DATA: str(data), "$PATH": os.environ["PATH"]}
-        self._given = {name: _replaced(value, places) for name, value in stage.environment.items()} | settings
+        paths = {INSTALLED: str(environment), DATA: str(data), "$PATH": os.environ["PATH"]}
+        self._environment = {name: _replace_paths(value, paths) for name, value in stage.environment.items()} | settings
         if is_root():
             os.chown(data, int(self._id), int(self._id))
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
-        """Without root there is no other user and no mount, but neither is there a right to write the tree."""
-        program = shutil.which(command[0], path=self._given["PATH"]) or command[0]
+        """Start a command. Without root it runs as the current user, who can't write to the file system either."""
+        program = shutil.which(command[0], path=self._environment["PATH"]) or command[0]
         outer = ["unshare", "--mount", "sh", "-ec", AS_IN_A_CONTAINER, "sh"] if is_root() else []
         return subprocess.Popen(
             [*outer, program, *command[1:]],
-            env=self._given | {"DATA": str(self._data), "ID": self._id},
+            env=self._environment | {"DATA": str(self._data), "ID": self._id},
             cwd=self._data,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,7 +89,7 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def _replaced(value: str, places: Mapping[str, str]) -> str:
-    for there, here in places.items():
-        value = value.replace(there, here)
+def _replace_paths(value: str, paths: Mapping[str, str]) -> str:
+    for old, new in paths.items():
+        value = value.replace(old, new)
     return value

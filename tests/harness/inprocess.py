@@ -1,4 +1,4 @@
-"""A gateway on a socket of this process, so that its tasks and connections can be counted."""
+"""Serves the gateway in this process, so that tests can inspect its tasks and connections."""
 
 import asyncio
 import json
@@ -25,15 +25,15 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.server.stalled_peers import abort_stalled_connections
 from tests.harness.gateway import Gateway
-from tests.harness.patience import PATIENCE_SECONDS, until
+from tests.harness.patience import PATIENCE_SECONDS, wait_until
 
-# With the images of `fill` in the store, more than the buffers of a line hold.
-MUCH = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
+# With the images of `fill`, the response is larger than the buffers of a connection.
+LARGE_QUERY = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"
 PROTOCOL = websockets.Subprotocol("graphql-transport-ws")
 
 
-class InProcess:
-    """The server, as its clients reach it and as a test looks inside."""
+class InProcessServer:
+    """A server in this process: its address, and its internals."""
 
     def __init__(self, app: Starlette, settings: Settings, port: int, connections: set[Any]) -> None:
         parts: Parts = app.state.parts
@@ -59,53 +59,53 @@ class InProcess:
         return SharedSecret(self._settings).mint(tenant_id, frozenset({Role.ADMIN}), timedelta(hours=1), "tests")
 
     @asynccontextmanager
-    async def silent_client(self) -> AsyncGenerator[None]:
-        """A client that asks for much, and reads nothing of it, on a line that stays open."""
+    async def stalled_client(self) -> AsyncGenerator[None]:
+        """A client that requests large responses and reads none of them, on a connection that stays open."""
         async with websockets.connect(
             self.url, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
         ) as connection:
-            await self._ask(connection)
+            await self._send_large_queries(connection)
             yield
             connection.transport.abort()
 
-    async def read_slowly(self, bites: int, pause: float) -> int:
-        """How many bites of its answers a client gets that asks for much and takes a little at a time."""
-        with socket.socket() as line:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-            line.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", self.port))
+    async def read_slowly(self, chunks: int, pause: float) -> int:
+        """Request large responses, read them slowly, and return how many chunks were read."""
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            raw.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.port))
             async with websockets.connect(
-                self.url, sock=line, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
+                self.url, sock=raw, subprotocols=[PROTOCOL], max_queue=1, max_size=None, compression=None
             ) as connection:
-                await self._ask(connection)
+                await self._send_large_queries(connection)
                 connection.transport.pause_reading()
-                # In a thread, since the server may occupy the event loop for longer than a client may stall.
-                taken = await asyncio.to_thread(_count_bites, line, bites, pause)
+                # In a thread, because the server may occupy the event loop for longer than a client may stall.
+                chunks_read = await asyncio.to_thread(_count_chunks, raw, chunks, pause)
                 connection.transport.abort()
-        return taken
+        return chunks_read
 
-    async def _ask(self, connection: ClientConnection) -> None:
+    async def _send_large_queries(self, connection: ClientConnection) -> None:
         init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {self.token}"}}
         await connection.send(json.dumps(init))
         await connection.recv()
         for number in range(30):
-            payload = {"query": MUCH}
+            payload = {"query": LARGE_QUERY}
             await connection.send(json.dumps({"type": "subscribe", "id": str(number), "payload": payload}))
 
     async def fill(self) -> None:
-        """Enough images that an answer does not fit into the buffers of a line."""
+        """Register so many images that a response does not fit into the buffers of a connection."""
         owner = self.gateway.tenant("1")
         for number in range(60):
             await owner.register(tags=[f"{number} {tag} " + "x" * 70 for tag in range(50)])
 
 
-def _count_bites(line: socket.socket, most: int, pause: float) -> int:
-    """Read a little at a time; return how often there was something before the connection ended."""
+def _count_chunks(connection: socket.socket, most: int, pause: float) -> int:
+    """Read a chunk at a time, and return how many there were before the connection ended."""
     for number in range(most):
-        if not select([line], [], [], PATIENCE_SECONDS)[0]:
+        if not select([connection], [], [], PATIENCE_SECONDS)[0]:
             raise TimeoutError
         try:
-            if not line.recv(8_192):
+            if not connection.recv(8_192):
                 return number
         except ConnectionError:
             return number
@@ -114,24 +114,24 @@ def _count_bites(line: socket.socket, most: int, pause: float) -> int:
 
 
 @asynccontextmanager
-async def in_this_process(settings: Settings, kernel_frees: bool = True) -> AsyncGenerator[InProcess]:
+async def run_in_process(settings: Settings, kernel_aborts: bool = True) -> AsyncGenerator[InProcessServer]:
     app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        if kernel_frees:
+        if kernel_aborts:
             abort_stalled_connections(listener, settings.stall_seconds)
         server = uvicorn.Server(uvicorn_config(app, settings))
-        with patch("uvicorn.server.asyncio", _Prompt()):
+        with patch("uvicorn.server.asyncio", _FastPollingAsyncio()):
             serving = asyncio.create_task(server.serve([listener]))
             try:
-                await until(lambda: server.started)
-                yield InProcess(app, settings, listener.getsockname()[1], server.server_state.connections)
+                await wait_until(lambda: server.started)
+                yield InProcessServer(app, settings, listener.getsockname()[1], server.server_state.connections)
             finally:
                 server.should_exit = True
                 await serving
 
 
-class _Prompt:
-    """What uvicorn takes for asyncio: it looks more often whether it is to end, so that a test need not wait for it."""
+class _FastPollingAsyncio:
+    """Replaces asyncio in uvicorn, which then polls for its shutdown more often."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(asyncio, name)
@@ -140,5 +140,5 @@ class _Prompt:
         await asyncio.sleep(seconds / 10)  # uvicorn's own wait, shortened
 
 
-async def only_these_tasks_are_left(number: int, patience: float = PATIENCE_SECONDS) -> None:
-    await until(lambda: len(asyncio.all_tasks()) <= number, patience)
+async def wait_for_tasks(at_most: int, seconds: float = PATIENCE_SECONDS) -> None:
+    await wait_until(lambda: len(asyncio.all_tasks()) <= at_most, seconds)

@@ -1,4 +1,4 @@
-"""An identity provider: keys of every kind, how it publishes them, and the tokens that it signs."""
+"""An identity provider: its keys of every type, its JWKs, and the tokens that it signs."""
 
 import base64
 import json
@@ -16,8 +16,8 @@ ISSUER = AUDIENCE = "image-gateway"
 _CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 
 
-def claims_of(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[str, Any]:
-    """What a token says that counts, but for the changes."""
+def claims_for(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[str, Any]:
+    """The claims of a valid token, with changes."""
     now = int(time.time())
     claims: dict[str, Any] = {"tenant_id": tenant_id, "roles": ["admin"], "sub": "me", "iss": ISSUER, "aud": AUDIENCE}
     claims = {**claims, "iat": now, "exp": now + 600, **changes}
@@ -27,7 +27,7 @@ def claims_of(tenant_id: str = "1", without: str = "", **changes: Any) -> dict[s
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key of the provider, made when it is first used, and the ID that it goes by."""
+    """A key of the provider and its ID. The key is generated when it is first used."""
 
     make: Callable[[], Any]
     algorithm: str
@@ -38,43 +38,43 @@ class SigningKey:
         return self.make()
 
     def token(self, claims: object = None, **header: Any) -> str:
-        """A token, signed by it. A header of None is left out."""
+        """A token signed with this key. Headers that are None are left out."""
         named = {"alg": self.algorithm, "typ": "JWT", "kid": self.id, **header}
-        return self.signed({k: v for k, v in named.items() if v is not None}, claims_of() if claims is None else claims)
+        return self.sign({k: v for k, v in named.items() if v is not None}, claims_for() if claims is None else claims)
 
-    def signed(self, header: object, claims: object) -> str:
-        """Whatever is given, under a signature that is right."""
-        said = f"{part(header)}.{part(claims)}"
-        return f"{said}.{part(self.signature(said))}"
+    def sign(self, header: object, claims: object) -> str:
+        """Sign any header and claims, also invalid ones."""
+        signing_input = f"{encode_segment(header)}.{encode_segment(claims)}"
+        return f"{signing_input}.{encode_segment(self.signature(signing_input))}"
 
-    def signature(self, said: str) -> bytes:
-        """The right signature of whatever is given."""
-        return jwt.get_algorithm_by_name(self.algorithm).sign(said.encode(), self.private)
+    def signature(self, signing_input: str) -> bytes:
+        """The correct signature of any text."""
+        return jwt.get_algorithm_by_name(self.algorithm).sign(signing_input.encode(), self.private)
 
-    def published(self, **changes: Any) -> dict[str, Any]:
-        """The member of a key set that tells of it. A change to None leaves a field out."""
+    def public_jwk(self, **changes: Any) -> dict[str, Any]:
+        """The public JWK of this key, with changes. Fields that are None are left out."""
         of_kind = jwt.get_algorithm_by_name(self.algorithm)
         public: Any = of_kind.to_jwk(self.private.public_key(), as_dict=True)
         member = {**public, "use": "sig", "alg": self.algorithm, "kid": self.id, **changes}
         return {name: value for name, value in member.items() if value is not None}
 
-    def given_away(self) -> dict[str, Any]:
-        """The member of a key set that tells everything, as no provider should."""
-        return {**self.published(), **cast(Any, jwt.get_algorithm_by_name(self.algorithm)).to_jwk(self.private, True)}
+    def private_jwk(self) -> dict[str, Any]:
+        """The JWK with its private part, which no provider should publish."""
+        return {**self.public_jwk(), **cast(Any, jwt.get_algorithm_by_name(self.algorithm)).to_jwk(self.private, True)}
 
-    def public_text(self, encoding: Encoding = Encoding.PEM) -> bytes:
-        """The public key in another form, which a careless verifier may take for a shared secret."""
+    def public_bytes(self, encoding: Encoding = Encoding.PEM) -> bytes:
+        """The encoded public key, which a careless verifier may use as a shared secret."""
         return self.private.public_key().public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
 
 
-def shared(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
-    """A secret that the gateway knows too."""
+def shared_secret(secret: str | bytes, algorithm: str = "HS256") -> SigningKey:
+    """A key from a secret that the gateway shares."""
     return SigningKey(lambda: secret.encode() if isinstance(secret, str) else secret, algorithm, None)
 
 
 @cache
 def signing_key(id: str | None = "first", algorithm: str = "RS256", bits: int = 2_048) -> SigningKey:
-    """The same key whenever it is asked for by the same name."""
+    """A key of the provider; equal arguments return the same key."""
     if algorithm == "EdDSA":
         return SigningKey(ed25519.Ed25519PrivateKey.generate, algorithm, id)
     if algorithm in _CURVES:
@@ -86,7 +86,7 @@ def ed448_key() -> SigningKey:
     return SigningKey(ed448.Ed448PrivateKey.generate, "EdDSA", "448")
 
 
-def part(value: object) -> str:
-    """A segment of a token."""
+def encode_segment(value: object) -> str:
+    """Encode a value as a segment of a token."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""What the kernel knows of a server: its sockets, its processes, its memory and its time."""
+"""Reads a server's connections, processes, memory and CPU time from the kernel."""
 
 import os
 import socket
@@ -17,21 +17,21 @@ def free_port() -> int:
         return free.getsockname()[1]
 
 
-def open_sockets(port: int) -> int:
-    """Connections that clients have with a port of this machine."""
+def connection_count(port: int) -> int:
+    """The number of established connections to a port of this machine."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(f":{port:04X}") and row[3] == ESTABLISHED for row in rows)
 
 
 def workers_of(pid: int) -> list[int]:
-    """The worker processes of a server; Python's own helper process is none."""
+    """The worker processes of a server, without Python's resource tracker."""
     found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
     return [int(child) for child, arguments in lines if "spawn_main" in arguments]
 
 
 def memory_of(pid: int) -> int:
-    """Resident memory of a process in bytes; 0 when it is gone."""
+    """Resident memory of a process in bytes; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -41,36 +41,36 @@ def memory_of(pid: int) -> int:
 
 
 def cpu_of(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
+    """Seconds of CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def family_of(pid: int) -> list[int]:
-    """A process and all that it has begun, directly or not."""
-    begun = list[int]()
+def process_tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    children = list[int]()
     for thread in Path(f"/proc/{pid}/task").glob("*"):
         with suppress(OSError):  # the thread has ended
-            begun += map(int, (thread / "children").read_text().split())
-    return [pid, *(member for child in begun for member in family_of(child))]
+            children += map(int, (thread / "children").read_text().split())
+    return [pid, *(member for child in children for member in process_tree(child))]
 
 
-def family_cpu_of(pid: int) -> float:
-    """The same of a process and all that it has begun, to the nanosecond."""
-    return sum(map(_cpu_to_the_nanosecond, family_of(pid)))
+def tree_cpu_of(pid: int) -> float:
+    """Seconds of CPU time of a process and all its descendants, with nanosecond precision."""
+    return sum(map(_precise_cpu_of, process_tree(pid)))
 
 
-def _cpu_to_the_nanosecond(pid: int) -> float:
+def _precise_cpu_of(pid: int) -> float:
     try:
-        # What clock_getcpuclockid(3) makes of a process ID; Python has no name for it.
+        # The clock ID that clock_getcpuclockid(3) returns, which Python does not expose.
         return time.clock_gettime(~pid << 3 | 2)
     except OSError:
         return 0  # it has ended
 
 
 @contextmanager
-def pinned_to(core: int) -> Generator[None]:
-    """This process, and each one that it begins meanwhile, runs on one core, if there are so many."""
+def pin_to_core(core: int) -> Generator[None]:
+    """Pin this process and its new children to one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {CORES[core % len(CORES)]})
     try:

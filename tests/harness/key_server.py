@@ -1,4 +1,4 @@
-"""A key server on a socket of this machine, which can rotate its keys, die, hang, and lie."""
+"""A JWKS server on this machine that can rotate its keys, stop, hang, and misbehave."""
 
 import json
 import socket
@@ -11,48 +11,48 @@ from typing import Any
 
 from tests.harness.issuer import SigningKey
 
-# What it does with a request, and an event that ends whatever goes on for long.
+# Handles a request. The event is set when the server stops.
 Behaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
 
 
 class KeyServer:
-    """Publishes keys, counts who asks for them, and behaves as it is told to."""
+    """Publishes keys, records each fetch, and misbehaves on demand."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.fetches: list[str] = []
         self.behaviour: Behaviour | None = None
-        self.waking = threading.Event()
+        self.stopping = threading.Event()
         self._members: list[dict[str, Any]] = []
         self._tls = tls
         self._server: ThreadingHTTPServer | None = None
-        self._held: socket.socket | None = None
+        self._reserved_port: socket.socket | None = None
         self._port = 0
-        self.revive()
+        self.start()
 
     @property
     def url(self) -> str:
         return f"https://localhost:{self._port}/keys" if self._tls else f"http://127.0.0.1:{self._port}/keys"
 
     def publish(self, *keys: SigningKey | dict[str, Any]) -> None:
-        """From now on these are its keys."""
-        self._members = [key if isinstance(key, dict) else key.published() for key in keys]
+        """Replace the published keys."""
+        self._members = [key if isinstance(key, dict) else key.public_jwk() for key in keys]
 
-    def die(self) -> None:
-        """Refuse connections until it is revived."""
+    def stop(self) -> None:
+        """Refuse connections until the next start."""
         if self._server is not None:
-            self.waking.set()
+            self.stopping.set()
             self._server.shutdown()
             self._server.server_close()
             self._server = None
-            # Nobody listens there, and nobody else is given the port meanwhile.
-            self._held = socket.socket()
-            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._held.bind(("127.0.0.1", self._port))
+            # Keep the port reserved, without listening on it.
+            self._reserved_port = socket.socket()
+            self._reserved_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved_port.bind(("127.0.0.1", self._port))
 
-    def revive(self) -> None:
-        self.waking.clear()
+    def start(self) -> None:
+        self.stopping.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), self._handler())
-        self._release()
+        self._release_port()
         self._server.daemon_threads = True
         if self._tls is not None:
             self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
@@ -60,19 +60,19 @@ class KeyServer:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
-        self.die()
-        self._release()
+        self.stop()
+        self._release_port()
 
-    def _release(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def _release_port(self) -> None:
+        if self._reserved_port is not None:
+            self._reserved_port.close()
+            self._reserved_port = None
 
-    def answer(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
+    def serve_keys(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
         reply(request, json.dumps({"keys": self._members}).encode())
 
     def hang(self, request: BaseHTTPRequestHandler, waking: threading.Event) -> None:
-        """Take the request and say nothing, until the server is woken."""
+        """Accept the request and send no response until the server stops."""
         waking.wait()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -84,11 +84,11 @@ class KeyServer:
             def do_GET(self) -> None:
                 server.fetches.append(self.path)
                 self.close_connection = True
-                with suppress(ConnectionError):  # who is lied to may hang up
-                    (server.behaviour or server.answer)(self, server.waking)
+                with suppress(ConnectionError):  # the client may disconnect
+                    (server.behaviour or server.serve_keys)(self, server.stopping)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing on standard error."""
+                """Don't log requests."""
 
         return Handler
 
@@ -102,7 +102,7 @@ def reply(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **hea
 
 
 @contextmanager
-def key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = None) -> Generator[KeyServer]:
+def run_key_server(*keys: SigningKey | dict[str, Any], tls: ssl.SSLContext | None = None) -> Generator[KeyServer]:
     server = KeyServer(tls)
     server.publish(*keys)
     try:

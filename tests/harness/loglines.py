@@ -1,20 +1,20 @@
-"""What a server has logged, line by line."""
+"""Finds log lines of a server by their fields."""
 
 import json
 from typing import Any
 
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.harness.server import Server
 
 
-def lines(server: Server, **wanted: Any) -> list[dict[str, Any]]:
-    """The lines that have these fields."""
-    told: list[dict[str, Any]] = [json.loads(line) for line in server.log.splitlines()]
-    return [line for line in told if wanted.items() <= line.items()]
+def find_lines(server: Server, **fields: Any) -> list[dict[str, Any]]:
+    """The log lines that have these fields."""
+    logged: list[dict[str, Any]] = [json.loads(line) for line in server.log.splitlines()]
+    return [line for line in logged if fields.items() <= line.items()]
 
 
-async def line(server: Server, **wanted: Any) -> dict[str, Any]:
-    """The only line with these fields, as soon as it is there."""
-    await until(lambda: bool(lines(server, **wanted)), 20)
-    [found] = lines(server, **wanted)
+async def wait_for_line(server: Server, **fields: Any) -> dict[str, Any]:
+    """Wait for a line with these fields, which must be the only one, and return it."""
+    await wait_until(lambda: bool(find_lines(server, **fields)), 20)
+    [found] = find_lines(server, **fields)
     return found

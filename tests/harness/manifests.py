@@ -1,4 +1,4 @@
-"""Manifests of trusted documents, as the tools of front ends write them."""
+"""Writes manifests of trusted documents in the formats of front-end tools."""
 
 import json
 from hashlib import sha256
@@ -10,22 +10,22 @@ def hash_of(document: str) -> str:
     return sha256(document.encode()).hexdigest()
 
 
-def write(file: Path, *documents: str) -> Path:
-    """The form of graphql-codegen and of Relay: texts by their hashes."""
-    return _written(file, {hash_of(document): document for document in documents})
+def write_manifest(file: Path, *documents: str) -> Path:
+    """Write a manifest in the format of graphql-codegen and Relay: documents by hash."""
+    return _write_json(file, {hash_of(document): document for document in documents})
 
 
-def write_for_apollo(file: Path, *documents: str, **changes: Any) -> Path:
+def write_apollo_manifest(file: Path, *documents: str, **changes: Any) -> Path:
     operations = [{"id": hash_of(body), "name": "X", "type": "query", "body": body} for body in documents]
     manifest = {"format": "apollo-persisted-query-manifest", "version": 1, "operations": operations}
-    return _written(file, {**manifest, **changes})
+    return _write_json(file, {**manifest, **changes})
 
 
-def by_apollo(document: str) -> dict[str, Any]:
-    """The extensions with which Apollo names a document."""
+def apollo_extensions(document: str) -> dict[str, Any]:
+    """The request extensions with which Apollo refers to a document."""
     return {"persistedQuery": {"version": 1, "sha256Hash": hash_of(document)}}
 
 
-def _written(file: Path, manifest: object) -> Path:
+def _write_json(file: Path, manifest: object) -> Path:
     file.write_text(json.dumps(manifest))
     return file

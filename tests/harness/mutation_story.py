@@ -1,4 +1,4 @@
-"""A run through every mutation and every refusal, and the responses to compare between two ways of execution."""
+"""Runs every mutation and every refusal, and records the responses to compare two ways of execution."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from graphql import get_named_type
 
 from app.errors import Unavailable
 from app.sharing import service
-from tests.harness.at_hand import everything
+from tests.harness.at_hand import full_selection
 from tests.harness.gateway import IMAGE, Gateway, Tenant
 from tests.harness.queries import CORE
 
@@ -22,14 +22,14 @@ MUTATIONS: dict[str, Any] = cast(Any, CORE.type_map["Mutation"]).fields
 def _document(name: str) -> str:
     field = MUTATIONS[name]
     of = field.args["input"].type
-    return f"mutation Q($input: {of}) {{ {name}(input: $input) {everything(get_named_type(field.type).name)} }}"
+    return f"mutation Q($input: {of}) {{ {name}(input: $input) {full_selection(get_named_type(field.type).name)} }}"
 
 
 DOCUMENTS = {name: _document(name) for name in MUTATIONS}
 
 
-class Story:
-    """What was said, step by step, with IDs and times by the order in which they came up."""
+class Recording:
+    """The responses of a run, with IDs and times numbered in the order of their first occurrence."""
 
     def __init__(self, do: Do) -> None:
         self._do = do
@@ -45,8 +45,8 @@ class Story:
         return self._numbers.setdefault(found[0], b"#%d" % len(self._numbers))
 
 
-async def play(gateway: Gateway, story: Story) -> None:
-    """Every mutation, and every refusal that it may have. The quota is 2."""
+async def run_every_mutation(gateway: Gateway, story: Recording) -> None:
+    """Run every mutation into success and every possible refusal. Needs a quota of 2."""
     owner, consumer, stranger = (gateway.tenant(id_) for id_ in ("1", "2", "3"))
     observer = gateway.tenant("1", "observer")
     step = story.step
@@ -91,19 +91,22 @@ async def _offers(step: Any, id_: str, owner: Tenant, consumer: Tenant, stranger
 
 
 ACCEPT = "mutation Q($input: AcceptOfferInput!) { done: acceptOffer(input: $input) { member { id status } } }"
-# What may come after an answer to an offer has been carried out.
-ENDED = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
+# What can happen after an answer to an offer has been committed.
+FAILURES = [None, RuntimeError("after the fact"), Unavailable("Not now.")]
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, ended: Exception | None) -> list[str]:
-    """The images whose offers are answered. The one of the other member of a world comes first."""
+def record_answers(monkeypatch: pytest.MonkeyPatch, failure: Exception | None) -> list[str]:
+    """Record the images whose offers are answered, and raise the failure after the second answer.
+
+    The first answer is the one of `World.other`.
+    """
     act, calls = service.answer_offer, list[str]()
 
     async def answer(store: Any, caller: Any, image_id: str, *args: Any) -> Any:
         calls.append(image_id)
         outcome = await act(store, caller, image_id, *args)
-        if ended is not None and len(calls) > 1:
-            raise ended
+        if failure is not None and len(calls) > 1:
+            raise failure
         return outcome
 
     monkeypatch.setattr(service, "answer_offer", answer)

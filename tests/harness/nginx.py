@@ -1,4 +1,4 @@
-"""nginx with docker/nginx.conf, on ports and with a certificate of the test's own."""
+"""Runs nginx with `docker/nginx.conf` on a free port, with a self-signed certificate."""
 
 import shutil
 import socket
@@ -12,7 +12,7 @@ from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.readme import DEFAULT_PLACE, NGINX
 from tests.harness.server import Server
 
-_ROUND_IT = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+_MAIN_CONFIGURATION = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{}}
 http {{ {temporary}
 {recipe} }}
@@ -25,15 +25,15 @@ def reason_to_skip() -> str | None:
 
 
 @contextmanager
-def proxied(server: Server, folder: Path) -> Generator[int]:
-    """The port of nginx before the server."""
+def run_nginx(server: Server, folder: Path) -> Generator[int]:
+    """Run nginx in front of the server and return its port."""
     port = _free_port()
     for name in ("gateway.crt", "gateway.key"):
         (folder / name).touch(0o600)
-    made = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
-    made += ["-keyout", str(folder / "gateway.key"), "-out", str(folder / "gateway.crt")]
-    subprocess.run(made, check=True, capture_output=True)
+    command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
+    command += ["-keyout", str(folder / "gateway.key"), "-out", str(folder / "gateway.crt")]
+    subprocess.run(command, check=True, capture_output=True)
     (folder / "nginx.conf").write_text(_configuration(server, folder, port))
     with subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL) as process:
         try:
@@ -48,7 +48,7 @@ def _configuration(server: Server, folder: Path, port: int) -> str:
     recipe = recipe.replace("listen 443", f"listen 127.0.0.1:{port}")
     recipe = recipe.replace("/etc/nginx/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
     temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
-    return _ROUND_IT.format(folder=folder, recipe=recipe, temporary=temporary)
+    return _MAIN_CONFIGURATION.format(folder=folder, recipe=recipe, temporary=temporary)
 
 
 def _free_port() -> int:
@@ -57,12 +57,12 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            time.sleep(0.02)  # nginx says nowhere that it listens
+            time.sleep(0.02)  # nginx does not announce that it listens
         else:
             return
     raise AssertionError("nginx does not listen")

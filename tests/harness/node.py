@@ -1,4 +1,4 @@
-"""Clients from npm: the packages of `tests/node`, installed once, and the programs that run there."""
+"""Installs the npm packages of `tests/node` once, and runs programs there."""
 
 import fcntl
 import json
@@ -16,16 +16,16 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_in_folder(*command: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
-    """Run a command in the folder of the npm packages, to its end."""
+    """Run a command in the folder of the npm packages and wait for it to exit."""
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
 
 def reason_to_skip() -> str | None:
-    """Why npm clients can't run here; None when they can, for which their packages are installed if need be."""
+    """Install the npm packages if necessary. Returns why npm clients can't run here, or None."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
-    # Each process of the tests looks here; one of them installs, and the others wait for it.
+    # Of the parallel test processes, one installs and the others wait for it.
     with (Path(gettempdir()) / "image-gateway-npm.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if is_installed(FOLDER):
@@ -35,10 +35,10 @@ def reason_to_skip() -> str | None:
 
 
 def is_installed(folder: Path) -> bool:
-    """Whether the packages are there in the very versions that are asked for: npm notes them when it has ended."""
-    wanted: dict[str, str] = json.loads((folder / "package.json").read_text())["dependencies"]
+    """Whether the exact versions in package.json are installed, according to npm's lock file."""
+    required: dict[str, str] = json.loads((folder / "package.json").read_text())["dependencies"]
     try:
-        noted = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
+        recorded = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
     except FileNotFoundError:
         return False
-    return all(noted.get(f"node_modules/{name}", {}).get("version") == version for name, version in wanted.items())
+    return all(recorded.get(f"node_modules/{name}", {}).get("version") == version for name, version in required.items())

@@ -1,4 +1,4 @@
-"""Images from before all tags of one had a bound: 51 KB of tags each, stored as the version of then stored them."""
+"""Inserts images with 51 KB of tags, as stored before the total size of tags was limited."""
 
 import json
 from collections.abc import Generator
@@ -18,8 +18,8 @@ _INSERT = (
 
 
 @contextmanager
-def at(url: str) -> Generator[Connection]:
-    """The store itself, in one transaction."""
+def open_transaction(url: str) -> Generator[Connection]:
+    """A transaction on the database, past the gateway."""
     parts = make_url(url)
     engine = create_engine(parts.set(drivername=parts.drivername.replace("aiosqlite", "pysqlite")))
     try:
@@ -29,16 +29,18 @@ def at(url: str) -> Generator[Connection]:
         engine.dispose()
 
 
-def put(connection: Connection, owner: str, count: int, tags: str | None = None) -> list[str]:
-    """So many images of the owner; their IDs."""
+def insert_images(connection: Connection, owner: str, count: int, tags: str | None = None) -> list[str]:
+    """Insert images of the owner and return their IDs."""
     on_sqlite = connection.dialect.name == "sqlite"
     ids = [str(uuid4()) for _ in range(count)]
-    written = json.dumps(TAGS, ensure_ascii=False, separators=(",", ":")) if tags is None else tags
+    tags_json = json.dumps(TAGS, ensure_ascii=False, separators=(",", ":")) if tags is None else tags
     statement = text(_INSERT.format(":tags" if on_sqlite else "CAST(:tags AS JSON)"))
     if not on_sqlite:
         statement = statement.bindparams(bindparam("now", type_=DateTime(timezone=True)))
-    began = datetime.now(UTC)
-    rows = [_row(id, owner, written, began + timedelta(seconds=place), on_sqlite) for place, id in enumerate(ids)]
+    started_at = datetime.now(UTC)
+    rows = [
+        _row(id, owner, tags_json, started_at + timedelta(seconds=place), on_sqlite) for place, id in enumerate(ids)
+    ]
     connection.execute(statement, rows)
     return ids
 

@@ -1,4 +1,4 @@
-"""The time that operations have, which passes when a test says so: no speed of the machine ends one of them."""
+"""A clock for the deadlines of operations that only a test advances."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ from app import lifetime
 
 
 class OperationClock:
-    """It stands still; each operation that begins gets its time by this clock alone."""
+    """A stopped clock, and the deadlines of the operations that have started."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -23,16 +23,16 @@ class OperationClock:
         self._limits.append((self._now + seconds, limit))
         return limit
 
-    def passes(self, seconds: float) -> None:
-        """Let so much of it pass; what takes longer by now is over."""
+    def advance(self, seconds: float) -> None:
+        """Advance the clock, and end the operations whose deadline has passed."""
         self._now += seconds
         for until, limit in self._limits:
             if until <= self._now:
-                with suppress(RuntimeError):  # that one has ended
+                with suppress(RuntimeError):  # the operation has already ended
                     limit.reschedule(asyncio.get_running_loop().time())
 
 
-def operation_clock(monkeypatch: pytest.MonkeyPatch) -> OperationClock:
+def install_operation_clock(monkeypatch: pytest.MonkeyPatch) -> OperationClock:
     clock = OperationClock()
     monkeypatch.setattr(lifetime, "monotonic", clock.now)
     monkeypatch.setattr(lifetime, "timeout", clock.timeout)

@@ -1,4 +1,4 @@
-"""Databases that go away for a while."""
+"""Makes databases unavailable for a while."""
 
 import sqlite3
 from collections.abc import Generator
@@ -9,8 +9,8 @@ from sqlalchemy import make_url
 
 
 @contextmanager
-def away(url: str) -> Generator[None]:
-    """Take the database from under the gateway: every connection cut and refused, or the file held by another."""
+def database_outage(url: str) -> Generator[None]:
+    """Refuse and cut all connections to a PostgreSQL database, or lock a SQLite file, until the block ends."""
     with _locked_file(url) if url.startswith("sqlite") else _closed_database(url):
         yield
 

@@ -1,4 +1,4 @@
-"""How a long run ends, whatever it ran: its figures, its violations, and an exit status that is the verdict."""
+"""Reports the figures and violations of a long run, and exits with the verdict."""
 
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -8,7 +8,7 @@ import typer
 SHOWN = 20
 
 
-def tell(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
+def report_and_exit(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
     for name, figure in figures.items():
         typer.echo(f"{name}: {figure}")
     for violation in violations[:SHOWN]:

@@ -1,16 +1,16 @@
-"""Waiting for what another process, or another task, will do in its own time."""
+"""Waits for conditions that another process or task brings about."""
 
 import asyncio
 from collections.abc import Callable
 
-LOOK_AGAIN_SECONDS = 0.02
-# Far beyond what anything takes on a slow machine, and less than the limit of a test.
+POLL_SECONDS = 0.02
+# Far longer than anything takes on a slow machine, and shorter than the time limit of a test.
 PATIENCE_SECONDS = 60
 
 
-async def until(is_so: Callable[[], bool], at_most: float = PATIENCE_SECONDS) -> None:
-    """Return as soon as it is so. Raises TimeoutError when it never is."""
-    async with asyncio.timeout(at_most):
-        while not is_so():
-            # Nobody rings a bell for what happens elsewhere, so it is looked at again and again.
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+async def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Return once the condition holds. Raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            # Nothing notifies this task of changes elsewhere, so it polls.
+            await asyncio.sleep(POLL_SECONDS)

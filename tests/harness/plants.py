@@ -1,4 +1,4 @@
-"""Bugs of the watch to plant, so that it is seen whether the checker finds them."""
+"""Plants bugs in the watch to prove that the checker finds them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.store import log
 
 
 def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retention is not noticed: what was dropped is passed over."""
+    """Retention goes unnoticed: dropped changes are skipped silently."""
     read = log.read_concerning
 
     async def blind(*args: Any) -> log.LogPage:
@@ -24,7 +24,7 @@ def _without_floor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has fallen out of the ring is given what is left of it."""
+    """A watch that has fallen behind the ring receives only what is left in it."""
 
     def behind(self: Ring, position: int, at_most: int) -> Any:
         return [change for change in self._changes if change.seq > position] or None
@@ -33,7 +33,7 @@ def _without_catching_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _bookmark_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bookmark promises one more than was read."""
+    """A bookmark is one position too far."""
     follow = Feed.follow
 
     async def eager(self: Feed, *args: Any) -> Any:
@@ -44,7 +44,7 @@ def _bookmark_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cursor is taken, and what came since is not told."""
+    """A watch that resumes from a cursor skips the changes since then."""
     follow = Feed.follow
 
     def forgetful(self: Feed, viewer: Any, concerns: Any, position: int, silence: float, seal: Any) -> Any:
@@ -53,8 +53,8 @@ def _resumes_from_now(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Feed, "follow", forgetful)
 
 
-def _deaf_to_rights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everyone hears everything."""
+def _ignores_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every viewer receives every change."""
 
     def for_all(viewer: Any, wanted: OfferWatchFilter) -> Watch:
         made = watch_of_offers(viewer, wanted)
@@ -70,5 +70,5 @@ PLANTS = {
     "without-catching-up": _without_catching_up,
     "bookmark-too-far": _bookmark_too_far,
     "resumes-from-now": _resumes_from_now,
-    "deaf-to-rights": _deaf_to_rights,
+    "deaf-to-rights": _ignores_rights,
 }

@@ -1,4 +1,4 @@
-"""Clients that send one operation and read the response, or leave before: over HTTP, SSE and WebSocket."""
+"""Clients that send one operation over HTTP, SSE or WebSocket, and read the response or disconnect first."""
 
 import asyncio
 import json
@@ -8,14 +8,14 @@ from typing import Any
 
 import websockets
 
-from tests.harness.inprocess import PROTOCOL, InProcess
+from tests.harness.inprocess import PROTOCOL, InProcessServer
 from tests.harness.sockets import Peer
 
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
 class RawResponse:
-    """An HTTP response: status, headers and body."""
+    """A parsed HTTP response."""
 
     def __init__(self, raw: bytes) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
@@ -38,9 +38,9 @@ def _code(content: dict[str, Any]) -> str | None:
 
 @asynccontextmanager
 async def open_request(
-    server: InProcess, query: str, accept: str = JSON, **variables: Any
+    server: InProcessServer, query: str, accept: str = JSON, **variables: Any
 ) -> AsyncGenerator[asyncio.StreamReader]:
-    """Send an operation on a connection of its own, which is closed at the end of the block."""
+    """Send an operation on a new connection, which is aborted at the end of the block."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         f"POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: {accept}\r\n"
@@ -52,47 +52,47 @@ async def open_request(
     writer.transport.abort()
 
 
-async def post(server: InProcess, query: str, **variables: Any) -> RawResponse:
+async def post(server: InProcessServer, query: str, **variables: Any) -> RawResponse:
     async with open_request(server, query, **variables) as line, asyncio.timeout(20):
         return RawResponse(await line.read())
 
 
-async def get(server: InProcess, path: str) -> RawResponse:
-    """Anything but an operation."""
+async def get(server: InProcessServer, path: str) -> RawResponse:
+    """GET a path on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
     async with asyncio.timeout(20):
-        answered = RawResponse(await reader.read())
+        response = RawResponse(await reader.read())
     writer.close()
-    return answered
+    return response
 
 
 @asynccontextmanager
-async def on_socket(server: InProcess) -> AsyncGenerator[Peer]:
-    """A WebSocket that the server has acknowledged; its line is cut at the end of the block."""
+async def open_socket(server: InProcessServer) -> AsyncGenerator[Peer]:
+    """Open a WebSocket that the server has acknowledged, and abort it at the end of the block."""
     async with websockets.connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
         peer = Peer(connection)
         await peer.init(server.token)
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         yield peer
         connection.transport.abort()
 
 
 @asynccontextmanager
-async def leaving_over_http(server: InProcess, query: str) -> AsyncGenerator[None]:
+async def leave_http(server: InProcessServer, query: str) -> AsyncGenerator[None]:
     async with open_request(server, query):
         yield
 
 
 @asynccontextmanager
-async def leaving_events(server: InProcess, query: str) -> AsyncGenerator[None]:
+async def leave_sse(server: InProcessServer, query: str) -> AsyncGenerator[None]:
     async with open_request(server, query, EVENTS):
         yield
 
 
 @asynccontextmanager
-async def leaving_by_complete(server: InProcess, query: str) -> AsyncGenerator[None]:
-    async with on_socket(server) as peer:
+async def complete_operation(server: InProcessServer, query: str) -> AsyncGenerator[None]:
+    async with open_socket(server) as peer:
         await peer.subscribe(query)
         yield
         await peer.send({"type": "complete", "id": "1"})
@@ -100,38 +100,38 @@ async def leaving_by_complete(server: InProcess, query: str) -> AsyncGenerator[N
 
 
 @asynccontextmanager
-async def leaving_its_socket(server: InProcess, query: str) -> AsyncGenerator[None]:
-    async with on_socket(server) as peer:
+async def close_socket(server: InProcessServer, query: str) -> AsyncGenerator[None]:
+    async with open_socket(server) as peer:
         await peer.subscribe(query)
         yield
 
 
-LEAVING = {
-    "http": leaving_over_http,
-    "events": leaving_events,
-    "complete": leaving_by_complete,
-    "socket": leaving_its_socket,
+WAYS_TO_LEAVE = {
+    "http": leave_http,
+    "events": leave_sse,
+    "complete": complete_operation,
+    "socket": close_socket,
 }
 
 
-async def code_over_http(server: InProcess, query: str) -> str | None:
+async def code_over_http(server: InProcessServer, query: str) -> str | None:
     return (await post(server, query)).code
 
 
-async def code_as_events(server: InProcess, query: str) -> str | None:
+async def code_over_sse(server: InProcessServer, query: str) -> str | None:
     async with open_request(server, query, EVENTS) as line, asyncio.timeout(20):
-        told = RawResponse(await line.read()).body.decode()
-    [payload] = [row.removeprefix("data: ") for row in told.splitlines() if row.startswith("data: {")]
+        body = RawResponse(await line.read()).body.decode()
+    [payload] = [row.removeprefix("data: ") for row in body.splitlines() if row.startswith("data: {")]
     return _code(json.loads(payload))
 
 
-async def code_over_websocket(server: InProcess, query: str) -> str | None:
-    async with on_socket(server) as peer:
-        [heard] = await peer.run(query)
+async def code_over_websocket(server: InProcessServer, query: str) -> str | None:
+    async with open_socket(server) as peer:
+        [message] = await peer.run(query)
         await peer.send({"type": "ping"})
-        assert (await peer.hear())["type"] == "pong"
-    assert heard["type"] == "error"
-    return heard["payload"][0]["extensions"]["code"]
+        assert (await peer.receive())["type"] == "pong"
+    assert message["type"] == "error"
+    return message["payload"][0]["extensions"]["code"]
 
 
-CODES = {"http": code_over_http, "events": code_as_events, "websocket": code_over_websocket}
+CODES = {"http": code_over_http, "events": code_over_sse, "websocket": code_over_websocket}

@@ -1,4 +1,4 @@
-"""HTTP connections on which a test sends bytes as they are."""
+"""HTTP connections on which a test sends raw bytes."""
 
 import asyncio
 import json
@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
-class Line:
-    """A connection to a server of this machine."""
+class Connection:
+    """A connection to a server on this machine."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -17,29 +17,29 @@ class Line:
     def send(self, *requests: bytes) -> None:
         self.writer.write(b"".join(requests))
 
-    async def answer(self) -> tuple[str, dict[str, str], Any]:
+    async def read_response(self) -> tuple[str, dict[str, str], Any]:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
         status, *lines = head.strip().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
         return status, headers, json.loads(await self._reader.readexactly(int(headers["content-length"])))
 
-    async def has_ended(self) -> bool:
+    async def is_closed(self) -> bool:
         return await self._reader.read() == b""
 
 
-Dial = Callable[[], Awaitable[Line]]
+Connect = Callable[[], Awaitable[Connection]]
 
 
 @asynccontextmanager
-async def dialling(port: int) -> AsyncGenerator[Dial]:
-    """Opens connections to this machine, and closes them at the end."""
-    opened: list[Line] = []
+async def open_connections(port: int) -> AsyncGenerator[Connect]:
+    """Yield a function that opens connections, and close them at the end of the block."""
+    opened: list[Connection] = []
 
-    async def dial() -> Line:
-        opened.append(Line(*await asyncio.open_connection("127.0.0.1", port)))
+    async def connect() -> Connection:
+        opened.append(Connection(*await asyncio.open_connection("127.0.0.1", port)))
         return opened[-1]
 
-    yield dial
+    yield connect
     for line in opened:
         line.writer.close()
 

@@ -1,4 +1,4 @@
-"""The documentation: its texts, the code blocks and tables under its marks, and a page made of its set-ups."""
+"""Reads the READMEs: their marked code blocks and tables, their links, and the set-ups for clients."""
 
 import re
 import shutil
@@ -25,19 +25,19 @@ _RELAY_TAG = re.compile(r"graphql`(?:query|mutation|subscription) (\w+).*?`", re
 
 
 def block(mark: str) -> str:
-    """The code block under a mark, which only one README may have."""
+    """The code block under a mark, which must be unique."""
     found = re.findall(rf"<!-- {re.escape(mark)} -->\n```\w+\n(.*?)^```$", DOCUMENTATION, re.DOTALL | re.MULTILINE)
     assert len(found) == 1, mark
     return found[0]
 
 
 def block_for(server: Server, mark: str) -> str:
-    """The code block under a mark, with the address of a running server."""
-    return _at(server, block(mark))
+    """The code block under a mark, pointed at a running server."""
+    return _with_address(server, block(mark))
 
 
 def table(mark: str) -> list[list[str]]:
-    """The cells of the table under a mark, row by row, without its head."""
+    """The rows of the table under a mark, without its header, as lists of cells."""
     found = re.findall(rf"<!-- {re.escape(mark)} -->\n((?:\|.*\n)+)", DOCUMENTATION)
     assert len(found) == 1, mark
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[0].splitlines()[2:]]
@@ -55,10 +55,10 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def lay_out(folder: Path, server: Server) -> None:
-    """Put the set-ups into a folder, with the files that the guide says to put next to them."""
+def write_setups(folder: Path, server: Server) -> None:
+    """Write the set-ups into a folder, with the files that the guide says to put next to them."""
     for setup in SETUPS.iterdir():
-        (folder / setup.name).write_text(_at(server, setup.read_text()))
+        (folder / setup.name).write_text(_with_address(server, setup.read_text()))
     (folder / "front.mjs").write_text(block_for(server, "front end: a query and a watch"))
     (folder / "resumable.js").write_text(server.client.get("/resumable.js").text)
     shutil.copy(FOLDER / "readme" / "session.js", folder)
@@ -66,12 +66,12 @@ def lay_out(folder: Path, server: Server) -> None:
     _compile_for_relay(folder)
 
 
-def _at(server: Server, text: str) -> str:
+def _with_address(server: Server, text: str) -> str:
     return text.replace(DEFAULT_PLACE, server.base.removeprefix("http://"))
 
 
 def _compile_for_relay(folder: Path) -> None:
-    """Compile the operations and insert the result in their place, as a bundler's plug-in does."""
+    """Compile the operations and replace them by the result, as a bundler's plug-in does."""
     compiler = str(FOLDER / "node_modules" / ".bin" / "relay-compiler")
     compiled = subprocess.run([compiler], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert compiled.returncode == 0, compiled.stdout + compiled.stderr

@@ -1,4 +1,4 @@
-"""Clients that go on by themselves, each in a process of its own, and tokens that expire in mid-stream."""
+"""Runs clients that resume their watch in processes of their own, with tokens that expire mid-stream."""
 
 import json
 import os
@@ -20,9 +20,9 @@ TOKEN_SECONDS = 3
 
 
 @contextmanager
-def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
-    """A client which prints what it hears, until it hears of UNTIL."""
-    told = {
+def run_watcher(client: str, server: Server, tokens: Path, url: str | None = None) -> Generator[subprocess.Popen[str]]:
+    """Run a client that prints the items it receives until it receives one of the tenant UNTIL."""
+    arguments = {
         "client": client,
         "url": url or server.ws_url,
         "module": f"{server.base}/resumable.js",
@@ -35,20 +35,20 @@ def watcher(client: str, server: Server, tokens: Path, url: str | None = None) -
     cwd = tests.parent if client == "python" else FOLDER
     environment = {**os.environ, "PYTHONPATH": str(tests.parent)}
     with subprocess.Popen(
-        [*command, json.dumps(told)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
+        [*command, json.dumps(arguments)], cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
-        too_late = Timer(PATIENCE_SECONDS, process.kill)
-        too_late.start()
+        timer = Timer(PATIENCE_SECONDS, process.kill)
+        timer.start()
         try:
             yield process
         finally:
-            too_late.cancel()
+            timer.cancel()
             process.kill()
 
 
 @contextmanager
-def short_tokens(server: Server, path: Path) -> Generator[None]:
-    """An identity provider whose tokens expire in mid-stream: whoever comes gets a fresh one."""
+def renew_tokens(server: Server, path: Path) -> Generator[None]:
+    """Keep writing a fresh, short-lived token to the path until the block ends."""
     ended = Event()
 
     def renew() -> None:
@@ -61,7 +61,7 @@ def short_tokens(server: Server, path: Path) -> Generator[None]:
     renewing = Thread(target=renew)
     renewing.start()
     while not path.exists():
-        sleep(0.01)  # the first one is on its way in another thread
+        sleep(0.01)  # the other thread is about to write the first one
     try:
         yield
     finally:
@@ -76,8 +76,8 @@ def next_item(process: subprocess.Popen[str]) -> Any:
     return json.loads(line)
 
 
-def rest(process: subprocess.Popen[str]) -> list[Any]:
-    """All that it hears until it ends, in good order."""
+def remaining_items(process: subprocess.Popen[str]) -> list[Any]:
+    """The items that the client receives until it exits, which must be successful."""
     assert process.stdout is not None
     lines = [json.loads(line) for line in process.stdout]
     assert process.wait(PATIENCE_SECONDS) == 0, lines[-3:]

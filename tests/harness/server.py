@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, as operators run it: `image-gateway serve` on a socket of this machine."""
+"""Runs `image-gateway serve` in a process of its own, as operators do."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from app.model import Role
 from app.settings import PREFIX
 from app.web.callers.identity import SharedSecret
 from tests.harness import operations
-from tests.harness.forks import Process, launched
+from tests.harness.forks import Process, launch
 from tests.harness.gateway import IMAGE, SECRET, settings_for
 
 START_SECONDS = 60
@@ -27,7 +27,7 @@ STOP_SECONDS = 60
 
 
 class Server:
-    """One running server: where it listens, what it logs, and tokens that it believes."""
+    """A running server: its addresses, its log, and tokens that it accepts."""
 
     def __init__(self, process: Process, url: str, folder: Path) -> None:
         self.process = process
@@ -38,14 +38,14 @@ class Server:
         self.database = folder / "gateway.db"
         self._log = folder / "server.log"
         self._secret = SharedSecret(settings_for(f"sqlite+aiosqlite:///{self.database}"))
-        self.client = self._fresh_client()
+        self.client = self._new_client()
 
     def renew_client(self) -> None:
-        """A client without a connection of its own yet."""
+        """Replace the client by one without open connections."""
         self.client.close()
-        self.client = self._fresh_client()
+        self.client = self._new_client()
 
-    def _fresh_client(self) -> httpx2.Client:
+    def _new_client(self) -> httpx2.Client:
         return httpx2.Client(base_url=self.base, timeout=STOP_SECONDS)
 
     @property
@@ -53,15 +53,15 @@ class Server:
         return self._log.read_text()
 
     def log_lines(self, request_id: str) -> str:
-        """What was logged about one request."""
+        """The log lines of one request."""
         return "\n".join(line for line in self.log.splitlines() if request_id in line)
 
     def token(self, tenant_id: str, *roles: str, ttl: float = 3600) -> str:
-        known = frozenset(Role(role) for role in roles or ("admin",))
-        return self._secret.mint(tenant_id, known, timedelta(seconds=ttl), "tests")
+        parsed = frozenset(Role(role) for role in roles or ("admin",))
+        return self._secret.mint(tenant_id, parsed, timedelta(seconds=ttl), "tests")
 
     def command_line_token(self, tenant_id: str) -> str:
-        """What `image-gateway token` prints in the server's surroundings."""
+        """A token from `image-gateway token`, run in the environment of the server."""
         command = [sys.executable, "-m", "app", "token", "--tenant", tenant_id]
         printed = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
         return printed.stdout.strip()
@@ -75,22 +75,22 @@ class Server:
 
     def data(self, query: str, token: str, **variables: Any) -> Any:
         """The data of an operation that has no errors."""
-        answer = self.post(query, token, **variables).json()
-        assert "errors" not in answer, answer
-        return answer["data"]
+        response = self.post(query, token, **variables).json()
+        assert "errors" not in response, response
+        return response["data"]
 
     def do(self, mutation: str, token: str, **input: Any) -> Any:
-        """The payload of one of `operations.MUTATIONS`, which is not refused."""
+        """The payload of one of `operations.MUTATIONS`, which must succeed."""
         payload = self.data(operations.MUTATIONS[mutation], token, input=input)[mutation]
         assert payload["errors"] == []
         return payload
 
     def register(self, token: str, **changes: Any) -> str:
-        """A new image of the token's tenant; its ID."""
+        """Register an image of the token's tenant and return its ID."""
         return self.do("registerImage", token, **{**IMAGE, **changes})["image"]["id"]
 
     def terminate(self) -> int:
-        """Ask the server to end, as an operator does, and wait for its exit status."""
+        """Send SIGTERM and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
@@ -100,7 +100,7 @@ def bearer(token: str | None) -> dict[str, str]:
 
 
 def first_error(response: httpx2.Response) -> dict[str, Any]:
-    """The first error of a response. Each of its errors has a known code and the request ID of the response."""
+    """The first error of a response, after checking that each error has a known code and the request ID."""
     errors: list[dict[str, Any]] = response.json()["errors"]
     for error in errors:
         assert error["message"]
@@ -114,10 +114,10 @@ def error_code(response: httpx2.Response) -> str:
 
 
 @contextmanager
-def serving(
+def run_server(
     folder: Path, port: int = 0, database_url: str | None = None, module: str = "app", **settings: Any
 ) -> Generator[Server]:
-    """A server on the SQLite file of the folder, or on another database, until the block ends."""
+    """Run a server on the SQLite file of the folder, or on another database, until the block ends."""
     defaults: dict[str, Any] = {
         "log_format": "json",
         "auth_leeway_seconds": 0,
@@ -129,7 +129,7 @@ def serving(
     arguments = ["serve", "--port", str(port), "--database", database]
     with (
         (folder / "server.log").open("a") as log,
-        launched(arguments, Path.cwd(), environment, log, module) as process,
+        launch(arguments, Path.cwd(), environment, log, module) as process,
     ):
         assert process.stdout is not None
         server = Server(process, _announced_url(process, process.stdout, folder), folder)
@@ -140,20 +140,22 @@ def serving(
 
 
 def _environment(**settings: Any) -> dict[str, str]:
-    """The environment of this process with none but these settings in it."""
+    """The environment of this process with only these settings."""
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
-    given = {"auth_secret": SECRET, **settings}
-    return environment | {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
+    configured = {"auth_secret": SECRET, **settings}
+    return environment | {
+        f"{PREFIX}{name.upper()}": str(value) for name, value in configured.items() if value is not None
+    }
 
 
 def _announced_url(process: Process, stdout: IO[str], folder: Path) -> str:
     """The URL that the server prints once it listens."""
-    too_late = Timer(START_SECONDS, process.kill)
-    too_late.start()
+    timer = Timer(START_SECONDS, process.kill)
+    timer.start()
     try:
         for line in stdout:
             if found := re.search(r"http://\S+/graphql", line):
                 return found.group()
     finally:
-        too_late.cancel()
+        timer.cancel()
     raise AssertionError(f"The server did not start:\n{(folder / 'server.log').read_text()}")

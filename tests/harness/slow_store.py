@@ -1,4 +1,4 @@
-"""A store that takes its time: its units are counted as they begin, and wait until they are let go."""
+"""Makes the store slow: its reads and writes are recorded as they start, and wait until released."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,41 +14,41 @@ from app.store.snapshot import Snapshot
 
 
 class SlowStore:
-    """What has begun, for which operations, and what has ended."""
+    """The reads and writes that have started and ended, and the lifetimes of their operations."""
 
     def __init__(self) -> None:
-        self.begun: list[str] = []
+        self.started: list[str] = []
         self.ended: list[str] = []
         self.lives: list[Lifetime] = []
         self._gate = asyncio.Event()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._gate.set()
 
-    def slowed(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """The same work; only what is done for an operation waits, not what the gateway does by itself."""
+    def delay(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Wrap a function so that it waits when it runs for an operation; background work does not wait."""
 
         async def slow(*args: Any, **kwargs: Any) -> Any:
             if (life := lifetime.current()) is None:
                 return await work(*args, **kwargs)
-            return await self._one(life, work, *args, **kwargs)
+            return await self._run_delayed(life, work, *args, **kwargs)
 
         return slow
 
-    async def _one(self, life: Lifetime, work: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
-        self.begun.append(work.__name__)
+    async def _run_delayed(self, life: Lifetime, work: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        self.started.append(work.__name__)
         self.lives.append(life)
         await self._gate.wait()
         found = await work(*args, **kwargs)
         self.ended.append(work.__name__)
         return found
 
-    def slow_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In the midst of its transaction each new image waits."""
+    def delay_writes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make each new image wait in the middle of its transaction."""
         add = images.add
 
         async def slow(*args: Any) -> None:
-            self.begun.append("add")
+            self.started.append("add")
             await self._gate.wait()
             await add(*args)
             self.ended.append("add")
@@ -56,13 +56,13 @@ class SlowStore:
         monkeypatch.setattr(images, "add", slow)
 
 
-def slow_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
-    """From here on all reads of operations wait, those of plans on PostgreSQL too."""
+def delay_reads(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
+    """Make all reads of operations wait, including those of plans on PostgreSQL."""
     store, read = SlowStore(), Snapshot.read
 
     async def slow(snapshot: Snapshot, query: Any, *args: Any, **kwargs: Any) -> Any:
-        return await read(snapshot, store.slowed(query), *args, **kwargs)
+        return await read(snapshot, store.delay(query), *args, **kwargs)
 
     monkeypatch.setattr(Snapshot, "read", slow)
-    monkeypatch.setattr(pooled, "_fetch", store.slowed(pooled._fetch))
+    monkeypatch.setattr(pooled, "_fetch", store.delay(pooled._fetch))
     return store

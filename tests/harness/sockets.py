@@ -1,4 +1,4 @@
-"""A WebSocket client that hides nothing of the protocol."""
+"""A WebSocket client that exposes the protocol."""
 
 import asyncio
 import json
@@ -15,8 +15,8 @@ from tests.harness.patience import PATIENCE_SECONDS
 PROTOCOL = "graphql-transport-ws"
 
 
-class Place(Protocol):
-    """Where a gateway is."""
+class HasWebSocketUrl(Protocol):
+    """Anything with the WebSocket URL of a gateway."""
 
     @property
     def ws_url(self) -> str: ...
@@ -31,8 +31,8 @@ class Peer:
         raw = message if isinstance(message, (str, bytes)) else json.dumps(message)
         await self.connection.send(raw)
 
-    async def hear(self) -> dict[str, Any]:
-        """The next message, which is text."""
+    async def receive(self) -> dict[str, Any]:
+        """Receive the next message, which must be text."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             return json.loads(await self.connection.recv(decode=True))
 
@@ -43,28 +43,28 @@ class Peer:
         await self.send({"type": "subscribe", "id": op, "payload": {"query": query, "variables": variables}})
 
     async def run(self, query: str, op: str = "1", **variables: Any) -> list[dict[str, Any]]:
-        """Every message that answers one operation, to its end; nothing else is under way on the socket."""
+        """Run one operation, the only one on the socket, and return all its messages."""
         await self.subscribe(query, op, **variables)
-        heard = [await self.hear()]
-        while heard[-1]["type"] == "next":
-            heard.append(await self.hear())
-        assert {message["id"] for message in heard} == {op}
-        return heard
+        messages = [await self.receive()]
+        while messages[-1]["type"] == "next":
+            messages.append(await self.receive())
+        assert {message["id"] for message in messages} == {op}
+        return messages
 
-    async def item(self) -> Any:
+    async def next_item(self) -> Any:
         """The next item of the only watch on this socket."""
-        message = await self.hear()
+        message = await self.receive()
         assert message["type"] == "next", message
         assert "errors" not in message["payload"], message
         return message["payload"]["data"]["watchOffers"]
 
     async def is_alive(self) -> bool:
-        """Whether a plain query is still answered."""
-        heard = await self.run("{ __typename }", op="alive")
-        return [message["type"] for message in heard] == ["next", "complete"]
+        """Whether the server still answers a query on this socket."""
+        messages = await self.run("{ __typename }", op="alive")
+        return [message["type"] for message in messages] == ["next", "complete"]
 
     async def close_code(self) -> int | None:
-        """The code with which the server closes; what it says until then is passed over."""
+        """Wait until the server closes the socket and return the close code; earlier messages are ignored."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
@@ -74,17 +74,19 @@ class Peer:
 
 
 @asynccontextmanager
-async def dialled(server: Place, protocols: Iterable[str] = (PROTOCOL,), **options: Any) -> AsyncGenerator[Peer]:
-    """A socket on which nothing has been said yet."""
+async def open_socket(
+    server: HasWebSocketUrl, protocols: Iterable[str] = (PROTOCOL,), **options: Any
+) -> AsyncGenerator[Peer]:
+    """Open a socket and send nothing."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
     async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
         yield Peer(connection)
 
 
 @asynccontextmanager
-async def connected(server: Place, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
-    """A socket that the server has acknowledged."""
-    async with dialled(server, **options) as peer:
+async def connect_socket(server: HasWebSocketUrl, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
+    """Open a socket and wait until the server has acknowledged it."""
+    async with open_socket(server, **options) as peer:
         await peer.init(token)
-        assert await peer.hear() == {"type": "connection_ack"}
+        assert await peer.receive() == {"type": "connection_ack"}
         yield peer

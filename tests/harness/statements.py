@@ -1,4 +1,4 @@
-"""What the store is asked."""
+"""Records the SQL statements of operations."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from tests.harness.gateway import Gateway
 
 
 @contextmanager
-def statements(gateway: Gateway) -> Generator[list[str]]:
-    """The statements that operations send meanwhile, in order; not the tailer's, which come when they come."""
+def record_statements(gateway: Gateway) -> Generator[list[str]]:
+    """Record the statements that operations send during the block, in order, without those of the log tailer."""
     sent: list[str] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the log tells, as the tests ask for it."""
+"""Reads the log for tests."""
 
 from app.model import Change, LogEntry
 from app.store import log
@@ -7,10 +7,10 @@ from app.store.snapshot import read_once
 
 
 async def changes_after(store: Store, seq: int) -> list[Change]:
-    """Everything in the log behind the number."""
+    """The changes in the log after a sequence number."""
     return (await read_once(store, log.read_after, seq, 100_000)).changes
 
 
-async def steps_after(store: Store, seq: int) -> list[LogEntry]:
-    """The steps of memberships behind the number, without what is told of images."""
+async def member_changes_after(store: Store, seq: int) -> list[LogEntry]:
+    """The changes of members in the log after a sequence number, without those of images."""
     return [change.entry for change in await changes_after(store, seq) if change.entry.kind is not None]

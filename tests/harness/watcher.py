@@ -1,4 +1,4 @@
-"""A program that watches with the Python client and prints what it hears. What to watch it is told in JSON."""
+"""A program that watches with the Python client and prints each item. Its argument is JSON."""
 
 import asyncio
 import json
@@ -13,13 +13,13 @@ QUERY = """subscription($after: Cursor) { watchOffers(after: $after) {
 } }"""
 
 
-async def main(told: dict[str, Any]) -> int:
-    cursors = CursorFile(told["cursor"])
-    token = Path(told["tokens"]).read_text
+async def main(arguments: dict[str, Any]) -> int:
+    cursors = CursorFile(arguments["cursor"])
+    token = Path(arguments["tokens"]).read_text
     try:
-        async for data in watch(told["url"], QUERY, token=token, cursors=cursors):
+        async for data in watch(arguments["url"], QUERY, token=token, cursors=cursors):
             print(json.dumps(data["watchOffers"]), flush=True)
-            if data["watchOffers"].get("tenant", {}).get("id") == told["until"]:
+            if data["watchOffers"].get("tenant", {}).get("id") == arguments["until"]:
                 return 0
     except WatchEnded as ended:
         print(json.dumps({"over": str(ended)}), flush=True)

@@ -1,4 +1,4 @@
-"""A TCP line on which a test sends bytes as they stand, and what the server makes of them."""
+"""A TCP connection on which a test sends raw bytes and reads the responses."""
 
 import asyncio
 import base64
@@ -15,75 +15,75 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _KEY = base64.b64encode(b"sixteen octets !").decode()
 
 
-class Answer(NamedTuple):
-    """One HTTP answer, as it came."""
+class Response(NamedTuple):
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-class Line:
+class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     async def send(self, *pieces: bytes) -> None:
-        """Each piece in a packet of its own. A server that has hung up may not take them all."""
+        """Send each piece in its own packet, until the server disconnects."""
         with suppress(ConnectionError):
             for piece in pieces:
                 self.writer.write(piece)
                 await self.writer.drain()
 
     @property
-    def is_over(self) -> bool:
-        """Whether the server has hung up and nothing is left to be heard."""
+    def is_closed(self) -> bool:
+        """Whether the server has disconnected and nothing is left to read."""
         return self.reader.at_eof() or self.reader.exception() is not None
 
-    async def heard(self) -> bytes:
-        """All that the server sends until it hangs up. Raises TimeoutError when it never does."""
+    async def read_to_end(self) -> bytes:
+        """Read everything until the server disconnects. Raises TimeoutError."""
         pieces: list[bytes] = []
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await self._listen(pieces)
+            await self._read_into(pieces)
         return b"".join(pieces)
 
-    async def heard_within(self, seconds: float) -> bytes:
-        """What the server sends until it hangs up, or until the time is over."""
+    async def read_for(self, seconds: float) -> bytes:
+        """Read until the server disconnects or the time is over."""
         pieces: list[bytes] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._listen(pieces)
+                await self._read_into(pieces)
         return b"".join(pieces)
 
-    async def _listen(self, pieces: list[bytes]) -> None:
+    async def _read_into(self, pieces: list[bytes]) -> None:
         with suppress(ConnectionError):
             while piece := await self.reader.read(65_536):
                 pieces.append(piece)
 
-    async def answer(self) -> Answer:
-        """The next HTTP answer, while the line stays open."""
+    async def read_response(self) -> Response:
+        """Read the next HTTP response from the open connection."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             head = await self.reader.readuntil(b"\r\n\r\n")
             status, headers = _head(head)
-            return Answer(status, headers, await self.reader.readexactly(int(headers.get("content-length", 0))))
+            return Response(status, headers, await self.reader.readexactly(int(headers.get("content-length", 0))))
 
-    async def upgraded(self) -> None:
-        """Make a WebSocket of it."""
+    async def upgrade(self) -> None:
+        """Upgrade the connection to a WebSocket."""
         await self.send(upgrade())
-        assert (await self.answer()).status == 101
+        assert (await self.read_response()).status == 101
 
     async def close_code(self) -> int | None:
-        """The code of the close frame of the server, 1005 for one without a code, None when it hangs up without."""
+        """The code in the server's close frame; 1005 if it has none, None if there is no close frame."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             with suppress(ConnectionError, asyncio.IncompleteReadError):
                 while True:
-                    opcode, payload = await self.frame()
+                    opcode, payload = await self.read_frame()
                     if opcode == CLOSE:
                         return struct.unpack_from("!H", payload)[0] if payload else 1005
         return None
 
-    async def frame(self) -> tuple[int, bytes]:
-        """The next frame of the server: its opcode and payload."""
+    async def read_frame(self) -> tuple[int, bytes]:
+        """Read the next frame: its opcode and payload."""
         first, size = await self.reader.readexactly(2)
         if size > 125:
             wide = await self.reader.readexactly(2 if size == 126 else 8)
@@ -92,10 +92,10 @@ class Line:
 
 
 @asynccontextmanager
-async def line(port: int, trust: ssl.SSLContext | None = None) -> AsyncGenerator[Line]:
+async def open_connection(port: int, trust: ssl.SSLContext | None = None) -> AsyncGenerator[Connection]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
     try:
-        yield Line(reader, writer)
+        yield Connection(reader, writer)
     finally:
         writer.transport.abort()
 
@@ -106,19 +106,19 @@ def request(method: str = "GET", path: str = "/livez", *headers: str, body: byte
 
 
 def operation(query: str, *headers: str) -> bytes:
-    """A plain POST of an operation."""
+    """A plain POST request with an operation."""
     body = json.dumps({"query": query}).encode()
     plain = ("content-type: application/json", f"content-length: {len(body)}")
     return request("POST", "/graphql", *plain, *headers, body=body)
 
 
 def upgrade(*headers: str, method: str = "GET", path: str = "/graphql") -> bytes:
-    asked = ("connection: Upgrade", "upgrade: websocket", f"sec-websocket-key: {_KEY}", "sec-websocket-version: 13")
-    return request(method, path, *asked, "sec-websocket-protocol: graphql-transport-ws", *headers)
+    required = ("connection: Upgrade", "upgrade: websocket", f"sec-websocket-key: {_KEY}", "sec-websocket-version: 13")
+    return request(method, path, *required, "sec-websocket-protocol: graphql-transport-ws", *headers)
 
 
 def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True, reserved: int = 0) -> bytes:
-    """A WebSocket frame as a client sends it, its mask of zeros."""
+    """A WebSocket frame from a client, masked with zeros."""
     first, size, mask = final << 7 | reserved << 4 | opcode, len(payload), masked << 7
     if size < 126:
         head = struct.pack("!BB", first, mask | size)
@@ -129,19 +129,19 @@ def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True, 
     return head + (b"\0\0\0\0" if masked else b"") + payload
 
 
-def answers(heard: bytes) -> list[Answer]:
-    """All of what a server sent as HTTP answers. Raises ValueError when it is none."""
-    found: list[Answer] = []
-    while heard:
-        head, end, heard = heard.partition(b"\r\n\r\n")
+def parse_responses(data: bytes) -> list[Response]:
+    """Parse everything that a server sent as HTTP responses. Raises ValueError."""
+    found: list[Response] = []
+    while data:
+        head, end, data = data.partition(b"\r\n\r\n")
         if not end:
-            raise ValueError(f"half an answer: {head[:200]!r}")
+            raise ValueError(f"half a response: {head[:200]!r}")
         status, headers = _head(head)
         if status == 101:
-            return [*found, Answer(status, headers, heard)]
+            return [*found, Response(status, headers, data)]
         chunked = headers.get("transfer-encoding") == "chunked"
-        body, heard = _chunks(heard) if chunked else _cut(heard, int(headers.get("content-length", 0)))
-        found.append(Answer(status, headers, body))
+        body, data = _chunks(data) if chunked else _split(data, int(headers.get("content-length", 0)))
+        found.append(Response(status, headers, body))
     return found
 
 
@@ -149,28 +149,28 @@ def _head(head: bytes) -> tuple[int, dict[str, str]]:
     first, *lines = head.decode("latin-1").strip().split("\r\n")
     version, status, *_ = first.split(" ")
     if version != "HTTP/1.1":
-        raise ValueError(f"no answer: {first!r}")
+        raise ValueError(f"not a response: {first!r}")
     return int(status), {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
 
 
-def _cut(heard: bytes, size: int) -> tuple[bytes, bytes]:
-    if len(heard) < size:
-        raise ValueError("a body is shorter than was announced")
-    return heard[:size], heard[size:]
+def _split(data: bytes, size: int) -> tuple[bytes, bytes]:
+    if len(data) < size:
+        raise ValueError("a body is shorter than announced")
+    return data[:size], data[size:]
 
 
-def _chunks(heard: bytes) -> tuple[bytes, bytes]:
+def _chunks(data: bytes) -> tuple[bytes, bytes]:
     body = b""
     while True:
-        size, _, heard = heard.partition(b"\r\n")
-        chunk, heard = _cut(heard, int(size, 16) + 2)
+        size, _, data = data.partition(b"\r\n")
+        chunk, data = _split(data, int(size, 16) + 2)
         if len(chunk) == 2:
-            return body, heard
+            return body, data
         body += chunk[:-2]
 
 
-def pieces_of(data: bytes, sizes: Iterable[int]) -> list[bytes]:
-    """The data cut where the sizes say, the rest as one piece."""
+def split_into(data: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """Split the data into pieces of these sizes, and the rest."""
     pieces: list[bytes] = []
     for size in sizes:
         pieces.append(data[:size])

@@ -1,4 +1,4 @@
-"""The work that statements take, without a clock: instructions of SQLite's machine, buffers of PostgreSQL."""
+"""Measures the work of statements without a clock: instructions of SQLite's virtual machine, buffers of PostgreSQL."""
 
 import asyncio
 import sqlite3
@@ -21,8 +21,8 @@ NOT_ALL_VISIBLE = "SELECT 1 FROM pg_class WHERE relname = ANY(%s) AND relkind = 
 
 
 @contextmanager
-def sent_to(store: Store) -> Generator[list[Sent]]:
-    """The reading statements that the store is sent meanwhile, with their values."""
+def record_reads(store: Store) -> Generator[list[Sent]]:
+    """Record the reads that are sent to the store during the block, with their parameters."""
     sent: list[Sent] = []
 
     def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
@@ -46,7 +46,7 @@ def sent_to(store: Store) -> Generator[list[Sent]]:
 
 
 def work_of(store: Store, sent: Sequence[Sent]) -> list[int]:
-    """The work of each statement, run again by itself."""
+    """Run each statement again, and return the work that it takes."""
     with _meter(store) as measured:
         return [measured(*one) for one in sent]
 
@@ -60,7 +60,7 @@ def _meter(store: Store) -> Generator[Any]:
         return
     address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address) as server:
-        # The tables of the tests are so small that the server would rather read them whole.
+        # The tables are so small that the planner would prefer sequential scans.
         server.execute("SET enable_seqscan = off")
         yield lambda sql, values: _buffers(server, sql, values)
         server.rollback()
@@ -80,7 +80,7 @@ def _steps(connection: sqlite3.Connection, sql: str, values: Any) -> int:
 
 
 def _buffers(server: psycopg.Connection, sql: str, values: Any) -> int:
-    """The least of some runs: a run that finds the server's caches of its catalog emptied reads that as well."""
+    """The minimum of several runs, since one with cold catalog caches reads the catalog too."""
     explained: Any = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}"
     rows: list[Any] = [server.execute(explained, values).fetchone() for _ in range(RUNS)]
     plans = [row[0][0]["Plan"] for row in rows]
@@ -88,9 +88,9 @@ def _buffers(server: psycopg.Connection, sql: str, values: Any) -> int:
 
 
 async def vacuum(store: Store) -> None:
-    """Free images and members of dead rows, so that what a read meets does not depend on what was there before.
+    """Remove dead rows of images and members, so that reads don't depend on earlier writes.
 
-    Beside the event loop: a transaction of the gateway's that is open meanwhile keeps dead rows, and has to end.
+    Runs in a thread: an open transaction of the gateway keeps dead rows, and has to end meanwhile.
     """
     if store.url.get_backend_name() == "postgresql":
         address = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -100,13 +100,13 @@ async def vacuum(store: Store) -> None:
 def _vacuum(address: str) -> None:
     with psycopg.connect(address, autocommit=True) as server:
         for table in TABLES:
-            # Else the statistics, and with them the plans, may change while the test measures.
+            # Otherwise the statistics, and with them the plans, may change while the test measures.
             server.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)".encode())
-        until = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < until:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
             server.execute("VACUUM (ANALYZE, FREEZE) image, member")
             if not server.execute(NOT_ALL_VISIBLE, [list(TABLES)]).fetchall():
                 return
-            # Nothing announces the end of the transaction that keeps the dead rows, so this looks again.
+            # Nothing announces the end of the transaction that keeps the dead rows, so this polls.
             time.sleep(0.01)
     raise AssertionError("A transaction was open for so long that dead rows could not be removed.")

@@ -1,4 +1,4 @@
-"""One image and everyone around it: the cast of the tables."""
+"""An image and callers in every relation to it, for table-driven tests."""
 
 from dataclasses import dataclass
 from itertools import count
@@ -39,12 +39,12 @@ async def make_world(gateway: Gateway, state: str, **image: Any) -> World:
     image_id = await owner.register(**image)
     await owner.offer(image_id, other.id)
     await other.accept(image_id)
-    row = await _bring_to(state, owner, consumer, image_id)
-    return World(image_id, owner, consumer, other, stranger, operator, gateway.nobody, row)
+    row = await _bring_to_state(state, owner, consumer, image_id)
+    return World(image_id, owner, consumer, other, stranger, operator, gateway.anonymous, row)
 
 
-async def _bring_to(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:
-    """Take the consumer's row to the state; its ID, or an invented one when there never was a row."""
+async def _bring_to_state(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:
+    """Bring the consumer's row to the state and return its ID, or a random ID if there is no row."""
     if state == "none":
         return str(uuid4())
     row = (await owner.offer(image_id, consumer.id))["members"][0]["id"]

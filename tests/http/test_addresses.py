@@ -6,16 +6,16 @@ import pytest
 
 from app.web.server.framing import MAX_URL_BYTES
 from tests.harness.server import Server
-from tests.harness.sockets import connected
-from tests.harness.wire import answers, line, request, upgrade
+from tests.harness.sockets import connect_socket
+from tests.harness.wire import open_connection, parse_responses, request, upgrade
 from tests.harness.world import fresh_id
 
 
 @pytest.mark.parametrize("more", ["", " HTTP/1.1\r\nhost: here\r\n\r\n"])
 async def test_an_address_that_is_too_long_is_414(server: Server, more: str) -> None:
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(b"GET /graphql?", b"x" * (MAX_URL_BYTES + 1) + more.encode())
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
     [error] = json.loads(refused.body)["errors"]
     assert (refused.status, error["extensions"]["code"]) == (414, "BAD_REQUEST")
     assert "POST" in error["message"]
@@ -23,18 +23,18 @@ async def test_an_address_that_is_too_long_is_414(server: Server, more: str) -> 
 
 async def test_the_longest_address_is_read(server: Server) -> None:
     long = "/graphql?query={__typename}&x="
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(request("GET", long + "x" * (MAX_URL_BYTES - len(long))))
-        assert (await client.answer()).body == b'{"data":{"__typename":"Query"}}'
+        assert (await client.read_response()).body == b'{"data":{"__typename":"Query"}}'
 
 
 @pytest.mark.parametrize("character", ["%00", "%0a", "%0A", "%0d%0a", "%1f", "%7F", "%c2%85", "\t", "\n", "\x7f"])
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/graphql"])
 async def test_a_path_with_a_control_character_is_refused(server: Server, path: str, character: str) -> None:
     for asked in (request("GET", path + character), request("POST", character + path), upgrade(path=path + character)):
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             await client.send(asked)
-            [refused] = answers(await client.heard())
+            [refused] = parse_responses(await client.read_to_end())
         assert refused.status == 400
 
 
@@ -55,7 +55,7 @@ async def test_an_endpoint_with_a_slash_behind_it_is_the_endpoint(server: Server
     plain = server.ws_url
     server.ws_url = f"{plain}/"
     try:
-        async with connected(server, server.token(tenant)) as peer:
+        async with connect_socket(server, server.token(tenant)) as peer:
             assert await peer.is_alive()
     finally:
         server.ws_url = plain

@@ -11,8 +11,8 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQ
 from app.api.schema import build_schema
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.raw_clients import on_socket
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.raw_clients import open_socket
 from tests.harness.transports import TRANSPORTS, send_over
 
 SCHEMA: Any = build_schema()._schema
@@ -78,8 +78,8 @@ WATCHES = list(_places("subscription", SCHEMA.subscription_type))
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as served:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as served:
         await served.gateway.tenant("1").register()
         yield served
 
@@ -89,14 +89,14 @@ def _codes(answer: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-async def swept(sqlite_databases: Databases) -> AsyncGenerator[InProcess]:
+async def swept(sqlite_databases: Databases) -> AsyncGenerator[InProcessServer]:
     """One engine is enough for the sweep: it is about values that never reach the store."""
-    async with in_this_process(settings_for(sqlite_databases.fresh(), rate_per_tenant=0)) as served:
+    async with run_in_process(settings_for(sqlite_databases.fresh(), rate_per_tenant=0)) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-async def client(swept: InProcess) -> AsyncGenerator[httpx2.AsyncClient]:
+async def client(swept: InProcessServer) -> AsyncGenerator[httpx2.AsyncClient]:
     headers, origin = {"authorization": f"Bearer {swept.token}"}, f"http://127.0.0.1:{swept.port}"
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers, base_url=origin) as client:
         yield client
@@ -123,12 +123,12 @@ async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient
     ],
 )
 async def test_a_null_where_a_default_stands_is_bad_input_over_every_transport(
-    server: InProcess, transport: str, query: str
+    server: InProcessServer, transport: str, query: str
 ) -> None:
     reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
-    assert "INTERNAL" not in str(reply.answer)
+    assert _codes(reply.body) == {"BAD_USER_INPUT"}
+    assert "INTERNAL" not in str(reply.body)
 
 
 ACCEPT = "mutation($v: AcceptOfferInput!) { acceptOffer(input: $v) { member { id } } }"
@@ -145,50 +145,52 @@ OFFERS = "query($v: MemberStatus!) { offers(status: [$v]) { totalCount } }"
     ],
 )
 async def test_a_value_that_a_message_quotes_is_written_as_the_json_that_was_sent(
-    server: InProcess, transport: str, query: str, value: Any, quoted: str
+    server: InProcessServer, transport: str, query: str, value: Any, quoted: str
 ) -> None:
     reply = await send_over(server, transport, query, server.token, v=value)
 
-    assert quoted in reply.answer["errors"][0]["message"]
+    assert quoted in reply.body["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
-async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InProcess, transport: str) -> None:
+async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InProcessServer, transport: str) -> None:
     before = await server.gateway.tenant("1").get("{ images { totalCount } }")
     query = """mutation($v: Int = 1) { registerImage(input: {name: "n", origin: IMPORT, sourceUrl: "http://a.b/",
       minRamMb: $v}) { image { id } } }"""
 
     reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
+    assert _codes(reply.body) == {"BAD_USER_INPUT"}
     assert await server.gateway.tenant("1").get("{ images { totalCount } }") == before
 
 
 @pytest.mark.parametrize("place", WATCHES, ids=lambda place: place.name)
-async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(swept: InProcess, place: Place) -> None:
-    async with on_socket(swept) as peer:
+async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(
+    swept: InProcessServer, place: Place
+) -> None:
+    async with open_socket(swept) as peer:
         for number, value in enumerate(WRONG):
             await peer.subscribe(place.query, f"{number}", v=value)
-            if (first := await peer.hear())["type"] == "error":
+            if (first := await peer.receive())["type"] == "error":
                 assert _codes({"errors": first["payload"]}) <= {"BAD_USER_INPUT", "CURSOR_INVALID"}, (value, first)
             else:
                 await peer.send({"type": "complete", "id": f"{number}"})
         assert await peer.is_alive()
 
 
-async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: InProcess) -> None:
+async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: InProcessServer) -> None:
     query = "subscription($v: Boolean = true) { watchOffers(bookmarks: $v) { cursor } }"
 
     reply = await send_over(server, "events", query, server.token, v=None)
 
-    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
+    assert _codes(reply.body) == {"BAD_USER_INPUT"}
 
 
 @pytest.mark.parametrize("transport", ["events", "websocket"])
-async def test_a_watch_whose_fields_hang_on_a_null_says_one_error(server: InProcess, transport: str) -> None:
+async def test_a_watch_whose_fields_hang_on_a_null_says_one_error(server: InProcessServer, transport: str) -> None:
     query = "subscription($v: Boolean = true) { watchOffers { cursor @include(if: $v) } }"
 
     reply = await send_over(server, transport, query, server.token, v=None)
 
-    assert _codes(reply.answer) == {"BAD_USER_INPUT"}
-    assert "data" not in reply.answer
+    assert _codes(reply.body) == {"BAD_USER_INPUT"}
+    assert "data" not in reply.body

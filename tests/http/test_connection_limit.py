@@ -10,14 +10,14 @@ from app.web.limits import connections
 from app.web.limits.connections import MIN_CONNECTIONS, RESERVE, ConnectionLimit
 from app.web.server.http_protocol import HttpProtocol
 from tests.harness.databases import SqliteDatabases
-from tests.harness.figures import scraped
+from tests.harness.figures import scrape
 from tests.harness.gateway import IMAGE, settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import until
-from tests.harness.raw_clients import on_socket, post
+from tests.harness.patience import wait_until
+from tests.harness.raw_clients import open_socket, post
 from tests.harness.slow_store import SlowStore
-from tests.harness.wire import Line, answers, line, operation, request
+from tests.harness.wire import Connection, open_connection, operation, parse_responses, request
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +26,8 @@ SLOWLY = b"POST /graphql HTTP/1.1\r\nhost: here\r\nx-"
 
 
 @pytest.fixture
-async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh(), max_open_connections=MIN_CONNECTIONS)) as server:
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(sqlite_databases.fresh(), max_open_connections=MIN_CONNECTIONS)) as server:
         yield server
 
 
@@ -37,80 +37,80 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SEARCH_INTERVAL_SECONDS", 0.0)
 
 
-async def filled(server: InProcess, held: AsyncExitStack, number: int, sent: bytes = SLOWLY) -> list[Line]:
-    opened = [await held.enter_async_context(line(server.port)) for _ in range(number)]
+async def filled(server: InProcessServer, held: AsyncExitStack, number: int, sent: bytes = SLOWLY) -> list[Connection]:
+    opened = [await held.enter_async_context(open_connection(server.port)) for _ in range(number)]
     for one in opened:
         await one.send(sent)
-    await until(lambda: _has_come(server, opened[-1]))
+    await wait_until(lambda: _has_come(server, opened[-1]))
     return opened
 
 
-def _has_come(server: InProcess, client: Line) -> bool:
+def _has_come(server: InProcessServer, client: Connection) -> bool:
     """Whether the server has accepted it, and so all before it; it may have been closed since to make room."""
     address = client.writer.get_extra_info("sockname")
-    return client.is_over or any(one.client == address for one in server.connections)
+    return client.is_closed or any(one.client == address for one in server.connections)
 
 
 @pytest.mark.usefixtures("no_grace")
-async def test_a_slowloris_only_takes_the_places_of_its_own_lines(server: InProcess) -> None:
+async def test_a_slowloris_only_takes_the_places_of_its_own_lines(server: InProcessServer) -> None:
     async with AsyncExitStack() as held:
         await filled(server, held, 3 * MIN_CONNECTIONS)
         await asyncio.sleep(0.1)  # longer than a new line has to say what it wants
         for sent, status in ((LIVEZ, 200), (operation("{ __typename }", "connection: close"), 200)):
-            async with line(server.port) as client:
+            async with open_connection(server.port) as client:
                 await client.send(sent)
-                assert [one.status for one in answers(await client.heard())] == [status]
+                assert [one.status for one in parse_responses(await client.read_to_end())] == [status]
         assert len(server.connections) <= MIN_CONNECTIONS
-        assert (await scraped(server.port)).total("connections_turned_away_total", reason="idle") > 0
+        assert (await scrape(server.port)).total("connections_turned_away_total", reason="idle") > 0
 
 
 async def test_where_nobody_makes_room_who_comes_is_told_and_health_answers(
-    server: InProcess, monkeypatch: pytest.MonkeyPatch
+    server: InProcessServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HttpProtocol, "is_idle", lambda *_: False)
     async with AsyncExitStack() as held:
         await filled(server, held, MIN_CONNECTIONS)
         for sent, status in ((operation("{ __typename }"), 503), (LIVEZ, 200), (request("GET", "/graphql"), 503)):
-            async with line(server.port) as client:
+            async with open_connection(server.port) as client:
                 await client.send(sent)
-                [told] = answers(await client.heard())
+                [told] = parse_responses(await client.read_to_end())
                 assert told.status == status
                 assert told.headers.get("retry-after") == ("1" if status == 503 else None)
-        assert (await scraped(server.port)).total("connections_turned_away_total", reason="refused") == 2
-        assert (await scraped(server.port)).total("connections_most") == MIN_CONNECTIONS
+        assert (await scrape(server.port)).total("connections_turned_away_total", reason="refused") == 2
+        assert (await scrape(server.port)).total("connections_most") == MIN_CONNECTIONS
 
 
 async def test_the_places_for_those_who_ask_for_health_are_few_and_go_to_the_latest_for_a_moment(
-    server: InProcess, monkeypatch: pytest.MonkeyPatch
+    server: InProcessServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "GRACE_SECONDS", 3.0)
     monkeypatch.setattr(HttpProtocol, "is_idle", lambda *_: False)
     async with AsyncExitStack() as held:
         await filled(server, held, MIN_CONNECTIONS)
         late = await filled(server, held, RESERVE + 5, b"")
-        assert await late[0].heard() == b""
+        assert await late[0].read_to_end() == b""
         assert len(server.connections) == MIN_CONNECTIONS + RESERVE
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             await client.send(LIVEZ)
-            assert [one.status for one in answers(await client.heard())] == [200]
-        await until(lambda: len(server.connections) == MIN_CONNECTIONS)
+            assert [one.status for one in parse_responses(await client.read_to_end())] == [200]
+        await wait_until(lambda: len(server.connections) == MIN_CONNECTIONS)
 
 
 @pytest.mark.usefixtures("no_grace")
 async def test_a_websocket_and_a_line_that_is_answered_are_not_idle(
-    server: InProcess, monkeypatch: pytest.MonkeyPatch
+    server: InProcessServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = SlowStore()
-    store.slow_writes(monkeypatch)
+    store.delay_writes(monkeypatch)
     async with AsyncExitStack() as held:
-        peer = await held.enter_async_context(on_socket(server))
+        peer = await held.enter_async_context(open_socket(server))
         asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=IMAGE))
-        await until(lambda: bool(store.begun))
+        await wait_until(lambda: bool(store.started))
         await filled(server, held, 3 * MIN_CONNECTIONS)
         await asyncio.sleep(0.1)  # longer than a new line has to say what it wants
         await filled(server, held, MIN_CONNECTIONS)
         assert await peer.is_alive()
-        store.let_go()
+        store.release()
         assert (await asking).status == 200
 
 

@@ -10,7 +10,7 @@ import pytest
 from app.web.wire import exact_json
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import fresh_id
 
@@ -24,13 +24,13 @@ NO_IDS = ["1.0", "1e3", "-0", "-0.0", "1E400", "12345678901234567890.0"]
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as served:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as served:
         yield served
 
 
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
-async def test_an_offer_to_a_large_number_goes_to_exactly_that_tenant(server: InProcess, transport: str) -> None:
+async def test_an_offer_to_a_large_number_goes_to_exactly_that_tenant(server: InProcessServer, transport: str) -> None:
     owner = fresh_id()
     image = await server.gateway.tenant(owner).register()
 
@@ -38,32 +38,34 @@ async def test_an_offer_to_a_large_number_goes_to_exactly_that_tenant(server: In
         server, transport, OFFER, server.token_of(owner), input={"imageId": image, "tenantIds": [BIG, BIG + 1]}
     )
 
-    made = reply.answer["data"]["offerImage"]
+    made = reply.body["data"]["offerImage"]
     assert [member["tenant"]["id"] for member in made["members"]] == [str(BIG), str(BIG + 1)]
     assert made["errors"] == []
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_list_filtered_by_a_large_number_holds_exactly_that_tenant(server: InProcess, transport: str) -> None:
+async def test_a_list_filtered_by_a_large_number_holds_exactly_that_tenant(
+    server: InProcessServer, transport: str
+) -> None:
     owner = server.gateway.tenant(fresh_id())
     image = await owner.register()
     await owner.offer(image, str(BIG), str(BIG + 1))
 
     reply = await send_over(server, transport, SENT, server.token_of(owner.id), tenant=BIG)
 
-    assert reply.answer["data"] == {"sentOffers": {"nodes": [{"tenant": {"id": str(BIG)}}]}}
+    assert reply.body["data"] == {"sentOffers": {"nodes": [{"tenant": {"id": str(BIG)}}]}}
 
 
 @pytest.mark.parametrize("number", NO_IDS)
 @pytest.mark.parametrize("way", ["lane", "endpoint", "get"])
-async def test_a_number_with_a_fraction_or_an_exponent_is_no_id(server: InProcess, way: str, number: str) -> None:
+async def test_a_number_with_a_fraction_or_an_exponent_is_no_id(server: InProcessServer, way: str, number: str) -> None:
     errors = await _posted(server, way, TAKES_ID, f'{{"id": {number}}}')
 
     assert [error["extensions"]["code"] for error in errors] == ["BAD_USER_INPUT"]
 
 
 @pytest.mark.parametrize(("digits", "code"), [(400, "BAD_USER_INPUT"), (5_000, "BAD_REQUEST")])
-async def test_a_number_of_hundreds_of_digits_is_refused(server: InProcess, digits: int, code: str) -> None:
+async def test_a_number_of_hundreds_of_digits_is_refused(server: InProcessServer, digits: int, code: str) -> None:
     mutation = "mutation($t: ID!, $i: ID!) { revokeMember(input: {imageId: $i, tenantId: $t}) { errors { code } } }"
 
     body = b'{"query": "%b", "variables": {"i": "x", "t": %b}}' % (mutation.encode(), b"9" * digits)
@@ -85,7 +87,7 @@ def test_json_is_read_as_orjson_reads_it_but_for_numbers_that_it_changes() -> No
         exact_json.loads(b"[" * 1_000 + b"1.0" + b"]" * 1_000)
 
 
-async def _posted(server: InProcess, way: str, query: str, variables: str) -> list[Any]:
+async def _posted(server: InProcessServer, way: str, query: str, variables: str) -> list[Any]:
     if way == "get":
         answer = await _client_get(server, query, variables)
     else:
@@ -94,13 +96,13 @@ async def _posted(server: InProcess, way: str, query: str, variables: str) -> li
     return answer.json()["errors"]
 
 
-async def _post(server: InProcess, body: bytes, suffix: str = "") -> httpx2.Response:
+async def _post(server: InProcessServer, body: bytes, suffix: str = "") -> httpx2.Response:
     headers = {"authorization": f"Bearer {server.token}", "content-type": "application/json"}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
         return await client.post(server.url.replace("ws", "http", 1) + suffix, content=body)
 
 
-async def _client_get(server: InProcess, query: str, variables: str) -> httpx2.Response:
+async def _client_get(server: InProcessServer, query: str, variables: str) -> httpx2.Response:
     headers = {"authorization": f"Bearer {server.token}"}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
         params = {"query": query, "variables": variables}

@@ -13,9 +13,9 @@ from app.web.http.endpoint import Endpoint
 from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
-from tests.harness.raw_http import Dial, dialling, request
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
+from tests.harness.raw_http import Connect, open_connections, request
 from tests.harness.world import World, make_world
 
 POINT = "query($id: ID!) { image(id: $id) { id name } }"
@@ -24,23 +24,25 @@ OF_ONE_ANSWER_ONLY = {"date", "x-request-id"}
 
 
 @pytest.fixture
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         yield server
 
 
 @pytest.fixture
-async def dial(server: InProcess) -> AsyncGenerator[Dial]:
-    async with dialling(server.port) as dial:
+async def dial(server: InProcessServer) -> AsyncGenerator[Connect]:
+    async with open_connections(server.port) as dial:
         yield dial
 
 
-async def _world(server: InProcess) -> tuple[World, str]:
+async def _world(server: InProcessServer) -> tuple[World, str]:
     world = await make_world(server.gateway, "pending")
     return world, server.token_of(world.consumer.id)
 
 
-async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(server: InProcess, dial: Dial) -> None:
+async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
+    server: InProcessServer, dial: Connect
+) -> None:
     world, token = await _world(server)
     line = await dial()
 
@@ -49,37 +51,37 @@ async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(se
 
     with patch.object(Endpoint, "__call__", unreachable):
         line.send(request(token, POINT, id=world.image))
-        status, _, told = await line.answer()
+        status, _, told = await line.read_response()
         assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
         line.send(request(token, ACCEPT, id=world.image))
-        assert (await line.answer())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
+        assert (await line.read_response())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
     for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
         line.send(request(token, query))
-        assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+        assert (await line.read_response())[0] == "HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 @pytest.mark.parametrize("more", [[], ["connection: close"], ["accept: application/graphql-response+json"]])
 async def test_no_client_can_tell_the_lane_from_the_endpoint(
-    server: InProcess, dial: Dial, version: str, more: list[str]
+    server: InProcessServer, dial: Connect, version: str, more: list[str]
 ) -> None:
     world, token = await _world(server)
     answers: list[Any] = []
     for path in ("/graphql", "/graphql?long=way"):
         line = await dial()
         line.send(request(token, POINT, path, version, *more, id=world.image))
-        status, headers, told = await line.answer()
+        status, headers, told = await line.read_response()
         assert len(headers["x-request-id"]) == 32
         for name in OF_ONE_ANSWER_ONLY:
             del headers[name]
         answers.append((status, headers, told))
         if version == "1.0" or "connection: close" in more:
-            assert await line.has_ended()
+            assert await line.is_closed()
 
     assert answers[0] == answers[1]
 
 
-async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcess, dial: Dial) -> None:
+async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcessServer, dial: Connect) -> None:
     world, token = await _world(server)
     line = await dial()
     line.send(
@@ -88,23 +90,23 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: InProc
         request(token, "{ __schema { queryType { name } } }"),
         request(token, "{ viewer { id } }"),
     )
-    told = [(await line.answer())[2]["data"] for _ in range(4)]
+    told = [(await line.read_response())[2]["data"] for _ in range(4)]
 
     assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
 
 
-async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcess, dial: Dial) -> None:
+async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcessServer, dial: Connect) -> None:
     world, token = await _world(server)
     line = await dial()
     for byte in request(token, POINT, id=world.image):
         line.send(bytes([byte]))
         await line.writer.drain()
         await asyncio.sleep(0)  # so that it leaves alone
-    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
 
 
 async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
-    server: InProcess, dial: Dial
+    server: InProcessServer, dial: Connect
 ) -> None:
     world, token = await _world(server)
     whole = request(token, ACCEPT, id=world.image)
@@ -115,50 +117,52 @@ async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_no
         line.writer.transport.abort()
     line = await dial()
     line.send(request(token, POINT, id=world.image))
-    assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
 
 
-async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcess, dial: Dial) -> None:
+async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcessServer, dial: Connect) -> None:
     world, token = await _world(server)
     line = await dial()
     with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
         line.send(request(token, POINT, id=world.image))
-        assert (await line.answer())[2]["data"]["image"]["id"] == world.image
+        assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
 
 
-async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcess, dial: Dial) -> None:
+async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessServer, dial: Connect) -> None:
     line = await dial()
     line.send(request("nonsense", POINT, id="x"))
-    status, headers, told = await line.answer()
+    status, headers, told = await line.read_response()
 
     assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
     assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
 
 
 async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
-    server: InProcess, dial: Dial
+    server: InProcessServer, dial: Connect
 ) -> None:
     world, token = await _world(server)
     line, idle = await dial(), await dial()
     whole = request(token, POINT, id=world.image)
     line.send(whole[:-5])
-    await until(lambda: any(isinstance(one, FastLaneProtocol) and one._buffered for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
+    await wait_until(lambda: any(isinstance(one, FastLaneProtocol) and one._buffered for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
     for one in list(server.connections):
         one.shutdown()
-    assert await idle.has_ended()
+    assert await idle.is_closed()
     line.send(whole[-5:])
-    _, headers, told = await line.answer()
+    _, headers, told = await line.read_response()
 
     assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
-    assert await line.has_ended()
+    assert await line.is_closed()
 
 
-async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(server: InProcess, dial: Dial) -> None:
+async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
+    server: InProcessServer, dial: Connect
+) -> None:
     world, token = await _world(server)
     line = await dial()
     with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
         line.send(request(token, ACCEPT, id=world.image))
-        status, headers, told = await line.answer()
+        status, headers, told = await line.read_response()
 
     [error] = told["errors"]
     assert (status, error["extensions"]["code"]) == (
@@ -169,33 +173,35 @@ async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(se
     assert "a secret" not in str(told)
 
 
-async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcess, dial: Dial) -> None:
+async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcessServer, dial: Connect) -> None:
     world, token = await _world(server)
     line = await dial()
     told: list[Any] = []
     for _ in range(2):
         line.send(request(token, "{ offers { totalCount } }"))
-        told.append((await line.answer())[2]["data"]["offers"]["totalCount"])
+        told.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
         await world.consumer.accept(world.image)
 
     assert told == [1, 0]
 
 
-async def test_a_request_that_comes_again_needs_a_token_that_still_counts(server: InProcess, dial: Dial) -> None:
+async def test_a_request_that_comes_again_needs_a_token_that_still_counts(
+    server: InProcessServer, dial: Connect
+) -> None:
     world, token = await _world(server)
     line = await dial()
     line.send(request(token, POINT, id=world.image))
-    assert (await line.answer())[0] == "HTTP/1.1 200 OK"
+    assert (await line.read_response())[0] == "HTTP/1.1 200 OK"
     with patch("app.web.callers.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
         line.send(request(token, POINT, id=world.image))
-        assert (await line.answer())[0] == "HTTP/1.1 401 Unauthorized"
+        assert (await line.read_response())[0] == "HTTP/1.1 401 Unauthorized"
 
 
-async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcess, dial: Dial) -> None:
+async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcessServer, dial: Connect) -> None:
     world, _ = await _world(server)
     line, told = await dial(), list[Any]()
     for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
         line.send(request(server.token_of(tenant_id), POINT, id=world.image))
-        told.append((await line.answer())[2]["data"]["image"] is not None)
+        told.append((await line.read_response())[2]["data"]["image"] is not None)
 
     assert told == [True, True, False]

@@ -9,19 +9,19 @@ import pytest
 from app.web.server.fast_path import MAX_CACHED_BYTES
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 
 VIEWER = "{ viewer { id } }"
 LARGE = 60_000
 
 
 @pytest.fixture
-async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server:
         yield server
 
 
-def _is_kept(server: InProcess, body: object, **headers: str) -> bool:
+def _is_kept(server: InProcessServer, body: object, **headers: str) -> bool:
     given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
     raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
     before = len(server.fast_path._cache)
@@ -29,7 +29,7 @@ def _is_kept(server: InProcess, body: object, **headers: str) -> bool:
     return len(server.fast_path._cache) > before
 
 
-async def test_a_plain_request_is_kept(server: InProcess) -> None:
+async def test_a_plain_request_is_kept(server: InProcessServer) -> None:
     assert _is_kept(server, {"query": VIEWER})
     assert _is_kept(server, {"query": VIEWER}, accept="application/json", origin="https://console.example.org")
 
@@ -44,7 +44,7 @@ async def test_a_plain_request_is_kept(server: InProcess) -> None:
     ],
     ids=["content type", "accept", "origin", "authorization"],
 )
-async def test_one_with_a_header_that_is_large_is_not(server: InProcess, headers: dict[str, str]) -> None:
+async def test_one_with_a_header_that_is_large_is_not(server: InProcessServer, headers: dict[str, str]) -> None:
     if "authorization" in headers:
         headers = {"authorization": "Bearer " + " " * LARGE + server.token}
 
@@ -52,7 +52,7 @@ async def test_one_with_a_header_that_is_large_is_not(server: InProcess, headers
 
 
 @pytest.mark.parametrize(("size", "is_kept"), [(10, True), (MAX_CACHED_BYTES, False)])
-async def test_one_whose_hash_names_a_large_document_is_not(server: InProcess, size: int, is_kept: bool) -> None:
+async def test_one_whose_hash_names_a_large_document_is_not(server: InProcessServer, size: int, is_kept: bool) -> None:
     document = f"{VIEWER} # {'x' * size}"
     hash = sha256(document.encode()).hexdigest()
     server.fast_path._persisted.text(document, hash, "1")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.harness.server import Server
-from tests.harness.wire import Answer, answers, line, operation, request, upgrade
+from tests.harness.wire import Response, open_connection, operation, parse_responses, request, upgrade
 from tests.harness.world import fresh_id
 
 LIVEZ, LAST = request(), request("GET", "/livez", "connection: close")
@@ -20,13 +20,13 @@ UPGRADES = {
 }
 
 
-async def _heard(server: Server, *pieces: bytes) -> list[Answer]:
-    async with line(server.port) as client:
+async def _responses_to(server: Server, *pieces: bytes) -> list[Response]:
+    async with open_connection(server.port) as client:
         await client.send(*pieces)
-        return answers(await client.heard())
+        return parse_responses(await client.read_to_end())
 
 
-def _viewers(found: list[Answer]) -> list[str]:
+def _viewers(found: list[Response]) -> list[str]:
     return [json.loads(answer.body)["data"]["viewer"]["id"] for answer in found]
 
 
@@ -37,8 +37,8 @@ async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_is_read(serv
     sized = request("POST", "/graphql", *who, f"content-length: {len(VIEWER)}")
     chunked = request("POST", "/graphql", *who, "transfer-encoding: chunked")
     found = [
-        *await _heard(server, sized + VIEWER + sized + VIEWER + chunked + IN_CHUNKS + LAST),
-        *await _heard(server, sized, VIEWER, chunked, IN_CHUNKS[:9], IN_CHUNKS[9:], LAST),
+        *await _responses_to(server, sized + VIEWER + sized + VIEWER + chunked + IN_CHUNKS + LAST),
+        *await _responses_to(server, sized, VIEWER, chunked, IN_CHUNKS[:9], IN_CHUNKS[9:], LAST),
     ]
     assert [answer.status for answer in found] == [200] * 7
     assert _viewers([*found[:3], *found[4:6]]) == [tenant] * 5
@@ -52,11 +52,11 @@ async def test_the_first_request_of_javas_client_over_plain_http_is_answered(ser
         f"User-Agent: Java-http-client/21\r\nAuthorization: Bearer {server.token(tenant)}\r\n"
         "Content-Type: application/json\r\n\r\n"
     )
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(head.encode(), VIEWER)
-        first = await client.answer()
+        first = await client.read_response()
         await client.send(head.encode() + VIEWER)
-        assert _viewers([first, await client.answer()]) == [tenant] * 2
+        assert _viewers([first, await client.read_response()]) == [tenant] * 2
 
 
 @pytest.mark.parametrize("offer", UPGRADES)
@@ -66,13 +66,13 @@ async def test_a_request_in_the_body_of_another_is_not_carried_out(server: Serve
     size = f"content-length: {len(body)}"
     for sent in (size, f"{size}\r\nexpect: 100-continue"):
         for method in ("POST", "DELETE", "GET"):
-            await _heard(server, request(method, "/graphql", JSON, *UPGRADES[offer], sent), body + LAST)
+            await _responses_to(server, request(method, "/graphql", JSON, *UPGRADES[offer], sent), body + LAST)
     assert _images(server, token) == 0
 
 
 async def test_there_are_no_tunnels(server: Server) -> None:
     token = server.token(fresh_id())
-    [refused] = await _heard(server, request("CONNECT", "here:80") + _registers(token))
+    [refused] = await _responses_to(server, request("CONNECT", "here:80") + _registers(token))
     assert (refused.status, refused.headers["connection"]) == (405, "close")
     assert "POST" in refused.headers["allow"]
     assert _images(server, token) == 0
@@ -80,13 +80,13 @@ async def test_there_are_no_tunnels(server: Server) -> None:
 
 async def test_an_upgrade_of_http_1_0_is_ignored(server: Server) -> None:
     offered = upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")
-    [refused] = await _heard(server, offered)
+    [refused] = await _responses_to(server, offered)
     assert refused.status == 400
 
 
 async def test_the_last_request_of_a_line_may_offer_an_upgrade_too(server: Server) -> None:
     offer = ("connection: close, Upgrade", "upgrade: h2c", f"content-length: {len(VIEWER)}", JSON)
-    [answer] = await _heard(server, request("POST", "/graphql", *offer), VIEWER)
+    [answer] = await _responses_to(server, request("POST", "/graphql", *offer), VIEWER)
     assert answer.status == 200
 
 
@@ -94,7 +94,7 @@ async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server
     token = server.token(fresh_id())
     who = f"authorization: Bearer {token}"
     for last in (operation("{ viewer { id } }", who, "connection: close"), LAST):
-        [answer] = await _heard(server, last + _registers(token))
+        [answer] = await _responses_to(server, last + _registers(token))
         assert answer.status == 200
     assert _images(server, token) == 0
 
@@ -102,7 +102,7 @@ async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server
 async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_called_for(server: Server) -> None:
     token = server.token(fresh_id())
     expecting = request("DELETE", "/graphql", "expect: 100-continue", "content-length: 9")
-    [refused] = await _heard(server, expecting, _registers(token))
+    [refused] = await _responses_to(server, expecting, _registers(token))
     assert (refused.status, refused.headers["connection"]) == (405, "close")
     assert _images(server, token) == 0
 
@@ -110,13 +110,13 @@ async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_c
 async def test_a_line_goes_on_after_a_body_that_was_called_for(server: Server) -> None:
     asked = operation("{ __typename }", "expect: 100-continue")
     head, end, body = asked.partition(b"\r\n\r\n")
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(head + end)
-        assert (await client.answer()).status == 100
+        assert (await client.read_response()).status == 100
         await client.send(body)
-        assert (await client.answer()).headers.get("connection") != "close"
+        assert (await client.read_response()).headers.get("connection") != "close"
         await client.send(LIVEZ)
-        assert (await client.answer()).status == 200
+        assert (await client.read_response()).status == 200
 
 
 def _registers(token: str) -> bytes:
@@ -130,5 +130,5 @@ def _images(server: Server, token: str) -> int:
 
 async def test_the_hidden_request_is_one_that_would_be_carried_out(server: Server) -> None:
     token = server.token(fresh_id())
-    await _heard(server, _registers(token) + LAST)
+    await _responses_to(server, _registers(token) + LAST)
     assert _images(server, token) == 1

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from app.errors import ErrorCode
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.server import Server
-from tests.harness.sockets import connected, dialled
+from tests.harness.sockets import connect_socket, open_socket
 from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -145,13 +145,13 @@ def test_no_messages_make_a_socket_drop_without_a_code(server: Server, examples:
 
 async def _converse(server: Server, messages: list[str | bytes], introduced: bool) -> None:
     """Send the messages; the server answers to the end, or closes with a code of the protocol."""
-    opening = connected(server, server.token("1")) if introduced else dialled(server)
+    opening = connect_socket(server, server.token("1")) if introduced else open_socket(server)
     async with opening as peer:
         try:
             for message in messages:
                 await peer.connection.send(message)
             await peer.connection.send(json.dumps({"type": "ping"}))
-            while (await peer.hear())["type"] != "pong":
+            while (await peer.receive())["type"] != "pong":
                 pass
         except ConnectionClosed:
             assert peer.connection.close_code in CLOSE_CODES
@@ -159,15 +159,15 @@ async def _converse(server: Server, messages: list[str | bytes], introduced: boo
 
 async def test_a_flood_of_sockets_that_vanish_leaves_nothing_behind(server: Server) -> None:
     async def vanish() -> None:
-        async with connected(server, server.token("1")) as peer:
+        async with connect_socket(server, server.token("1")) as peer:
             for number in range(20):
                 await peer.subscribe(WATCH, op=str(number))
             with suppress(ConnectionClosed):  # 1013, where the machine is too slow for all these watches
-                await peer.hear()
+                await peer.receive()
             peer.connection.transport.abort()
 
     await asyncio.gather(*(vanish() for _ in range(20)))
 
     assert server.client.get("/readyz").status_code == 200
-    async with connected(server, server.token("1")) as peer:
+    async with connect_socket(server, server.token("1")) as peer:
         assert await peer.is_alive()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.server import Server, bearer, error_code, serving
+from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.world import fresh_id
 
 BODY = json.dumps({"query": "{ viewer { id } }"}).encode()
@@ -19,7 +19,7 @@ RATES: dict[str, Any] = {"rate_per_address": 1, "burst_per_address": 40}
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """One that believes what is sent from this machine."""
-    with serving(tmp_path_factory.mktemp("proxied"), trusted_proxies="10.0.0.0/8, 127.0.0.1", **RATES) as server:
+    with run_server(tmp_path_factory.mktemp("proxied"), trusted_proxies="10.0.0.0/8, 127.0.0.1", **RATES) as server:
         yield server
 
 
@@ -96,6 +96,6 @@ def test_what_a_client_has_written_before_the_proxy_is_not_believed(behind_proxy
 
 
 def test_without_a_trusted_proxy_nobody_takes_the_address_of_another(tmp_path: Path) -> None:
-    with serving(tmp_path, **RATES) as server:
+    with run_server(tmp_path, **RATES) as server:
         assert spend(server, "203.0.113.1") == [401, 401, 429]
         assert spend(server, "203.0.113.2") == [429] * 3

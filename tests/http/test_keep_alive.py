@@ -10,9 +10,9 @@ import pytest
 from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
-from tests.harness.raw_http import Dial, dialling, request
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
+from tests.harness.raw_http import Connect, open_connections, request
 
 pytestmark = pytest.mark.slow
 
@@ -21,25 +21,25 @@ SLOW = 'mutation { acceptOffer(input: {imageId: "x"}) { errors { code } } }'
 
 
 @pytest.fixture
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         yield server
 
 
 @pytest.fixture
-async def dial(server: InProcess) -> AsyncGenerator[Dial]:
-    async with dialling(server.port) as dial:
+async def dial(server: InProcessServer) -> AsyncGenerator[Connect]:
+    async with open_connections(server.port) as dial:
         yield dial
 
 
-async def _with_short_rests(server: InProcess) -> None:
-    await until(lambda: bool(server.connections))
+async def _with_short_rests(server: InProcessServer) -> None:
+    await wait_until(lambda: bool(server.connections))
     for one in server.connections:
         if isinstance(one, FastLaneProtocol):
             one.timeout_keep_alive = cast(int, 0.8)  # uvicorn's type knows whole seconds only
 
 
-def _slow(server: InProcess) -> Any:
+def _slow(server: InProcessServer) -> Any:
     """Whose mutations take longer than a line may rest."""
     answer = server.planner.answer
 
@@ -52,49 +52,49 @@ def _slow(server: InProcess) -> Any:
     return patch.object(server.planner, "answer", slowly)
 
 
-async def test_a_line_on_which_nothing_more_comes_is_closed(server: InProcess, dial: Dial) -> None:
+async def test_a_line_on_which_nothing_more_comes_is_closed(server: InProcessServer, dial: Connect) -> None:
     line = await dial()
     await _with_short_rests(server)
     for _ in range(6):
         line.send(request(server.token_of("1"), QUICK))
-        assert (await line.answer())[1].get("connection") != "close"
+        assert (await line.read_response())[1].get("connection") != "close"
         await asyncio.sleep(0.15)  # together they are longer than one rest may be
 
-    assert await line.has_ended()
+    assert await line.is_closed()
 
 
 @pytest.mark.parametrize("together", [True, False])
 async def test_a_line_is_not_closed_for_its_rest_while_an_answer_is_waited_for(
-    server: InProcess, dial: Dial, together: bool
+    server: InProcessServer, dial: Connect, together: bool
 ) -> None:
     line = await dial()
     await _with_short_rests(server)
     quick, slow = (request(server.token_of("1"), query) for query in (QUICK, SLOW))
     with _slow(server):
         line.send(quick + slow if together else quick)
-        assert (await line.answer())[2] == {"data": {"viewer": {"id": "1"}}}
+        assert (await line.read_response())[2] == {"data": {"viewer": {"id": "1"}}}
         line.send(b"" if together else slow)
-        assert (await line.answer())[2] == {"data": {}}
+        assert (await line.read_response())[2] == {"data": {}}
 
-    assert await line.has_ended()
+    assert await line.is_closed()
 
 
-async def test_a_request_that_is_half_there_is_no_rest(server: InProcess, dial: Dial) -> None:
+async def test_a_request_that_is_half_there_is_no_rest(server: InProcessServer, dial: Connect) -> None:
     line = await dial()
     await _with_short_rests(server)
     whole = request(server.token_of("1"), QUICK)
     line.send(whole + whole[:-5])
-    await line.answer()
+    await line.read_response()
     await asyncio.sleep(1)  # longer than a line may rest
     line.send(whole[-5:])
 
-    assert (await line.answer())[2] == {"data": {"viewer": {"id": "1"}}}
+    assert (await line.read_response())[2] == {"data": {"viewer": {"id": "1"}}}
 
 
 async def test_a_line_rests_for_as_long_as_the_setting_says(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), keep_alive_seconds=1)
-    async with in_this_process(settings) as server, dialling(server.port) as dial:
+    async with run_in_process(settings) as server, open_connections(server.port) as dial:
         line = await dial()
         line.send(request(server.token_of("1"), QUICK))
-        await line.answer()
-        assert await line.has_ended()
+        await line.read_response()
+        assert await line.is_closed()

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.harness.server import Server, bearer, error_code, serving
-from tests.harness.sockets import connected, dialled
+from tests.harness.server import Server, bearer, error_code, run_server
+from tests.harness.sockets import connect_socket, open_socket
 from tests.harness.world import fresh_id
 
 CONSOLE, STRANGER = "https://console.example.org", "https://stranger.example.org"
@@ -20,7 +20,7 @@ VIEWER = "{ viewer { id } }"
 def listing(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """One that lists an origin, and another one behind it."""
     origins = f"{CONSOLE}, http://localhost:5173"
-    with serving(tmp_path_factory.mktemp("listing"), allowed_origins=origins, rate_per_tenant=1_000) as server:
+    with run_server(tmp_path_factory.mktemp("listing"), allowed_origins=origins, rate_per_tenant=1_000) as server:
         yield server
 
 
@@ -98,7 +98,7 @@ def test_a_refusal_can_be_read_too(listing: Server, headers: dict[str, str], sta
 
 
 def test_a_tenant_without_a_budget_is_told_so_where_its_page_can_read_it(tmp_path: Any) -> None:
-    with serving(tmp_path, allowed_origins=CONSOLE, rate_per_tenant=1, burst_per_tenant=1) as server:
+    with run_server(tmp_path, allowed_origins=CONSOLE, rate_per_tenant=1, burst_per_tenant=1) as server:
         headers = {"origin": CONSOLE, **bearer(server.token("7"))}
         for path in ("/graphql", "/graphql?a=b"):
             # What a slow machine takes a second for has been earned meanwhile.
@@ -115,12 +115,12 @@ def test_events_can_be_read_by_a_listed_origin(listing: Server) -> None:
 
 @pytest.mark.parametrize("origin", [CONSOLE, None])
 async def test_a_websocket_of_a_listed_origin_or_of_no_browser_is_let_in(listing: Server, origin: str | None) -> None:
-    async with connected(listing, listing.token("7"), origin=origin) as peer:
+    async with connect_socket(listing, listing.token("7"), origin=origin) as peer:
         assert await peer.is_alive()
 
 
 async def test_a_websocket_of_the_own_pages_is_let_in(server: Server) -> None:
-    async with connected(server, server.token("7"), origin=server.base) as peer:
+    async with connect_socket(server, server.token("7"), origin=server.base) as peer:
         assert await peer.is_alive()
 
 
@@ -129,7 +129,7 @@ async def test_a_websocket_of_another_origin_is_refused_with_403_before_it_is_op
     listing: Server, origin: str
 ) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with dialled(listing, origin=origin):
+        async with open_socket(listing, origin=origin):
             pass
     assert refused.value.response.status_code == 403
 

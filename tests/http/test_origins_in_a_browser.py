@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ async def test_a_page_of_a_listed_origin_asks_reads_and_watches_and_one_of_anoth
     browser: Browser, tmp_path: Path
 ) -> None:
     async with pages(browser) as (origin, page), pages(browser) as (_, stranger):
-        with serving(tmp_path, allowed_origins=origin) as server:
+        with run_server(tmp_path, allowed_origins=origin) as server:
             assert await told(page, server) == [[200, 32, {"viewer": {"id": "7"}}], ["cors", 200], "open"]
             assert await told(stranger, server) == ["TypeError: Failed to fetch", "TypeError: Failed to fetch", 1006]
             await stranger.evaluate(GET, [server.url, "no-cors"])

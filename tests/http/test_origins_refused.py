@@ -6,8 +6,8 @@ import pytest
 
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.wire import line, request
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.wire import open_connection, request
 
 LISTED = "https://console.example.org"
 REFUSED = {
@@ -18,19 +18,19 @@ REFUSED = {
 
 
 @pytest.fixture
-async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
     settings = settings_for(sqlite_databases.fresh(), allowed_origins=LISTED, request_seconds=0.3)
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         yield server
 
 
 @pytest.mark.parametrize("status", REFUSED)
-async def test_a_page_may_read_why_its_request_never_came_in(server: InProcess, status: int) -> None:
+async def test_a_page_may_read_why_its_request_never_came_in(server: InProcessServer, status: int) -> None:
     header, body = REFUSED[status]
     for origin, told in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             sent = request("POST", "/graphql", f"origin: {origin}", header, body=body)
             await client.send(sent.removesuffix(b"\r\n\r\n"))  # where there is no body, the headers go on
-            refused = await client.answer()
+            refused = await client.read_response()
         assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, told)
         assert ("vary" in refused.headers) == (told is not None)

@@ -11,9 +11,9 @@ from app.web.server.http_limits import ALWAYS_ALLOWED_BYTES
 from app.web.server.refusal import MAX_HEADERS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
-from tests.harness.wire import Answer, answers, line, operation, request
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
+from tests.harness.wire import Response, open_connection, operation, parse_responses, request
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +28,9 @@ HALF = 90_000
 async def test_a_request_of_many_small_headers_is_refused(
     sqlite_databases: SqliteDatabases, begun: bytes, comes: str
 ) -> None:
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
         await client.send(begun + b"\r\n" + SMALL_HEADERS + (b"\r\n" if comes == "whole" else b""))
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
         assert [len(one.headers) for one in server.connections] in ([], [0]), "nothing of them stays on the line"
 
     assert refused.status == 431
@@ -39,26 +39,26 @@ async def test_a_request_of_many_small_headers_is_refused(
 
 async def test_as_many_headers_as_allowed_are_read(sqlite_databases: SqliteDatabases) -> None:
     many = [f"a{number}: b" for number in range(MAX_HEADERS - 10)]
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
         await client.send(operation("{ __typename }", *many))
-        assert (await client.answer()).status == 200
+        assert (await client.read_response()).status == 200
 
 
 async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_ones_still_come_through(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_limits, "MAX_PARTIAL_BYTES", 3 * HALF)
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server:
         async with AsyncExitStack() as held:
             for _ in range(2):
-                await (await held.enter_async_context(line(server.port))).send(_half())
-            await until(lambda: _pending(server) >= 2 * HALF)
-            refused = await _sent(server, _half())
+                await (await held.enter_async_context(open_connection(server.port))).send(_half())
+            await wait_until(lambda: _pending(server) >= 2 * HALF)
+            refused = await _send(server, _half())
             small = operation("{ __typename }")
-            answered = await _sent(server, small[: len(small) // 2], small[len(small) // 2 :])
-        await until(lambda: not server.connections)
+            answered = await _send(server, small[: len(small) // 2], small[len(small) // 2 :])
+        await wait_until(lambda: not server.connections)
         whole = operation("{ __typename }" + " " * HALF * 2)
-        assert (await _sent(server, whole)).status == 200
+        assert (await _send(server, whole)).status == 200
 
     assert (refused.status, refused.headers["retry-after"], refused.headers["connection"]) == (503, "1", "close")
     assert json.loads(refused.body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
@@ -71,13 +71,13 @@ def _half() -> bytes:
     return head + b" " * HALF
 
 
-async def _sent(server: InProcess, *pieces: bytes) -> Answer:
-    async with line(server.port) as client:
+async def _send(server: InProcessServer, *pieces: bytes) -> Response:
+    async with open_connection(server.port) as client:
         for piece in pieces:
             await client.send(piece)
             await asyncio.sleep(0.01)  # so that it does not come in one piece
-        return await client.answer()
+        return await client.read_response()
 
 
-def _pending(server: InProcess) -> int:
+def _pending(server: InProcessServer) -> int:
     return max((one.limits.partial_requests.bytes for one in server.connections), default=0)

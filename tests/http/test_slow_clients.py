@@ -11,9 +11,9 @@ from app.web.server.http_protocol import MAX_PIPELINED
 from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.server import Server, serving
-from tests.harness.wire import Line, answers, line, operation, request, upgrade
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.server import Server, run_server
+from tests.harness.wire import Connection, open_connection, operation, parse_responses, request, upgrade
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
@@ -36,22 +36,22 @@ WATCH = "subscription { watchOffers { cursor } }"
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    with serving(tmp_path_factory.mktemp("hasty"), request_seconds=0.4, max_body_bytes=20_000) as server:
+    with run_server(tmp_path_factory.mktemp("hasty"), request_seconds=0.4, max_body_bytes=20_000) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """For clients that send much, which takes a slow machine longer than others may take for a request."""
-    with serving(tmp_path_factory.mktemp("patient"), request_seconds=60, max_body_bytes=20_000) as server:
+    with run_server(tmp_path_factory.mktemp("patient"), request_seconds=60, max_body_bytes=20_000) as server:
         yield server
 
 
 @pytest.mark.parametrize("kind", SLOW)
 async def test_a_request_that_does_not_come_whole_in_time_is_answered_with_408(hasty: Server, kind: str) -> None:
-    async with line(hasty.port) as client:
+    async with open_connection(hasty.port) as client:
         await client.send(SLOW[kind])
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
     [error] = json.loads(refused.body)["errors"]
     if kind == "a body that was announced":
         assert (refused.status, error["extensions"]["code"]) == (413, "BAD_REQUEST")
@@ -61,14 +61,14 @@ async def test_a_request_that_does_not_come_whole_in_time_is_answered_with_408(h
 
 
 async def test_a_client_that_drips_bytes_gains_no_time(hasty: Server) -> None:
-    async with line(hasty.port) as client:
+    async with open_connection(hasty.port) as client:
         dripping = asyncio.create_task(_drip(client))
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
         dripping.cancel()
     assert refused.status == 408
 
 
-async def _drip(client: Line) -> None:
+async def _drip(client: Connection) -> None:
     await client.send(b"GET /livez HTTP/1.1\r\n")
     while True:
         await client.send(b"a: b\r\n")
@@ -76,13 +76,13 @@ async def _drip(client: Line) -> None:
 
 
 async def test_a_line_on_which_nothing_is_said_is_closed(hasty: Server) -> None:
-    async with line(hasty.port) as client:
-        assert await client.heard() == b""
+    async with open_connection(hasty.port) as client:
+        assert await client.read_to_end() == b""
 
 
 async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way(hasty: Server) -> None:
     token = hasty.token(fresh_id())
-    async with line(hasty.port) as client:
+    async with open_connection(hasty.port) as client:
         await client.send(operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {token}"))
         await _first_event(client)
         await client.send(b"GET /half")
@@ -95,15 +95,15 @@ async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_j
     query = "{ images { totalCount } offerEvents { pageInfo { hasNextPage } } }"
     asked = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
     for junk in (b"junk\r\n\r\n", upgrade(), LIVEZ + b"junk\r\n\r\n"):
-        async with line(hasty.port) as client:
+        async with open_connection(hasty.port) as client:
             await client.send(asked + asked + junk)
-            found = answers(await client.heard())
+            found = parse_responses(await client.read_to_end())
         assert [json.loads(answer.body)["data"]["images"] for answer in found[:2]] == [{"totalCount": 0}] * 2
 
 
-async def _hear(client: Line, seconds: float) -> None:
+async def _hear(client: Connection, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        heard = await client.heard()
+        heard = await client.read_to_end()
     raise AssertionError(f"the server hung up after {heard!r}")
 
 
@@ -115,36 +115,36 @@ async def test_a_request_without_end_is_cut_off_and_not_kept(patient: Server, ki
         "trailers": (request("POST", "/graphql", *CHUNKED, body=b"2\r\n{}\r\n0\r\n"), b"a: %s\r\n" % (b"b" * 1_000)),
         "a body of crumbs": (request("POST", "/graphql", *CHUNKED, body=b""), b"1;%s\r\n \r\n" % (b"b" * 1_000)),
     }[kind]
-    async with line(patient.port) as client:
-        heard = asyncio.create_task(client.heard())
+    async with open_connection(patient.port) as client:
+        heard = asyncio.create_task(client.read_to_end())
         await client.send(begun)
         for _ in range(2 * MAX_HEAD_BYTES // 1_000):
             await client.send(more)
-        [refused] = answers(await heard)
+        [refused] = parse_responses(await heard)
     assert refused.status == (414 if kind == "an address" else 431)
     assert "er than" in json.loads(refused.body)["errors"][0]["message"]
 
 
 async def test_an_upload_that_goes_on_after_its_refusal_is_cut_off(patient: Server) -> None:
-    async with line(patient.port) as client:
-        heard = asyncio.create_task(client.heard())
+    async with open_connection(patient.port) as client:
+        heard = asyncio.create_task(client.read_to_end())
         await client.send(request("POST", "/graphql", *CHUNKED, body=b""))
         for _ in range(400):
             await client.send(b"3e8\r\n" + b" " * 1_000 + b"\r\n")
-        [refused] = answers(await heard)
+        [refused] = parse_responses(await heard)
     assert refused.status == 413
 
 
 async def test_requests_in_a_row_are_all_answered_and_few_of_them_wait_in_memory(sqlite_databases: Databases) -> None:
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server, line(server.port) as client:
-        heard = asyncio.create_task(client.heard())
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
+        heard = asyncio.create_task(client.read_to_end())
         longest = asyncio.create_task(_longest_queue(server, heard))
         await client.send(*[request("GET", "/livez", "a: " + "b" * 500) * 50] * 80, LAST)
-        assert [answer.status for answer in answers(await heard)] == [200] * 4_001
+        assert [answer.status for answer in parse_responses(await heard)] == [200] * 4_001
         assert 0 < await longest < MAX_PIPELINED
 
 
-async def _longest_queue(server: InProcess, heard: "asyncio.Task[bytes]") -> int:
+async def _longest_queue(server: InProcessServer, heard: "asyncio.Task[bytes]") -> int:
     longest = 0
     while not heard.done():
         longest = max([longest, *(len(one.pipeline) for one in server.connections)])
@@ -153,36 +153,36 @@ async def _longest_queue(server: InProcess, heard: "asyncio.Task[bytes]") -> int
 
 
 async def test_more_requests_in_a_row_than_anyone_needs_are_cut_off(patient: Server) -> None:
-    async with line(patient.port) as client:
+    async with open_connection(patient.port) as client:
         await client.send(LIVEZ * (MAX_PIPELINED + 500))
-        assert {answer.status for answer in answers(await client.heard())} <= {200}
+        assert {answer.status for answer in parse_responses(await client.read_to_end())} <= {200}
 
 
 async def test_a_refusal_while_a_body_is_waited_for_is_no_fault(hasty: Server) -> None:
     expecting = request(
         "POST", "/graphql", "content-length: 9", "content-type: application/json", "expect: 100-continue"
     )
-    async with line(hasty.port) as client:
+    async with open_connection(hasty.port) as client:
         await client.send(expecting[:-2] + b"x: y\r\n\r\n" + LIVEZ[:1])
-        assert [answer.status for answer in answers(await client.heard())] == [100, 408]
-    async with line(hasty.port) as client:
+        assert [answer.status for answer in parse_responses(await client.read_to_end())] == [100, 408]
+    async with open_connection(hasty.port) as client:
         await client.send(request("POST", "/graphql", *CHUNKED, "expect: 100-continue", body=b"junk\r\n"))
-        assert {answer.status for answer in answers(await client.heard())} <= {100, 400}
+        assert {answer.status for answer in parse_responses(await client.read_to_end())} <= {100, 400}
     assert "Traceback" not in hasty.log
 
 
 async def test_what_is_no_http_is_refused_in_the_form_of_any_error(patient: Server) -> None:
-    async with line(patient.port) as client:
+    async with open_connection(patient.port) as client:
         await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
     [error] = json.loads(refused.body)["errors"]
     assert (refused.status, error["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 
 async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path: Path) -> None:
-    with serving(tmp_path, max_watches_per_tenant=1) as server:
+    with run_server(tmp_path, max_watches_per_tenant=1) as server:
         watch = operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {server.token('1')}")
-        async with line(server.port) as client:
+        async with open_connection(server.port) as client:
             await client.send(watch)
             await _first_event(client)
             await client.send(upgrade())
@@ -194,12 +194,12 @@ async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path
 
 
 async def _is_taken(server: Server, watch: bytes) -> bool:
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(watch)
         return b"200 OK" in await _first_event(client)
 
 
-async def _first_event(client: Line) -> bytes:
+async def _first_event(client: Connection) -> bytes:
     async with asyncio.timeout(20):
         return await client.reader.readuntil(b"\r\n\r\n")
 
@@ -217,8 +217,8 @@ async def test_what_was_asked_is_answered_also_to_those_who_go_on_with_what_is_n
     server: Server, asked: bytes
 ) -> None:
     for _ in range(5):
-        async with line(server.port) as client:
-            hearing = asyncio.create_task(client.heard())
+        async with open_connection(server.port) as client:
+            hearing = asyncio.create_task(client.read_to_end())
             await client.send(asked + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
-            first, *rest = answers(await hearing)
+            first, *rest = parse_responses(await hearing)
         assert (first.status in (200, 400, 405), [answer.status for answer in rest] in ([], [400])) == (True, True)

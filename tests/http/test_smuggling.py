@@ -7,39 +7,39 @@ from itertools import islice
 
 import pytest
 
-from tests.attack.framings import LAST, Way, attack, cases, hidden, ways
+from tests.attack.framings import LAST, Route, attack, cases, hidden_request, routes
 from tests.harness import balancer, nginx
-from tests.harness.server import Server, serving
-from tests.harness.wire import line
+from tests.harness.server import Server, run_server
+from tests.harness.wire import open_connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 EXAMPLES = 96
 
 
 @pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, dict[str, Way]]]:
+def roads(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, dict[str, Route]]]:
     folder = tmp_path_factory.mktemp("smuggling")
     with ExitStack() as held:
-        server = held.enter_context(serving(folder, max_body_bytes=20_000, request_seconds=1))
-        found = ways(server, folder, held)
+        server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))
+        found = routes(server, folder, held)
         yield server, {way.name: way for way in found}
 
 
 @pytest.mark.parametrize("name", ["direct", "nginx", "haproxy"])
-async def test_no_hidden_request_is_carried_out(roads: tuple[Server, dict[str, Way]], name: str) -> None:
+async def test_no_hidden_request_is_carried_out(roads: tuple[Server, dict[str, Route]], name: str) -> None:
     server, found = roads
     if name not in found:
         pytest.skip(str(nginx.reason_to_skip() or balancer.reason_to_skip()))
     assert await attack(server, found[name], seed=1, examples=EXAMPLES) == []
 
 
-async def test_what_is_hidden_would_be_carried_out_on_a_line_of_its_own(roads: tuple[Server, dict[str, Way]]) -> None:
+async def test_what_is_hidden_would_be_carried_out_on_a_line_of_its_own(roads: tuple[Server, dict[str, Route]]) -> None:
     server, found = roads
     token = server.token("6000000")
     for number, way in enumerate(found.values()):
-        async with line(way.port, way.trust) as client:
-            await client.send(hidden(f"open {number}", token) + LAST)
-            await client.heard()
+        async with open_connection(way.port, way.trust) as client:
+            await client.send(hidden_request(f"open {number}", token) + LAST)
+            await client.read_to_end()
     count = await asyncio.to_thread(server.data, "{ images { totalCount } }", token)
     assert count == {"images": {"totalCount": len(found)}}
 

@@ -12,7 +12,7 @@ import pytest
 from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import in_this_process
+from tests.harness.inprocess import run_in_process
 from tests.harness.operations import WATCH
 from tests.harness.server import Server, bearer
 from tests.harness.world import fresh_id
@@ -22,7 +22,7 @@ EVENTS = "text/event-stream"
 
 
 @contextmanager
-def asked(server: Server, query: str, token: str | None, last: str | None = None, **variables: Any) -> Generator[Any]:
+def stream(server: Server, query: str, token: str | None, last: str | None = None, **variables: Any) -> Generator[Any]:
     headers = {"accept": EVENTS, **bearer(token), **({"last-event-id": last} if last else {})}
     body = {"query": query, "variables": variables}
     with server.client.stream("POST", "/graphql", json=body, headers=headers) as response:
@@ -42,7 +42,7 @@ def events(response: httpx2.Response) -> Generator[dict[str, str]]:
 
 
 def test_a_query_is_one_event_and_the_end(server: Server) -> None:
-    with asked(server, "{ viewer { id } }", server.token("5")) as response:
+    with stream(server, "{ viewer { id } }", server.token("5")) as response:
         assert response.headers["content-type"].startswith(EVENTS)
         answer, end = events(response)
 
@@ -53,12 +53,12 @@ def test_a_query_is_one_event_and_the_end(server: Server) -> None:
 def test_a_watch_tells_each_change_with_its_cursor_and_goes_on_behind_it(server: Server) -> None:
     owner = server.token(fresh_id())
     image = server.register(owner)
-    with asked(server, WATCH, owner, after=None) as response:
+    with stream(server, WATCH, owner, after=None) as response:
         told = events(response)
         first = next(told)
         server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
         ten, eleven = next(told), next(told)
-    with asked(server, WATCH, owner, last=ten["id"], after=first["id"]) as response:
+    with stream(server, WATCH, owner, last=ten["id"], after=first["id"]) as response:
         again = next(events(response))
 
     items = [json.loads(event["data"])["data"]["watchOffers"] for event in (first, ten, eleven)]
@@ -69,7 +69,7 @@ def test_a_watch_tells_each_change_with_its_cursor_and_goes_on_behind_it(server:
 
 @pytest.mark.parametrize("query", ["subscription { watchOffers { nonsense } }", "{", "{ nonsense }"])
 def test_what_can_not_be_carried_out_is_told_and_ends(server: Server, query: str) -> None:
-    with asked(server, query, server.token("5")) as response:
+    with stream(server, query, server.token("5")) as response:
         answer, end = events(response)
 
     assert json.loads(answer["data"])["errors"][0]["extensions"]["code"].startswith("GRAPHQL_")
@@ -77,16 +77,16 @@ def test_what_can_not_be_carried_out_is_told_and_ends(server: Server, query: str
 
 
 def test_nobody_watches_without_a_token(server: Server) -> None:
-    with asked(server, WATCH, None) as response:
+    with stream(server, WATCH, None) as response:
         [error] = json.loads(next(events(response))["data"])["errors"]
 
     assert error["extensions"]["code"] == "UNAUTHENTICATED"
 
 
 def test_a_token_that_will_never_do_is_told_as_the_last_event_and_an_expired_one_by_its_status(server: Server) -> None:
-    with asked(server, WATCH, "nonsense") as response:
+    with stream(server, WATCH, "nonsense") as response:
         error, end = events(response)
-    with asked(server, WATCH, server.token("5", ttl=-5)) as expired:
+    with stream(server, WATCH, server.token("5", ttl=-5)) as expired:
         assert expired.status_code == 401
 
     assert json.loads(error["data"])["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
@@ -94,7 +94,7 @@ def test_a_token_that_will_never_do_is_told_as_the_last_event_and_an_expired_one
 
 
 def test_a_watch_ends_with_its_token_and_without_complete(server: Server) -> None:
-    with asked(server, WATCH, server.token(fresh_id(), ttl=1)) as response:
+    with stream(server, WATCH, server.token(fresh_id(), ttl=1)) as response:
         kinds = [event["event"] for event in events(response)]
 
     assert "complete" not in kinds
@@ -182,7 +182,7 @@ def test_of_a_document_with_both_the_operation_that_runs_decides(server: Server)
 async def test_a_watch_whose_store_is_away_is_refused_by_a_status(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as running:
+    async with run_in_process(settings_for(databases.fresh())) as running:
         monkeypatch.setattr(running.services.feed, "head", AsyncMock(side_effect=Unavailable("It is away.")))
         headers = {"accept": EVENTS, **bearer(running.token)}
         async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.harness import nginx
-from tests.harness.server import Server, bearer, serving
+from tests.harness.server import Server, bearer, run_server
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
@@ -64,7 +64,7 @@ def code(event: dict[str, str]) -> str:
     return json.loads(event["data"])["errors"][0]["extensions"]["code"]
 
 
-def offered(server: Server, owner: str, consumer: str, image: str | None = None) -> str:
+def offer_image(server: Server, owner: str, consumer: str, image: str | None = None) -> str:
     image = image or server.register(owner)
     server.do("offerImage", owner, imageId=image, tenantIds=[consumer])
     return image
@@ -77,7 +77,7 @@ def test_a_watch_goes_on_behind_the_last_event_however_it_was_asked_for(server: 
     token = server.token(consumer)
     with streamed(server.client, token, body) as told:
         last = item(next(told))["cursor"]
-    offered(server, owner, consumer)
+    offer_image(server, owner, consumer)
 
     with streamed(server.client, token, body, last, method) as told:
         missed = item(next(told))
@@ -89,11 +89,11 @@ def test_a_trusted_watch_named_by_its_hash_comes_beside_json_and_goes_on_behind_
     digest, tenant = sha256(ALONE.encode()).hexdigest(), fresh_id()
     manifest = tmp_path / "documents.json"
     manifest.write_text(json.dumps({digest: ALONE}))
-    with serving(tmp_path, documents_path=manifest) as server:
+    with run_server(tmp_path, documents_path=manifest) as server:
         owner, body = server.token(tenant), {"documentId": f"sha256:{digest}"}
         with streamed(server.client, owner, body, accept=f"application/json, {EVENTS}") as told:
             last = item(next(told))["cursor"]
-        offered(server, owner, "10")
+        offer_image(server, owner, "10")
         with streamed(server.client, owner, body, last, accept=f"application/json, {EVENTS}") as told:
             assert item(next(told))["tenant"]["id"] == "10"
 
@@ -103,9 +103,9 @@ def test_the_last_event_is_newer_than_the_cursor_of_the_variables_and_of_the_doc
     owner = server.token(tenant)
     with streamed(server.client, owner, {"query": VARIABLE}) as told:
         start = item(next(told))["cursor"]
-        image = offered(server, owner, "10")
+        image = offer_image(server, owner, "10")
         ten = item(next(told))["cursor"]
-    offered(server, owner, "11", image)
+    offer_image(server, owner, "11", image)
 
     for body in (
         {"query": VARIABLE, "variables": {"after": start}},
@@ -184,7 +184,7 @@ def _client(server: Server, folder: Path, way: str) -> Generator[httpx2.Client]:
         return
     if (reason := nginx.reason_to_skip()) is not None:
         pytest.skip(reason)
-    with nginx.proxied(server, folder) as port:
+    with nginx.run_nginx(server, folder) as port:
         trusted = ssl.create_default_context(cafile=str(folder / "gateway.crt"))
         with httpx2.Client(base_url=f"https://localhost:{port}", verify=trusted, timeout=20, trust_env=False) as client:
             yield client

@@ -6,23 +6,23 @@ from pathlib import Path
 import pytest
 
 from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS
-from tests.harness.balancer import balanced, reason_to_skip
+from tests.harness.balancer import reason_to_skip, run_balancer
 from tests.harness.kernel import free_port
-from tests.harness.server import Server, serving
-from tests.harness.wire import Answer, answers, line, request
+from tests.harness.server import Server, run_server
+from tests.harness.wire import Response, open_connection, parse_responses, request
 from tests.harness.world import fresh_id
 
 QUERY = b'{"query":"{viewer{id}}"}'
 LAST = request("GET", "/livez", "connection: close")
 
 
-async def _sent(port: int, *trailers: str, headers: tuple[str, ...] = (), apart: bool = False) -> list[Answer]:
+async def _send(port: int, *trailers: str, headers: tuple[str, ...] = (), apart: bool = False) -> list[Response]:
     plain = ("content-type: application/json", "transfer-encoding: chunked", *headers)
     body = request("POST", "/graphql", *plain, body=b"%x\r\n%b\r\n0\r\n" % (len(QUERY), QUERY))
     behind = "".join(f"{trailer}\r\n" for trailer in (*trailers, "")).encode()
-    async with line(port) as client:
+    async with open_connection(port) as client:
         await client.send(*([body, behind] if apart else [body + behind]), LAST)
-        return answers(await client.heard())
+        return parse_responses(await client.read_to_end())
 
 
 LIES = ("Origin: https://evil.example", "Accept: text/event-stream", "Content-Encoding: gzip", "Content-Type: text/x")
@@ -32,8 +32,8 @@ LIES = ("Origin: https://evil.example", "Accept: text/event-stream", "Content-En
 async def test_trailers_count_for_nothing(server: Server, apart: bool) -> None:
     tenant = fresh_id()
     stranger, caller = server.token(fresh_id()), f"authorization: Bearer {server.token(tenant)}"
-    answered, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
-    unknown, _ = await _sent(server.port, f"Authorization: Bearer {stranger}", apart=apart)
+    answered, _ = await _send(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
+    unknown, _ = await _send(server.port, f"Authorization: Bearer {stranger}", apart=apart)
 
     assert answered.headers["content-type"].startswith("application/json")
     assert json.loads(answered.body)["data"] == {"viewer": {"id": tenant}}
@@ -48,7 +48,7 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
         "large": ((), ["a: " + "b" * MAX_HEAD_BYTES]),
         "many with its headers": (("a: b",) * (MAX_HEADERS - 9), ["a: b"] * 9),
     }[kind]
-    [refused] = await _sent(server.port, *trailers, headers=headers, apart=apart)
+    [refused] = await _send(server.port, *trailers, headers=headers, apart=apart)
     assert (refused.status, refused.headers["connection"]) == (431, "close")
 
 
@@ -59,7 +59,7 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
 async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
     server: Server, trailer: str, apart: bool
 ) -> None:
-    *_, last = await _sent(server.port, trailer, apart=apart)
+    *_, last = await _send(server.port, trailer, apart=apart)
 
     assert (last.status, last.headers["connection"]) == (400, "close")
 
@@ -69,13 +69,13 @@ async def test_an_address_in_a_trailer_is_nobodys_behind_the_balancer_either(tmp
         pytest.skip(reason)
     (folder := tmp_path / "worker").mkdir()
     with (
-        serving(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
-        balanced(tmp_path, [worker.port, free_port()]) as balancer,
+        run_server(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
+        run_balancer(tmp_path, [worker.port, free_port()]) as balancer,
     ):
-        balancer.until_these_serve("gateway-a")
-        statuses = [(await _sent(balancer.port, f"X-Forwarded-For: 6.6.6.{n}"))[0].status for n in range(60)]
+        balancer.wait_for_workers("gateway-a")
+        statuses = [(await _send(balancer.port, f"X-Forwarded-For: 6.6.6.{n}"))[0].status for n in range(60)]
         token = balancer.token("1")
-        unknown, *_ = await _sent(balancer.port, f"Authorization: Bearer {token}")
+        unknown, *_ = await _send(balancer.port, f"Authorization: Bearer {token}")
 
     assert 429 in statuses
     assert b'"1"' not in unknown.body

@@ -12,10 +12,10 @@ import pytest
 from app.web.limits import unread
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
-from tests.harness.inprocess import PATIENCE_SECONDS, InProcess, in_this_process
+from tests.harness.inprocess import PATIENCE_SECONDS, InProcessServer, run_in_process
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import until
-from tests.harness.raw_clients import EVENTS, JSON, on_socket, post
+from tests.harness.patience import wait_until
+from tests.harness.raw_clients import EVENTS, JSON, open_socket, post
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
 COUNT = "{ images(first: 1) { totalCount } }"
@@ -30,29 +30,29 @@ def path(request: pytest.FixtureRequest) -> str:
 async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
     databases: Databases, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         monkeypatch.setattr(server.slow_readers, "_max_bytes", MOST_BYTES)
         with ExitStack() as held:
             for _ in range(CLIENTS):
                 await _ask_and_read_nothing(server, path, held)
-            await until(lambda: server.slow_readers.cut > 0)
+            await wait_until(lambda: server.slow_readers.cut > 0)
 
             assert server.slow_readers.bytes <= MOST_BYTES
             assert (await post(server, "{ viewer { id } }")).content["data"] == {"viewer": {"id": "1"}}
-        await until(lambda: not server.slow_readers.connections)
+        await wait_until(lambda: not server.slow_readers.connections)
 
 
 async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         monkeypatch.setattr(server.slow_readers, "_max_bytes", MOST_BYTES)
         async with AsyncExitStack() as held:
             for _ in range(CLIENTS):
-                await held.enter_async_context(server.silent_client())
-            await until(lambda: server.slow_readers.cut > 0)
+                await held.enter_async_context(server.stalled_client())
+            await wait_until(lambda: server.slow_readers.cut > 0)
 
             assert server.slow_readers.bytes <= MOST_BYTES
             assert (await post(server, "{ viewer { id } }")).status == 200
@@ -61,15 +61,15 @@ async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
 async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_each_when_it_reads(
     databases: Databases,
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         response = len((await post(server, QUERY)).body)
-        async with on_socket(server) as peer:
+        async with open_socket(server) as peer:
             peer.connection.transport.pause_reading()
             tracemalloc.start()
             for number in range(OPERATIONS):
                 await peer.subscribe(QUERY, str(number))
-            await until(lambda: server.slow_readers.bytes > 3 * response)
+            await wait_until(lambda: server.slow_readers.bytes > 3 * response)
             answered = await post(server, "{ viewer { id } }")
             held, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
@@ -78,29 +78,29 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
             assert server.slow_readers.bytes < 6 * response
             assert held < OPERATIONS / 2 * response
             peer.connection.transport.resume_reading()
-            heard = [await peer.hear() for _ in range(2 * OPERATIONS)]
-        await until(lambda: server.slow_readers.bytes == 0)
+            heard = [await peer.receive() for _ in range(2 * OPERATIONS)]
+        await wait_until(lambda: server.slow_readers.bytes == 0)
 
     assert sum(message["type"] == "next" for message in heard) == OPERATIONS
 
 
 async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(databases: Databases, path: str) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=0.5)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=0.5)) as server:
         await server.fill()
         with ExitStack() as held:
             await _ask_and_read_nothing(server, path, held)
-            await until(lambda: len(server.slow_readers.connections) == 1)
-            await until(lambda: not server.connections)
+            await wait_until(lambda: len(server.slow_readers.connections) == 1)
+            await wait_until(lambda: not server.connections)
 
             assert not server.slow_readers.connections
 
 
 @pytest.mark.parametrize("way", ["websocket", "events"])
 async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(databases: Databases, way: str) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         async with AsyncExitStack() as held:
-            peers = [await held.enter_async_context(on_socket(server)) for _ in range(CLIENTS)]
+            peers = [await held.enter_async_context(open_socket(server)) for _ in range(CLIENTS)]
             tracemalloc.start()
             for peer in peers:
                 peer.connection.transport.pause_reading()
@@ -109,7 +109,9 @@ async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(
                 else:
                     for number in range(4):
                         await peer.subscribe(QUERY, str(number))
-            await until(lambda: len(server.slow_readers.connections) == CLIENTS and server.admission.in_flight == 0)
+            await wait_until(
+                lambda: len(server.slow_readers.connections) == CLIENTS and server.admission.in_flight == 0
+            )
             await post(server, "{ viewer { id } }")
             memory, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
@@ -120,12 +122,12 @@ async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(
 async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_before_it_is_taken(
     databases: Databases, path: str
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
+    async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         owner, register = server.gateway.tenant("1"), MUTATIONS["registerImage"]
         with ExitStack() as held:
             client = await _ask_and_read_nothing(server, path, held)
-            await until(lambda: len(server.slow_readers.connections) == 1)
+            await wait_until(lambda: len(server.slow_readers.connections) == 1)
             for _ in range(3):
                 await _ask(client, server, path, register, input={**IMAGE, "name": "pipelined"})
             assert (await post(server, "{ viewer { id } }")).status == 200
@@ -183,7 +185,7 @@ class _Line:
 
 
 async def _ask_and_read_nothing(
-    server: InProcess, path: str, held: ExitStack | AsyncExitStack, accept: str = JSON
+    server: InProcessServer, path: str, held: ExitStack | AsyncExitStack, accept: str = JSON
 ) -> socket.socket:
     client = held.enter_context(socket.socket())
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -194,7 +196,7 @@ async def _ask_and_read_nothing(
 
 
 async def _ask(
-    client: socket.socket, server: InProcess, path: str, query: str, accept: str = JSON, **variables: Any
+    client: socket.socket, server: InProcessServer, path: str, query: str, accept: str = JSON, **variables: Any
 ) -> None:
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (

@@ -22,12 +22,12 @@ from app.web.callers.key_server import KeyServer as Client
 from app.web.callers.keys import NoKeys, parse_keys
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import signing_key
-from tests.harness.key_server import Behaviour, KeyServer, key_server, reply
-from tests.harness.trusting import Trusting, short_times, trusting
+from tests.harness.key_server import Behaviour, KeyServer, reply, run_key_server
+from tests.harness.trusting import TrustingGateway, run_trusting_gateway, short_times
 
 __all__ = ["short_times"]
 KEY, STRANGER = signing_key("first", "RS256"), signing_key("stranger", "RS256", 2_056)
-GOOD = json.dumps({"keys": [KEY.published()]}).encode()
+GOOD = json.dumps({"keys": [KEY.public_jwk()]}).encode()
 
 
 def says(body: bytes, status: int = 200, **headers: str) -> Behaviour:
@@ -83,7 +83,7 @@ LIES: dict[str, tuple[Behaviour, str]] = {
     "keys in an object": (says(b'{"keys": {"first": 1}}'), "not a JSON Web Key Set"),
     "no keys": (says(b'{"keys": []}'), "none of its 0 keys"),
     "junk for keys": (says(b'{"keys": [null, 1, "x", [], {}]}'), "none of its 5 keys"),
-    "too many keys": (says(json.dumps({"keys": [KEY.published()] * 101}).encode()), "lists 101 keys"),
+    "too many keys": (says(json.dumps({"keys": [KEY.public_jwk()] * 101}).encode()), "lists 101 keys"),
     "too much": (says(GOOD + b" " * MAX_BYTES), f"larger than {MAX_BYTES} bytes"),
     "without end": (_never_ends, f"larger than {MAX_BYTES} bytes"),
     "compressed": (says(gzip.compress(GOOD + b" " * 10**8), content_encoding="gzip"), "compressed"),
@@ -96,7 +96,7 @@ LIES: dict[str, tuple[Behaviour, str]] = {
 
 @pytest.fixture
 def keys() -> Generator[KeyServer]:
-    with key_server(KEY) as keys:
+    with run_key_server(KEY) as keys:
         yield keys
 
 
@@ -121,14 +121,14 @@ async def test_an_answer_that_is_no_key_set_is_named(keys: KeyServer, name: str)
 async def test_through_all_lies_the_known_keys_count_and_no_other(
     sqlite_databases: SqliteDatabases, keys: KeyServer, short_times: None
 ) -> None:
-    async with trusting(sqlite_databases, keys, auth_jwks_refresh_seconds=3_600) as gateway:
-        await gateway.turns(KEY.token(), 200)
+    async with run_trusting_gateway(sqlite_databases, keys, auth_jwks_refresh_seconds=3_600) as gateway:
+        await gateway.wait_for_status(KEY.token(), 200)
         for name, (behaviour, _) in LIES.items():
             await _has_met(gateway, name, behaviour)
     assert set(keys.fetches) == {"/keys"}
 
 
-async def _has_met(gateway: Trusting, name: str, behaviour: Behaviour) -> None:
+async def _has_met(gateway: TrustingGateway, name: str, behaviour: Behaviour) -> None:
     before, gateway.keys.behaviour = len(gateway.keys.fetches), behaviour
     while len(gateway.keys.fetches) == before:
         assert await gateway.status(STRANGER.token()) == 503, name
@@ -162,7 +162,7 @@ async def test_keys_come_over_tls_from_a_server_that_can_prove_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, trusted = _authority(tmp_path, "localhost")
-    with key_server(KEY, tls=context) as keys:
+    with run_key_server(KEY, tls=context) as keys:
         with pytest.raises(NoKeys, match="CERTIFICATE_VERIFY_FAILED"):
             await _fetched(keys.url)
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
@@ -172,7 +172,7 @@ async def test_keys_come_over_tls_from_a_server_that_can_prove_its_name(
 async def test_keys_do_not_come_from_a_server_of_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, trusted = _authority(tmp_path, "elsewhere.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-    with key_server(KEY, tls=context) as keys, pytest.raises(NoKeys, match="CERTIFICATE_VERIFY_FAILED"):
+    with run_key_server(KEY, tls=context) as keys, pytest.raises(NoKeys, match="CERTIFICATE_VERIFY_FAILED"):
         await _fetched(keys.url)
 
 

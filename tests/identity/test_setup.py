@@ -13,15 +13,15 @@ from app.model import Role
 from app.settings import PREFIX, Settings
 from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
-from tests.harness.commands import refusal, started
+from tests.harness.commands import error_of, start_serve
 from tests.harness.gateway import SECRET, settings_for
-from tests.harness.issuer import claims_of, shared, signing_key
-from tests.harness.key_server import key_server
-from tests.harness.server import Server, bearer, serving
+from tests.harness.issuer import claims_for, shared_secret, signing_key
+from tests.harness.key_server import run_key_server
+from tests.harness.server import Server, bearer, run_server
 
 OLD, NEW = SECRET, "the secret of today, which is long enough"
 KEYS = "https://id.example.org/keys"
-PEM = signing_key(algorithm="EdDSA").public_text().decode()
+PEM = signing_key(algorithm="EdDSA").public_bytes().decode()
 VIEWER = "{ viewer { id } }"
 NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing at all": ({}, "no secret to check tokens with.*AUTH_JWKS_URL"),
@@ -91,7 +91,7 @@ def test_keys_may_come_over_tls_or_from_this_machine(url: str) -> None:
 
 @pytest.mark.slow
 def test_the_command_line_says_who_signs_where_there_is_no_secret(tmp_path: Path) -> None:
-    sentence = refusal(tmp_path, "token", "--tenant", "1", auth_secret=None, auth_jwks_url=KEYS)
+    sentence = error_of(tmp_path, "token", "--tenant", "1", auth_secret=None, auth_jwks_url=KEYS)
 
     assert "identity provider" in sentence
     assert "IMAGE_GATEWAY_AUTH_SECRET" in sentence
@@ -106,21 +106,21 @@ def test_tokens_are_signed_with_the_new_secret() -> None:
 
 def _answers(server: Server, *secrets: str) -> list[int]:
     """What becomes of a token that each of these secrets has signed."""
-    return [server.post(VIEWER, shared(secret).token()).status_code for secret in secrets]
+    return [server.post(VIEWER, shared_secret(secret).token()).status_code for secret in secrets]
 
 
 @pytest.mark.slow
 def test_a_shared_secret_is_replaced_and_nobody_is_logged_out(tmp_path: Path) -> None:
-    carried = shared(OLD).token()
-    with serving(tmp_path, auth_secret=OLD) as server:
+    carried = shared_secret(OLD).token()
+    with run_server(tmp_path, auth_secret=OLD) as server:
         assert _answers(server, OLD, NEW) == [200, 401]
         assert server.terminate() == 0
-    with serving(tmp_path, server.port, auth_secret=NEW, auth_previous_secret=OLD) as server:
+    with run_server(tmp_path, server.port, auth_secret=NEW, auth_previous_secret=OLD) as server:
         assert server.post(VIEWER, carried).status_code == 200
         assert _answers(server, OLD, NEW) == [200, 200]
-        assert server.post(VIEWER, shared("another secret, which is long enough").token()).status_code == 401
+        assert server.post(VIEWER, shared_secret("another secret, which is long enough").token()).status_code == 401
         assert server.terminate() == 0
-    with serving(tmp_path, server.port, auth_secret=NEW) as server:
+    with run_server(tmp_path, server.port, auth_secret=NEW) as server:
         assert server.post(VIEWER, carried).status_code == 401
         assert _answers(server, OLD, NEW) == [401, 200]
 
@@ -129,10 +129,10 @@ def test_a_shared_secret_is_replaced_and_nobody_is_logged_out(tmp_path: Path) ->
 def test_the_demo_signs_its_own_tokens_also_beside_a_key_set(tmp_path: Path) -> None:
     key = signing_key()
     with (
-        key_server(key) as keys,
-        started(tmp_path, "--demo", "--port", "0", auth_secret=None, auth_jwks_url=keys.url) as demo,
+        run_key_server(key) as keys,
+        start_serve(tmp_path, "--demo", "--port", "0", auth_secret=None, auth_jwks_url=keys.url) as demo,
     ):
-        given = {**demo.tokens, "77": key.token(claims_of("77"))}
+        given = {**demo.tokens, "77": key.token(claims_for("77"))}
         assert len(given) == 4
         for tenant_id, token in given.items():
             answer = httpx2.post(demo.url, json={"query": VIEWER}, headers=bearer(token), trust_env=False)

@@ -14,11 +14,11 @@ from app.errors import Unauthenticated
 from app.web.callers.faults import Fault
 from app.web.callers.tokens import Tokens
 from tests.harness.gateway import SECRET, settings_for
-from tests.harness.issuer import claims_of, part, shared, signing_key
-from tests.harness.key_server import key_server
+from tests.harness.issuer import claims_for, encode_segment, shared_secret, signing_key
+from tests.harness.key_server import run_key_server
 from tests.harness.operations import MUTATIONS
-from tests.harness.server import Server, first_error, serving
-from tests.harness.sockets import connected, dialled
+from tests.harness.server import Server, first_error, run_server
+from tests.harness.sockets import connect_socket, open_socket
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
@@ -26,7 +26,7 @@ MARK = "mark-of-a-stranger"
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 VIEWER = "{ viewer { id } }"
 HEADERS = ["alg", "kid", "typ", "crit", "b64", "cty", "jku"]
-NAMES = st.sampled_from([*HEADERS, *claims_of(), "nbf", "jti"])
+NAMES = st.sampled_from([*HEADERS, *claims_for(), "nbf", "jti"])
 WORDS = st.sampled_from(
     ["HS256", "RS256", "none", "first", MARK, "\ud800", "\u202e", "\0", "\x1b[2J", "b64", "exp", "é" * 90]
 )
@@ -46,7 +46,7 @@ RAW = st.sampled_from(
         "\ud800",
     ]
 ).map(lambda text: text.encode(errors="surrogatepass"))
-PARTS = (OBJECTS | VALUES | RAW).map(part)
+PARTS = (OBJECTS | VALUES | RAW).map(encode_segment)
 SIGNED = {
     "an unknown extension": {"crit": [MARK], MARK: 1},
     "an extension that is no text": {"crit": ["\ud800"]},
@@ -64,17 +64,18 @@ def believer(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server that believes a shared secret and a key set, and writes down all it ever does."""
     folder, logged = tmp_path_factory.mktemp("server"), dict[str, Any](log_format="text", log_level="debug")
     with (
-        key_server(signing_key()) as keys,
-        serving(folder, auth_jwks_url=keys.url, operation_log="all", **logged) as server,
+        run_key_server(signing_key()) as keys,
+        run_server(folder, auth_jwks_url=keys.url, operation_log="all", **logged) as server,
     ):
         yield server
 
 
 def unsigned(header: object, claims: object = None) -> str:
-    return f"{part(header)}.{part(claims_of(MARK, sub=MARK) if claims is None else claims)}.{part(MARK.encode())}"
+    payload = claims_for(MARK, sub=MARK) if claims is None else claims
+    return ".".join(encode_segment(part) for part in (header, payload, MARK.encode()))
 
 
-def sentence_in_events(refused: httpx2.Response) -> str:
+def message_over_sse(refused: httpx2.Response) -> str:
     """Clients of events come again after any status but 200, so what will never do is told in an event."""
     if refused.status_code == 401:
         return first_error(refused)["message"]
@@ -88,8 +89,8 @@ async def test_every_transport_refuses_it_with_a_sentence_of_the_list(believer: 
     for refused in (believer.post(VIEWER, token), believer.get(VIEWER, token)):
         assert refused.status_code == 401
         assert first_error(refused)["message"] in set(Fault)
-    assert sentence_in_events(believer.post(VIEWER, token, EVENTS)) in set(Fault)
-    async with dialled(believer) as peer:
+    assert message_over_sse(believer.post(VIEWER, token, EVENTS)) in set(Fault)
+    async with open_socket(believer) as peer:
         await peer.init(token)
         assert await peer.close_code() in (4401, 4403)
         assert peer.connection.close_reason in set(Fault)
@@ -100,7 +101,7 @@ async def test_every_transport_refuses_it_with_a_sentence_of_the_list(believer: 
 
 def test_the_name_of_a_user_stands_in_one_line_of_the_log_and_moves_no_cursor(believer: Server) -> None:
     name = f"\x1b[2J\u202e{MARK[::-1]}"
-    token = shared(SECRET).token(claims_of(fresh_id(), sub=name + "x" * 3_000))
+    token = shared_secret(SECRET).token(claims_for(fresh_id(), sub=name + "x" * 3_000))
     refused = believer.data(MUTATIONS["acceptOffer"], token, input={"imageId": str(uuid4())})["acceptOffer"]
 
     assert refused["errors"][0]["code"] == "NOT_FOUND"
@@ -114,10 +115,10 @@ def test_the_name_of_a_user_stands_in_one_line_of_the_log_and_moves_no_cursor(be
     "value", ["[" * 900 + "]" * 900, '{"a":' * 900 + "1" + "}" * 900, "7", "null", '["Bearer x"]', '"é"']
 )
 async def test_an_authorization_that_is_no_text_is_no_fault(believer: Server, value: str) -> None:
-    async with dialled(believer) as peer:
+    async with open_socket(believer) as peer:
         await peer.send(f'{{"type": "connection_init", "payload": {{"Authorization": {value}}}}}')
         if value == "null":
-            assert await peer.hear() == {"type": "connection_ack"}
+            assert await peer.receive() == {"type": "connection_ack"}
         else:
             assert await peer.close_code() == 4401
 
@@ -125,7 +126,7 @@ async def test_an_authorization_that_is_no_text_is_no_fault(believer: Server, va
 
 
 async def test_the_reason_of_a_close_is_cut_by_bytes_and_between_characters(believer: Server) -> None:
-    async with connected(believer, believer.token(fresh_id())) as peer:
+    async with connect_socket(believer, believer.token(fresh_id())) as peer:
         for _ in range(2):
             await peer.subscribe("subscription { watchOffers { cursor } }", op="€" * 99)
         assert await peer.close_code() == 4409
@@ -141,14 +142,14 @@ def test_whatever_a_token_says_it_counts_or_is_refused_with_a_sentence_of_the_li
     header: str, claims: str, is_signed: bool, cut: int | None
 ) -> None:
     said = f"{header}.{claims}"
-    signature = part(shared(SECRET).signature(said)) if is_signed else "AAAA"
+    signature = encode_segment(shared_secret(SECRET).signature(said)) if is_signed else "AAAA"
     _require_refused_or_counted(f"{said}.{signature}"[:cut])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=SLOW, phases=[Phase.generate])
 @given(header=OBJECTS, claims=OBJECTS)
 def test_well_signed_claims_of_any_form_are_no_fault(header: dict[str, Any], claims: dict[str, Any]) -> None:
-    _require_refused_or_counted(shared(SECRET).token(claims_of(**claims), **{**header, "alg": "HS256"}))
+    _require_refused_or_counted(shared_secret(SECRET).token(claims_for(**claims), **{**header, "alg": "HS256"}))
 
 
 def _require_refused_or_counted(token: str) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from tests.harness.gateway import SECRET
-from tests.harness.issuer import SigningKey, claims_of, shared, signing_key
-from tests.harness.key_server import key_server
-from tests.harness.server import Server, error_code, serving
-from tests.harness.sockets import connected, dialled
-from tests.harness.tokens import COUNTING, NEVER
+from tests.harness.issuer import SigningKey, claims_for, shared_secret, signing_key
+from tests.harness.key_server import run_key_server
+from tests.harness.server import Server, error_code, run_server
+from tests.harness.sockets import connect_socket, open_socket
+from tests.harness.tokens import INVALID, VALID
 
 VIEWER = "{ viewer { id } }"
 LEEWAY_SECONDS = 10
@@ -30,43 +30,43 @@ class Believer:
 def believer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Believer]:
     folder, kind = tmp_path_factory.mktemp("server"), request.param
     if kind == "secret":
-        with serving(folder, auth_leeway_seconds=LEEWAY_SECONDS) as server:
-            yield Believer(server, shared(SECRET))
+        with run_server(folder, auth_leeway_seconds=LEEWAY_SECONDS) as server:
+            yield Believer(server, shared_secret(SECRET))
         return
     key = signing_key("first", kind)
     with (
-        key_server(key) as keys,
-        serving(folder, auth_secret=None, auth_jwks_url=keys.url, auth_leeway_seconds=LEEWAY_SECONDS) as server,
+        run_key_server(key) as keys,
+        run_server(folder, auth_secret=None, auth_jwks_url=keys.url, auth_leeway_seconds=LEEWAY_SECONDS) as server,
     ):
         yield Believer(server, key)
 
 
-@pytest.mark.parametrize("name", NEVER)
+@pytest.mark.parametrize("name", INVALID)
 async def test_a_token_that_does_not_count_is_refused_on_every_transport(believer: Believer, name: str) -> None:
-    bad, server = NEVER[name](believer.key), believer.server
+    bad, server = INVALID[name](believer.key), believer.server
 
     for refused in (server.post(VIEWER, bad), server.post("{ __typename }", bad), server.get(VIEWER, bad)):
         assert (refused.status_code, error_code(refused)) == (401, "UNAUTHENTICATED")
         assert bad not in refused.text
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.init(bad)
         assert await peer.close_code() == 4401
 
 
-@pytest.mark.parametrize("name", COUNTING)
+@pytest.mark.parametrize("name", VALID)
 async def test_a_token_that_counts_speaks_for_its_tenant_on_every_transport(believer: Believer, name: str) -> None:
-    good = COUNTING[name](believer.key)
+    good = VALID[name](believer.key)
 
     assert believer.server.data(VIEWER, good) == {"viewer": {"id": "1"}}
-    async with connected(believer.server, good) as peer:
+    async with connect_socket(believer.server, good) as peer:
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": "1"}}}
 
 
 async def test_an_expired_token_asks_for_a_fresh_one_on_every_transport(believer: Believer) -> None:
-    late = believer.key.token(claims_of(exp=int(time.time()) - 60))
+    late = believer.key.token(claims_for(exp=int(time.time()) - 60))
 
     refused = believer.server.post("{ __typename }", late)
-    async with dialled(believer.server) as peer:
+    async with open_socket(believer.server) as peer:
         await peer.init(late)
         closed = await peer.close_code()
 
@@ -76,7 +76,7 @@ async def test_an_expired_token_asks_for_a_fresh_one_on_every_transport(believer
 
 def test_a_verified_token_stops_counting_when_it_expires(believer: Believer) -> None:
     expiry = int(time.time()) - LEEWAY_SECONDS + 2
-    short = believer.key.token(claims_of(exp=expiry))
+    short = believer.key.token(claims_for(exp=expiry))
     assert believer.server.post(VIEWER, short).status_code == 200
 
     while believer.server.post(VIEWER, short).status_code == 200:
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text_are_refused_as_a_token(believer: Believer, junk:
 @pytest.mark.parametrize("junk", ["a.\0.c", "naïve.b.c", "a.☃.c", "\\ud800.b.c", "\\u0000"])
 async def test_characters_that_no_token_has_close_the_socket(believer: Believer, junk: str) -> None:
     escaped = junk if "\\u" in junk else json.dumps(junk)[1:-1]
-    async with dialled(believer.server) as peer:
+    async with open_socket(believer.server) as peer:
         await peer.send(f'{{"type": "connection_init", "payload": {{"Authorization": "Bearer {escaped}"}}}}')
         # A lone surrogate is no JSON, and the rest is no token.
         assert await peer.close_code() == (4400 if "ud800" in junk else 4401)

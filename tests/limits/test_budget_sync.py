@@ -20,9 +20,9 @@ from app.web.limits.budget import Budget
 from app.web.limits.budget_sync import BudgetSync
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.outages import away
-from tests.harness.patience import until
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.outages import database_outage
+from tests.harness.patience import wait_until
 from tests.harness.transports import send_over
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
@@ -38,12 +38,12 @@ def url(postgres_databases: PostgresDatabases) -> str:
 
 
 @pytest.fixture
-async def workers(url: str) -> AsyncGenerator[tuple[InProcess, InProcess]]:
+async def workers(url: str) -> AsyncGenerator[tuple[InProcessServer, InProcessServer]]:
     settings = settings_for(url, rate_per_tenant=1, burst_per_tenant=BRIM, rate_per_address=1)
     async with AsyncExitStack() as held:
         yield (
-            await held.enter_async_context(in_this_process(settings)),
-            await held.enter_async_context(in_this_process(settings)),
+            await held.enter_async_context(run_in_process(settings)),
+            await held.enter_async_context(run_in_process(settings)),
         )
 
 
@@ -54,13 +54,13 @@ async def store(url: str) -> AsyncGenerator[Store]:
     await store.close()
 
 
-def _tenants(worker: InProcess) -> Budget:
+def _tenants(worker: InProcessServer) -> Budget:
     assert worker.budgets is not None
     assert worker.budgets.tenants is not None
     return worker.budgets.tenants
 
 
-async def _spend(worker: InProcess, times: int) -> list[int]:
+async def _spend(worker: InProcessServer, times: int) -> list[int]:
     """The statuses of so many requests that cost 301 each."""
     return [(await send_over(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
 
@@ -70,26 +70,28 @@ async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS
         return await shared.settle(tx, kind, spent)
 
 
-async def test_what_was_spent_at_one_worker_is_missing_at_the_other(workers: tuple[InProcess, InProcess]) -> None:
+async def test_what_was_spent_at_one_worker_is_missing_at_the_other(
+    workers: tuple[InProcessServer, InProcessServer],
+) -> None:
     one, other = workers
 
     assert await _spend(one, 4) == [200, 200, 200, 429]
-    await until(lambda: not _tenants(one).unsettled)
+    await wait_until(lambda: not _tenants(one).unsettled)
     assert await _spend(other, 1) == [200], "until it has settled once it knows of nothing"
-    await until(lambda: not _tenants(other).unsettled)
+    await wait_until(lambda: not _tenants(other).unsettled)
 
     assert _tenants(other).buckets.get("1").level < -100
     assert await _spend(other, 1) == [429]
 
 
 async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
-    workers: tuple[InProcess, InProcess],
+    workers: tuple[InProcessServer, InProcessServer],
 ) -> None:
     granted = 0
     for _ in range(3):
         statuses = await asyncio.gather(*(_spend(worker, 5) for worker in workers))
         granted += sum(reply.count(200) for reply in statuses)
-        await until(lambda: not any(_tenants(worker).unsettled for worker in workers))
+        await wait_until(lambda: not any(_tenants(worker).unsettled for worker in workers))
 
     assert granted <= 6
     levels = [_tenants(worker).buckets.get("1").level for worker in workers]
@@ -97,7 +99,7 @@ async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
 
 
 async def test_requests_write_nothing_and_a_settlement_is_one_statement(
-    workers: tuple[InProcess, InProcess], monkeypatch: pytest.MonkeyPatch
+    workers: tuple[InProcessServer, InProcessServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled: list[dict[str, float]] = []
     settle = shared.settle
@@ -110,25 +112,25 @@ async def test_requests_write_nothing_and_a_settlement_is_one_statement(
     one, _ = workers
     for _ in range(20):
         await send_over(one, "lane", "{ viewer { id } }", one.token)
-    await until(lambda: not _tenants(one).unsettled)
+    await wait_until(lambda: not _tenants(one).unsettled)
 
     assert sum(spent.get("1", 0) for spent in settled) == 40
     assert len(settled) < 10
 
 
 async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
-    workers: tuple[InProcess, InProcess], url: str
+    workers: tuple[InProcessServer, InProcessServer], url: str
 ) -> None:
     one, _ = workers
     # Said on a terminal, every failure would take longer than this test has.
-    with capture_logs() as said, away(url):
+    with capture_logs() as said, database_outage(url):
         for _ in range(3):
             reply = await send_over(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
             assert reply.status == 200
         assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
-        await until(lambda: any("settled" in line["event"] for line in said))
+        await wait_until(lambda: any("settled" in line["event"] for line in said))
         assert _tenants(one).unsettled
-    await until(lambda: not _tenants(one).unsettled)
+    await wait_until(lambda: not _tenants(one).unsettled)
 
     assert _tenants(one).buckets.get("1").level == pytest.approx(BRIM - 9, abs=5)
 
@@ -178,7 +180,7 @@ async def test_a_long_outage_leaves_no_debt_for_what_was_earned_meanwhile(url: s
     budget = Budget("tenant", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
     store = Store(parse_url(url))
     sync = BudgetSync(store, _only(budget))
-    with away(url):
+    with database_outage(url):
         for _ in range(50):
             budget.charge_flat("1", 900)
             now[0] += 9

@@ -12,12 +12,12 @@ from app.sharing import service
 from app.store.plan import reader
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import IMAGE, settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.operation_clock import operation_clock
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.operation_clock import install_operation_clock
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import until
-from tests.harness.raw_clients import CODES, LEAVING, leaving_over_http, on_socket, open_request, post
-from tests.harness.slow_store import SlowStore, slow_reads
+from tests.harness.patience import wait_until
+from tests.harness.raw_clients import CODES, WAYS_TO_LEAVE, leave_http, open_request, open_socket, post
+from tests.harness.slow_store import SlowStore, delay_reads
 
 # Three units, each of which waits for the one before.
 LONG = {"query_seconds": 600, "watch_item_seconds": 600}  # so that only the client's going can end it
@@ -26,7 +26,7 @@ WATCH = """subscription($after: Cursor) { watchOffers(after: $after) {
   __typename cursor ... on MemberStatusChanged { member { image { members { nodes { id } } } } } } }"""
 
 
-def field_by_field(server: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def field_by_field(server: InProcessServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no plan could take any operation."""
 
     async def unplanned(*_: Any) -> None:
@@ -36,35 +36,35 @@ def field_by_field(server: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server.planner, "_planned", lambda *_: "test")
 
 
-async def image_with_members(server: InProcess) -> str:
+async def image_with_members(server: InProcessServer) -> str:
     owner = server.gateway.tenant("1")
     image = await owner.register()
     await owner.offer(image, "2", "3")
     return image
 
 
-async def ends_after_its_first_unit(server: InProcess, store: SlowStore) -> None:
+async def ends_after_its_first_unit(server: InProcessServer, store: SlowStore) -> None:
     """The operation is over, its unit is not: it holds the place of the operation until it is let go."""
-    assert (len(store.begun), store.ended, server.admission.in_flight) == (1, [], 1)
-    store.let_go()
-    await until(lambda: server.admission.in_flight == 0)
+    assert (len(store.started), store.ended, server.admission.in_flight) == (1, [], 1)
+    store.release()
+    await wait_until(lambda: server.admission.in_flight == 0)
     await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
-    assert len(store.begun) == len(store.ended) == 1
+    assert len(store.started) == len(store.ended) == 1
     assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 1
 
 
-@pytest.mark.parametrize("way", LEAVING)
+@pytest.mark.parametrize("way", WAYS_TO_LEAVE)
 async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), **LONG)) as server:
+    async with run_in_process(settings_for(databases.fresh(), **LONG)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
-        store = slow_reads(monkeypatch)
+        store = delay_reads(monkeypatch)
 
-        async with LEAVING[way](server, QUERY):
-            await until(lambda: bool(store.begun))
-        await until(lambda: store.lives[0].is_over)
+        async with WAYS_TO_LEAVE[way](server, QUERY):
+            await wait_until(lambda: bool(store.started))
+        await wait_until(lambda: store.lives[0].is_over)
 
         await ends_after_its_first_unit(server, store)
 
@@ -73,17 +73,17 @@ async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
 async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_begins(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = operation_clock(monkeypatch)
-    async with in_this_process(settings_for(databases.fresh(), query_seconds=3)) as server:
+    clock = install_operation_clock(monkeypatch)
+    async with run_in_process(settings_for(databases.fresh(), query_seconds=3)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
-        store = slow_reads(monkeypatch)
+        store = delay_reads(monkeypatch)
 
         asking = asyncio.create_task(CODES[way](server, QUERY))
-        await until(lambda: bool(store.begun))
-        clock.passes(2.9)
+        await wait_until(lambda: bool(store.started))
+        clock.advance(2.9)
         assert not store.lives[0].is_over
-        clock.passes(0.1)
+        clock.advance(0.1)
         assert await asking == "TIMEOUT"
 
         await ends_after_its_first_unit(server, store)
@@ -92,19 +92,19 @@ async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_
 async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_turn_comes(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(postgres_databases.fresh(), **LONG)) as server, AsyncExitStack() as lines:
+    async with run_in_process(settings_for(postgres_databases.fresh(), **LONG)) as server, AsyncExitStack() as lines:
         await image_with_members(server)
-        store = slow_reads(monkeypatch)
+        store = delay_reads(monkeypatch)
         for _ in range(4):
             await lines.enter_async_context(open_request(server, QUERY))
-        await until(lambda: len(store.begun) == 4)
-        async with leaving_over_http(server, QUERY):
-            await until(lambda: server.admission.in_flight == 5)
-        await until(lambda: len(server.connections) == 4)
-        store.let_go()
-        await until(lambda: server.admission.in_flight == 0)
+        await wait_until(lambda: len(store.started) == 4)
+        async with leave_http(server, QUERY):
+            await wait_until(lambda: server.admission.in_flight == 5)
+        await wait_until(lambda: len(server.connections) == 4)
+        store.release()
+        await wait_until(lambda: server.admission.in_flight == 0)
 
-    assert len(store.begun) == 4
+    assert len(store.started) == 4
 
 
 async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
@@ -113,8 +113,8 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
     # Each look at the clock finds that the loop's time is over, so the thread takes the statement.
     monkeypatch.setattr(reader, "STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr(reader, "LOOP_SECONDS", -1)
-    clock, taken = operation_clock(monkeypatch), threading.Event()
-    async with in_this_process(settings_for(sqlite_databases.fresh(), query_seconds=3)) as server:
+    clock, taken = install_operation_clock(monkeypatch), threading.Event()
+    async with run_in_process(settings_for(sqlite_databases.fresh(), query_seconds=3)) as server:
         await image_with_members(server)
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i), 1 FROM n"
         run = reader._run
@@ -126,10 +126,10 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
 
         monkeypatch.setattr(reader, "_run", without_end)
         asking = asyncio.create_task(post(server, QUERY))
-        await until(taken.is_set)
-        clock.passes(3)
+        await wait_until(taken.is_set)
+        clock.advance(3)
         answer = await asking
-        await until(lambda: server.admission.in_flight == 0)
+        await wait_until(lambda: server.admission.in_flight == 0)
 
     assert answer.code == "TIMEOUT"
     assert "Ask for less at a time" in answer.content["errors"][0]["message"]
@@ -138,32 +138,32 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
 async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_outcome(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = operation_clock(monkeypatch)
-    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
+    clock = install_operation_clock(monkeypatch)
+    async with run_in_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
         store, register = SlowStore(), {**IMAGE, "idempotencyKey": "first"}
-        store.slow_writes(monkeypatch)
+        store.delay_writes(monkeypatch)
         asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=register))
-        await until(lambda: bool(store.begun))
-        clock.passes(3)
+        await wait_until(lambda: bool(store.started))
+        clock.advance(3)
         late = await asking
-        assert (late.code, store.begun, store.ended) == ("TIMEOUT", ["add"], [])
+        assert (late.code, store.started, store.ended) == ("TIMEOUT", ["add"], [])
         assert "idempotencyKey" in late.content["errors"][0]["message"]
 
-        store.let_go()
-        await until(lambda: server.admission.in_flight == 0)
+        store.release()
+        await wait_until(lambda: server.admission.in_flight == 0)
         again = await post(server, MUTATIONS["registerImage"], input=register)
         listed = await server.gateway.tenant("1").get("{ images { nodes { id } } }")
 
     assert again.content["data"]["registerImage"]["image"]["id"] == listed["images"]["nodes"][0]["id"]
-    assert len(listed["images"]["nodes"]) == len(store.begun) == 1
+    assert len(listed["images"]["nodes"]) == len(store.started) == 1
 
 
 @pytest.mark.parametrize("leaves", [False, True])
 async def test_a_mutation_that_could_not_begin_in_time_never_does(
     databases: Databases, leaves: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = operation_clock(monkeypatch)
-    async with in_this_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
+    clock = install_operation_clock(monkeypatch)
+    async with run_in_process(settings_for(databases.fresh(), mutation_seconds=3)) as server:
         store = server.services.store
         async with AsyncExitStack() as held:
             await held.enter_async_context(store._turn)
@@ -171,16 +171,16 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(
                 await held.enter_async_context(store.writer.connect())
             if leaves:
                 async with open_request(server, MUTATIONS["registerImage"], input=IMAGE):
-                    await until(lambda: server.admission.in_flight == 1)
-                await until(lambda: not server.connections)
+                    await wait_until(lambda: server.admission.in_flight == 1)
+                await wait_until(lambda: not server.connections)
             else:
                 asking = asyncio.create_task(post(server, MUTATIONS["registerImage"], input=IMAGE))
-                await until(lambda: server.admission.in_flight == 1)
-                clock.passes(3)
+                await wait_until(lambda: server.admission.in_flight == 1)
+                clock.advance(3)
                 late = await asking
                 assert late.code == "TIMEOUT"
                 assert "nothing was changed" in late.content["errors"][0]["message"]
-        await until(lambda: server.admission.in_flight == 0)
+        await wait_until(lambda: server.admission.in_flight == 0)
 
         assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 0
 
@@ -188,24 +188,24 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(
 async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_it_comes_back(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = operation_clock(monkeypatch)
-    async with in_this_process(settings_for(databases.fresh(), watch_item_seconds=3)) as server:
+    clock = install_operation_clock(monkeypatch)
+    async with run_in_process(settings_for(databases.fresh(), watch_item_seconds=3)) as server:
         owner = server.gateway.tenant("1")
         assert owner.caller is not None
         image = await owner.register()
-        async with on_socket(server) as peer:
+        async with open_socket(server) as peer:
             await peer.subscribe(WATCH)
-            cursor = (await peer.item())["cursor"]
-            store = slow_reads(monkeypatch)
+            cursor = (await peer.next_item())["cursor"]
+            store = delay_reads(monkeypatch)
             await service.offer_image(server.services.ledger, owner.caller, image, ["2"], server.services.limits)
-            await until(lambda: bool(store.begun))
-            clock.passes(3)
+            await wait_until(lambda: bool(store.started))
+            clock.advance(3)
             assert await peer.close_code() == 1013
-        assert len(store.begun) == 1
-        store.let_go()
-        async with on_socket(server) as peer:
+        assert len(store.started) == 1
+        store.release()
+        async with open_socket(server) as peer:
             await peer.subscribe(WATCH, after=cursor)
-            item = await peer.item()
+            item = await peer.next_item()
 
     assert item["__typename"] == "MemberStatusChanged"
     assert len(item["member"]["image"]["members"]["nodes"]) == 1
@@ -214,19 +214,19 @@ async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_i
 async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), **LONG)) as server:
+    async with run_in_process(settings_for(databases.fresh(), **LONG)) as server:
         owner = server.gateway.tenant("1")
         assert owner.caller is not None
         image = await owner.register()
-        async with on_socket(server) as peer:
+        async with open_socket(server) as peer:
             await peer.subscribe(WATCH)
-            await peer.item()
-            store = slow_reads(monkeypatch)
+            await peer.next_item()
+            store = delay_reads(monkeypatch)
             await service.offer_image(server.services.ledger, owner.caller, image, ["2"], server.services.limits)
-            await until(lambda: bool(store.begun))
-        await until(lambda: store.lives[0].is_over)
-        store.let_go()
-        await until(lambda: bool(store.ended))
+            await wait_until(lambda: bool(store.started))
+        await wait_until(lambda: store.lives[0].is_over)
+        store.release()
+        await wait_until(lambda: bool(store.ended))
         await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
 
-    assert len(store.begun) == 1
+    assert len(store.started) == 1

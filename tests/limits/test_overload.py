@@ -9,11 +9,11 @@ from app.store.engines import engine
 from app.store.plan import pooled
 from tests.harness.databases import Databases, PostgresDatabases
 from tests.harness.gateway import IMAGE, settings_for
-from tests.harness.inprocess import in_this_process
+from tests.harness.inprocess import run_in_process
 from tests.harness.operations import MUTATIONS, WATCH
-from tests.harness.patience import until
-from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leaving_over_http, on_socket, open_request, post
-from tests.harness.slow_store import SlowStore, slow_reads
+from tests.harness.patience import wait_until
+from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leave_http, open_request, open_socket, post
+from tests.harness.slow_store import SlowStore, delay_reads
 from tests.limits.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
 ROOM, ASKED = 5, 50
@@ -23,17 +23,17 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_for(databases.fresh(), max_operations=ROOM, mutation_seconds=60)
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         store = SlowStore()
-        store.slow_writes(monkeypatch)
+        store.delay_writes(monkeypatch)
         mutation = MUTATIONS["registerImage"]
         names = [f"image {number}" for number in range(ASKED)]
         asking = {name: asyncio.create_task(post(server, mutation, input={**IMAGE, "name": name})) for name in names}
-        await until(lambda: sum(one.done() for one in asking.values()) == ASKED - ROOM)
+        await wait_until(lambda: sum(one.done() for one in asking.values()) == ASKED - ROOM)
         # Nothing has been done yet, so those were told without a wait for anything.
         assert (server.admission.in_flight, server.admission.shed, store.ended) == (ROOM, ASKED - ROOM, [])
         shed = [one.result() for one in asking.values() if one.done()]
-        store.let_go()
+        store.release()
         answers = {name: await one for name, one in asking.items()}
         listed = await server.gateway.tenant("1").get("{ images(first: 100) { nodes { name } } }")
 
@@ -47,42 +47,42 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
 async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sends_watches_elsewhere(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), max_operations=1)) as server:
+    async with run_in_process(settings_for(databases.fresh(), max_operations=1)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
-        async with on_socket(server) as early:
+        async with open_socket(server) as early:
             await early.subscribe(WATCH, "watch")
-            await early.hear()
-            store = slow_reads(monkeypatch)
-            async with leaving_over_http(server, QUERY):
-                await until(lambda: bool(store.begun))
+            await early.receive()
+            store = delay_reads(monkeypatch)
+            async with leave_http(server, QUERY):
+                await wait_until(lambda: bool(store.started))
                 for way, code in CODES.items():
                     if way != "events":
                         assert await code(server, QUERY) == "UNAVAILABLE"
                 async with open_request(server, WATCH, EVENTS) as line:
                     assert RawResponse(await line.read()).status == 503
-                async with on_socket(server) as late:
+                async with open_socket(server) as late:
                     await late.subscribe(WATCH)
                     assert await late.close_code() == 1013
                 for path in ("/livez", "/readyz", "/metrics"):
                     assert (await get(server, path)).status == 200
-            store.let_go()
+            store.release()
 
 
 async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), max_operations=3, **LONG)) as server:
+    async with run_in_process(settings_for(databases.fresh(), max_operations=3, **LONG)) as server:
         await image_with_members(server)
         field_by_field(server, monkeypatch)
-        store = slow_reads(monkeypatch)
+        store = delay_reads(monkeypatch)
         for number in range(3):
-            async with leaving_over_http(server, QUERY):
-                await until(lambda wanted=number + 1: len(store.begun) == wanted)
-        await until(lambda: not server.connections)
+            async with leave_http(server, QUERY):
+                await wait_until(lambda wanted=number + 1: len(store.started) == wanted)
+        await wait_until(lambda: not server.connections)
         shed = await post(server, QUERY)
-        store.let_go()
-        await until(lambda: server.admission.in_flight == 0)
+        store.release()
+        await wait_until(lambda: server.admission.in_flight == 0)
         taken_on = await post(server, QUERY)
 
     assert (shed.status, shed.code) == (503, "UNAVAILABLE")
@@ -93,7 +93,7 @@ async def test_who_gets_no_connection_to_the_store_in_time_is_told_to_come_again
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "POOL_SECONDS", 0.2)
-    async with in_this_process(settings_for(databases.fresh())) as server, AsyncExitStack() as held:
+    async with run_in_process(settings_for(databases.fresh())) as server, AsyncExitStack() as held:
         field_by_field(server, monkeypatch)
         store = server.services.store
         for _ in range(store.reader.pool.size()):  # type: ignore[attr-defined]
@@ -107,12 +107,12 @@ async def test_a_plan_that_gets_no_connection_in_time_is_told_the_same(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pooled, "PATIENCE_SECONDS", 0.2)
-    async with in_this_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
-        store = slow_reads(monkeypatch)
+    async with run_in_process(settings_for(postgres_databases.fresh())) as server, AsyncExitStack() as lines:
+        store = delay_reads(monkeypatch)
         for _ in range(pooled.CONNECTIONS):
             await lines.enter_async_context(open_request(server, QUERY))
-        await until(lambda: len(store.begun) == pooled.CONNECTIONS)
+        await wait_until(lambda: len(store.started) == pooled.CONNECTIONS)
         answer = await post(server, QUERY)
-        store.let_go()
+        store.release()
 
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "UNAVAILABLE", "1")

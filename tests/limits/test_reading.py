@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.web.limits.budget import Budget
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import in_this_process
+from tests.harness.inprocess import run_in_process
 from tests.harness.raw_clients import post
 
 VIEWER, COST_OF_VIEWER = "{ viewer { id } }", 2
@@ -91,7 +91,7 @@ def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
 async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its_document_took_all_that_there_was(
     databases: Databases,
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=1)) as server:
+    async with run_in_process(settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=1)) as server:
         assert server.budgets is not None
         assert server.budgets.tenants is not None
         buckets = server.budgets.tenants.buckets

@@ -6,9 +6,9 @@ import pytest
 
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.operations import WATCH
-from tests.harness.raw_clients import on_socket
+from tests.harness.raw_clients import open_socket
 from tests.harness.transports import TRANSPORTS, send_over
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
@@ -17,22 +17,22 @@ BRIM, INTROSPECTION = 1_000, "{ __schema { queryType { name } } }"
 
 
 @pytest.fixture
-async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
+async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
     """A gateway that has taken on all that it can."""
     settings = settings_for(sqlite_databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM, max_operations=1)
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         server.admission.in_flight = 1
         yield server
 
 
-def level(server: InProcess) -> float:
+def level(server: InProcessServer) -> float:
     assert server.budgets is not None
     assert server.budgets.tenants is not None
     return server.budgets.tenants.buckets.get("1").level
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> None:
+async def test_what_is_shed_is_given_back(full: InProcessServer, transport: str) -> None:
     await send_over(full, transport, INTROSPECTION, full.token)
     reply = await send_over(full, transport, INTROSPECTION, full.token)
 
@@ -44,8 +44,8 @@ async def test_what_is_shed_is_given_back(full: InProcess, transport: str) -> No
     assert level(full) < BRIM
 
 
-async def test_a_watch_that_may_not_start_yet_is_given_back(full: InProcess) -> None:
-    async with on_socket(full) as peer:
+async def test_a_watch_that_may_not_start_yet_is_given_back(full: InProcessServer) -> None:
+    async with open_socket(full) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013
 

@@ -12,8 +12,8 @@ from app.settings import Settings
 from tests.harness import old_images
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, Gateway, settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.raw_clients import on_socket
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.raw_clients import open_socket
 from tests.harness.transports import TRANSPORTS, send_over
 
 MOST_BYTES = 1_000_000
@@ -54,7 +54,7 @@ def test_the_refusal_says_how_large_the_response_may_become() -> None:
 
 
 class Crowd(NamedTuple):
-    server: InProcess
+    server: InProcessServer
     old: list[str]
     offered: str
 
@@ -63,9 +63,9 @@ class Crowd(NamedTuple):
 async def crowd(databases: Databases) -> AsyncGenerator[Crowd]:
     """A gateway on a store with 40 old images of tenant 1, the last of which has 30 members."""
     url = databases.fresh()
-    with old_images.at(url) as connection:
-        old = old_images.put(connection, "1", 40)
-    async with in_this_process(settings_for(url, max_response_bytes=MOST_BYTES)) as server:
+    with old_images.open_transaction(url) as connection:
+        old = old_images.insert_images(connection, "1", 40)
+    async with run_in_process(settings_for(url, max_response_bytes=MOST_BYTES)) as server:
         await server.gateway.tenant("1").offer(old[-1], *map(str, range(100, 130)))
         yield Crowd(server, old, old[-1])
 
@@ -83,9 +83,9 @@ async def test_a_response_that_turns_out_to_be_too_large_is_an_error_and_nothing
     small = await send_over(crowd.server, transport, query, crowd.server.token, n=10)
 
     assert (reply.code, reply.kind) == ("QUERY_TOO_COMPLEX", "error" if transport == "websocket" else "next")
-    assert "data" not in reply.answer
-    assert f"more than {MOST_BYTES} bytes" in reply.answer["errors"][0]["message"]
-    assert small.answer["data"]["images"]["nodes"] == [{"tags": old_images.TAGS}] * 10
+    assert "data" not in reply.body
+    assert f"more than {MOST_BYTES} bytes" in reply.body["errors"][0]["message"]
+    assert small.body["data"]["images"]["nodes"] == [{"tags": old_images.TAGS}] * 10
 
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
@@ -119,8 +119,8 @@ async def test_a_mutation_whose_payload_is_too_large_is_carried_out_and_says_so(
     reply = await send_over(crowd.server, transport, mutation, crowd.server.token, input=input)
     sent = await owner.get("query($i: ID!) { sentOffers(imageId: $i) { totalCount } }", i=image)
 
-    assert (reply.code, reply.answer["data"], reply.kind) == ("QUERY_TOO_COMPLEX", None, "next")
-    assert reply.answer["errors"][0]["message"].startswith("The mutation was carried out")
+    assert (reply.code, reply.body["data"], reply.kind) == ("QUERY_TOO_COMPLEX", None, "next")
+    assert reply.body["errors"][0]["message"].startswith("The mutation was carried out")
     assert sent == {"sentOffers": {"totalCount": 30}}
 
 
@@ -133,13 +133,13 @@ async def test_an_item_of_a_watch_that_is_too_large_is_told_with_its_cursor_and_
     owner = crowd.server.gateway.tenant("1")
     new = await owner.register(tags=["new"])
 
-    async with on_socket(crowd.server) as peer:
+    async with open_socket(crowd.server) as peer:
         await peer.subscribe(WATCH)
-        assert (await peer.item())["__typename"] == "WatchBookmark"
+        assert (await peer.next_item())["__typename"] == "WatchBookmark"
         await owner.revoke(crowd.offered, "129")
         await owner.offer(crowd.offered, "129")
         await owner.offer(new, "2")
-        [_, large, small] = [(await peer.hear())["payload"] for _ in range(3)]
+        [_, large, small] = [(await peer.receive())["payload"] for _ in range(3)]
 
     assert (large["data"], large["errors"][0]["path"]) == (None, ["watchOffers"])
     assert large["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
@@ -184,7 +184,7 @@ ODD = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "tab-free", "a\u00adb"]
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
 async def test_tags_are_answered_as_utf_8_without_escapes_whichever_way(databases: Databases, query: str) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         await server.gateway.tenant("1").register(tags=ODD)
         headers = {"authorization": f"Bearer {server.token}"}
         async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:

@@ -14,9 +14,9 @@ from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST
 from app.web.limits.socket_quota import MessageRate
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
 from tests.harness.operations import WATCH as WATCH_OFFERS
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.harness.sockets import Peer
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
@@ -34,15 +34,15 @@ LIMITS: dict[str, Any] = {
 
 
 @pytest.fixture
-async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh(), **LIMITS)) as server:
+async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(sqlite_databases.fresh(), **LIMITS)) as server:
         yield server
 
 
 class Dialled:
     """Sockets of one test, which end with it."""
 
-    def __init__(self, server: InProcess) -> None:
+    def __init__(self, server: InProcessServer) -> None:
         self._server = server
         self._opened: list[Any] = []
 
@@ -56,7 +56,7 @@ class Dialled:
 
     async def acknowledged(self, token: str | None = None) -> Peer:
         peer = await self.peer(token)
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         return peer
 
     async def close(self) -> None:
@@ -64,13 +64,13 @@ class Dialled:
 
 
 @pytest.fixture
-async def dialled(server: InProcess) -> AsyncGenerator[Dialled]:
+async def dialled(server: InProcessServer) -> AsyncGenerator[Dialled]:
     dialled = Dialled(server)
     yield dialled
     await dialled.close()
 
 
-def _level(server: InProcess, level: float) -> Any:
+def _level(server: InProcessServer, level: float) -> Any:
     assert server.budgets is not None
     assert server.budgets.tenants is not None
     bucket = server.budgets.tenants.buckets.get("1")
@@ -79,7 +79,7 @@ def _level(server: InProcess, level: float) -> Any:
 
 
 async def test_strangers_fill_the_places_of_their_address_and_tenants_do_not(
-    server: InProcess, dialled: Dialled
+    server: InProcessServer, dialled: Dialled
 ) -> None:
     for _ in range(3):
         await dialled.acknowledged(server.token)
@@ -87,20 +87,20 @@ async def test_strangers_fill_the_places_of_their_address_and_tenants_do_not(
 
     assert await (await dialled.peer()).close_code() == 1013
     await strangers[0].connection.close()
-    await until(lambda: len(server.connections) == 4)
+    await wait_until(lambda: len(server.connections) == 4)
     await dialled.acknowledged()
 
 
-async def test_the_server_has_only_so_many_places_for_all(server: InProcess, dialled: Dialled) -> None:
+async def test_the_server_has_only_so_many_places_for_all(server: InProcessServer, dialled: Dialled) -> None:
     held = [await dialled.acknowledged(server.token_of(str(number))) for number in range(6)]
 
     assert await (await dialled.peer(server.token)).close_code() == 1013
     await held[0].connection.close()
-    await until(lambda: len(server.connections) == 5)
+    await wait_until(lambda: len(server.connections) == 5)
     await dialled.acknowledged(server.token)
 
 
-async def test_a_flood_of_messages_is_closed_with_4429(server: InProcess, dialled: Dialled) -> None:
+async def test_a_flood_of_messages_is_closed_with_4429(server: InProcessServer, dialled: Dialled) -> None:
     peer = await dialled.acknowledged(server.token)
     for _ in range(60):
         await peer.send({"type": "ping"})
@@ -109,7 +109,9 @@ async def test_a_flood_of_messages_is_closed_with_4429(server: InProcess, dialle
 
 
 @pytest.mark.parametrize("kind", ["ping", "pong"])
-async def test_control_frames_are_messages_of_the_same_pace(server: InProcess, dialled: Dialled, kind: str) -> None:
+async def test_control_frames_are_messages_of_the_same_pace(
+    server: InProcessServer, dialled: Dialled, kind: str
+) -> None:
     peer = await dialled.acknowledged(server.token)
     with suppress(ConnectionClosed):  # it may be closed before all are sent
         for _ in range(60):
@@ -118,11 +120,11 @@ async def test_control_frames_are_messages_of_the_same_pace(server: InProcess, d
     assert await peer.close_code() == 4429
 
 
-async def test_as_many_messages_as_may_come_are_answered(server: InProcess, dialled: Dialled) -> None:
+async def test_as_many_messages_as_may_come_are_answered(server: InProcessServer, dialled: Dialled) -> None:
     peer = await dialled.acknowledged(server.token)
     for _ in range(2 * 10 - 2):
         await peer.send({"type": "ping"})
-        assert await peer.hear() == {"type": "pong"}
+        assert await peer.receive() == {"type": "pong"}
 
 
 def test_the_pace_is_earned_again_with_time() -> None:
@@ -132,7 +134,7 @@ def test_the_pace_is_earned_again_with_time() -> None:
     assert rate.allows(0.5)
 
 
-async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcess, dialled: Dialled) -> None:
+async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcessServer, dialled: Dialled) -> None:
     peer = await dialled.acknowledged(server.token)
     await peer.send({"type": "ping", "payload": {"filling": "x" * 5_000}})
 
@@ -140,40 +142,40 @@ async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcess
 
 
 async def test_a_new_watch_waits_for_what_it_was_lent_and_the_socket_lives_on(
-    server: InProcess, dialled: Dialled
+    server: InProcessServer, dialled: Dialled
 ) -> None:
     peer = await dialled.acknowledged(server.token)
     bucket = _level(server, WATCH)
     await peer.subscribe(WATCH_OFFERS, "watch")
-    await until(lambda: bucket.level < 0)
+    await wait_until(lambda: bucket.level < 0)
     await peer.subscribe("{ viewer { id } }", "query")
 
-    refused = await peer.hear()
+    refused = await peer.receive()
     assert (refused["id"], refused["type"]) == ("query", "error")
     assert refused["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert refused["payload"][0]["extensions"]["retryAfter"] >= 1
-    begun = await peer.hear()
+    begun = await peer.receive()
     assert (begun["id"], begun["type"]) == ("watch", "next")
     assert bucket.level > -LIMITS["rate_per_tenant"]
 
 
 async def test_a_watch_that_can_be_lent_nothing_more_is_refused_and_one_that_goes_on_is_sent_to_come_again(
-    server: InProcess, dialled: Dialled
+    server: InProcessServer, dialled: Dialled
 ) -> None:
     peer = await dialled.acknowledged(server.token)
     await peer.subscribe(WATCH_OFFERS)
-    cursor = (await peer.item())["cursor"]
+    cursor = (await peer.next_item())["cursor"]
     _level(server, -10 * LIMITS["rate_per_tenant"] - 50)
 
     await peer.subscribe(WATCH_OFFERS, "new")
-    refused = await peer.hear()
+    refused = await peer.receive()
     assert (refused["id"], refused["payload"][0]["extensions"]["code"]) == ("new", "RATE_LIMITED")
     await peer.subscribe(WATCH_OFFERS, "back", after=cursor)
     assert await peer.close_code() == 1013
 
 
 async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_spent(
-    server: InProcess, dialled: Dialled
+    server: InProcessServer, dialled: Dialled
 ) -> None:
     peer = await dialled.acknowledged(server.token)
     bucket = _level(server, UNKNOWN_DOCUMENT_COST)
@@ -181,7 +183,7 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
 
     async def code() -> str:
         await peer.send({"type": "subscribe", "id": "1", "payload": payload})
-        return (await peer.hear())["payload"][0]["extensions"]["code"]
+        return (await peer.receive())["payload"][0]["extensions"]["code"]
 
     assert [await code(), await code()] == ["PERSISTED_QUERY_NOT_FOUND", "RATE_LIMITED"]
     assert bucket.level < UNKNOWN_DOCUMENT_COST
@@ -191,7 +193,7 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
 
 
 async def test_bad_tokens_are_closed_with_4401_until_their_address_has_spent_all(
-    server: InProcess, dialled: Dialled
+    server: InProcessServer, dialled: Dialled
 ) -> None:
     codes = [await (await dialled.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN_COST + 1)]
 

@@ -5,32 +5,32 @@ import pytest
 from app.errors import Unauthenticated
 from app.web.callers.tokens import CACHED_TOKENS, Tokens
 from tests.harness.gateway import SECRET, settings_for
-from tests.harness.issuer import claims_of, shared
+from tests.harness.issuer import claims_for, shared_secret
 
 SETTINGS = settings_for("sqlite+aiosqlite:///none.db")
 
 
 def test_tokens_that_do_not_count_are_not_remembered() -> None:
     tokens = Tokens(SETTINGS)
-    forger = shared("x" * 32)
+    forger = shared_secret("x" * 32)
     for number in range(500):
         with pytest.raises(Unauthenticated):
-            tokens.caller(forger.token(claims_of(str(number))))
+            tokens.caller(forger.token(claims_for(str(number))))
 
     assert tokens._verified.cache_info().currsize == 0
 
 
 def test_tokens_that_count_are_remembered_up_to_a_number() -> None:
     tokens = Tokens(SETTINGS)
-    owner = shared(SECRET)
-    assert tokens.caller(owner.token(claims_of("1"))).tenant_id == "1"
+    owner = shared_secret(SECRET)
+    assert tokens.caller(owner.token(claims_for("1"))).tenant_id == "1"
 
     assert tokens._verified.cache_info()[2:] == (CACHED_TOKENS, 1)
 
 
 def test_what_a_decoder_passes_over_makes_no_second_token_of_one() -> None:
     tokens = Tokens(SETTINGS)
-    token = shared(SECRET).token(claims_of("1"))
+    token = shared_secret(SECRET).token(claims_for("1"))
     assert tokens.caller(token).tenant_id == "1"
     for junk in ("!!!!", "=", "\n\n\n\n", "****" * 1_000):
         with pytest.raises(Unauthenticated, match="three parts"):

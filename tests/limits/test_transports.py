@@ -9,7 +9,7 @@ from app.documents.price import REFUSED, WATCH, WRITE
 from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budgets
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.transports import TRANSPORTS, send_over, send_parameters_over
 from tests.harness.world import fresh_id
 
@@ -23,10 +23,10 @@ OFFERED = {"o": {"imageId": "1", "tenantIds": ["2", "3"]}}
 
 
 @pytest.fixture(scope="module")
-async def served(databases: Databases) -> AsyncGenerator[InProcess]:
+async def served(databases: Databases) -> AsyncGenerator[InProcessServer]:
     rates: dict[str, Any] = {"rate_per_tenant": 1, "rate_per_address": 1}
     settings = settings_for(databases.fresh(), **rates, burst_per_tenant=BRIM, burst_per_address=BRIM)
-    async with in_this_process(settings) as served:
+    async with run_in_process(settings) as served:
         for budget in _budgets(served).limited:
             now = budget.buckets.clock()
             budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
@@ -35,24 +35,24 @@ async def served(databases: Databases) -> AsyncGenerator[InProcess]:
 
 
 @pytest.fixture
-def server(served: InProcess) -> InProcess:
+def server(served: InProcessServer) -> InProcessServer:
     """The same with a full budget for the address that all tests share."""
     _of_address(served).level = BRIM
     return served
 
 
-def _budgets(server: InProcess) -> Budgets:
+def _budgets(server: InProcessServer) -> Budgets:
     assert server.budgets is not None
     return server.budgets
 
 
-def _of_address(server: InProcess) -> Any:
+def _of_address(server: InProcessServer) -> Any:
     addresses = _budgets(server).addresses
     assert addresses is not None
     return addresses.buckets.get("127.0.0.1")
 
 
-def _of_tenant(server: InProcess, tenant_id: str) -> Any:
+def _of_tenant(server: InProcessServer, tenant_id: str) -> Any:
     tenants = _budgets(server).tenants
     assert tenants is not None
     return tenants.buckets.get(tenant_id)
@@ -71,7 +71,7 @@ def _of_tenant(server: InProcess, tenant_id: str) -> Any:
     ids=["planned", "field by field", "mutation", "not valid", "not parsed"],
 )
 async def test_every_transport_charges_the_same(
-    server: InProcess, transport: str, query: str, variables: dict[str, Any], cost: int
+    server: InProcessServer, transport: str, query: str, variables: dict[str, Any], cost: int
 ) -> None:
     tenant, left = fresh_id(), BRIM - 2 * cost
 
@@ -88,26 +88,26 @@ async def test_every_transport_charges_the_same(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_who_has_spent_all_is_told_when_to_come_again(server: InProcess, transport: str) -> None:
+async def test_who_has_spent_all_is_told_when_to_come_again(server: InProcessServer, transport: str) -> None:
     tenant = fresh_id()
     _of_tenant(server, tenant).level = 30
 
     reply = await send_over(server, transport, PAGE, server.token_of(tenant), n=10)
 
     assert reply.code == "RATE_LIMITED"
-    assert reply.answer["errors"][0]["extensions"]["retryAfter"] == 1
-    assert "31" in reply.answer["errors"][0]["message"]
+    assert reply.body["errors"][0]["extensions"]["retryAfter"] == 1
+    assert "31" in reply.body["errors"][0]["message"]
     if reply.headers is None:
         assert reply.kind == "error"
     else:
         assert (reply.status, reply.headers["retry-after"]) == (429, "1")
         assert reply.headers["ratelimit"] == '"tenant";r=30;t=1'
-        assert reply.answer["errors"][0]["extensions"]["requestId"] == reply.headers["x-request-id"]
+        assert reply.body["errors"][0]["extensions"]["requestId"] == reply.headers["x-request-id"]
     assert _of_tenant(server, tenant).level == 30
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_without_a_token_the_address_pays(server: InProcess, transport: str) -> None:
+async def test_without_a_token_the_address_pays(server: InProcessServer, transport: str) -> None:
     reply = await send_over(server, transport, INTROSPECTION)
 
     assert _of_address(server).level == BRIM - 3
@@ -117,7 +117,9 @@ async def test_without_a_token_the_address_pays(server: InProcess, transport: st
 
 
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "get"])
-async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(server: InProcess, transport: str) -> None:
+async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(
+    server: InProcessServer, transport: str
+) -> None:
     first = await send_over(server, transport, PAGE, "nonsense")
     assert (first.status, _of_address(server).level) == (401, BRIM - BAD_TOKEN_COST)
     _of_address(server).level = BAD_TOKEN_COST - 1
@@ -128,7 +130,7 @@ async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(serv
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InProcess, transport: str) -> None:
+async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InProcessServer, transport: str) -> None:
     tenant, other = fresh_id(), fresh_id()
     _of_address(server).level = 0
     _of_tenant(server, other).level = 0
@@ -140,7 +142,7 @@ async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InPr
     assert _of_address(server).level == 0
 
 
-async def test_a_refused_mutation_is_not_carried_out(server: InProcess) -> None:
+async def test_a_refused_mutation_is_not_carried_out(server: InProcessServer) -> None:
     tenant = fresh_id()
     image = await server.gateway.tenant(tenant).register()
     _of_tenant(server, tenant).level = 5
@@ -153,7 +155,7 @@ async def test_a_refused_mutation_is_not_carried_out(server: InProcess) -> None:
     assert outbox["sentOffers"]["totalCount"] == 0
 
 
-async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: InProcess) -> None:
+async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: InProcessServer) -> None:
     one_by_one, at_once = fresh_id(), fresh_id()
     offer = 'offerImage(input: {imageId: "1", tenantIds: ["2"]}) { errors { code } }'
     aliases = " ".join(f"a{number}: {offer}" for number in range(30))
@@ -162,11 +164,11 @@ async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: In
         await send_over(server, "lane", f"mutation {{ {offer} }}", server.token_of(one_by_one))
     reply = await send_over(server, "lane", f"mutation {{ {aliases} }}", server.token_of(at_once))
 
-    assert "errors" not in reply.answer
+    assert "errors" not in reply.body
     assert _of_tenant(server, one_by_one).level == _of_tenant(server, at_once).level < BRIM - 30 * WRITE
 
 
-async def test_a_watch_costs_its_beginning_over_events_too(server: InProcess) -> None:
+async def test_a_watch_costs_its_beginning_over_events_too(server: InProcessServer) -> None:
     tenant = fresh_id()
     _of_tenant(server, tenant).level = WATCH - 10  # ten seconds are lent, and two more than that are missing
 
@@ -177,10 +179,10 @@ async def test_a_watch_costs_its_beginning_over_events_too(server: InProcess) ->
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, transport: str) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as plain:
+    async with run_in_process(settings_for(databases.fresh())) as plain:
         reply = await send_over(plain, transport, PAGE, plain.token, n=3)
 
-    assert reply.answer == {"data": {"images": {"nodes": []}}}
+    assert reply.body == {"data": {"images": {"nodes": []}}}
     assert not [name for name in reply.headers or () if "ratelimit" in name.lower()]
 
 
@@ -199,7 +201,7 @@ MISNAMED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "events", "websocket"])
 @pytest.mark.parametrize("name", MISNAMED)
 async def test_a_document_that_is_refused_by_its_name_costs_the_same_on_every_transport(
-    server: InProcess, name: str, transport: str
+    server: InProcessServer, name: str, transport: str
 ) -> None:
     tenant, (sent, code) = fresh_id(), MISNAMED[name]
     _of_tenant(server, tenant).level = UNKNOWN_DOCUMENT_COST

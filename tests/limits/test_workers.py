@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.harness.databases import PostgresDatabases
-from tests.harness.patience import until
-from tests.harness.server import Server, bearer, error_code, serving
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, bearer, error_code, run_server
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ COST, BRIM = 201, 2_000
 def pair(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     folder: Path = tmp_path_factory.mktemp("pair")
     url = postgres_databases.fresh()
-    with serving(folder, database_url=url, workers=2, rate_per_tenant=1, burst_per_tenant=BRIM) as server:
+    with run_server(folder, database_url=url, workers=2, rate_per_tenant=1, burst_per_tenant=BRIM) as server:
         yield server
 
 
@@ -31,24 +31,24 @@ def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server)
     token = pair.token("1")
     began = time.monotonic()
     with ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(lambda _: _asked_anew(pair, token), range(60)))
+        answers = list(clients.map(lambda _: _query_on_new_connection(pair, token), range(60)))
     granted = sum(answer.status_code == 200 for answer in answers)
     # Each of them had a full budget for the time of one interval; afterwards the debt is that of both.
     assert BRIM // COST <= granted <= 2 * (BRIM // COST)
     debt = granted * COST - BRIM
 
-    def told_of_the_debt() -> bool:
-        refused = [_asked_anew(pair, token) for _ in range(10)]
+    def knows_of_the_debt() -> bool:
+        refused = [_query_on_new_connection(pair, token) for _ in range(10)]
         if any(answer.status_code == 200 for answer in refused):
             return False  # by the worker that few have asked so far, and that has not heard of the other one yet
         assert {(answer.status_code, error_code(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
         earned = time.monotonic() - began  # a unit a second
         return min(int(answer.headers["retry-after"]) for answer in refused) > debt - earned - COST
 
-    asyncio.run(until(told_of_the_debt))
-    assert _asked_anew(pair, pair.token("2")).status_code == 200
+    asyncio.run(wait_until(knows_of_the_debt))
+    assert _query_on_new_connection(pair, pair.token("2")).status_code == 200
 
 
-def _asked_anew(server: Server, token: str) -> httpx2.Response:
+def _query_on_new_connection(server: Server, token: str) -> httpx2.Response:
     """Over a connection of its own, which either worker may take."""
     return httpx2.post(server.url, json=PAGE, headers=bearer(token), trust_env=False, verify=False, timeout=60)

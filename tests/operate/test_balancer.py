@@ -15,15 +15,15 @@ import pytest
 
 from app.errors import ErrorCode
 from tests.harness import dashboards
-from tests.harness.balancer import WORKERS, Balancer, balanced, reason_to_skip
+from tests.harness.balancer import WORKERS, Balancer, reason_to_skip, run_balancer
 from tests.harness.databases import PostgresDatabases
-from tests.harness.fleet import Fleet, fleet
+from tests.harness.fleet import Fleet, run_fleet
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
-from tests.harness.patience import until
-from tests.harness.resuming import UNTIL, next_item, rest, watcher
-from tests.harness.server import bearer, error_code, serving
-from tests.harness.sockets import connected, dialled
+from tests.harness.patience import wait_until
+from tests.harness.resuming import UNTIL, next_item, remaining_items, run_watcher
+from tests.harness.server import bearer, error_code, run_server
+from tests.harness.sockets import connect_socket, open_socket
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,7 +34,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def both(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Fleet]:
-    with fleet(tmp_path_factory.mktemp("fleet"), postgres_databases.fresh()) as found:
+    with run_fleet(tmp_path_factory.mktemp("fleet"), postgres_databases.fresh()) as found:
         yield found
 
 
@@ -52,7 +52,7 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
 
     with ExitStack() as held:
         clients = [
-            held.enter_context(watcher(client, balancer, tokens, balancer.ws_url))
+            held.enter_context(run_watcher(client, balancer, tokens, balancer.ws_url))
             for client in ("graphql-ws", "graphql-ws", "graphql-sse", "python")
         ]
         for client in clients:
@@ -60,14 +60,17 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
         failed = held.enter_context(asking(balancer, owner))
         numbers = count(10)
         for name in WORKERS:
-            ending = Thread(target=both.end, args=[name])
+            ending = Thread(target=both.stop, args=[name])
             ending.start()
             while ending.is_alive():
                 offer(str(next(numbers)))
             both.start(name)
-            balancer.until_these_serve(*WORKERS)
+            balancer.wait_for_workers(*WORKERS)
         offer(UNTIL)
-        heard = [[item for item in rest(client) if item["__typename"] == "MemberStatusChanged"] for client in clients]
+        heard = [
+            [item for item in remaining_items(client) if item["__typename"] == "MemberStatusChanged"]
+            for client in clients
+        ]
 
     for items in heard:
         assert [item["tenant"]["id"] for item in items if item["kind"] == "OFFERED"] == offered
@@ -105,12 +108,14 @@ def asking(balancer: Balancer, token: str) -> Generator[list[str]]:
 
 async def test_the_sockets_of_a_worker_that_ends_get_its_close_code_and_the_others_stay(both: Fleet) -> None:
     async with AsyncExitStack() as held:
-        peers = [await held.enter_async_context(connected(both.balancer, both.balancer.token("2"))) for _ in range(6)]
-        assert await asyncio.to_thread(both.end, "gateway-a") == 0
+        peers = [
+            await held.enter_async_context(connect_socket(both.balancer, both.balancer.token("2"))) for _ in range(6)
+        ]
+        assert await asyncio.to_thread(both.stop, "gateway-a") == 0
         alive = [peer for peer in peers if peer.connection.close_code is None]
         gone = [peer.connection.close_code for peer in peers if peer not in alive]
         await asyncio.to_thread(both.start, "gateway-a")
-        await asyncio.to_thread(both.balancer.until_these_serve, *WORKERS)
+        await asyncio.to_thread(both.balancer.wait_for_workers, *WORKERS)
 
         assert gone == [1012] * 3
         assert [await peer.is_alive() for peer in alive] == [True] * 3
@@ -120,7 +125,7 @@ async def test_the_sockets_of_a_worker_that_ends_get_its_close_code_and_the_othe
 async def test_refusals_reach_the_client_with_their_close_code(
     both: Fleet, token: str | None, said: str | None, code: int
 ) -> None:
-    async with dialled(both.balancer) as peer:
+    async with open_socket(both.balancer) as peer:
         await (peer.init(token) if said is None else peer.send(said))
         assert await peer.close_code() == code
 
@@ -132,7 +137,7 @@ def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
 
 
 def test_every_figure_that_dashboard_and_alerts_ask_for_is_served(both: Fleet) -> None:
-    served = [both.balancer.figures(), *(worker.client.get("/metrics").text for worker in both.workers.values())]
+    served = [both.balancer.metrics(), *(worker.client.get("/metrics").text for worker in both.workers.values())]
 
     assert len(dashboards.names_queried()) > 30
     assert dashboards.names_queried() - set().union(*map(dashboards.names_served, served)) == set()
@@ -153,8 +158,8 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> N
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Worker) as server:
         Thread(target=server.serve_forever).start()
-        with balanced(tmp_path, [server.server_port, free_port()]) as balancer:
-            balancer.until_these_serve("gateway-a")
+        with run_balancer(tmp_path, [server.server_port, free_port()]) as balancer:
+            balancer.wait_for_workers("gateway-a")
             lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "Forwarded": "for=6.6.6.6"}
             balancer.client.get("/", headers=[*lies.items(), ("X-Forwarded-For", "7.7.7.7")])
         server.shutdown()
@@ -168,11 +173,11 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> N
 def test_a_budget_is_of_the_client_and_not_of_the_balancer(tmp_path: Path) -> None:
     (folder := tmp_path / "worker").mkdir()
     with (
-        serving(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
-        balanced(tmp_path, [worker.port, free_port()]) as balancer,
+        run_server(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
+        run_balancer(tmp_path, [worker.port, free_port()]) as balancer,
         httpx2.Client(transport=httpx2.HTTPTransport(local_address="127.0.0.2")) as other,
     ):
-        balancer.until_these_serve("gateway-a")
+        balancer.wait_for_workers("gateway-a")
         spent = [balancer.post("{ __typename }").status_code for _ in range(60)]
         of_another = other.post(balancer.url, json={"query": "{ __typename }"}).status_code
 
@@ -180,8 +185,8 @@ def test_a_budget_is_of_the_client_and_not_of_the_balancer(tmp_path: Path) -> No
 
 
 def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_path: Path) -> None:
-    with balanced(tmp_path, [free_port(), free_port()]) as balancer:
-        balancer.until_these_serve()
+    with run_balancer(tmp_path, [free_port(), free_port()]) as balancer:
+        balancer.wait_for_workers()
         answer = balancer.post("{ viewer { id } }")
 
     assert answer.status_code == 503
@@ -201,5 +206,5 @@ async def test_the_log_of_the_balancer_is_json_without_the_variables_of_a_query(
         lines = both.balancer.log.splitlines()
         return {json.loads(line)["path"] for line in lines if line.startswith("{")}
 
-    await until(lambda: {"/graphql", "/#22quoted\\#22"} <= paths())
+    await wait_until(lambda: {"/graphql", "/#22quoted\\#22"} <= paths())
     assert not any("?" in path for path in paths())

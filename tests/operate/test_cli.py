@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from app.model import Role
 from app.web.callers.tokens import Tokens
-from tests.harness.commands import Serving, printed, refusal, run, started
+from tests.harness.commands import ServeCommand, error_of, output_of, run, start_serve
 from tests.harness.databases import PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import SECRET, settings_for
 
@@ -29,30 +29,30 @@ NEWER = "UPDATE alembic_version SET version_num = '9999'"
 
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=" ".join)
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
-    text = printed(tmp_path, *command, "--help")
+    text = output_of(tmp_path, *command, "--help")
 
     assert "Usage: " in text
     assert all(name in text for name in (command or COMMANDS))
 
 
 def test_help_names_the_options_of_serve_and_what_they_are_for(tmp_path: Path) -> None:
-    text = " ".join(printed(tmp_path, "serve", "--help").split())
+    text = " ".join(output_of(tmp_path, "serve", "--help").split())
 
     for words in ("--host", "--port", "--database", "--demo", "127.0.0.1", "8000", "gateway.db", "SIGTERM"):
         assert words in text
 
 
 def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
-    assert printed(tmp_path, "--version") == f"image-sharing-gateway {version('image-sharing-gateway')}\n"
+    assert output_of(tmp_path, "--version") == f"image-sharing-gateway {version('image-sharing-gateway')}\n"
 
 
 @pytest.mark.usefixtures("new_interpreters")
 def test_schema_prints_what_the_schema_file_holds(tmp_path: Path) -> None:
-    assert printed(tmp_path, "schema", auth_secret=None) == (ROOT / "schema.graphql").read_text()
+    assert output_of(tmp_path, "schema", auth_secret=None) == (ROOT / "schema.graphql").read_text()
 
 
 def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path: Path) -> None:
-    token = printed(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
+    token = output_of(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
 
     caller = Tokens(settings_for("sqlite://")).caller(token)
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="image-gateway", issuer="image-gateway")
@@ -62,7 +62,7 @@ def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path:
 
 def test_token_takes_several_roles_and_a_lifetime(tmp_path: Path) -> None:
     asked = ("--role", "observer", "--role", "creator", "--ttl", "60")
-    token = printed(tmp_path, "token", "--tenant", "1001", *asked).strip()
+    token = output_of(tmp_path, "token", "--tenant", "1001", *asked).strip()
 
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="image-gateway")
     assert sorted(claims["roles"]) == ["creator", "observer"]
@@ -83,7 +83,7 @@ def test_migrate_says_the_revision_and_can_be_repeated(
 ) -> None:
     url = request.getfixturevalue(f"{engine}_databases").blank()
 
-    first, second = (printed(tmp_path, "migrate", "--database", url, auth_secret=None) for _ in range(2))
+    first, second = (output_of(tmp_path, "migrate", "--database", url, auth_secret=None) for _ in range(2))
 
     assert re.fullmatch(r"The store is at revision \d{4}\.\n", first)
     assert second == first
@@ -105,7 +105,7 @@ def test_migrate_says_the_revision_and_can_be_repeated(
     ],
 )
 def test_a_database_that_is_of_no_use_is_named(tmp_path: Path, command: str, url: str, reason: str) -> None:
-    sentence = refusal(tmp_path, command, "--database", url)
+    sentence = error_of(tmp_path, command, "--database", url)
 
     assert reason in sentence
     assert "password@127" not in sentence
@@ -114,7 +114,7 @@ def test_a_database_that_is_of_no_use_is_named(tmp_path: Path, command: str, url
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").write_text("something else, of a length that can't be mistaken for an empty file")
 
-    assert "not a database" in refusal(tmp_path, "serve", "--port", "0")
+    assert "not a database" in error_of(tmp_path, "serve", "--port", "0")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 def test_a_secret_that_is_missing_or_short_is_asked_for(
     tmp_path: Path, command: tuple[str, ...], secret: str | None, reason: str
 ) -> None:
-    sentence = refusal(tmp_path, *command, auth_secret=secret)
+    sentence = error_of(tmp_path, *command, auth_secret=secret)
 
     assert "IMAGE_GATEWAY_AUTH_SECRET" in sentence
     assert reason in sentence
@@ -144,11 +144,11 @@ def test_a_secret_that_is_missing_or_short_is_asked_for(
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], reason: str) -> None:
-    assert reason in refusal(tmp_path, "serve", **settings)
+    assert reason in error_of(tmp_path, "serve", **settings)
 
 
 def test_token_refuses_a_tenant_id_of_the_wrong_form(tmp_path: Path) -> None:
-    assert "tenant ID" in refusal(tmp_path, "token", "--tenant", "someone")
+    assert "tenant ID" in error_of(tmp_path, "token", "--tenant", "someone")
 
 
 @pytest.mark.usefixtures("new_interpreters")
@@ -156,7 +156,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
-        assert f"port {port}" in refusal(tmp_path, "serve", "--port", port)
+        assert f"port {port}" in error_of(tmp_path, "serve", "--port", port)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,7 +180,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> No
 def test_a_command_that_is_refused_leaves_nothing_behind(
     tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str]
 ) -> None:
-    refusal(tmp_path, *arguments, **settings)
+    error_of(tmp_path, *arguments, **settings)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -192,16 +192,16 @@ def test_a_server_that_knows_neither_the_user_nor_the_database_is_not_waited_for
     url = make_url(postgres_databases.fresh())
     url = url.set(username="nobody") if wrong == "user" else url.set(database="nothing")
 
-    assert "can't be opened" in refusal(tmp_path, "serve", "--database", url.render_as_string(hide_password=False))
+    assert "can't be opened" in error_of(tmp_path, "serve", "--database", url.render_as_string(hide_password=False))
 
 
 def test_a_second_server_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:
-    with started(tmp_path, "--port", "0"):
-        assert "Another gateway" in refusal(tmp_path, "serve", "--port", "0")
+    with start_serve(tmp_path, "--port", "0"):
+        assert "Another gateway" in error_of(tmp_path, "serve", "--port", "0")
 
 
 def test_a_store_that_was_never_migrated_is_refused(tmp_path: Path, postgres_databases: PostgresDatabases) -> None:
-    sentence = refusal(tmp_path, "serve", "--port", "0", "--database", postgres_databases.blank())
+    sentence = error_of(tmp_path, "serve", "--port", "0", "--database", postgres_databases.blank())
 
     assert "image-gateway migrate" in sentence
 
@@ -215,7 +215,7 @@ def test_a_store_that_is_newer_than_the_code_is_refused(
         store.execute(NEWER)
         store.commit()
 
-    assert "Upgrade the gateway" in refusal(tmp_path, command, "--database", url)
+    assert "Upgrade the gateway" in error_of(tmp_path, command, "--database", url)
 
 
 def test_a_newer_store_on_postgresql_is_refused(tmp_path: Path, postgres_databases: PostgresDatabases) -> None:
@@ -223,22 +223,22 @@ def test_a_newer_store_on_postgresql_is_refused(tmp_path: Path, postgres_databas
     with psycopg.connect(url.replace("+psycopg", "")) as store:
         store.execute(NEWER.encode())
 
-    assert "Upgrade the gateway" in refusal(tmp_path, "serve", "--port", "0", "--database", url)
+    assert "Upgrade the gateway" in error_of(tmp_path, "serve", "--port", "0", "--database", url)
 
 
 @pytest.mark.usefixtures("new_interpreters")
 def test_sigterm_ends_the_server_with_status_0_and_its_port_is_free_at_once(tmp_path: Path) -> None:
-    with started(tmp_path, "--port", "0") as first, httpx2.Client() as client:
+    with start_serve(tmp_path, "--port", "0") as first, httpx2.Client() as client:
         assert _is_ready(client, first)
         assert first.stop() == 0
-        with started(tmp_path, "--port", first.port) as second:
+        with start_serve(tmp_path, "--port", first.port) as second:
             assert second.url == first.url
             assert _is_ready(client, second)
 
 
 @pytest.mark.usefixtures("new_interpreters")
 def test_ctrl_c_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
-    with started(tmp_path, "--port", "0") as server, httpx2.Client() as client:
+    with start_serve(tmp_path, "--port", "0") as server, httpx2.Client() as client:
         assert _is_ready(client, server)
         server.process.send_signal(signal.SIGINT)
         # 0 where the tests run in the background of a shell, in which Ctrl-C is ignored by default.
@@ -246,5 +246,5 @@ def test_ctrl_c_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def _is_ready(client: httpx2.Client, server: Serving) -> bool:
-    return client.get(f"http://{server.place}/readyz").status_code == 200
+def _is_ready(client: httpx2.Client, server: ServeCommand) -> bool:
+    return client.get(f"http://{server.address}/readyz").status_code == 200

@@ -19,9 +19,9 @@ from app.store.database import Store
 from app.store.engines.engine import parse_url
 from tests.harness.commands import run
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
-from tests.harness.gateway import running, settings_for
+from tests.harness.gateway import settings_for, start_gateway
 from tests.harness.issuer import signing_key
-from tests.harness.key_server import key_server
+from tests.harness.key_server import run_key_server
 
 pytestmark = pytest.mark.slow
 SERVER = examination.Server(180_001, 100, 3, datetime.now(UTC), 5, None)
@@ -70,9 +70,9 @@ def test_every_way_to_verify_a_token_is_told(tmp_path: Path) -> None:
 
 
 def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
-    with key_server(signing_key("one", "ES256"), signing_key("two", "ES256")) as server:
+    with run_key_server(signing_key("one", "ES256"), signing_key("two", "ES256")) as server:
         there = examined(tmp_path, auth_jwks_url=server.url)["keys"]
-        server.die()
+        server.stop()
         gone = examined(tmp_path, auth_jwks_url=server.url)["keys"]
 
     assert (there["result"], there["found"]) == ("ok", f"{server.url} gives 2 usable keys")
@@ -154,7 +154,7 @@ def test_a_file_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pyt
 
 async def test_a_clock_that_is_ahead_shows_in_the_log(databases: Databases) -> None:
     url = databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         gateway.services.store.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
         await gateway.tenant("1").register()
 

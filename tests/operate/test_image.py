@@ -18,9 +18,9 @@ from tests.harness.gateway import SECRET
 from tests.harness.image import Container, Stage
 from tests.harness.kernel import free_port
 from tests.harness.operations import WATCH
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.harness.server import Server
-from tests.harness.sockets import connected
+from tests.harness.sockets import connect_socket
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -48,12 +48,12 @@ def place() -> Generator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(place: Path) -> Path:
-    return image.built(place / "dist")
+    return image.build_wheel(place / "dist")
 
 
 @pytest.fixture(scope="module")
 def environment(place: Path, wheel: Path) -> Path:
-    image.installed(wheel, place / "environment")
+    image.install_wheel(wheel, place / "environment")
     if not image.is_root():
         for path in (place / "environment").rglob("*"):
             if not path.is_symlink():
@@ -100,16 +100,16 @@ async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_da
     for _ in range(2):
         with container.start(STAGE.command) as process:
             try:
-                await until(lambda: container.run(ready).returncode == 0 or process.poll() is not None)
+                await wait_until(lambda: container.run(ready).returncode == 0 or process.poll() is not None)
                 server = Server(process, f"http://127.0.0.1:{port}/graphql", data)
                 token = server.token("1")
                 found = [
                     node["name"] for node in server.data("{ images { nodes { name } } }", token)["images"]["nodes"]
                 ]
                 server.register(token)
-                async with connected(server, token) as peer:
+                async with connect_socket(server, token) as peer:
                     await peer.subscribe(WATCH)
-                    await peer.item()
+                    await peer.next_item()
                     process.send_signal(signal.Signals[STAGE.stop_signal])
                     assert await peer.close_code() == 1012
                 server.client.close()

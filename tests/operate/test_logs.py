@@ -15,12 +15,12 @@ from app.web.monitoring.operation import HTTP
 from app.web.monitoring.operations import Operations
 from tests.harness import operations
 from tests.harness.gateway import settings_for
-from tests.harness.loglines import line, lines
-from tests.harness.server import Server, bearer, serving
-from tests.harness.sockets import connected
+from tests.harness.loglines import find_lines, wait_for_line
+from tests.harness.server import Server, bearer, run_server
+from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 from tests.http.test_faults import SPOILT, spoil
-from tests.http.test_sse import EVENTS, asked, events
+from tests.http.test_sse import EVENTS, events, stream
 
 POINT = "query Point($id: ID!) { image(id: $id) { id name } }"
 PAGES = "query Pages($n: Int!) { images(first: $n) { nodes { id } } }"
@@ -29,7 +29,7 @@ PAGES = "query Pages($n: Int!) { images(first: $n) { nodes { id } } }"
 @pytest.fixture(scope="module")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server that writes down all it ever does."""
-    with serving(tmp_path_factory.mktemp("talker"), operation_log="all", log_level="debug") as server:
+    with run_server(tmp_path_factory.mktemp("talker"), operation_log="all", log_level="debug") as server:
         yield server
 
 
@@ -37,7 +37,7 @@ async def test_an_operation_has_one_line_with_what_operators_need_to_know(talker
     tenant = fresh_id()
     answer = talker.post(POINT, talker.token(tenant), id=str(uuid4()))
 
-    told = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+    told = await wait_for_line(talker, event="operation", request_id=answer.headers["x-request-id"])
     assert told.pop("duration_ms") > 0
     assert {name: told[name] for name in told.keys() - {"timestamp", "event", "request_id"}} == {
         "level": "info",
@@ -61,9 +61,9 @@ async def test_the_line_is_there_whatever_way_the_operation_takes(
     tenant = fresh_id()
     token, body = talker.token(tenant), {"query": PAGES, "variables": {"n": 7}, **named}
     if form == "socket":
-        async with connected(talker, token) as peer:
+        async with connect_socket(talker, token) as peer:
             await peer.send({"type": "subscribe", "id": "1", "payload": body})
-            await peer.hear()
+            await peer.receive()
     else:
         accept = EVENTS if form == "events" else "*/*"
         # A header that comes twice keeps a request from the fast lane.
@@ -71,7 +71,7 @@ async def test_the_line_is_there_whatever_way_the_operation_takes(
         headers = [*bearer(token).items(), ("accept", accept), *twice]
         assert talker.client.post("/graphql", json=body, headers=headers).status_code == 200
 
-    told = await line(talker, event="operation", tenant=tenant)
+    told = await wait_for_line(talker, event="operation", tenant=tenant)
     assert (told["operation"], told["kind"], told["cost"]) == ("Pages", "query", 1 + 7 * 2)
     assert told["transport"] == {"socket": "websocket"}.get(form, "http")
 
@@ -80,15 +80,15 @@ async def test_the_line_is_there_whatever_way_the_operation_takes(
 async def test_a_watch_goes_by_the_name_that_its_document_gives_it(talker: Server, form: str) -> None:
     tenant, query = fresh_id(), "subscription Inbox { watchOffers(initial: SNAPSHOT) { cursor } }"
     if form == "socket":
-        async with connected(talker, talker.token(tenant)) as peer:
+        async with connect_socket(talker, talker.token(tenant)) as peer:
             await peer.subscribe(query)
-            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+            await wait_for_line(talker, event="watch started", tenant=tenant, operation="Inbox")
     else:
-        with asked(talker, query, talker.token(tenant)):
-            await line(talker, event="watch started", tenant=tenant, operation="Inbox")
+        with stream(talker, query, talker.token(tenant)):
+            await wait_for_line(talker, event="watch started", tenant=tenant, operation="Inbox")
         talker.renew_client()
 
-    assert (await line(talker, event="operation", tenant=tenant))["operation"] == "Inbox"
+    assert (await wait_for_line(talker, event="operation", tenant=tenant))["operation"] == "Inbox"
 
 
 async def test_a_name_that_is_no_name_of_graphql_is_not_written(talker: Server) -> None:
@@ -99,7 +99,7 @@ async def test_a_name_that_is_no_name_of_graphql_is_not_written(talker: Server) 
     long = "N" * 5_000
     answer = talker.post(f"query {long} {{ viewer {{ id }} }}", token)
 
-    told = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+    told = await wait_for_line(talker, event="operation", request_id=answer.headers["x-request-id"])
     assert told["operation"] == long[:100]
     assert secret not in talker.log
 
@@ -110,7 +110,7 @@ async def test_errors_and_refusals_stand_in_the_line_by_their_codes(talker: Serv
     refused = talker.post(operations.MUTATIONS["acceptOffer"], token, input={"imageId": str(uuid4())})
 
     async def told(answer: Any) -> tuple[str, list[str], list[str]]:
-        found = await line(talker, event="operation", request_id=answer.headers["x-request-id"])
+        found = await wait_for_line(talker, event="operation", request_id=answer.headers["x-request-id"])
         return found["kind"], found["codes"], found["refusals"]
 
     assert await told(broken) == ("unknown", ["GRAPHQL_PARSE_FAILED"], [])
@@ -122,27 +122,27 @@ async def test_a_watch_has_a_line_at_its_start_and_one_at_its_end_with_its_items
     owner, consumer = fresh_id(), fresh_id()
     token = talker.token(owner)
     image = talker.register(token, visibility="SHARED")
-    async with connected(talker, talker.token(consumer)) as peer:
+    async with connect_socket(talker, talker.token(consumer)) as peer:
         await peer.subscribe(operations.WATCH)
-        await peer.item()
-        started = await line(talker, event="watch started", tenant=consumer)
+        await peer.next_item()
+        started = await wait_for_line(talker, event="watch started", tenant=consumer)
         talker.do("offerImage", token, imageId=image, tenantIds=[consumer])
-        await peer.item()
-        assert lines(talker, event="operation", tenant=consumer) == []
+        await peer.next_item()
+        assert find_lines(talker, event="operation", tenant=consumer) == []
 
-    ended = await line(talker, event="operation", tenant=consumer)
+    ended = await wait_for_line(talker, event="operation", tenant=consumer)
     assert (ended["kind"], ended["transport"], ended["items"]) == ("subscription", "websocket", 2)
     assert started["request_id"] == ended["request_id"]
 
 
 async def test_a_watch_over_events_has_its_lines_too(talker: Server) -> None:
     tenant = fresh_id()
-    with asked(talker, operations.WATCH, talker.token(tenant)) as response:
+    with stream(talker, operations.WATCH, talker.token(tenant)) as response:
         next(events(response))
-        await line(talker, event="watch started", tenant=tenant)
+        await wait_for_line(talker, event="watch started", tenant=tenant)
     talker.renew_client()
 
-    ended = await line(talker, event="operation", tenant=tenant)
+    ended = await wait_for_line(talker, event="operation", tenant=tenant)
     assert (ended["transport"], ended["items"]) == ("events", 1)
 
 
@@ -154,14 +154,14 @@ async def test_no_level_writes_a_token_a_variable_or_a_piece_of_a_document(talke
         talker.post(text, token, accept="*/*")
         talker.get(text, token)
         talker.post(text, token, accept=EVENTS)
-        async with connected(talker, token) as peer:
+        async with connect_socket(talker, token) as peer:
             await peer.run(text)
     talker.post(POINT, token, id=secret)
     talker.post("query($n: Int!) { images(first: $n) { totalCount } }", token, n=secret)
     talker.client.post("/graphql", content=f'{{"query": {secret}', headers={"content-type": "application/json"})
     talker.client.get(f"/{secret}", params={"token": secret})
     talker.client.post("/graphql", json={}, headers={"authorization": f"Bearer {secret}", "x-request-id": secret})
-    async with connected(talker, token) as peer:
+    async with connect_socket(talker, token) as peer:
         await peer.send({"type": secret})
         assert await peer.close_code() == 4400
 
@@ -173,7 +173,7 @@ async def test_the_address_of_a_websocket_is_not_written(talker: Server) -> None
     secret, plain = uuid4().hex, talker.ws_url
     talker.ws_url = f"{plain}?token={secret}"
     try:
-        async with connected(talker, talker.token(fresh_id())) as peer:
+        async with connect_socket(talker, talker.token(fresh_id())) as peer:
             assert await peer.is_alive()
     finally:
         talker.ws_url = plain
@@ -187,11 +187,13 @@ async def test_a_fault_is_written_with_its_traceback_and_without_the_values_at_h
     spoil(talker.database, image, secret)
     answer = talker.post(SPOILT, token, id=image)
 
-    told = await line(talker, event="fault", request_id=answer.headers["x-request-id"])
+    told = await wait_for_line(talker, event="fault", request_id=answer.headers["x-request-id"])
     assert "Traceback (most recent call last)" in told["exception"]
     assert "LookupError" in told["exception"]
     assert secret not in talker.log
-    assert (await line(talker, event="operation", request_id=told["request_id"]))["codes"] == ["INTERNAL_SERVER_ERROR"]
+    assert (await wait_for_line(talker, event="operation", request_id=told["request_id"]))["codes"] == [
+        "INTERNAL_SERVER_ERROR"
+    ]
 
 
 async def test_a_client_can_not_choose_its_request_id(talker: Server) -> None:

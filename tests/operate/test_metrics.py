@@ -8,38 +8,38 @@ import pytest
 from app.web.monitoring.histogram import BOUNDS, Histogram
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import PREFIX, scraped
+from tests.harness.figures import PREFIX, scrape
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
-from tests.harness.server import Server, bearer, serving
-from tests.harness.sockets import connected
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, bearer, run_server
+from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 
 LABELS = {"worker", "kind", "result", "code", "reason", "cause", "pool", "state", "version", "python", "store", "le"}
 
 
 @pytest.fixture
-async def inner(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+async def inner(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server that nobody else asks."""
-    with serving(tmp_path_factory.mktemp("own")) as server:
+    with run_server(tmp_path_factory.mktemp("own")) as server:
         yield server
 
 
 async def test_operations_are_counted_by_the_way_that_they_went_and_the_reason(server: Server) -> None:
     token = server.token("1")
-    before = await scraped(server.port)
+    before = await scrape(server.port)
     server.post("{ viewer { id } }", token)
     server.post("{ viewer { id } __schema { queryType { name } } }", token)
     server.post("{ nothing }", token)
     server.post("{ __typename }")
-    after = await scraped(server.port)
+    after = await scrape(server.port)
 
     def grown(name: str, **labels: str) -> float:
         return after.total(f"{name}_operations_total", **labels) - before.total(f"{name}_operations_total", **labels)
@@ -50,16 +50,16 @@ async def test_operations_are_counted_by_the_way_that_they_went_and_the_reason(s
 
 async def test_operations_are_counted_by_kind_and_result_once_on_every_transport(own: Server) -> None:
     token, image = own.token(fresh_id()), str(uuid4())
-    before = await scraped(own.port)
+    before = await scrape(own.port)
     own.post("{ viewer { id } }", token)
     own.post(operations.MUTATIONS["acceptOffer"], token, input={"imageId": image})
     own.post("{ nothing }", token)
     own.post("{ viewer { id } }", token, accept="text/event-stream")
     own.client.post("/graphql", content="{", headers={"content-type": "application/json", **bearer(token)})
-    async with connected(own, token) as peer:
+    async with connect_socket(own, token) as peer:
         await peer.run("{ viewer { id } }")
         await peer.run("{ nothing }")
-    after = await scraped(own.port)
+    after = await scrape(own.port)
 
     def grown(name: str, **labels: str) -> float:
         return after.total(name, **labels) - before.total(name, **labels)
@@ -98,11 +98,11 @@ async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_value
         assert tenant not in own.client.get("/metrics").text
 
     ask()
-    await until(lambda: 'cause="poll"' in own.client.get("/metrics").text)
-    before = {(sample.name, *sample.labels.items()) for sample in (await scraped(own.port)).samples}
+    await wait_until(lambda: 'cause="poll"' in own.client.get("/metrics").text)
+    before = {(sample.name, *sample.labels.items()) for sample in (await scrape(own.port)).samples}
     for _ in range(5):
         ask()
-    after = await scraped(own.port)
+    after = await scrape(own.port)
 
     assert {(sample.name, *sample.labels.items()) for sample in after.samples} == before
     ours = [sample for sample in after.samples if sample.name.startswith(PREFIX)]
@@ -110,8 +110,8 @@ async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_value
     assert all(after.help.values())
 
 
-async def test_the_store_says_how_it_is(inner: InProcess) -> None:
-    figures = await scraped(inner.port)
+async def test_the_store_says_how_it_is(inner: InProcessServer) -> None:
+    figures = await scrape(inner.port)
 
     is_postgres = inner.services.store.url.get_backend_name() == "postgresql"
     assert figures.has("notification_queue_usage") is figures.has("oldest_transaction_seconds") is is_postgres
@@ -122,12 +122,12 @@ async def test_the_store_says_how_it_is(inner: InProcess) -> None:
     assert "process_resident_memory_bytes" in figures.text
 
 
-async def test_an_old_transaction_shows_by_its_age(inner: InProcess) -> None:
+async def test_an_old_transaction_shows_by_its_age(inner: InProcessServer) -> None:
     if inner.services.store.url.get_backend_name() == "sqlite":
         return
     async with inner.services.store.writer.connect() as connection:
         await connection.exec_driver_sql("SELECT pg_sleep(0.3)")
-        figures = await scraped(inner.port)
+        figures = await scrape(inner.port)
 
     assert figures.total("oldest_transaction_seconds") > 0.3
     assert figures.total("store_connections", pool="writer", state="in_use") == 1

@@ -10,24 +10,24 @@ from sqlalchemy import text
 from app.store import log
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import scraped
+from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
 
 
 @pytest.fixture
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh(), poll_seconds=0.1)) as server:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh(), poll_seconds=0.1)) as server:
         yield server
 
 
-async def test_the_log_and_how_it_is_followed(server: InProcess) -> None:
+async def test_the_log_and_how_it_is_followed(server: InProcessServer) -> None:
     await server.gateway.tenant("1").register()
     feed = server.services.feed
-    await until(lambda: feed.figures.read == 1)
-    await until(lambda: feed.figures.looks["hint"] > 0 and feed.figures.looks["poll"] > 0)
-    figures = await scraped(server.port)
+    await wait_until(lambda: feed.figures.read == 1)
+    await wait_until(lambda: feed.figures.looks["hint"] > 0 and feed.figures.looks["poll"] > 0)
+    figures = await scrape(server.port)
 
     assert [figures.total(name) for name in ("log_head", "log_floor", "log_head_lag", "watch_gap_total")] == [
         1,
@@ -40,26 +40,26 @@ async def test_the_log_and_how_it_is_followed(server: InProcess) -> None:
     assert 0 <= figures.total("log_read_age_seconds") < 60
 
 
-async def test_a_hole_in_the_log_is_counted_and_what_retention_has_dropped_is_not(server: InProcess) -> None:
+async def test_a_hole_in_the_log_is_counted_and_what_retention_has_dropped_is_not(server: InProcessServer) -> None:
     owner, feed = server.gateway.tenant("1"), server.services.feed
     await owner.register()
-    await until(lambda: feed.figures.read == 1)
+    await wait_until(lambda: feed.figures.read == 1)
     async with server.services.store.writing() as tx:
         await tx.conn.execute(text("UPDATE event_head SET seq = 5, floor = 5"))
     await owner.register()
-    await until(lambda: feed.figures.read == 6)
-    assert (await scraped(server.port)).total("watch_gap_total") == 0
+    await wait_until(lambda: feed.figures.read == 6)
+    assert (await scrape(server.port)).total("watch_gap_total") == 0
 
     async with server.services.store.writing() as tx:
         await tx.conn.execute(text("UPDATE event_head SET seq = 8"))
     await owner.register()
-    await until(lambda: feed.figures.read == 9)
-    assert (await scraped(server.port)).total("watch_gap_total") == 1
+    await wait_until(lambda: feed.figures.read == 9)
+    assert (await scrape(server.port)).total("watch_gap_total") == 1
 
 
-async def test_the_slowest_watch_says_how_far_it_is_behind(server: InProcess) -> None:
+async def test_the_slowest_watch_says_how_far_it_is_behind(server: InProcessServer) -> None:
     owner = server.gateway.tenant("1")
-    async with owner.watching(query=operations.WATCH_IMAGES) as watch:
+    async with owner.watch(query=operations.WATCH_IMAGES) as watch:
         await anext(watch)
         following: asyncio.Task[Any] = asyncio.ensure_future(anext(watch))
         await owner.register()
@@ -67,33 +67,33 @@ async def test_the_slowest_watch_says_how_far_it_is_behind(server: InProcess) ->
         # Nobody takes an item just now, so it stays where it is.
         for _ in range(3):
             await owner.register()
-        await until(lambda: server.services.feed.figures.read == 4)
-        assert (await scraped(server.port)).total("watch_position_lag") >= 3
+        await wait_until(lambda: server.services.feed.figures.read == 4)
+        assert (await scrape(server.port)).total("watch_position_lag") >= 3
         for _ in range(3):
             await anext(watch)
 
-    assert (await scraped(server.port)).total("watch_position_lag") == 0
+    assert (await scrape(server.port)).total("watch_position_lag") == 0
 
 
-async def test_a_reset_is_counted_by_its_reason(server: InProcess) -> None:
+async def test_a_reset_is_counted_by_its_reason(server: InProcessServer) -> None:
     owner = server.gateway.tenant("1")
-    async with owner.watching() as watch:
+    async with owner.watch() as watch:
         cursor = (await anext(watch))["cursor"]
     async with server.services.store.writing() as tx:
         await log.rotate_epoch(tx)
-    async with owner.watching(after=cursor) as watch:
+    async with owner.watch(after=cursor) as watch:
         assert (await anext(watch))["__typename"] == "WatchReset"
 
-    figures = await scraped(server.port)
+    figures = await scrape(server.port)
     assert figures.total("watch_resets_total") == figures.total("watch_resets_total", reason="EPOCH_CHANGED") == 1
 
 
 async def test_a_client_that_takes_no_byte_is_counted_as_it_is_cut(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), stall_seconds=0.5)
-    async with in_this_process(settings, kernel_frees=False) as server:
+    async with run_in_process(settings, kernel_aborts=False) as server:
         await server.fill()
-        async with server.silent_client():
-            await until(lambda: len(server.connections) == 1)
-            await until(lambda: not server.connections)
+        async with server.stalled_client():
+            await wait_until(lambda: len(server.connections) == 1)
+            await wait_until(lambda: not server.connections)
 
-        assert (await scraped(server.port)).total("stalled_sockets_total") == 1
+        assert (await scrape(server.port)).total("stalled_sockets_total") == 1

@@ -9,45 +9,45 @@ from collections.abc import Generator
 import httpx2
 import pytest
 
-from tests.harness.commands import Serving, started
+from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.databases import PostgresDatabases
-from tests.harness.figures import scraped
-from tests.harness.patience import LOOK_AGAIN_SECONDS
+from tests.harness.figures import scrape
+from tests.harness.patience import POLL_SECONDS
 
 pytestmark = pytest.mark.slow
 OPERATIONS = "operation_duration_seconds_count"
 
 
 @pytest.fixture
-def workers(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Serving]:
+def workers(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
     folder, url = tmp_path_factory.mktemp("workers"), postgres_databases.fresh()
-    with started(folder, "--port", "0", "--workers", "2", "--database", url) as serving:
+    with start_serve(folder, "--port", "0", "--workers", "2", "--database", url) as serving:
         yield serving
 
 
-async def all_up(workers: Serving) -> None:
+async def all_up(workers: ServeCommand) -> None:
     async with asyncio.timeout(60):
-        while (await scraped(int(workers.port))).total("worker_up") < 2:
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)  # a worker says nowhere else that it has come
+        while (await scrape(int(workers.port))).total("worker_up") < 2:
+            await asyncio.sleep(POLL_SECONDS)  # a worker says nowhere else that it has come
 
 
-async def test_a_scrape_tells_of_every_worker_also_of_one_that_was_started_again(workers: Serving) -> None:
+async def test_a_scrape_tells_of_every_worker_also_of_one_that_was_started_again(workers: ServeCommand) -> None:
     await all_up(workers)
     # Each request on a connection of its own, so that both workers get some.
     for _ in range(40):
         assert httpx2.post(workers.url, json={"query": "{ __typename }"}).status_code == 200
-    figures = await scraped(int(workers.port))
+    figures = await scrape(int(workers.port))
 
     shares = [figures.total(OPERATIONS, worker=str(place)) for place in range(2)]
     assert sum(shares) == 40
     assert all(shares), shares
-    again = [await scraped(int(workers.port)) for _ in range(4)]
+    again = [await scrape(int(workers.port)) for _ in range(4)]
     assert {one.total(OPERATIONS) for one in again} == {40}
 
     pids = [int(pid) for pid in _children(workers.process.pid)]
     os.kill(pids[0], signal.SIGKILL)
     await all_up(workers)
-    after = await scraped(int(workers.port))
+    after = await scrape(int(workers.port))
     assert sorted(after.total(OPERATIONS, worker=str(place)) for place in range(2)) in ([0, share] for share in shares)
 
 

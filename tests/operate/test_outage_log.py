@@ -6,8 +6,8 @@ from structlog.testing import capture_logs
 
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import in_this_process
-from tests.harness.outages import away
+from tests.harness.inprocess import run_in_process
+from tests.harness.outages import database_outage
 from tests.harness.transports import send_over
 
 REQUESTS = 16
@@ -18,9 +18,9 @@ async def test_requests_during_an_outage_share_one_traceback_and_a_line_a_second
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
-    async with in_this_process(settings_for(url)) as server:
+    async with run_in_process(settings_for(url)) as server:
         began = asyncio.get_running_loop().time()
-        with capture_logs() as logged, away(url):
+        with capture_logs() as logged, database_outage(url):
             reply = await asyncio.gather(*(send_over(server, "lane", QUERY, server.token) for _ in range(REQUESTS)))
         seconds = asyncio.get_running_loop().time() - began
 

@@ -13,11 +13,11 @@ import pytest
 from app.settings import Settings
 from tests.harness import nginx, operations
 from tests.harness.balancer import CONFIGURATION
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.harness.readme import NGINX
-from tests.harness.server import Server, bearer, serving
-from tests.harness.sockets import connected
-from tests.harness.wire import answers, line, request
+from tests.harness.server import Server, bearer, run_server
+from tests.harness.sockets import connect_socket
+from tests.harness.wire import open_connection, parse_responses, request
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
@@ -39,8 +39,8 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Generator[Proxied]:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("nginx")
     with (
-        serving(tmp_path_factory.mktemp("behind"), bookmark_seconds=1, trusted_proxies="127.0.0.1") as server,
-        nginx.proxied(server, folder) as port,
+        run_server(tmp_path_factory.mktemp("behind"), bookmark_seconds=1, trusted_proxies="127.0.0.1") as server,
+        nginx.run_nginx(server, folder) as port,
     ):
         found = Proxied(server, port, folder)
         with found.client:
@@ -57,7 +57,7 @@ async def test_a_query_goes_through_and_its_request_id_is_in_the_log_of_the_prox
 
     assert answer.json() == {"data": {"image": None}}
     log = proxied.folder / "gateway.log"
-    await until(lambda: answer.headers["x-request-id"] in log.read_text())
+    await wait_until(lambda: answer.headers["x-request-id"] in log.read_text())
     assert tenant not in log.read_text()
 
 
@@ -65,9 +65,9 @@ async def test_a_websocket_goes_through(proxied: Proxied) -> None:
     plain = proxied.server.ws_url
     proxied.server.ws_url = proxied.base.replace("https", "wss") + "/graphql"
     try:
-        async with connected(proxied.server, proxied.server.token(fresh_id()), ssl=proxied.trust) as peer:
+        async with connect_socket(proxied.server, proxied.server.token(fresh_id()), ssl=proxied.trust) as peer:
             await peer.subscribe(operations.WATCH)
-            assert [(await peer.item())["__typename"] for _ in range(2)] == ["WatchBookmark"] * 2
+            assert [(await peer.next_item())["__typename"] for _ in range(2)] == ["WatchBookmark"] * 2
     finally:
         proxied.server.ws_url = plain
 
@@ -89,9 +89,9 @@ FIGURES = [
 
 @pytest.mark.parametrize("path", FIGURES)
 async def test_the_figures_stay_inside(proxied: Proxied, path: str) -> None:
-    async with line(urlsplit(proxied.base).port or 0, proxied.trust) as client:
+    async with open_connection(urlsplit(proxied.base).port or 0, proxied.trust) as client:
         await client.send(request("GET", path, "connection: close"))
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
     assert refused.status in (400, 404)
     assert b"image_gateway" not in refused.body
     assert "x-request-id" not in refused.headers

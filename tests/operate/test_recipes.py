@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.harness import operations
-from tests.harness.commands import environment, refusal, run
+from tests.harness.commands import environment, error_of, run
 from tests.harness.databases import PostgresDatabases
 from tests.harness.readme import block
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def code_of_events(server: Server, tenant: str, after: str) -> Any:
 @pytest.mark.long
 def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path) -> None:
     tenant = fresh_id()
-    with serving(tmp_path) as server:
+    with run_server(tmp_path) as server:
         server.register(server.token(tenant), name="before")
         followed(tmp_path, "backup sqlite")
         server.register(server.token(tenant), name="after")
@@ -59,7 +59,7 @@ def test_a_file_is_backed_up_while_it_is_served_from_and_restored(tmp_path: Path
         server.terminate()
 
     followed(tmp_path, "restore sqlite")
-    with serving(tmp_path) as server:
+    with run_server(tmp_path) as server:
         assert names(server, tenant) == {"before"}
         assert code_of_events(server, tenant, lost) == "CURSOR_EXPIRED"
         server.register(server.token(tenant), name="later")
@@ -70,14 +70,14 @@ def test_a_database_is_backed_up_while_it_is_served_from_and_restored(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
     tenant, url, empty = fresh_id(), postgres_databases.fresh(), postgres_databases.blank()
-    with serving(tmp_path, database_url=url) as server:
+    with run_server(tmp_path, database_url=url) as server:
         server.register(server.token(tenant), name="before")
         followed(tmp_path, "backup postgres", **tools_for(url))
         server.register(server.token(tenant), name="after")
         lost = cursor(server, tenant)
 
     followed(tmp_path, "restore postgres", IMAGE_GATEWAY_DATABASE_URL=empty, **tools_for(empty))
-    with serving(tmp_path, database_url=empty) as server:
+    with run_server(tmp_path, database_url=empty) as server:
         assert names(server, tenant) == {"before"}
         assert code_of_events(server, tenant, lost) == "CURSOR_EXPIRED"
         server.register(server.token(tenant), name="later")
@@ -93,15 +93,15 @@ def tools_for(url: str) -> dict[str, str]:
 
 
 def test_a_backup_is_never_written_over_and_one_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    assert "no database file" in refusal(tmp_path, "backup", "one.db")
+    assert "no database file" in error_of(tmp_path, "backup", "one.db")
     (tmp_path / "gateway.db").touch()
-    assert "holds no store of the gateway" in refusal(tmp_path, "backup", "one.db")
+    assert "holds no store of the gateway" in error_of(tmp_path, "backup", "one.db")
     assert run(tmp_path, "migrate").returncode == 0
     assert run(tmp_path, "backup", "one.db").returncode == 0
     before = (tmp_path / "one.db").read_bytes()
 
-    assert "is there already" in refusal(tmp_path, "backup", "one.db")
-    assert "can't be made" in refusal(tmp_path, "backup", "no/such/folder/one.db")
+    assert "is there already" in error_of(tmp_path, "backup", "one.db")
+    assert "can't be made" in error_of(tmp_path, "backup", "no/such/folder/one.db")
 
     assert (tmp_path / "one.db").read_bytes() == before
     assert sorted(path.name for path in tmp_path.glob("*one*")) == ["one.db"]
@@ -111,12 +111,12 @@ def test_a_backup_is_never_written_over_and_one_that_fails_leaves_nothing(tmp_pa
 
 def test_the_store_of_a_server_is_not_backed_up_as_a_file(tmp_path: Path) -> None:
     url = "postgresql+psycopg://user@host/name"
-    assert "pg_dump" in refusal(tmp_path, "backup", "one.db", "--database", url)
+    assert "pg_dump" in error_of(tmp_path, "backup", "one.db", "--database", url)
 
 
 @pytest.mark.long
 def test_a_tenant_leaves_by_the_recipe(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with run_server(tmp_path) as server:
         server.register(server.token("1001"), protected=True)
         followed(tmp_path, "leave")
         assert names(server, "1001") == set()
@@ -124,8 +124,8 @@ def test_a_tenant_leaves_by_the_recipe(tmp_path: Path) -> None:
 
 def test_an_upgrade_migrates_beside_running_workers(postgres_databases: PostgresDatabases, tmp_path: Path) -> None:
     url, tenant = postgres_databases.fresh(), fresh_id()
-    with serving(tmp_path, database_url=url) as server:
+    with run_server(tmp_path, database_url=url) as server:
         assert run(tmp_path, "migrate", "--database", url).returncode == 0
         server.register(server.token(tenant), name="still at work")
-        with serving(tmp_path, database_url=url) as newer:
+        with run_server(tmp_path, database_url=url) as newer:
             assert names(newer, tenant) == {"still at work"}

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.patience import until
-from tests.harness.server import error_code, serving
-from tests.harness.sockets import connected
+from tests.harness.patience import wait_until
+from tests.harness.server import error_code, run_server
+from tests.harness.sockets import connect_socket
 
 pytestmark = pytest.mark.slow
 
 
 async def test_a_server_that_is_to_end_is_not_ready_but_serves_until_its_notice_is_over(tmp_path: Path) -> None:
-    with serving(tmp_path, drain_notice_seconds=1) as server:
+    with run_server(tmp_path, drain_notice_seconds=1) as server:
         assert server.client.get("/readyz").status_code == 200
-        async with connected(server, server.token("1")) as peer:
+        async with connect_socket(server, server.token("1")) as peer:
             server.process.send_signal(signal.SIGTERM)
-            await until(lambda: server.client.get("/readyz").status_code == 503)
+            await wait_until(lambda: server.client.get("/readyz").status_code == 503)
             server.renew_client()
             assert server.client.get("/readyz").json()["reason"] == "the server is about to end"
             assert server.client.get("/livez").status_code == 200

@@ -11,12 +11,12 @@ import pytest
 from app.errors import SetupError
 from app.web.monitoring.traces import open_traces
 from tests.harness import operations
-from tests.harness.collector import Collector, attributes, collecting
+from tests.harness.collector import Collector, attributes, run_collector
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.patience import until
-from tests.harness.server import Server, bearer, serving
-from tests.harness.sockets import connected
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, bearer, run_server
+from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 from tests.http.test_faults import SPOILT, spoil
 
@@ -27,12 +27,12 @@ Pair = tuple[Server, Collector]
 
 @pytest.fixture(scope="module")
 def traced(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Generator[Pair]:
-    with collecting() as collector, pytest.MonkeyPatch.context() as environment:
+    with run_collector() as collector, pytest.MonkeyPatch.context() as environment:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
         folder = tmp_path_factory.mktemp("traced")
         url = databases.fresh() if "postgres" in type(databases).__name__.lower() else None
-        with serving(folder, database_url=url, traces=True) as server:
+        with run_server(folder, database_url=url, traces=True) as server:
             yield server, collector
 
 
@@ -42,7 +42,7 @@ async def of_tenant(collector: Collector, tenant: str) -> Any:
     def found() -> list[Any]:
         return [span for span in collector.spans if attributes(span).get("image_gateway.tenant") == tenant]
 
-    await until(lambda: len(found()) > 0)
+    await wait_until(lambda: len(found()) > 0)
     [span] = found()
     return span
 
@@ -67,7 +67,7 @@ async def test_an_operation_has_a_span_below_its_callers_and_the_store_has_one_b
         "image_gateway.tenant": tenant,
         "image_gateway.request_id": answer.headers["x-request-id"],
     }
-    await until(lambda: "store plan" in below(collector, span))
+    await wait_until(lambda: "store plan" in below(collector, span))
 
 
 @pytest.mark.parametrize("way", ["http", "socket"])
@@ -79,21 +79,21 @@ async def test_what_is_written_and_what_is_carried_out_field_by_field_shows_its_
     if way == "http":
         server.data(long, server.token(reader))
     else:
-        async with connected(server, server.token(reader)) as peer:
+        async with connect_socket(server, server.token(reader)) as peer:
             await peer.run(long)
 
     written, read = await of_tenant(collector, writer), await of_tenant(collector, reader)
-    await until(lambda: "store act" in below(collector, written))
-    await until(lambda: "store listed" in below(collector, read))
+    await wait_until(lambda: "store act" in below(collector, written))
+    await wait_until(lambda: "store listed" in below(collector, read))
     assert attributes(read)["image_gateway.transport"] == {"http": "http", "socket": "websocket"}[way]
 
 
 async def test_a_watch_has_a_span_that_ends_as_it_begins_to_wait(traced: Pair) -> None:
     server, collector = traced
     tenant = fresh_id()
-    async with connected(server, server.token(tenant)) as peer:
+    async with connect_socket(server, server.token(tenant)) as peer:
         await peer.subscribe(operations.WATCH)
-        await peer.item()
+        await peer.next_item()
         assert (await of_tenant(collector, tenant)).name == "GraphQL subscription"
 
 
@@ -111,9 +111,9 @@ async def test_a_fault_shows_and_no_span_holds_a_value(traced: Pair) -> None:
     def faults() -> list[Any]:
         return [span for span in collector.spans if span.status.code == 2]
 
-    await until(lambda: len(faults()) > 0)
+    await wait_until(lambda: len(faults()) > 0)
     assert attributes(faults()[0])["image_gateway.tenant"] == tenant
-    await until(lambda: len([span for span in collector.spans if tenant in str(span.attributes)]) == 3)
+    await wait_until(lambda: len([span for span in collector.spans if tenant in str(span.attributes)]) == 3)
     everything = b"".join(collector.bodies)
     assert secret.encode() not in everything
     assert token.encode() not in everything

@@ -13,18 +13,18 @@ import websockets
 from tests.harness.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import (
-    MUCH,
+    LARGE_QUERY,
     PATIENCE_SECONDS,
     PROTOCOL,
-    InProcess,
-    in_this_process,
-    only_these_tasks_are_left,
+    InProcessServer,
+    run_in_process,
+    wait_for_tasks,
 )
 from tests.harness.kernel import workers_of
 from tests.harness.operations import WATCH
-from tests.harness.patience import until
-from tests.harness.server import STOP_SECONDS, serving
-from tests.harness.sockets import connected
+from tests.harness.patience import wait_until
+from tests.harness.server import STOP_SECONDS, run_server
+from tests.harness.sockets import connect_socket
 
 pytestmark = pytest.mark.slow
 
@@ -36,17 +36,17 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
     first_folder, second_folder = tmp_path / "first", tmp_path / "second"
     first_folder.mkdir()
     second_folder.mkdir()
-    with serving(first_folder, database_url=url) as first, serving(second_folder, database_url=url) as second:
+    with run_server(first_folder, database_url=url) as first, run_server(second_folder, database_url=url) as second:
         owner, consumer = first.token("1"), first.token("2")
-        async with connected(first, consumer) as here, connected(second, consumer) as there:
+        async with connect_socket(first, consumer) as here, connect_socket(second, consumer) as there:
             for peer in (here, there):
                 await peer.subscribe(WATCH)
-                await peer.item()
+                await peer.next_item()
             image = first.register(owner)
             first.do("offerImage", owner, imageId=image, tenantIds=["2"])
             second.do("acceptOffer", consumer, imageId=image)
             first.do("revokeMember", owner, imageId=image, tenantId="2")
-            heard = [[await peer.item() for _ in range(3)] for peer in (here, there)]
+            heard = [[await peer.next_item() for _ in range(3)] for peer in (here, there)]
 
     assert [item["kind"] for item in heard[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
     assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
@@ -56,7 +56,7 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
 async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
-    with serving(tmp_path, database_url=postgres_databases.fresh(), workers=2) as server:
+    with run_server(tmp_path, database_url=postgres_databases.fresh(), workers=2) as server:
         owner, consumer = server.token("1"), server.token("2")
         image = server.register(owner)
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -64,11 +64,11 @@ async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced
                 await asyncio.sleep(0.1)
         os.kill(workers[0], signal.SIGKILL)
         server.renew_client()  # the old one may hold a line to the worker that is dying
-        async with connected(server, consumer) as peer:
+        async with connect_socket(server, consumer) as peer:
             await peer.subscribe(WATCH)
-            await peer.item()
+            await peer.next_item()
             server.do("offerImage", owner, imageId=image, tenantIds=["2"])
-            assert (await peer.item())["kind"] == "OFFERED"
+            assert (await peer.next_item())["kind"] == "OFFERED"
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(set(workers_of(server.process.pid)) - {workers[0]}) < 2:
                 await asyncio.sleep(0.1)
@@ -82,20 +82,20 @@ def _is_running(pid: int) -> bool:
 
 @pytest.mark.engine("postgres")
 async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         # The first read opens what is kept for all.
         await server.planner.answer("{ viewer { id } }", None, {}, server.gateway.tenant("1").caller)
         before = len(asyncio.all_tasks())
         await asyncio.gather(*(_open_and_vanish(server) for _ in range(30)))
-        await only_these_tasks_are_left(before)
+        await wait_for_tasks(before)
 
 
 async def test_clients_that_do_not_read_their_answers_hold_nothing_of_the_store(
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    async with in_this_process(settings_for(sqlite_databases.fresh())) as server:
+    async with run_in_process(settings_for(sqlite_databases.fresh())) as server:
         await server.fill()
-        async with server.silent_client(), asyncio.timeout(PATIENCE_SECONDS):
+        async with server.stalled_client(), asyncio.timeout(PATIENCE_SECONDS):
             await server.gateway.tenant("1").get("{ images { totalCount } }")
             for _ in range(20):
                 await server.services.feed.head()
@@ -108,42 +108,42 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
 ) -> None:
     # The kernel would do it too, where it can: here the gateway has to.
     settings = settings_for(sqlite_databases.fresh(), stall_seconds=0.5)
-    async with in_this_process(settings, kernel_frees=False) as server:
+    async with run_in_process(settings, kernel_aborts=False) as server:
         await server.fill()
         before = len(asyncio.all_tasks())
-        async with server.silent_client():
+        async with server.stalled_client():
             of_the_client_itself = 2
-            await until(lambda: len(asyncio.all_tasks()) > before + of_the_client_itself)
-            await only_these_tasks_are_left(before + of_the_client_itself, patience=15)
+            await wait_until(lambda: len(asyncio.all_tasks()) > before + of_the_client_itself)
+            await wait_for_tasks(before + of_the_client_itself, seconds=15)
 
 
 async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(
     sqlite_databases: SqliteDatabases,
 ) -> None:
     settings = settings_for(sqlite_databases.fresh(), stall_seconds=3)
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         await server.fill()
-        read = await server.read_slowly(bites=60, pause=0.1)
+        read = await server.read_slowly(chunks=60, pause=0.1)
 
     assert read == 60
 
 
 async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
+    with run_server(tmp_path) as server:
         token = server.token("1")
         tags = [f"{tag} " + "x" * 70 for tag in range(50)]
         for _ in range(60):
             server.register(token, tags=tags)
         async with AsyncExitStack() as held:
-            stalled = await held.enter_async_context(connected(server, token, max_queue=1, max_size=None))
+            stalled = await held.enter_async_context(connect_socket(server, token, max_queue=1, max_size=None))
             for number in range(30):
-                await stalled.subscribe(MUCH, str(number))
-            peers = [await held.enter_async_context(connected(server, token)) for _ in range(40)]
+                await stalled.subscribe(LARGE_QUERY, str(number))
+            peers = [await held.enter_async_context(connect_socket(server, token)) for _ in range(40)]
             for peer in peers:
                 for number in range(5):
                     await peer.subscribe(WATCH, str(number))
                 for _ in range(5):
-                    await peer.hear()
+                    await peer.receive()
             server.process.send_signal(signal.SIGTERM)
             codes = [await peer.close_code() for peer in peers]
             ended = await asyncio.to_thread(server.process.wait, STOP_SECONDS)
@@ -153,7 +153,7 @@ async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_to
     assert ended == 0
 
 
-async def _open_and_vanish(server: InProcess) -> None:
+async def _open_and_vanish(server: InProcessServer) -> None:
     """Begin 20 operations, ten watches among them, and cut the line without a word."""
     async with websockets.connect(server.url, subprotocols=[PROTOCOL]) as socket:
         init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {server.token}"}}

@@ -16,7 +16,7 @@ from app.store.plan.lists import LISTS
 from app.store.plan.statement import compile_statement
 from app.store.rights import IMAGE, MEMBER, Rights
 from tests.harness.gateway import Tenant
-from tests.harness.statements import statements
+from tests.harness.statements import record_statements
 from tests.plan.test_equality import Cast, cast
 
 _ = cast
@@ -105,8 +105,8 @@ async def test_no_list_that_is_read_the_long_way_looks_through_a_whole_table(
     cast: Cast, name: str, place: tuple[str, str]
 ) -> None:
     for query in QUERIES[place]:
-        with statements(cast.gateway) as sent:
-            await cast.viewers[name].ask(_filled(cast, query, WINDOWS[0]))
+        with record_statements(cast.gateway) as sent:
+            await cast.viewers[name].execute(_filled(cast, query, WINDOWS[0]))
 
         for sql in sent:
             assert await _scans(cast, sql) <= _allowed(name, place)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.api.plan.planner import Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
 from tests.harness.queries import SEALED, Pool, Query, operations_of, queries
 from tests.harness.world import World, make_world
 
@@ -37,7 +37,7 @@ class Cast:
 
 @pytest.fixture(scope="module")
 async def cast(databases: Databases) -> AsyncGenerator[Cast]:
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         world = await make_world(gateway, "pending", name=ODD_NAMES[0], tags=["ünï", 'q"', "\\"])
         await _fill(gateway, world)
         cast = Cast(gateway, _viewers(gateway, world), await _pool(world))
@@ -61,7 +61,7 @@ def _viewers(gateway: Gateway, world: World) -> dict[str, Tenant]:
     observer = gateway.tenant(world.owner.id, "observer")
     both = gateway.tenant(world.owner.id, "admin", "operator")
     seen = {name: world.caller(name) for name in VIEWERS[:5]}
-    return {**seen, "observer": observer, "owner and operator": both, "anonymous": gateway.nobody}
+    return {**seen, "observer": observer, "owner and operator": both, "anonymous": gateway.anonymous}
 
 
 async def _pool(world: World) -> Pool:
@@ -78,7 +78,7 @@ async def _pool(world: World) -> Pool:
 async def both_ways(cast: Cast, viewer: Tenant, query: Query) -> tuple[Any, Any, bool]:
     """The short answer, the long one, and whether the long one has errors."""
     short = await cast.planner.answer(query.text, "Q", query.variables, viewer.caller)
-    long = await viewer.ask(query.text, **query.variables)
+    long = await viewer.execute(query.text, **query.variables)
     return None if short is None else _ordered(json.loads(short)), _ordered(long.data), bool(long.errors)
 
 
@@ -117,7 +117,7 @@ async def test_the_short_way_answers_a_thousand_queries_as_the_long_one_does(
 
 
 async def _compare(cast: Cast, viewer: str, query: Query) -> None:
-    short, long, has_errors = await both_ways(cast, cast.viewers[viewer], query.filled(cast.pool))
+    short, long, has_errors = await both_ways(cast, cast.viewers[viewer], query.fill(cast.pool))
 
     if short is not None:
         assert not has_errors

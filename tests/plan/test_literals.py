@@ -40,7 +40,7 @@ async def test_every_form_of_a_value_is_planned(
     selection = "" if field.endswith("}") else "{ id }" if "(id" in field or "(ids" in field else "{ nodes { id } }"
     query = Query(f"query Q{f'({declared})' if declared else ''} {{ {field} {selection} }}", variables)
 
-    short, long, has_errors = await both_ways(cast, cast.viewers["owner"], query.filled(cast.pool))
+    short, long, has_errors = await both_ways(cast, cast.viewers["owner"], query.fill(cast.pool))
 
     assert not has_errors
     assert short == long

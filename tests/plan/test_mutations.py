@@ -16,9 +16,9 @@ from app.errors import CursorInvalid, Unavailable, UserErrorCode
 from app.sharing import service
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.mutation_story import ACCEPT, DOCUMENTS, ENDED, Story, counted, play
-from tests.harness.story import steps_after
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.mutation_story import ACCEPT, DOCUMENTS, FAILURES, Recording, record_answers, run_every_mutation
+from tests.harness.story import member_changes_after
 from tests.harness.world import World, make_world
 
 
@@ -53,9 +53,9 @@ async def ways(gateway: Gateway) -> Ways:
 async def test_every_mutation_and_every_refusal_is_told_the_same_both_ways(databases: Databases) -> None:
     told: list[list[tuple[str, bytes]]] = []
     for way in ("long", "short"):
-        async with running(settings_for(databases.fresh(), member_quota=2)) as gateway:
-            story = Story(getattr(Ways(gateway), way))
-            await play(gateway, story)
+        async with start_gateway(settings_for(databases.fresh(), member_quota=2)) as gateway:
+            story = Recording(getattr(Ways(gateway), way))
+            await run_every_mutation(gateway, story)
             told.append(story.responses)
 
     for long, short in zip(*told, strict=True):
@@ -101,7 +101,7 @@ async def test_what_an_action_raises_is_told_the_same_both_ways(
     tenant, input = ways.gateway.tenant("2"), {"imageId": "5"}
 
     short = await ways.failed(tenant, ACCEPT, input=input)
-    long = await tenant.ask(ACCEPT, input=input)
+    long = await tenant.execute(ACCEPT, input=input)
 
     assert short == (long.data, long.errors)
     assert long.errors[0]["path"] == ["done"]
@@ -123,19 +123,19 @@ async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
     input = {"imageId": world.image}
 
     short = await ways.failed(world.consumer, ACCEPT, input=input)
-    long = await world.consumer.ask(ACCEPT, input=input)
+    long = await world.consumer.execute(ACCEPT, input=input)
 
     assert short == (long.data, long.errors)
     assert (short[0]["done"]["member"], len(short[1])) == (None, 1)
 
 
-@pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
+@pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
 async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
 ) -> None:
-    calls = counted(monkeypatch, ended)
+    calls = record_answers(monkeypatch, ended)
     world = await make_world(ways.gateway, "pending")
-    before = len(await steps_after(ways.gateway.services.store, 0))
+    before = len(await member_changes_after(ways.gateway.services.store, 0))
 
     if ended is None:
         await ways.short(world.consumer, "acceptOffer", {"imageId": world.image})
@@ -143,7 +143,7 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
         await ways.failed(world.consumer, ACCEPT, input={"imageId": world.image})
 
     assert calls == [world.image, world.image]
-    assert len(await steps_after(ways.gateway.services.store, 0)) == before + 1
+    assert len(await member_changes_after(ways.gateway.services.store, 0)) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
 async def test_what_is_not_right_is_found_out_before_anything_is_done(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
 ) -> None:
-    calls = counted(monkeypatch, None)
+    calls = record_answers(monkeypatch, None)
     given = {"input": {"imageId": "5"}} if variables is None else variables
 
     assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None
@@ -170,7 +170,7 @@ async def test_what_is_not_right_is_found_out_before_anything_is_done(
 
 async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were_not(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), max_cost=60)
-    async with running(settings) as gateway:
+    async with start_gateway(settings) as gateway:
         planner = Ways(Gateway(gateway.services, build_schema(settings))).planner
         offer = "mutation Q($input: OfferImageInput!) { offerImage(input: $input) { members { id status } } }"
         few, many = ({"input": {"imageId": "5", "tenantIds": ["5"] * size}} for size in (2, 90))

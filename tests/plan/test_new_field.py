@@ -19,7 +19,7 @@ import pytest
 
 from app.model import Role
 from app.web.callers.identity import SharedSecret
-from tests.harness.commands import printed, started
+from tests.harness.commands import output_of, start_serve
 from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 
@@ -140,8 +140,8 @@ def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_
 ) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
-    printed(tmp_path, "migrate", "--database", url)
-    with started(tmp_path, "--port", "0", "--database", url) as serving, Client(serving.url, OWNER) as owner:
+    output_of(tmp_path, "migrate", "--database", url)
+    with start_serve(tmp_path, "--port", "0", "--database", url) as serving, Client(serving.url, OWNER) as owner:
         image = owner.data(REGISTER, input=IMAGE)["registerImage"]["image"]
         assert image["cpuArchitecture"] is None
         _set(url, image["id"], 'a "64" bit one')
@@ -166,8 +166,8 @@ def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, 
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
     copy.let_clients_set_it()
-    printed(tmp_path, "migrate", "--database", url)
-    with started(tmp_path, "--port", "0", "--database", url) as serving, Client(serving.url, OWNER) as owner:
+    output_of(tmp_path, "migrate", "--database", url)
+    with start_serve(tmp_path, "--port", "0", "--database", url) as serving, Client(serving.url, OWNER) as owner:
         image = owner.data(REGISTER, input={**IMAGE, "cpuArchitecture": "x86_64"})["registerImage"]["image"]
         assert image["cpuArchitecture"] == "x86_64"
         for value in ("arm64", None):
@@ -182,5 +182,5 @@ def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, 
 @pytest.mark.long
 def test_the_demo_starts_with_a_new_field(tmp_path: Path) -> None:
     Copy(tmp_path).add_the_field()
-    with started(tmp_path, "--port", "0", "--demo") as serving:
+    with start_serve(tmp_path, "--port", "0", "--demo") as serving:
         assert serving.tokens

@@ -8,8 +8,8 @@ import pytest
 from app.store.plan import pooled
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import in_this_process
-from tests.harness.raw_clients import on_socket
+from tests.harness.inprocess import run_in_process
+from tests.harness.raw_clients import open_socket
 from tests.harness.transports import TRANSPORTS, send_over
 
 # Events are made field by field.
@@ -25,12 +25,12 @@ async def test_a_plan_that_does_not_reach_the_store_is_told_so_and_goes_no_other
         raise error("the line is cut")
 
     monkeypatch.setattr(pooled, "_fetch", fetch)
-    async with in_this_process(settings_for(postgres_databases.fresh())) as server:
+    async with run_in_process(settings_for(postgres_databases.fresh())) as server:
         for transport in PLANNED:
             reply = await send_over(server, transport, QUERY, server.token)
             assert (reply.code, reply.kind) == ("UNAVAILABLE", "error" if transport == "websocket" else "next")
             if reply.headers is not None:
                 assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-        async with on_socket(server) as peer:
+        async with open_socket(server) as peer:
             assert [(await peer.run(QUERY, name))[0]["type"] for name in ("first", "second")] == ["error", "error"]
         assert not server.planner.fallbacks

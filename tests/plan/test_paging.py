@@ -60,9 +60,9 @@ class Shelf:
 
 @pytest.fixture(scope="module")
 async def roomy_gateway(databases: Any) -> Any:
-    from tests.harness.gateway import running, settings_for
+    from tests.harness.gateway import settings_for, start_gateway
 
-    async with running(settings_for(databases.fresh(), member_quota=-1)) as gateway:
+    async with start_gateway(settings_for(databases.fresh(), member_quota=-1)) as gateway:
         yield gateway
 
 
@@ -155,7 +155,7 @@ async def test_a_window_that_can_not_be_is_refused_and_not_mended(
     caller = shared_gateway.tenant(fresh_id())
 
     for name in ("images", "viewer.images", "sentOffers"):
-        assert (await caller.ask(LISTS[name], **window)).code == code
+        assert (await caller.execute(LISTS[name], **window)).code == code
 
 
 async def test_a_page_holds_20_unless_told_otherwise_and_a_cursor_past_the_end_gives_none(
@@ -185,6 +185,6 @@ def _ids(page: Any) -> list[str]:
 async def test_a_cursor_of_a_made_up_row_is_invalid_on_every_store(shared_gateway: Gateway, id_: str) -> None:
     cursor = base64.urlsafe_b64encode(f"2026-01-01T00:00:00+00:00 {id_}".encode()).decode()
 
-    answer = await shared_gateway.tenant(fresh_id()).ask(LISTS["images"], first=1, after=cursor)
+    answer = await shared_gateway.tenant(fresh_id()).execute(LISTS["images"], first=1, after=cursor)
 
     assert answer.code == "CURSOR_INVALID"

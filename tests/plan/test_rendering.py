@@ -26,8 +26,8 @@ from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
-from tests.harness.at_hand import ROOTS, Case, cases, executed, values
-from tests.harness.queries import CORE, LOADED, Query
+from tests.harness.at_hand import ROOTS, Case, cases, execute_with_core, field_values
+from tests.harness.queries import CORE, READ_FROM_STORE, Query
 
 SCHEMA = build_schema()
 MUTATIONS = [("mutation", name) for name in ROOTS["mutation"].fields]
@@ -72,7 +72,7 @@ async def _compare(case: Case) -> None:
 
     rendered = orjson.dumps({root.key: root.render(case.value)})
 
-    assert rendered == orjson.dumps(await executed(case.query, case.value))
+    assert rendered == orjson.dumps(await execute_with_core(case.query, case.value))
 
 
 @pytest.mark.parametrize("of", LOG + MUTATIONS + WATCHES, ids=lambda of: of[1])
@@ -80,10 +80,12 @@ def test_all_that_is_at_hand_is_rendered_as_graphql_does(of: tuple[str, str]) ->
     """Each field of the schema, and each kind of item: not left to the luck of what is drawn."""
 
     @settings(MANY, max_examples=40)
-    @given(case=cases([of], whole=True))
+    @given(case=cases([of], all_fields=True))
     def check(case: Case) -> None:
         root = roots_of(case.query.text).root({})
-        assert orjson.dumps({root.key: root.render(case.value)}) == orjson.dumps(run(executed(case.query, case.value)))
+        assert orjson.dumps({root.key: root.render(case.value)}) == orjson.dumps(
+            run(execute_with_core(case.query, case.value))
+        )
 
     check()
 
@@ -101,7 +103,7 @@ def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loade
     """A new attribute is rendered without a word; this tells of a new resolver."""
     left = {f"{type_.name}.{name}" for type_ in _reached() for name in type_.fields if not _is_rendered(type_, name)}
 
-    assert left == LOADED
+    assert left == READ_FROM_STORE
 
 
 def _reached() -> list[Any]:
@@ -177,7 +179,7 @@ async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wr
     text = "query Q { offerEvents { nodes { previousStatus status } edges { node { status } } } }"
     swapped = {"MemberStatusChanged.previousStatus": "status", "OfferEventConnection.nodes": "edges"}
     monkeypatch.setitem(rendering.LOADED_FIELDS, wrong, attrgetter(swapped[wrong]))
-    page = values(ROOTS["query"].fields["offerEvents"].type)
+    page = field_values(ROOTS["query"].fields["offerEvents"].type)
     # The first that is found will do: to make it smaller takes seconds.
     quick = settings(MANY, max_examples=1_000, database=None)
     shown = find(
@@ -187,7 +189,7 @@ async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wr
     async def differs() -> bool:
         query = Query(text, {})
         try:
-            return roots_of(text).root({}).render(shown) != (await executed(query, shown))["offerEvents"]
+            return roots_of(text).root({}).render(shown) != (await execute_with_core(query, shown))["offerEvents"]
         except KeyError:
             return True
 

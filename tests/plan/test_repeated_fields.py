@@ -11,9 +11,9 @@ import pytest
 from app.api.plan.planner import BoundQuery, Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.statements import statements
-from tests.harness.work import Sent, sent_to, vacuum, work_of
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.statements import record_statements
+from tests.harness.work import Sent, record_reads, vacuum, work_of
 from tests.harness.world import World, make_world
 
 TIMES = 12
@@ -41,7 +41,7 @@ class Cast(NamedTuple):
 
 @pytest.fixture(scope="module")
 async def cast(databases: Databases) -> AsyncGenerator[Cast]:
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
         shared = await make_world(gateway, "accepted")
         images = await _images(gateway, shared)
@@ -119,13 +119,13 @@ def _lookups(ready: BoundQuery) -> int:
 
 
 async def _sent(cast: Cast, document: str, variables: dict[str, Any]) -> int:
-    with statements(cast.gateway) as sent:
+    with record_statements(cast.gateway) as sent:
         await cast.viewer.get(document, **variables)
     return len(sent)
 
 
 async def _sent_reads(cast: Cast, document: str, variables: dict[str, Any]) -> list[Sent]:
-    with sent_to(cast.gateway.services.store) as sent:
+    with record_reads(cast.gateway.services.store) as sent:
         await cast.viewer.get(document, **variables)
     return [one for one in sent if "event" not in one[0]]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.gateway import Gateway
-from tests.harness.statements import statements
+from tests.harness.statements import record_statements
 from tests.harness.world import fresh_id
 
 _MEMBERS = "members(first: 3) { totalCount nodes { id tenant { id images { nodes { id } } } } }"
@@ -25,9 +25,9 @@ NODES = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Image {{ {_IMAGE}
 @pytest.fixture(scope="module")
 async def market(databases: Any) -> Any:
     """A trader with 50 images offered to it and 50 that it offers, each with a member or more."""
-    from tests.harness.gateway import running, settings_for
+    from tests.harness.gateway import settings_for, start_gateway
 
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         trader = gateway.tenant(fresh_id())
         for _ in range(50):
             producer = gateway.tenant(fresh_id())
@@ -42,9 +42,9 @@ async def market(databases: Any) -> Any:
 async def test_fifty_parents_cost_as_many_statements_as_one(market: Any, name: str) -> None:
     gateway, trader = market
 
-    with statements(gateway) as for_one:
+    with record_statements(gateway) as for_one:
         one = await trader.get(QUERIES[name], n=1)
-    with statements(gateway) as for_fifty:
+    with record_statements(gateway) as for_fifty:
         fifty = await trader.get(QUERIES[name], n=50)
 
     assert len(str(fifty)) > 20 * len(str(one))
@@ -56,9 +56,9 @@ async def test_fifty_nodes_cost_as_many_statements_as_one(market: Any) -> None:
     gateway, trader = market
     ids = [node["id"] for node in (await trader.get("{ images(first: 50) { nodes { id } } }"))["images"]["nodes"]]
 
-    with statements(gateway) as for_one:
+    with record_statements(gateway) as for_one:
         await trader.get(NODES, ids=ids[:1])
-    with statements(gateway) as for_fifty:
+    with record_statements(gateway) as for_fifty:
         nodes = (await trader.get(NODES, ids=ids))["nodes"]
 
     assert len(nodes) == 50
@@ -68,7 +68,7 @@ async def test_fifty_nodes_cost_as_many_statements_as_one(market: Any) -> None:
 async def test_a_total_is_counted_only_when_it_is_asked_for(market: Any) -> None:
     gateway, trader = market
 
-    with statements(gateway) as sent:
+    with record_statements(gateway) as sent:
         await trader.get("{ images { nodes { id } } }")
 
     assert len(sent) == 1
@@ -77,7 +77,7 @@ async def test_a_total_is_counted_only_when_it_is_asked_for(market: Any) -> None
 async def test_at_most_100_nodes_are_looked_up_at_a_time(shared_gateway: Gateway) -> None:
     caller = shared_gateway.tenant(fresh_id())
 
-    assert (await caller.ask(NODES, ids=["x"] * 101)).code == "BAD_USER_INPUT"
+    assert (await caller.execute(NODES, ids=["x"] * 101)).code == "BAD_USER_INPUT"
     assert (await caller.get(NODES, ids=["x"] * 100))["nodes"] == [None] * 100
 
 

@@ -10,23 +10,23 @@ from websockets.asyncio.client import connect
 from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
-from tests.harness.mutation_story import ACCEPT, ENDED, counted
+from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
+from tests.harness.mutation_story import ACCEPT, FAILURES, record_answers
 from tests.harness.sockets import Peer
 
 
 @pytest.fixture
-async def served(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as server:
+async def served(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as server:
         yield server
 
 
-@pytest.mark.parametrize("ended", ENDED, ids=lambda ended: type(ended).__name__)
+@pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
 @pytest.mark.parametrize("transport", ["http", "websocket"])
 async def test_clients_are_told_of_what_was_carried_out_once(
-    served: InProcess, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
+    served: InProcessServer, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
 ) -> None:
-    calls = counted(monkeypatch, ended)
+    calls = record_answers(monkeypatch, ended)
     owner, consumer = served.gateway.tenant("9"), served.gateway.tenant("1")
     image = await owner.register()
     await owner.offer(image, "1")
@@ -46,7 +46,7 @@ async def test_clients_are_told_of_what_was_carried_out_once(
     assert consumer.id == "1"
 
 
-async def _over_http(served: InProcess, query: str, variables: Any) -> Any:
+async def _over_http(served: InProcessServer, query: str, variables: Any) -> Any:
     async with httpx2.AsyncClient(trust_env=False) as client:
         headers = {"authorization": f"Bearer {served.token}"}
         url = served.url.replace("ws", "http", 1)
@@ -56,11 +56,11 @@ async def _over_http(served: InProcess, query: str, variables: Any) -> Any:
     return answer.json()
 
 
-async def _over_websocket(served: InProcess, query: str, variables: Any) -> Any:
+async def _over_websocket(served: InProcessServer, query: str, variables: Any) -> Any:
     async with connect(served.url, subprotocols=[PROTOCOL], proxy=None) as connection:
         peer = Peer(connection)
         await peer.init(served.token)
-        await peer.hear()
+        await peer.receive()
         heard = await peer.run(query, **variables)
     assert [message["type"] for message in heard] == ["next", "complete"]
     return heard[0]["payload"]

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from app.api.plan.planner import Planner
 from app.store.plan.reader import SqliteReader
 from tests.harness.databases import SqliteDatabases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
 from tests.harness.world import World, make_world
 
 STRANGERS, IMAGES_OF_EACH, MEMBERS_OF_EACH = 20, 20, 5
@@ -44,7 +44,7 @@ class Scene:
 @pytest.fixture
 async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Scene]:
     url = sqlite_databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         world = await make_world(gateway, "pending")
         for number in range(4):
             image = await world.owner.register(name=f"image {number}")

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import code_of, running, settings_for
+from tests.harness.gateway import refusal_code, settings_for, start_gateway
 from tests.harness.world import make_world
 
 
@@ -14,15 +14,15 @@ async def test_no_one_waits_for_the_lock_of_an_image_that_it_may_not_see(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         world = await make_world(gateway, "none")
         with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
             elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
             waiting = asyncio.create_task(world.owner.update(world.image, name="new"))
             for mutation, input in _mutations_of(world.image).items():
-                assert code_of(await world.stranger.do(mutation, **input)) == "NOT_FOUND"
+                assert refusal_code(await world.stranger.do(mutation, **input)) == "NOT_FOUND"
             assert not waiting.done()
-        assert code_of(await waiting) == "ok"
+        assert refusal_code(await waiting) == "ok"
 
 
 def _mutations_of(image: str) -> dict[str, dict[str, Any]]:
@@ -37,7 +37,7 @@ def _mutations_of(image: str) -> dict[str, dict[str, Any]]:
 
 async def test_what_is_unseen_is_not_locked_by_the_one_who_asks(postgres_databases: PostgresDatabases) -> None:
     url = postgres_databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         world = await make_world(gateway, "none")
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as elsewhere:
             version = "SELECT xmin::text, xmax::text FROM image"

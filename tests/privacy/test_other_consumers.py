@@ -11,8 +11,8 @@ from app.api.plan.planner import Planner
 from app.store.database import Store
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.work import sent_to, vacuum, work_of
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.work import record_reads, vacuum, work_of
 from tests.harness.world import World, make_world
 
 OTHERS = 1_000
@@ -47,7 +47,7 @@ class Shared(NamedTuple):
 
 @pytest.fixture
 async def shared(databases: Databases) -> AsyncGenerator[Shared]:
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
         world = await make_world(gateway, "accepted")
         # Pages of the tables that are as full before as afterwards.
@@ -83,8 +83,8 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
         ready = shared.planner.bind(document, None, {}, viewer.caller)
         assert ready is not None, name
         found["plan", name] = sum(work_of(shared.store, [(ready.statement.sql, ready.values)]))
-        with sent_to(shared.store) as sent:
-            assert not (await viewer.ask(document)).errors
+        with record_reads(shared.store) as sent:
+            assert not (await viewer.execute(document)).errors
         found["long way", name] = sum(work_of(shared.store, [one for one in sent if "event" not in one[0]]))
     return found
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of
-from tests.harness.statements import statements
+from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code
+from tests.harness.statements import record_statements
 from tests.harness.world import fresh_id, make_world
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -36,9 +36,9 @@ async def _life(gateway: Gateway, owner: Tenant, tenant_id: str) -> list[Any]:
     """Everything that an owner can learn of a consumer that does not answer, and what the store was asked for it."""
     image = await owner.register()
     seen: list[Any] = []
-    async with owner.watching() as items:
+    async with owner.watch() as items:
         await anext(items)
-        with statements(gateway) as sent:
+        with record_statements(gateway) as sent:
             seen.append(await owner.offer(image, tenant_id))
             seen.append(await owner.offer(image, tenant_id))
             seen.append(await owner.get(operations.IMAGE, id=image))
@@ -108,11 +108,11 @@ async def test_images_that_may_not_be_known_of_are_alike_at_every_entry(shared_g
     viewer, images = await _unseen_images(shared_gateway)
 
     for name, query in ENTRIES.items():
-        answers = {why: await _asked(shared_gateway, viewer, query, {"id": id_}, id_) for why, id_ in images.items()}
+        answers = {why: await _execute(shared_gateway, viewer, query, {"id": id_}, id_) for why, id_ in images.items()}
         assert len(set(answers.values())) == 1, (name, answers)
     for name, input in ACTS.items():
         answers = {
-            why: await _asked(shared_gateway, viewer, operations.MUTATIONS[name], _input(input, id_), id_)
+            why: await _execute(shared_gateway, viewer, operations.MUTATIONS[name], _input(input, id_), id_)
             for why, id_ in images.items()
         }
         assert len(set(answers.values())) == 1, (name, answers)
@@ -123,10 +123,10 @@ def _input(input: dict[str, Any], image: str) -> dict[str, Any]:
     return {"input": {name: image if value == "IMAGE" else value for name, value in input.items()}}
 
 
-async def _asked(gateway: Gateway, viewer: Tenant, query: str, variables: dict[str, Any], id_: str) -> str:
-    """The answer with the ID masked, and the statements that it took."""
-    with statements(gateway) as sent:
-        answer = await viewer.ask(query, **variables)
+async def _execute(gateway: Gateway, viewer: Tenant, query: str, variables: dict[str, Any], id_: str) -> str:
+    """The response with the ID masked, and the statements that produced it."""
+    with record_statements(gateway) as sent:
+        answer = await viewer.execute(query, **variables)
     return json.dumps([answer.data, answer.errors, sent]).replace(id_, "ID")
 
 
@@ -136,14 +136,14 @@ async def test_format_comes_before_sight_and_sight_before_right_and_state(shared
 
     for image in images.values():
         malformed = await viewer.offer(image, "not digits")
-        assert (code_of(malformed), malformed["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", "not digits")
-        assert code_of(await weak.offer(image, viewer.id)) == "NOT_FOUND"
-        assert code_of(await weak.do("registerImage", **{**IMAGE, "name": ""})) == "BAD_USER_INPUT"
+        assert (refusal_code(malformed), malformed["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", "not digits")
+        assert refusal_code(await weak.offer(image, viewer.id)) == "NOT_FOUND"
+        assert refusal_code(await weak.do("registerImage", **{**IMAGE, "name": ""})) == "BAD_USER_INPUT"
 
 
 async def test_nobody_without_a_token_learns_even_whether_its_input_is_well_formed(shared_gateway: Gateway) -> None:
     for query in ('{ images(first: -1, ownerId: "x") { totalCount } }', '{ offers(after: "zzz") { totalCount } }'):
-        assert (await shared_gateway.nobody.ask(query)).code == "UNAUTHENTICATED"
+        assert (await shared_gateway.anonymous.execute(query)).code == "UNAUTHENTICATED"
 
 
 async def test_a_consumer_sees_its_own_row_only_and_not_the_acts_of_others(shared_gateway: Gateway) -> None:
@@ -178,7 +178,7 @@ async def test_ids_and_cursors_count_nothing_and_name_no_tenant(shared_gateway: 
     query = "{ offers(status: null) { edges { cursor node { id image { id } } } } images { edges { cursor } } }"
 
     data = await world.consumer.get(query)
-    async with world.consumer.watching() as items:
+    async with world.consumer.watch() as items:
         sealed = (await anext(items))["cursor"]
 
     for cursor in [edge["cursor"] for name in ("offers", "images") for edge in data[name]["edges"]]:
@@ -233,7 +233,7 @@ async def test_failed_probes_are_kept_for_operators_and_readable_by_nobody(
 async def test_two_bookmarks_do_not_tell_whether_anything_happened_between_them(
     run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]],
 ) -> None:
-    async with run_gateway(bookmark_seconds=0.05) as gateway, gateway.tenant("1").watching() as items:
+    async with run_gateway(bookmark_seconds=0.05) as gateway, gateway.tenant("1").watch() as items:
         cursors = [(await anext(items))["cursor"] for _ in range(4)]
 
     assert len(set(cursors)) == 4

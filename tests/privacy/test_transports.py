@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.operations import MUTATIONS, WATCH
 from tests.harness.server import Server
-from tests.harness.sockets import Peer, connected
+from tests.harness.sockets import Peer, connect_socket
 from tests.harness.world import fresh_id
 from tests.privacy.test_tables import ACTS, ENTRIES, _input
 
@@ -45,7 +45,7 @@ async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocke
     query, input = OPERATIONS[name]
     answers: set[str] = set()
 
-    async with connected(server, unseen.token) as peer:
+    async with connect_socket(server, unseen.token) as peer:
         for image in unseen.images:
             variables = {"id": image} if name in ENTRIES else _input(input, image)
             by_http = server.post(query, unseen.token, **variables).json()
@@ -58,9 +58,9 @@ async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocke
 async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(server: Server, unseen: Unseen) -> None:
     firsts: list[Any] = []
     for image in unseen.images:
-        async with connected(server, unseen.token) as peer:
+        async with connect_socket(server, unseen.token) as peer:
             await peer.subscribe(WATCH, filter={"imageId": image})
-            firsts.append((await peer.item())["__typename"])
+            firsts.append((await peer.next_item())["__typename"])
             assert await _is_silent(peer)
 
     assert firsts == ["WatchBookmark"] * len(unseen.images)
@@ -69,4 +69,4 @@ async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(s
 async def _is_silent(peer: Peer) -> bool:
     """Nothing came between the first item and the answer to a ping."""
     await peer.send({"type": "ping"})
-    return (await peer.hear())["type"] == "pong"
+    return (await peer.receive())["type"] == "pong"

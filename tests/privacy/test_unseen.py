@@ -18,8 +18,8 @@ from app.store.rights import IMAGE, MEMBER
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, running, settings_for
-from tests.harness.work import TABLES, Sent, sent_to, vacuum, work_of
+from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.work import TABLES, Sent, record_reads, vacuum, work_of
 from tests.harness.world import World, fresh_id, make_world
 
 CURSOR = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
@@ -67,7 +67,7 @@ class Unseen(NamedTuple):
 
 @pytest.fixture(scope="module")
 async def unseen(databases: Databases) -> AsyncGenerator[Unseen]:
-    async with running(settings_for(databases.fresh())) as gateway:
+    async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
         shared = await make_world(gateway, "accepted")
         viewer = shared.consumer
@@ -136,19 +136,21 @@ async def test_a_planned_query_works_as_long_for_a_member_that_is_unseen_as_for_
 
 @pytest.mark.parametrize("name", QUERIES)
 async def test_the_long_way_works_as_long_for_an_image_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
-    await _alike(unseen, unseen.images, lambda id: _asked(unseen, QUERIES[name], _variables(QUERIES[name], id)))
+    await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, QUERIES[name], _variables(QUERIES[name], id)))
 
 
 @pytest.mark.parametrize("name", ["node", "nodes"])
 async def test_the_long_way_works_as_long_for_a_member_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
-    await _alike(unseen, unseen.members, lambda id: _asked(unseen, QUERIES[name], _variables(QUERIES[name], id)))
+    await _alike(
+        unseen, unseen.members, lambda id: _statements_of(unseen, QUERIES[name], _variables(QUERIES[name], id))
+    )
 
 
 @pytest.mark.parametrize("name", ACTS)
 async def test_a_mutation_works_as_long_for_an_image_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
     operation = operations.MUTATIONS[name]
 
-    await _alike(unseen, unseen.images, lambda id: _asked(unseen, operation, {"input": _input(name, id)}))
+    await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, operation, {"input": _input(name, id)}))
 
 
 @pytest.mark.parametrize(("as_producer", "as_consumer"), SIDES)
@@ -157,7 +159,7 @@ async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
 ) -> None:
     async def began(id: str) -> list[Sent]:
         sides: Any = {"as_producer": as_producer, "as_consumer": as_consumer}
-        with sent_to(unseen.store) as sent:
+        with record_reads(unseen.store) as sent:
             await read_once(unseen.store, images.watched, unseen.caller, 9, image_id=id, **sides)
             wanted = MemberFilter(image_id=id)
             await read_once(unseen.store, members.watched, unseen.caller, 9, row_filter=wanted, **sides)
@@ -171,7 +173,9 @@ async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revok
     work: list[list[int]] = []
     for tenant in (taken, str(int(taken) + 9_000_000)):
         input = {"imageId": unseen.shared.image, "tenantId": tenant}
-        work.append(_work_of(unseen, await _asked(unseen, operations.MUTATIONS["revokeMember"], {"input": input})))
+        work.append(
+            _work_of(unseen, await _statements_of(unseen, operations.MUTATIONS["revokeMember"], {"input": input}))
+        )
 
     assert work[0] == work[1] != []
 
@@ -206,9 +210,9 @@ async def _planned(unseen: Unseen, query: str, id: str) -> list[Sent]:
     return [(ready.statement.sql, ready.values)]
 
 
-async def _asked(unseen: Unseen, operation: str, variables: dict[str, Any]) -> list[Sent]:
-    with sent_to(unseen.store) as sent:
-        await unseen.viewer.ask(operation, **variables)
+async def _statements_of(unseen: Unseen, operation: str, variables: dict[str, Any]) -> list[Sent]:
+    with record_reads(unseen.store) as sent:
+        await unseen.viewer.execute(operation, **variables)
     return sent
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import Gateway, Tenant, code_of
+from tests.harness.gateway import Gateway, Tenant, refusal_code
 from tests.harness.world import STATES, World, fresh_id, make_world
 
 Operation = Callable[[Tenant, World], Awaitable[str]]
@@ -58,50 +58,50 @@ async def members_list(caller: Tenant, world: World) -> str:
 
 
 async def offer_to_a_new_tenant(caller: Tenant, world: World) -> str:
-    return code_of(await caller.offer(world.image, fresh_id()))
+    return refusal_code(await caller.offer(world.image, fresh_id()))
 
 
 async def offer_to_the_consumer(caller: Tenant, world: World) -> str:
-    return code_of(await caller.offer(world.image, world.consumer.id))
+    return refusal_code(await caller.offer(world.image, world.consumer.id))
 
 
 async def offer_to_the_owner(caller: Tenant, world: World) -> str:
-    return code_of(await caller.offer(world.image, world.owner.id))
+    return refusal_code(await caller.offer(world.image, world.owner.id))
 
 
 async def offer_while_private(caller: Tenant, world: World) -> str:
     await world.owner.update(world.image, visibility="PRIVATE")
-    return code_of(await caller.offer(world.image, fresh_id()))
+    return refusal_code(await caller.offer(world.image, fresh_id()))
 
 
 async def offer_over_the_quota(caller: Tenant, world: World) -> str:
-    while code_of(await world.owner.offer(world.image, fresh_id())) == "ok":
+    while refusal_code(await world.owner.offer(world.image, fresh_id())) == "ok":
         pass
-    return code_of(await caller.offer(world.image, fresh_id()))
+    return refusal_code(await caller.offer(world.image, fresh_id()))
 
 
 async def accept(caller: Tenant, world: World) -> str:
-    return code_of(await caller.accept(world.image))
+    return refusal_code(await caller.accept(world.image))
 
 
 async def reject(caller: Tenant, world: World) -> str:
-    return code_of(await caller.reject(world.image))
+    return refusal_code(await caller.reject(world.image))
 
 
 async def defer(caller: Tenant, world: World) -> str:
-    return code_of(await caller.defer(world.image))
+    return refusal_code(await caller.defer(world.image))
 
 
 async def revoke(caller: Tenant, world: World) -> str:
-    return code_of(await caller.revoke(world.image, world.consumer.id))
+    return refusal_code(await caller.revoke(world.image, world.consumer.id))
 
 
 async def change_image(caller: Tenant, world: World) -> str:
-    return code_of(await caller.update(world.image, name="renamed"))
+    return refusal_code(await caller.update(world.image, name="renamed"))
 
 
 async def delete_image(caller: Tenant, world: World) -> str:
-    return code_of(await caller.delete(world.image))
+    return refusal_code(await caller.delete(world.image))
 
 
 ROLES = ("owner", "consumer", "other", "stranger", "operator")

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 import pytest
 
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, code_of, settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.gateway import Gateway, refusal_code, settings_for
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.transports import TRANSPORTS, send_over
 from tests.harness.world import World, make_world
 
@@ -20,15 +20,15 @@ SPELLINGS: list[Callable[[str], str]] = [str.upper, str.title]
 
 
 @pytest.fixture(scope="module")
-async def server(databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(databases.fresh())) as served:
+async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(databases.fresh())) as served:
         yield served
 
 
 @pytest.mark.parametrize("spelt", SPELLINGS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_is_read_by_its_id_is_found_in_any_spelling(
-    server: InProcess, transport: str, spelt: Callable[[str], str]
+    server: InProcessServer, transport: str, spelt: Callable[[str], str]
 ) -> None:
     world = await make_world(server.gateway, "pending")
     image, member = spelt(world.image), spelt(world.consumer_row)
@@ -40,11 +40,11 @@ async def test_what_is_read_by_its_id_is_found_in_any_spelling(
     log = await send_over(server, transport, LOG, server.token_of(world.consumer.id), image=image)
 
     here, row = {"id": world.image}, {"id": world.consumer_row}
-    data = owners.answer["data"]
+    data = owners.body["data"]
     assert (data["image"], data["node"], data["other"], data["nodes"]) == (here, here, row, [row, here])
     assert row in data["sentOffers"]["nodes"]
-    assert inbox.answer["data"]["offers"]["nodes"] == [{"image": here}]
-    assert {"imageId": world.image, "kind": "OFFERED"} in log.answer["data"]["offerEvents"]["nodes"]
+    assert inbox.body["data"]["offers"]["nodes"] == [{"image": here}]
+    assert {"imageId": world.image, "kind": "OFFERED"} in log.body["data"]["offerEvents"]["nodes"]
 
 
 async def test_a_literal_in_the_document_is_the_same_id_too(shared_gateway: Gateway) -> None:
@@ -67,7 +67,7 @@ async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -
         await owner.delete(loud),
     ]
 
-    assert [code_of(payload) for payload in done] == ["ok"] * 7
+    assert [refusal_code(payload) for payload in done] == ["ok"] * 7
     assert done[4]["image"]["id"] == done[6]["deletedImageId"] == world.image
 
 
@@ -90,11 +90,11 @@ async def test_a_watch_of_an_image_in_capitals_tells_its_changes_and_goes_on_in_
     text = f"""subscription($after: Cursor, $filter: {kind}) {{ {query}(after: $after, filter: $filter) {{ cursor
       ... on MemberStatusChanged {{ imageId }} ... on ImageChanged {{ imageId }} }} }}"""
 
-    async with world.consumer.watching(query=text, filter={"imageId": world.image.upper()}) as items:
+    async with world.consumer.watch(query=text, filter={"imageId": world.image.upper()}) as items:
         bookmark = await anext(items)
         await world.owner.offer(world.image, world.consumer.id)
         first = await anext(items)
-    async with world.consumer.watching(query=text, filter={"imageId": world.image}, after=bookmark["cursor"]) as items:
+    async with world.consumer.watch(query=text, filter={"imageId": world.image}, after=bookmark["cursor"]) as items:
         resumed = await anext(items)
 
     assert first["imageId"] == resumed["imageId"] == world.image

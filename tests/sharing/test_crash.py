@@ -19,10 +19,10 @@ from app.store.engines.engine import parse_url
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.outages import away
-from tests.harness.server import Server, bearer, serving
-from tests.harness.story import changes_after, steps_after
+from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.outages import database_outage
+from tests.harness.server import Server, bearer, run_server
+from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -35,13 +35,13 @@ async def test_no_acknowledged_mutation_is_lost_by_kill_9(databases: Databases, 
     acknowledged: set[str] = set()
 
     for _ in range(KILLS):
-        with serving(tmp_path, database_url=url, member_quota=-1) as server:
+        with run_server(tmp_path, database_url=url, member_quota=-1) as server:
             acknowledged |= await _offer_until_killed(server, mutations, random.randrange(mutations // 4, mutations))
 
     told, rows = await _story(url)
     assert acknowledged <= set(told)
     assert told == rows, "what was not acknowledged was done whole or not at all"
-    with serving(tmp_path, database_url=url) as server:
+    with run_server(tmp_path, database_url=url) as server:
         assert server.client.get("/readyz").status_code == 200
 
 
@@ -73,7 +73,7 @@ def _offer(image: str, tenant_id: str) -> dict[str, Any]:
 async def _story(url: str) -> tuple[list[str], list[str]]:
     """The memberships that the log tells of, which is numbered without holes, and those in the table."""
     store = Store(parse_url(url))
-    changes, steps = await changes_after(store, 0), await steps_after(store, 0)
+    changes, steps = await changes_after(store, 0), await member_changes_after(store, 0)
     rows = await read_once(store, _member_ids)
     await store.close()
     assert [change.seq for change in changes] == list(range(1, len(changes) + 1))
@@ -88,13 +88,13 @@ async def test_a_database_that_goes_away_and_comes_back_gives_unavailable_and_th
     databases: Databases,
 ) -> None:
     url = databases.fresh()
-    async with running(settings_for(url, poll_seconds=0.05)) as gateway:
+    async with start_gateway(settings_for(url, poll_seconds=0.05)) as gateway:
         owner, consumer = gateway.tenant("1"), gateway.tenant("2")
         image = await owner.register()
-        async with consumer.watching() as items:
+        async with consumer.watch() as items:
             await anext(items)
-            with away(url):
-                during = await owner.ask(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
+            with database_outage(url):
+                during = await owner.execute(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
             after = await _served_again(gateway, image)
             heard = await anext(items)
 
@@ -112,7 +112,7 @@ async def _served_again(gateway: Gateway, image: str) -> str:
     """Offer until the gateway has found its database again; the ID of the membership."""
     async with asyncio.timeout(30):
         while True:
-            answer = await gateway.tenant("1").ask(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
+            answer = await gateway.tenant("1").execute(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
             if answer.code is None:
                 return answer.data["offerImage"]["members"][0]["id"]
             assert answer.code == "UNAVAILABLE"
@@ -120,11 +120,11 @@ async def _served_again(gateway: Gateway, image: str) -> str:
 
 async def test_an_outage_is_told_without_a_word_about_the_database(databases: Databases) -> None:
     url = databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         image = await gateway.tenant("1").register()
-        with away(url):
-            write = await gateway.tenant("2").ask(operations.MUTATIONS["acceptOffer"], input={"imageId": image})
-            read = await gateway.tenant("2").ask("{ images { totalCount } }")
+        with database_outage(url):
+            write = await gateway.tenant("2").execute(operations.MUTATIONS["acceptOffer"], input={"imageId": image})
+            read = await gateway.tenant("2").execute("{ images { totalCount } }")
 
     assert write.errors[0]["message"] == "The store can't be reached just now. Try again in a moment."
     readers_are_held_up = not url.startswith("sqlite")

@@ -8,7 +8,7 @@ async def test_a_producer_offers_a_consumer_accepts_and_both_hear_of_it(gateway:
     producer, consumer = gateway.tenant("1001"), gateway.tenant("2002")
     image = await producer.register()
 
-    async with producer.watching() as producers, consumer.watching() as consumers:
+    async with producer.watch() as producers, consumer.watch() as consumers:
         assert (await anext(producers))["__typename"] == (await anext(consumers))["__typename"] == "WatchBookmark"
         offered = await producer.offer(image, consumer.id)
         accepted = await consumer.accept(image)

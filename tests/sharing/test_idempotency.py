@@ -7,9 +7,9 @@ import pytest
 
 from app.sharing import outcome
 from app.store import database
-from tests.harness.gateway import IMAGE, Gateway, code_of
+from tests.harness.gateway import IMAGE, Gateway, refusal_code
 from tests.harness.operations import MUTATIONS
-from tests.harness.statements import statements
+from tests.harness.statements import record_statements
 from tests.harness.world import World, make_world
 
 
@@ -50,7 +50,7 @@ async def test_another_input_under_the_same_key_is_refused_and_changes_nothing(s
     )
 
     for payload in (other_input, other_action):
-        assert (code_of(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", "idempotencyKey"])
+        assert (refusal_code(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", "idempotencyKey"])
 
 
 async def test_a_refusal_is_recorded_too(shared_gateway: Gateway) -> None:
@@ -61,7 +61,7 @@ async def test_a_refusal_is_recorded_too(shared_gateway: Gateway) -> None:
 
     again = await world.consumer.do("revokeMember", imageId=world.image, tenantId=world.consumer.id, idempotencyKey="k")
 
-    assert (code_of(refused), refused) == ("FORBIDDEN", again)
+    assert (refusal_code(refused), refused) == ("FORBIDDEN", again)
 
 
 async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
@@ -69,10 +69,10 @@ async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
 ) -> None:
     world = await make_world(shared_gateway, "pending")
     input = {"imageId": world.image, "tenantIds": [world.consumer.id], "idempotencyKey": "k"}
-    assert code_of(await world.owner.do("offerImage", **input)) == "CONFLICT"
+    assert refusal_code(await world.owner.do("offerImage", **input)) == "CONFLICT"
     monkeypatch.delitem(outcome._REFUSALS, "CONFLICT")
 
-    replayed = await world.owner.ask(MUTATIONS["offerImage"], input=input)
+    replayed = await world.owner.execute(MUTATIONS["offerImage"], input=input)
 
     assert replayed.code == "UNAVAILABLE"
 
@@ -91,14 +91,14 @@ async def test_every_mutation_takes_a_key(shared_gateway: Gateway, mutation: str
     first = await caller.do(mutation, **input, idempotencyKey="k")
     again = await caller.do(mutation, **input, idempotencyKey="k")
 
-    assert (code_of(first), first) == ("ok", again)
+    assert (refusal_code(first), first) == ("ok", again)
 
 
 async def test_keys_are_private_to_a_tenant(shared_gateway: Gateway) -> None:
     first, second = await make_world(shared_gateway, "none"), await make_world(shared_gateway, "none")
 
-    assert code_of(await _offer(first, ["5"])) == "ok"
-    assert code_of(await _offer(second, ["5"])) == "ok"
+    assert refusal_code(await _offer(first, ["5"])) == "ok"
+    assert refusal_code(await _offer(second, ["5"])) == "ok"
 
 
 async def test_a_key_is_free_again_after_24_hours(shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
     await _offer(first, ["5"])
     later = database.utc_now() + timedelta(hours=24, seconds=1)
     monkeypatch.setattr(shared_gateway.services.store, "clock", lambda: later)
-    with statements(shared_gateway) as sent:
+    with record_statements(shared_gateway) as sent:
         await _offer(second, ["5"])
 
     clearing = [statement for statement in sent if statement.startswith("DELETE FROM recorded_outcome")]
@@ -138,8 +138,8 @@ async def test_what_one_user_of_a_tenant_may_not_do_is_not_held_against_the_next
     observer = shared_gateway.tenant(world.owner.id, "observer")
     input: dict[str, Any] = {"imageId": world.image, "tenantIds": ["5"], "idempotencyKey": "k"}
 
-    assert code_of(await observer.do("offerImage", **input)) == "FORBIDDEN"
-    assert code_of(await world.owner.do("offerImage", **input)) == "ok"
+    assert refusal_code(await observer.do("offerImage", **input)) == "FORBIDDEN"
+    assert refusal_code(await world.owner.do("offerImage", **input)) == "ok"
 
 
 async def test_a_recorded_answer_of_a_membership_that_has_ended_shows_nothing_of_it(shared_gateway: Gateway) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import IMAGE, Gateway, code_of
+from tests.harness.gateway import IMAGE, Gateway, refusal_code
 from tests.harness.world import fresh_id, make_world
 
 SNAPSHOT = {"name": "db", "origin": "SNAPSHOT", "serverId": "srv-1"}
@@ -68,7 +68,7 @@ async def test_malformed_input_is_refused_with_its_path_and_registers_nothing(
 
     payload = await owner.do("registerImage", **{**IMAGE, **changes})
 
-    assert (payload["image"], code_of(payload)) == (None, "BAD_USER_INPUT")
+    assert (payload["image"], refusal_code(payload)) == (None, "BAD_USER_INPUT")
     assert payload["errors"][0]["path"] == path
     assert (await owner.get("{ viewer { images { totalCount } } }"))["viewer"]["images"]["totalCount"] == 0
 
@@ -77,7 +77,7 @@ async def test_malformed_input_is_refused_with_its_path_and_registers_nothing(
 async def test_a_byte_count_is_an_integer_that_every_client_reads_exactly(shared_gateway: Gateway, size: Any) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
-    answer = await owner.ask(operations.MUTATIONS["registerImage"], input={**IMAGE, "sizeBytes": size})
+    answer = await owner.execute(operations.MUTATIONS["registerImage"], input={**IMAGE, "sizeBytes": size})
 
     assert answer.code == "BAD_USER_INPUT"
     assert (await owner.do("registerImage", **IMAGE, sizeBytes=2**53 - 1))["image"]["sizeBytes"] == 2**53 - 1
@@ -101,7 +101,7 @@ async def test_what_must_not_be_empty_can_not_be_cleared(shared_gateway: Gateway
 
     payload = await owner.update(await owner.register(), **{field: None})
 
-    assert (code_of(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", field])
+    assert (refusal_code(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", field])
 
 
 async def test_a_change_that_changes_nothing_leaves_updated_at(shared_gateway: Gateway) -> None:
@@ -123,8 +123,8 @@ async def test_an_image_goes_through_its_states_step_by_step(shared_gateway: Gat
     if start == "DEACTIVATED":
         await operator.update(image, status="DEACTIVATED")
 
-    by_owner = code_of(await owner.update(image, status=to))
-    by_operator = code_of(await operator.update(image, status=to))
+    by_owner = refusal_code(await owner.update(image, status=to))
+    by_operator = refusal_code(await operator.update(image, status=to))
 
     assert by_owner == _owner_step(start, to)
     if {start, to} == {"ACTIVE", "DEACTIVATED"}:
@@ -141,10 +141,10 @@ async def test_only_an_operator_makes_an_image_public(shared_gateway: Gateway) -
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register()
 
-    assert code_of(await owner.update(image, visibility="PUBLIC")) == "FORBIDDEN"
-    assert code_of(await owner.do("registerImage", **IMAGE, visibility="PUBLIC")) == "FORBIDDEN"
+    assert refusal_code(await owner.update(image, visibility="PUBLIC")) == "FORBIDDEN"
+    assert refusal_code(await owner.do("registerImage", **IMAGE, visibility="PUBLIC")) == "FORBIDDEN"
     both = shared_gateway.tenant(owner.id, "creator", "operator")
-    assert code_of(await both.do("registerImage", **IMAGE, visibility="PUBLIC")) == "ok"
+    assert refusal_code(await both.do("registerImage", **IMAGE, visibility="PUBLIC")) == "ok"
 
 
 async def test_a_protected_image_is_not_deleted_and_is_shared_and_revoked_all_the_same(
@@ -152,11 +152,11 @@ async def test_a_protected_image_is_not_deleted_and_is_shared_and_revoked_all_th
 ) -> None:
     world = await make_world(shared_gateway, "pending", protected=True)
 
-    assert code_of(await world.owner.delete(world.image)) == "FORBIDDEN"
-    assert code_of(await world.owner.revoke(world.image, world.consumer.id)) == "ok"
+    assert refusal_code(await world.owner.delete(world.image)) == "FORBIDDEN"
+    assert refusal_code(await world.owner.revoke(world.image, world.consumer.id)) == "ok"
     await world.owner.update(world.image, protected=False)
     assert (await world.owner.delete(world.image))["deletedImageId"] == world.image
-    assert code_of(await world.owner.delete(world.image)) == "NOT_FOUND"
+    assert refusal_code(await world.owner.delete(world.image)) == "NOT_FOUND"
 
 
 async def test_offers_and_answers_do_not_touch_the_image(shared_gateway: Gateway) -> None:
@@ -177,7 +177,7 @@ async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, im
     assert (await caller.get(operations.IMAGE, id=image_id))["image"] is None
     assert (await caller.get(operations.NODE, id=image_id))["node"] is None
     for payload in (await caller.update(image_id), await caller.delete(image_id), await caller.accept(image_id)):
-        assert code_of(payload) == "NOT_FOUND"
+        assert refusal_code(payload) == "NOT_FOUND"
 
 
 async def test_a_refusal_points_to_the_argument_that_holds_the_id(shared_gateway: Gateway) -> None:
@@ -192,7 +192,7 @@ async def test_an_operator_that_deactivates_an_image_too_early_meets_its_state_a
 ) -> None:
     world = await make_world(shared_gateway, "none", status="QUEUED")
 
-    assert code_of(await world.operator.update(world.image, status="DEACTIVATED")) == "CONFLICT"
+    assert refusal_code(await world.operator.update(world.image, status="DEACTIVATED")) == "CONFLICT"
 
 
 async def test_a_time_of_change_never_goes_back_with_the_clock(run_gateway: Any) -> None:

@@ -12,11 +12,11 @@ from sqlalchemy import text
 from app.sharing import offboarding
 from app.store.tenant_holdings import Holdings
 from tests.harness import operations
-from tests.harness.commands import printed, refusal
+from tests.harness.commands import error_of, output_of
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway
-from tests.harness.patience import until
-from tests.harness.server import serving
+from tests.harness.patience import wait_until
+from tests.harness.server import run_server
 from tests.harness.story import changes_after
 from tests.harness.world import fresh_id
 
@@ -73,7 +73,7 @@ async def test_what_is_its_own_goes_and_nothing_of_it_is_in_any_list(gateway: Ga
 
 async def test_its_consumers_and_its_producers_hear_of_it(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
-    async with story.partner.watching() as watch:
+    async with story.partner.watch() as watch:
         await anext(watch)
         await offboarding.remove(gateway.services.store, story.leaver.id)
         heard = [await anext(watch) for _ in range(4)]
@@ -153,24 +153,24 @@ async def test_the_command_tells_first_and_acts_when_told_to_beside_a_running_se
     databases: Databases, tmp_path: Path
 ) -> None:
     url, leaver, partner = databases.fresh(), fresh_id(), fresh_id()
-    with serving(tmp_path, database_url=url) as server:
+    with run_server(tmp_path, database_url=url) as server:
         image = server.register(server.token(leaver), protected=True, visibility="SHARED")
         server.do("offerImage", server.token(leaver), imageId=image, tenantIds=[partner])
         asked = ("remove-tenant", "--tenant", leaver, "--database", url)
 
-        dry = printed(tmp_path, *asked)
+        dry = output_of(tmp_path, *asked)
         assert "Nothing was changed" in dry
         assert "1 (members: 1)" in dry
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 1
 
-        done = printed(tmp_path, *asked, "--yes")
+        done = output_of(tmp_path, *asked, "--yes")
         assert done.endswith("All of it is gone.\n")
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 0
         events = server.data("{ offerEvents { nodes { kind } } }", server.token(partner))["offerEvents"]["nodes"]
         assert [event["kind"] for event in events] == ["OFFERED", "IMAGE_DELETED"]
-        await until(lambda: 'log_head{worker="0"} 4.0' in server.client.get("/metrics").text)
+        await wait_until(lambda: 'log_head{worker="0"} 4.0' in server.client.get("/metrics").text)
 
 
 def test_a_tenant_id_that_can_not_be_one_is_refused(tmp_path: Path) -> None:
-    assert "A tenant ID has the form" in refusal(tmp_path, "remove-tenant", "--tenant", "all of them", "--yes")
+    assert "A tenant ID has the form" in error_of(tmp_path, "remove-tenant", "--tenant", "all of them", "--yes")
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import pytest
 from app.errors import BadUserInput
 from app.sharing import formats
 from tests.harness import operations
-from tests.harness.gateway import Gateway, code_of
+from tests.harness.gateway import Gateway, refusal_code
 from tests.harness.world import fresh_id, make_world
 
 
@@ -49,10 +49,10 @@ async def test_a_tenant_id_has_the_form_of_the_setting_and_nothing_is_trimmed(
     world = await make_world(shared_gateway, "none")
     told = (await shared_gateway.services.feed.head()).seq
 
-    answers = [code_of(await caller.offer(world.image, tenant_id)) for caller in (world.owner, world.stranger)]
+    answers = [refusal_code(await caller.offer(world.image, tenant_id)) for caller in (world.owner, world.stranger)]
     revoked = await world.owner.revoke(world.image, tenant_id)
 
-    assert [*answers, code_of(revoked)] == ["BAD_USER_INPUT"] * 3
+    assert [*answers, refusal_code(revoked)] == ["BAD_USER_INPUT"] * 3
     assert (await shared_gateway.services.feed.head()).seq == told
 
 
@@ -68,7 +68,7 @@ async def test_an_offer_names_1_to_100_consumers(shared_gateway: Gateway, tenant
 
     payload = await world.owner.offer(world.image, *tenant_ids)
 
-    assert (code_of(payload), payload["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)
+    assert (refusal_code(payload), payload["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)
 
 
 async def test_a_refusal_of_the_whole_call_is_one_error_without_a_tenant_id(shared_gateway: Gateway) -> None:
@@ -87,14 +87,16 @@ async def test_pending_and_accepted_rows_fill_the_quota_and_rejected_ones_do_not
     assert len(payload["members"]) == 3, "the quota is 4, and one member has accepted"
     assert [error["code"] for error in payload["errors"]] == ["LIMIT_EXCEEDED"] * 2
     assert "maximum is 4" in payload["errors"][0]["message"]
-    assert code_of(await world.consumer.accept(world.image)) == "ok", "it is checked when an offer is made, only then"
+    assert refusal_code(await world.consumer.accept(world.image)) == "ok", (
+        "it is checked when an offer is made, only then"
+    )
 
 
 async def test_a_duplicate_on_a_full_image_is_a_conflict(shared_gateway: Gateway) -> None:
     world = await make_world(shared_gateway, "pending")
     await world.owner.offer(world.image, *(fresh_id() for _ in range(5)))
 
-    assert code_of(await world.owner.offer(world.image, world.consumer.id)) == "CONFLICT"
+    assert refusal_code(await world.owner.offer(world.image, world.consumer.id)) == "CONFLICT"
 
 
 async def test_a_negative_quota_is_no_limit(run_gateway: Any) -> None:
@@ -147,7 +149,7 @@ async def test_an_answer_is_not_blown_up_with_what_was_sent(shared_gateway: Gate
 
     assert [error["tenantId"] for error in offered["errors"]] == [None, "x" * 255]
     assert offered["errors"][0]["path"] == ["input", "tenantIds", "0"]
-    assert (code_of(refused), refused["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", "clientMutationId"])
+    assert (refusal_code(refused), refused["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", "clientMutationId"])
     assert (refused["members"], refused["clientMutationId"]) == ([], None)
 
 
@@ -156,4 +158,4 @@ async def test_only_offers_name_the_tenant_that_a_refusal_is_about(shared_gatewa
 
     refused = await world.owner.revoke(world.image, "not digits")
 
-    assert (code_of(refused), refused["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)
+    assert (refusal_code(refused), refused["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)

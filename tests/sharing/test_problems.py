@@ -8,7 +8,7 @@ from tests.harness.world import fresh_id, make_world
 LONG = "x" * 300
 
 
-def told(payload: Any) -> list[tuple[str, list[str]]]:
+def problems_of(payload: Any) -> list[tuple[str, list[str]]]:
     return sorted((error["code"], error["path"]) for error in payload["errors"])
 
 
@@ -40,7 +40,7 @@ async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gate
 
     names = ("name", "sourceUrl", "serverId", "checksum", "minDiskGb", "minRamMb", "status")
     items = [["tags", "2"], ["tags", "3"], ["tags", "4"], ["tags", "5"]]
-    assert told(payload) == bad(*([name] for name in names), *items, ["idempotencyKey"], ["clientMutationId"])
+    assert problems_of(payload) == bad(*([name] for name in names), *items, ["idempotencyKey"], ["clientMutationId"])
     assert (await everything(owner))["images"]["nodes"] == []
 
 
@@ -50,7 +50,7 @@ async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_bot
 
     payload = await owner.do("registerImage", **{**IMAGE, **address, "origin": "SNAPSHOT"})
 
-    assert told(payload) == bad(["serverId"], ["sourceUrl"])
+    assert problems_of(payload) == bad(["serverId"], ["sourceUrl"])
 
 
 async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
@@ -60,7 +60,7 @@ async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(sha
 
     payload = await owner.update(image, name=None, tags=["a", "\0"], minRamMb=-1, hidden=True, idempotencyKey=LONG)
 
-    assert told(payload) == bad(["name"], ["tags", "1"], ["minRamMb"], ["idempotencyKey"])
+    assert problems_of(payload) == bad(["name"], ["tags", "1"], ["minRamMb"], ["idempotencyKey"])
     assert await everything(owner) == before
 
 
@@ -77,7 +77,7 @@ async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway
     )
 
     places = [["tenantIds", "1"], ["tenantIds", "2"]]
-    assert told(payload) == bad(*places, ["idempotencyKey"], ["clientMutationId"])
+    assert problems_of(payload) == bad(*places, ["idempotencyKey"], ["clientMutationId"])
     assert payload["members"] == []
     assert await everything(world.owner) == before
 
@@ -90,8 +90,8 @@ async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gatew
     answered = [await world.consumer.do(f"{deed}Offer", **both) for deed in ("accept", "reject", "defer")]
     deleted = await world.owner.do("deleteImage", id=world.image, idempotencyKey="", clientMutationId=LONG)
 
-    assert told(revoked) == bad(["tenantId"], ["idempotencyKey"], ["clientMutationId"])
-    assert [told(one) for one in [*answered, deleted]] == [bad(["idempotencyKey"], ["clientMutationId"])] * 4
+    assert problems_of(revoked) == bad(["tenantId"], ["idempotencyKey"], ["clientMutationId"])
+    assert [problems_of(one) for one in [*answered, deleted]] == [bad(["idempotencyKey"], ["clientMutationId"])] * 4
 
 
 async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(shared_gateway: Gateway) -> None:
@@ -118,4 +118,4 @@ async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(
 async def test_a_single_mistake_is_told_alone(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
-    assert told(await owner.do("registerImage", **{**IMAGE, "tags": ["a", "a"]})) == bad(["tags", "1"])
+    assert problems_of(await owner.do("registerImage", **{**IMAGE, "tags": ["a", "a"]})) == bad(["tags", "1"])

@@ -12,8 +12,8 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, code_of, running, settings_for
-from tests.harness.story import steps_after
+from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, start_gateway
+from tests.harness.story import member_changes_after
 from tests.harness.world import World, fresh_id, make_world
 
 QUOTA = 24
@@ -23,11 +23,11 @@ QUOTA = 24
 async def rivals(databases: Databases) -> AsyncGenerator[tuple[Gateway, Gateway]]:
     url = databases.fresh()
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(running(settings_for(url, member_quota=QUOTA)))
+        first = await stack.enter_async_context(start_gateway(settings_for(url, member_quota=QUOTA)))
         if url.startswith("sqlite"):
             yield first, first
         else:
-            yield first, await stack.enter_async_context(running(settings_for(url, member_quota=QUOTA)))
+            yield first, await stack.enter_async_context(start_gateway(settings_for(url, member_quota=QUOTA)))
 
 
 def elsewhere(gateway: Gateway, caller: Tenant) -> Tenant:
@@ -40,13 +40,13 @@ async def test_identical_offers_at_once_leave_one_row_and_one_event(
 ) -> None:
     for _ in range(rounds):
         world = await make_world(rivals[0], "none")
-        told = await _told(rivals[0])
+        told = await _log_head(rivals[0])
         owners = [elsewhere(gateway, world.owner) for gateway in rivals]
 
         payloads = await asyncio.gather(*(owner.offer(world.image, world.consumer.id) for owner in owners * 3))
 
-        assert sorted(map(code_of, payloads)) == ["CONFLICT"] * 5 + ["ok"]
-        assert await _told(rivals[0]) == told + 1
+        assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 5 + ["ok"]
+        assert await _log_head(rivals[0]) == told + 1
 
 
 async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
@@ -55,15 +55,15 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
     for _ in range(rounds):
         world = await make_world(rivals[0], "pending")
         consumer = elsewhere(rivals[1], world.consumer)
-        told = await _told(rivals[0])
+        told = await _log_head(rivals[0])
 
         accepted, revoked = await asyncio.gather(
             consumer.accept(world.image), world.owner.revoke(world.image, consumer.id)
         )
 
-        assert code_of(revoked) == "ok", "a row that is there is revoked, accepted or not"
-        assert code_of(accepted) in ("ok", "NOT_FOUND")
-        assert await _told(rivals[0]) == told + 1 + (code_of(accepted) == "ok")
+        assert refusal_code(revoked) == "ok", "a row that is there is revoked, accepted or not"
+        assert refusal_code(accepted) in ("ok", "NOT_FOUND")
+        assert await _log_head(rivals[0]) == told + 1 + (refusal_code(accepted) == "ok")
         assert (await consumer.get(operations.IMAGE, id=world.image))["image"] is None
         assert (await consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 0
 
@@ -76,7 +76,7 @@ async def test_offers_at_once_fill_the_quota_and_not_one_more(rivals: tuple[Gate
 
         payloads = await asyncio.gather(*(owners[n % 2].offer(image, fresh_id()) for n in range(QUOTA + 16)))
 
-        codes = sorted(map(code_of, payloads))
+        codes = sorted(map(refusal_code, payloads))
         assert codes == ["LIMIT_EXCEEDED"] * 16 + ["ok"] * QUOTA
 
 
@@ -84,12 +84,12 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
     for _ in range(rounds):
         world = await make_world(rivals[0], "pending")
         consumer = elsewhere(rivals[1], world.consumer)
-        start = await _told(rivals[0])
+        start = await _log_head(rivals[0])
 
         payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
 
-        assert [code_of(payload) for payload in payloads] == ["ok", "ok"]
-        entries = await steps_after(rivals[0].services.store, start)
+        assert [refusal_code(payload) for payload in payloads] == ["ok", "ok"]
+        entries = await member_changes_after(rivals[0].services.store, start)
         steps = [(step.previous_status, step.status) for step in entries]
         assert steps in (
             [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED")],
@@ -116,20 +116,20 @@ async def test_deletion_against_anything_leaves_nothing_behind(
     for _ in range(max(3, rounds // 5)):
         world = await make_world(rivals[0], "pending")
         owner = elsewhere(rivals[1], world.owner)
-        start = await _told(rivals[0])
+        start = await _log_head(rivals[0])
 
         deleted, other = await asyncio.gather(owner.delete(world.image), ACTS[act](world))
 
-        assert code_of(other) in ("ok", "NOT_FOUND")
-        assert code_of(deleted) == "ok" or act == "delete"
+        assert refusal_code(other) in ("ok", "NOT_FOUND")
+        assert refusal_code(deleted) == "ok" or act == "delete"
         await _expect_all_ended(rivals[0], world, start)
 
 
 async def _expect_all_ended(gateway: Gateway, world: World, start: int) -> None:
-    last = {step.member_id: step.status for step in await steps_after(gateway.services.store, start)}
+    last = {step.member_id: step.status for step in await member_changes_after(gateway.services.store, start)}
     assert set(last.values()) == {None}, "the last word on every membership is that it has ended"
     assert (await world.owner.get(operations.SENT_OFFERS, imageId=world.image))["sentOffers"]["totalCount"] == 0
 
 
-async def _told(gateway: Gateway) -> int:
+async def _log_head(gateway: Gateway) -> int:
     return (await gateway.services.feed.head()).seq

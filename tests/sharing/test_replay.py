@@ -14,8 +14,8 @@ from app.model import LogEntry, Member
 from app.store.database import Store
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, Tenant, code_of, running, settings_for
-from tests.harness.story import changes_after, steps_after
+from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, start_gateway
+from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ class Sharing(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.running = running(settings_for(self.database_url, member_quota=2))
+        self.running = start_gateway(settings_for(self.database_url, member_quota=2))
         self.gateway: Gateway = self.runner.run(self.running.__aenter__())
         self.start = self._head()
         self.owners: dict[str, str] = {}
@@ -80,7 +80,7 @@ class Sharing(RuleBasedStateMachine):
         members = {key for key in self._table() if key[0] == image}
         before = len(self._log())
         payload = self._run(self._caller(caller, roles, image).delete(image))
-        assert len(self._log()) == before + (len(members) if code_of(payload) == "ok" else 0)
+        assert len(self._log()) == before + (len(members) if refusal_code(payload) == "ok" else 0)
 
     @invariant()
     def folding_the_log_gives_the_member_table(self) -> None:
@@ -102,9 +102,9 @@ class Sharing(RuleBasedStateMachine):
     def _refused_or_told(self, action: Any) -> None:
         before = self._head(), self._table()
         payload = self._run(action)
-        told = len(self._run(steps_after(self._store(), before[0])))
+        told = len(self._run(member_changes_after(self._store(), before[0])))
         assert told == (self._table() != before[1])
-        assert code_of(payload) == "ok" or told == 0
+        assert refusal_code(payload) == "ok" or told == 0
 
     def _run(self, work: Any) -> Any:
         return self.runner.run(work)
@@ -116,7 +116,7 @@ class Sharing(RuleBasedStateMachine):
         return self._run(self.gateway.services.feed.head()).seq
 
     def _log(self) -> list[LogEntry]:
-        return self._run(steps_after(self._store(), self.start))
+        return self._run(member_changes_after(self._store(), self.start))
 
     def _table(self) -> dict[tuple[str, str], tuple[str, str]]:
         return self._run(read_once(self._store(), _member_rows, self._log_images()))

@@ -5,34 +5,34 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import IMAGE, Gateway, Tenant, code_of
+from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code
 from tests.harness.world import World, make_world
 
 Action = Callable[[Tenant, World], Awaitable[str]]
 
 
 async def register(caller: Tenant, world: World) -> str:
-    return code_of(await caller.do("registerImage", **IMAGE))
+    return refusal_code(await caller.do("registerImage", **IMAGE))
 
 
 async def offer(caller: Tenant, world: World) -> str:
-    return code_of(await caller.offer(world.image, world.stranger.id))
+    return refusal_code(await caller.offer(world.image, world.stranger.id))
 
 
 async def change(caller: Tenant, world: World) -> str:
-    return code_of(await caller.update(world.image, name="renamed"))
+    return refusal_code(await caller.update(world.image, name="renamed"))
 
 
 async def delete(caller: Tenant, world: World) -> str:
-    return code_of(await caller.delete(world.image))
+    return refusal_code(await caller.delete(world.image))
 
 
 async def revoke(caller: Tenant, world: World) -> str:
-    return code_of(await caller.revoke(world.image, world.consumer.id))
+    return refusal_code(await caller.revoke(world.image, world.consumer.id))
 
 
 async def accept(caller: Tenant, world: World) -> str:
-    return code_of(await caller.accept(world.image))
+    return refusal_code(await caller.accept(world.image))
 
 
 async def read(caller: Tenant, world: World) -> str:
@@ -87,11 +87,11 @@ async def test_an_operator_makes_images_public_and_deactivates_them_and_changes_
     world = await make_world(shared_gateway, "none")
     operator = world.operator
 
-    assert code_of(await operator.update(world.image, status="DEACTIVATED")) == "ok"
-    assert code_of(await operator.update(world.image, status="ACTIVE")) == "ok"
-    assert code_of(await operator.update(world.image, visibility="PUBLIC")) == "ok"
+    assert refusal_code(await operator.update(world.image, status="DEACTIVATED")) == "ok"
+    assert refusal_code(await operator.update(world.image, status="ACTIVE")) == "ok"
+    assert refusal_code(await operator.update(world.image, visibility="PUBLIC")) == "ok"
     for changes in ({"visibility": "PRIVATE"}, {"name": "x"}, {"status": "DEACTIVATED", "name": "x"}, {}):
-        assert code_of(await operator.update(world.image, **changes)) == "FORBIDDEN"
+        assert refusal_code(await operator.update(world.image, **changes)) == "FORBIDDEN"
 
 
 async def test_an_operator_who_is_an_admin_too_acts_for_its_own_tenant(shared_gateway: Gateway) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import Gateway, code_of
-from tests.harness.story import steps_after
+from tests.harness.gateway import Gateway, refusal_code
+from tests.harness.story import member_changes_after
 from tests.harness.world import World, make_world
 
 INERT = "inert"
@@ -34,18 +34,18 @@ async def test_an_act_takes_the_row_where_the_table_says(
     world = await make_world(shared_gateway, "accepted" if state == INERT else state)
     if state == INERT:
         await world.owner.update(world.image, visibility="PRIVATE")
-    before, told_before = await _row(world), await _told(shared_gateway)
+    before, told_before = await _row(world), await _member_change_count(shared_gateway)
 
-    code = code_of(await _do(world, act))
+    code = refusal_code(await _do(world, act))
 
     row = await _row(world)
     if after.isupper() and after not in ("PENDING", "ACCEPTED", "REJECTED"):
-        assert (code, row, await _told(shared_gateway)) == (after, before, told_before)
+        assert (code, row, await _member_change_count(shared_gateway)) == (after, before, told_before)
         return
     assert code == "ok"
     assert (None if row is None else row["status"]) == (None if after == "none" else after)
     changed = _status(before) != _status(row)
-    assert await _told(shared_gateway) == told_before + changed
+    assert await _member_change_count(shared_gateway) == told_before + changed
     assert changed or row == before, "what changes nothing leaves `updatedAt` as it was"
 
 
@@ -54,16 +54,16 @@ async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gat
     world = await make_world(shared_gateway, "accepted" if state == INERT else state)
     if state == INERT:
         await world.owner.update(world.image, visibility="PRIVATE")
-    told = await _told(shared_gateway)
+    told = await _member_change_count(shared_gateway)
 
-    async with world.consumer.watching() as consumers, world.owner.watching() as owners:
+    async with world.consumer.watch() as consumers, world.owner.watch() as owners:
         await anext(consumers)
         await anext(owners)
-        assert code_of(await world.owner.delete(world.image)) == "ok"
+        assert refusal_code(await world.owner.delete(world.image)) == "ok"
         to_consumer, to_owner = await anext(consumers), [await anext(owners), await anext(owners)]
 
     assert await _row(world) is None
-    assert await _told(shared_gateway) == told + 2
+    assert await _member_change_count(shared_gateway) == told + 2
     assert (to_consumer["kind"], to_consumer["status"], to_consumer["member"]) == ("IMAGE_DELETED", None, None)
     assert {item["tenant"]["id"] for item in to_owner} == {world.consumer.id, world.other.id}
 
@@ -102,9 +102,9 @@ async def _row(world: World) -> Any:
     return next(iter(sent["sentOffers"]["nodes"]), None)
 
 
-async def _told(gateway: Gateway) -> int:
-    """How many steps of memberships the log tells of."""
-    return len(await steps_after(gateway.services.store, 0))
+async def _member_change_count(gateway: Gateway) -> int:
+    """The number of member changes in the log."""
+    return len(await member_changes_after(gateway.services.store, 0))
 
 
 def _status(row: Any) -> str | None:

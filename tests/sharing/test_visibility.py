@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness import operations
-from tests.harness.gateway import Gateway, code_of
+from tests.harness.gateway import Gateway, refusal_code
 from tests.harness.world import make_world
 
 
@@ -33,9 +33,9 @@ async def test_an_open_image_is_seen_by_all_and_tells_strangers_nothing_of_its_p
         assert (image["viewerMembership"], image["members"]) == (None, {"totalCount": 0, "nodes": []})
         page = (await viewer.get(operations.DEFAULT_IMAGES))["images"]["nodes"]
         assert (world.image in [node["id"] for node in page]) is listed
-        assert code_of(await viewer.offer(world.image, "8")) == "FORBIDDEN"
-        assert code_of(await viewer.accept(world.image)) == "NOT_FOUND"
-        assert code_of(await viewer.revoke(world.image, world.other.id)) == "NOT_FOUND"
+        assert refusal_code(await viewer.offer(world.image, "8")) == "FORBIDDEN"
+        assert refusal_code(await viewer.accept(world.image)) == "NOT_FOUND"
+        assert refusal_code(await viewer.revoke(world.image, world.other.id)) == "NOT_FOUND"
     own = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
     assert (own["owner"], own["members"]["totalCount"]) == ({"id": world.owner.id}, 2)
 
@@ -85,4 +85,4 @@ async def test_only_a_shared_image_takes_offers(shared_gateway: Gateway, visibil
     owner = shared_gateway.tenant(world.owner.id, "admin", "operator")
     await owner.update(world.image, visibility=visibility)
 
-    assert code_of(await world.owner.offer(world.image, world.consumer.id)) == "FORBIDDEN"
+    assert refusal_code(await world.owner.offer(world.image, world.consumer.id)) == "FORBIDDEN"

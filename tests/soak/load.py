@@ -1,4 +1,4 @@
-"""Readers at an even pace, and watches over server-sent events."""
+"""Readers at a constant rate, and watches over server-sent events."""
 
 import asyncio
 import json
@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from tests.chaos.watchers import SILENCE_SECONDS, Heard, Watcher
+from tests.chaos.watchers import SILENCE_SECONDS, ReceivedItem, Watcher
 from tests.harness.operations import OFFER_EVENTS, OFFERS, SENT_OFFERS
 
 LIST = "{ images(first: 20) { nodes { id name status members(first: 5) { totalCount nodes { id status } } } } }"
-# With the log in it a query is carried out field by field.
+# A query that includes the log is executed without a plan.
 UNPLANNED = "{ viewer { id } images { totalCount } offerEvents(first: 5) { pageInfo { endCursor } } }"
 QUERIES = [LIST, OFFERS, SENT_OFFERS, UNPLANNED, "{ viewer { id images { totalCount } } }", OFFER_EVENTS]
 AWAY_SECONDS = 0.2
 
 
 class Read(NamedTuple):
-    """One query: when it was sent, how long its answer took, and what was wrong with it."""
+    """One query: when it was sent, how long it took, and its error, if any."""
 
     begun: float
     seconds: float
@@ -40,11 +40,11 @@ class Reader:
                 if ended.is_set():
                     return
                 begun = monotonic()
-                trouble = await self._ask(client, query)
+                trouble = await self._query(client, query)
                 self.reads.append(Read(begun, monotonic() - begun, trouble))
-                await asyncio.sleep(self._pause)  # an even pace: what is slow must not lower the load much
+                await asyncio.sleep(self._pause)  # a constant rate, so that slow responses barely lower the load
 
-    async def _ask(self, client: httpx2.AsyncClient, query: str) -> str | None:
+    async def _query(self, client: httpx2.AsyncClient, query: str) -> str | None:
         try:
             answer = await client.post(self._url, json={"query": query}, headers=self._headers)
             told = answer.json()
@@ -54,37 +54,37 @@ class Reader:
 
 
 class EventWatcher(Watcher):
-    """A watch of the same kind over one HTTP connection, which comes again when it is cut."""
+    """A watch over SSE, which reconnects when its connection is cut."""
 
     async def _listen(self) -> None:
         address = self.url.replace("ws", "http", 1)
         async with httpx2.AsyncClient(timeout=httpx2.Timeout(10, read=SILENCE_SECONDS)) as client:
             while self.trouble is None:
                 try:
-                    await self._over_one_line(client, address)
+                    await self._read_stream(client, address)
                 except httpx2.HTTPError:
                     pass
                 except (KeyError, AssertionError) as error:
                     self.trouble = error
-                await asyncio.sleep(AWAY_SECONDS)  # as EventSource waits before it comes again
+                await asyncio.sleep(AWAY_SECONDS)  # as EventSource waits before it reconnects
 
-    async def _over_one_line(self, client: httpx2.AsyncClient, address: str) -> None:
+    async def _read_stream(self, client: httpx2.AsyncClient, address: str) -> None:
         variables = {"filter": self.viewer.filter, "initial": self.initial, "after": self.load()}
         headers = {"accept": "text/event-stream", "authorization": f"Bearer {self._fresh_token()}"}
         asked = {"query": self.query, "variables": variables}
         async with client.stream("POST", address, json=asked, headers=headers) as answer:
             async for line in answer.aiter_lines():
                 if answer.status_code == 200 and line.startswith("data: "):
-                    self._hear(json.loads(line.removeprefix("data: ")))
+                    self._receive(json.loads(line.removeprefix("data: ")))
 
-    def _hear(self, result: dict[str, Any]) -> None:
+    def _receive(self, result: dict[str, Any]) -> None:
         codes = {error["extensions"]["code"] for error in result.get("errors", ())}
         if codes:
             assert codes <= {"UNAVAILABLE", "RATE_LIMITED"}, result
             return
-        self.heard.append(Heard(monotonic(), result["data"][self.subject.field]))
+        self.received.append(ReceivedItem(monotonic(), result["data"][self.subject.field]))
 
 
-def over_events(watcher: Watcher, token: Callable[[], str]) -> EventWatcher:
-    """The same watch, over the other transport."""
+def to_event_watcher(watcher: Watcher, token: Callable[[], str]) -> EventWatcher:
+    """Convert a WebSocket watcher to one over SSE."""
     return EventWatcher(watcher.url, token, watcher.viewer, watcher.subject, watcher.initial, watcher.query)

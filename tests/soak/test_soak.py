@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.soak`, too short to judge pace and memory; and what its verdict says of both."""
+"""The short form of `python -m tests.soak`, and tests of its checks of latency and memory."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,7 +8,7 @@ import pytest
 from tests.soak.faults import Window
 from tests.soak.load import Read
 from tests.soak.run import Plan, run
-from tests.soak.verdict import Weighed, on_memory, on_reads
+from tests.soak.verdict import MemorySample, check_memory, check_reads
 
 CALM, FAULT = Window(0, 100), Window(200, 300)
 QUIET = [Read(moment, 0.01, None) for moment in range(100)]
@@ -42,7 +42,7 @@ async def test_nothing_is_lost_in_restarts_of_a_worker_and_of_the_database() -> 
 def test_reads_outside_the_faults_may_neither_fail_nor_take_three_times_as_long(
     later: list[Read], found: list[str]
 ) -> None:
-    violations, _ = on_reads([*QUIET, *later], CALM, [FAULT], judged=True)
+    violations, _ = check_reads([*QUIET, *later], CALM, [FAULT], judged=True)
 
     assert len(violations) == len(found)
     assert all(part in violation for part, violation in zip(found, violations, strict=True))
@@ -50,12 +50,12 @@ def test_reads_outside_the_faults_may_neither_fail_nor_take_three_times_as_long(
 
 @pytest.mark.parametrize(("growth", "found"), [(0, 0), (50_000, 0), (200_000, 1)])
 def test_a_worker_that_grows_in_the_second_half_is_named(growth: int, found: int) -> None:
-    steady = [Weighed(moment, 1, 100_000_000) for moment in range(200)]
-    other = [Weighed(moment, 2, 100_000_000 + growth * moment) for moment in range(200)]
+    steady = [MemorySample(moment, 1, 100_000_000) for moment in range(200)]
+    other = [MemorySample(moment, 2, 100_000_000 + growth * moment) for moment in range(200)]
 
-    assert len(on_memory([*steady, *other], 100, judged=True)[0]) == found
-    assert on_memory([*steady, *other], 100, judged=False)[0] == []
+    assert len(check_memory([*steady, *other], 100, judged=True)[0]) == found
+    assert check_memory([*steady, *other], 100, judged=False)[0] == []
 
 
 def test_a_worker_that_began_later_can_not_be_judged() -> None:
-    assert on_memory([Weighed(moment, moment, 1) for moment in range(200)], 100, judged=True)[0]
+    assert check_memory([MemorySample(moment, moment, 1) for moment in range(200)], 100, judged=True)[0]

@@ -1,4 +1,4 @@
-"""The pace of the reads, and whether the memory stays where it is."""
+"""Checks the latency of reads and the memory of workers."""
 
 from collections.abc import Iterable, Sequence
 from statistics import median, quantiles
@@ -11,22 +11,22 @@ SLOWER_AT_MOST = 3.0
 GROWTH_AT_MOST, NOISE_BYTES = 0.05, 3_000_000
 
 
-class Weighed(NamedTuple):
+class MemorySample(NamedTuple):
     at: float
     pid: int
     bytes: int
 
 
-def on_reads(
+def check_reads(
     reads: Sequence[Read], calm: Window, windows: Sequence[Window], judged: bool
 ) -> tuple[list[str], dict[str, Any]]:
-    """The 99th percentile outside the windows of faults, beside that of the calm before the first one."""
+    """Compare the 99th percentile outside faults with that of the calm period."""
     outside = [
         read
         for read in reads
-        if read.begun > calm.ended and not any(one.touches(read.begun, read.begun + read.seconds) for one in windows)
+        if read.begun > calm.ended and not any(one.overlaps(read.begun, read.begun + read.seconds) for one in windows)
     ]
-    quiet = [read for read in reads if calm.touches(read.begun, read.begun)]
+    quiet = [read for read in reads if calm.overlaps(read.begun, read.begun)]
     found = [f"a read outside the faults failed: {read.trouble}" for read in [*quiet, *outside] if read.trouble][:5]
     before, after = _p99(quiet), _p99(outside)
     if judged and after > SLOWER_AT_MOST * before:
@@ -41,15 +41,19 @@ def on_reads(
     }
 
 
-def on_memory(weighed: Iterable[Weighed], since: float, judged: bool) -> tuple[list[str], dict[str, Any]]:
-    """The first and the last fifth of the time for each worker that lived through it."""
+def check_memory(weighed: Iterable[MemorySample], since: float, judged: bool) -> tuple[list[str], dict[str, Any]]:
+    """Compare the memory in the first and the last fifth of the time, for each worker that ran throughout."""
     lives: dict[int, list[int]] = {}
     born: dict[int, float] = {}
     for one in weighed:
         born.setdefault(one.pid, one.at)
         if one.at >= since and born[one.pid] <= since:
             lives.setdefault(one.pid, []).append(one.bytes)
-    ends = {pid: (_part(sizes, 0), _part(sizes, -1)) for pid, sizes in lives.items() if len(sizes) >= 5}
+    ends = {
+        pid: (_median_of_fifth(sizes, 0), _median_of_fifth(sizes, -1))
+        for pid, sizes in lives.items()
+        if len(sizes) >= 5
+    }
     found = [
         f"worker {pid} has grown from {first / 1e6:.1f} to {last / 1e6:.1f} MB"
         for pid, (first, last) in ends.items()
@@ -61,7 +65,7 @@ def on_memory(weighed: Iterable[Weighed], since: float, judged: bool) -> tuple[l
     return found, {"memory of the workers in MB, first and last fifth of the time": sizes}
 
 
-def _part(sizes: list[int], place: int) -> float:
+def _median_of_fifth(sizes: list[int], place: int) -> float:
     fifth = max(1, len(sizes) // 5)
     return median(sizes[:fifth] if place == 0 else sizes[-fifth:])
 

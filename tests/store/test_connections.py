@@ -15,8 +15,8 @@ from app.store.plan.pooled import PostgresReader
 from app.store.plan.statement import Statement
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
 
 ASKERS = 12
 FOREVER = "SELECT pg_sleep(60)"
@@ -30,7 +30,7 @@ async def test_a_worker_whose_every_pool_is_full_holds_as_many_as_the_doctor_cou
 ) -> None:
     url = make_url(postgres_databases.fresh())
     admin = url.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
-    async with in_this_process(settings_for(url.render_as_string(hide_password=False))) as server:
+    async with run_in_process(settings_for(url.render_as_string(hide_password=False))) as server:
         with psycopg.connect(admin, autocommit=True) as connected:
             observer: Any = connected
             busy = [asyncio.create_task(one) for one in _holding_all(server)]
@@ -44,13 +44,13 @@ async def test_a_worker_whose_every_pool_is_full_holds_as_many_as_the_doctor_cou
                 observer.execute(CANCEL, [url.database])
                 return are_full() and all(one.done() for one in busy)
 
-            await until(are_full)
-            await until(have_ended)  # those who have waited meanwhile get none beside these
+            await wait_until(are_full)
+            await wait_until(have_ended)  # those who have waited meanwhile get none beside these
 
     assert max(held) == CONNECTIONS_OF_A_WORKER
 
 
-def _holding_all(server: InProcess) -> list[Any]:
+def _holding_all(server: InProcessServer) -> list[Any]:
     """More askers for each pool than it has connections."""
     store, reader = server.services.store, PostgresReader(server.services.store)
     server.planner._reader = reader

@@ -11,10 +11,10 @@ import pytest
 
 from tests.harness.databases import PostgresDatabases, upgrade
 from tests.harness.kernel import workers_of
-from tests.harness.outages import away
-from tests.harness.patience import until
-from tests.harness.server import Server, bearer, error_code, serving
-from tests.harness.sockets import connected
+from tests.harness.outages import database_outage
+from tests.harness.patience import wait_until
+from tests.harness.server import Server, bearer, error_code, run_server
+from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS
 
@@ -32,8 +32,8 @@ WATCH = "subscription { watchOffers { cursor } }"
 def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tuple[Server, ExitStack]]:
     """The server, and what ends the outage when it is closed."""
     with ExitStack() as outage:
-        outage.enter_context(away(url))
-        with serving(folder, database_url=url, workers=workers, rate_per_tenant=100_000) as server:
+        outage.enter_context(database_outage(url))
+        with run_server(folder, database_url=url, workers=workers, rate_per_tenant=100_000) as server:
             yield server, outage
 
 
@@ -49,7 +49,7 @@ def ready(server: Server) -> int:
 
 
 async def is_ready(server: Server, workers: int) -> None:
-    await until(lambda: server.log.count("the store is available") == workers, 60)
+    await wait_until(lambda: server.log.count("the store is available") == workers, 60)
     assert ready(server) == 200
 
 
@@ -62,7 +62,7 @@ async def refuses_what_needs_the_store(server: Server, token: str) -> None:
     assert server.get(OWN, token).status_code == 503
     assert "event: complete" not in server.post(WATCH, token, EVENTS).text
     assert asked(server, "{ __schema { queryType { name } } }", token).status_code == 200
-    async with connected(server, token) as peer:
+    async with connect_socket(server, token) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013
 
@@ -80,9 +80,9 @@ async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
 
         assert workers_of(server.process.pid) == before
         assert server.data(OWN, token)["images"]["totalCount"] == 0
-        async with connected(server, token) as peer:
+        async with connect_socket(server, token) as peer:
             await peer.subscribe(WATCH)
-            assert (await peer.hear())["type"] == "next"
+            assert (await peer.receive())["type"] == "next"
             server.register(token)
         assert server.terminate() == 0
     assert '"level": "error"' not in server.log
@@ -97,7 +97,7 @@ async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
     with started_in_an_outage(tmp_path, url, workers) as (server, outage):
         token = server.token(fresh_id())
         outage.close()
-        await until(lambda: server.log.count("image-gateway migrate") == workers, 60)
+        await wait_until(lambda: server.log.count("image-gateway migrate") == workers, 60)
         await refuses_what_needs_the_store(server, token)
         await asyncio.to_thread(upgrade, url)
         await is_ready(server, workers)
@@ -113,7 +113,7 @@ def test_a_server_that_still_waits_ends_in_good_order(tmp_path: Path, kind: str)
         if kind == "silent":
             held.listen()
         url = f"postgresql+psycopg://user:hunter2@127.0.0.1:{held.getsockname()[1]}/name"
-        with serving(tmp_path, database_url=url) as server:
+        with run_server(tmp_path, database_url=url) as server:
             assert (server.client.get("/livez").status_code, ready(server)) == (200, 503)
             assert server.terminate() == 0
     assert "hunter2" not in server.log

@@ -14,7 +14,7 @@ from app.sharing.ledger import Ledger
 from app.store import log
 from app.store.snapshot import Snapshot
 from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import Gateway, code_of, running, settings_for
+from tests.harness.gateway import Gateway, refusal_code, settings_for, start_gateway
 from tests.harness.world import make_world
 
 
@@ -22,7 +22,7 @@ async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_rea
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
-    async with running(settings_for(url)) as gateway:
+    async with start_gateway(settings_for(url)) as gateway:
         snapshot = Snapshot(gateway.services.store)
         await snapshot.read(log.head)
         _end_all_sessions(url)
@@ -42,15 +42,15 @@ async def test_a_lock_that_is_held_elsewhere_for_long_is_unavailable_and_the_shu
 ) -> None:
     url = postgres_databases.fresh()
     with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
-        async with running(settings_for(url)) as gateway:
+        async with start_gateway(settings_for(url)) as gateway:
             world = await make_world(gateway, "pending")
             elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
-            answer = await world.owner.ask(
+            answer = await world.owner.execute(
                 f'mutation {{ deleteImage(input: {{id: "{world.image}"}}) {{ deletedImageId }} }}'
             )
             assert (answer.code, answer.data) == ("UNAVAILABLE", None)
             elsewhere.rollback()
-            assert code_of(await world.owner.delete(world.image)) == "ok"
+            assert refusal_code(await world.owner.delete(world.image)) == "ok"
 
 
 async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(gateway: Gateway) -> None:

@@ -8,8 +8,8 @@ from time import sleep
 import pytest
 
 from tests.harness.operations import WATCH
-from tests.harness.server import Server, error_code, first_error, serving
-from tests.harness.sockets import connected
+from tests.harness.server import Server, error_code, first_error, run_server
+from tests.harness.sockets import connect_socket
 from tests.harness.world import fresh_id
 
 IMAGES = "{ images { nodes { id } } }"
@@ -18,7 +18,7 @@ IMAGES = "{ images { nodes { id } } }"
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
     """A server whose tables were taken away while it ran."""
-    with serving(tmp_path_factory.mktemp("broken")) as server:
+    with run_server(tmp_path_factory.mktemp("broken")) as server:
         assert server.data(IMAGES, server.token(fresh_id())) == {"images": {"nodes": []}}
         with closing(sqlite3.connect(server.database)) as connection, connection:
             for table in ("image", "event", "event_head"):
@@ -39,7 +39,7 @@ def test_the_operators_are_told_why(broken: Server) -> None:
 
 
 async def test_a_watch_that_can_not_start_closes_the_socket_with_1013_and_clients_come_again(broken: Server) -> None:
-    async with connected(broken, broken.token(fresh_id())) as peer:
+    async with connect_socket(broken, broken.token(fresh_id())) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from app.store import migrate
 from tests.harness.commands import run
 from tests.harness.databases import Databases
-from tests.harness.server import Server, serving
+from tests.harness.server import Server, run_server
 from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
@@ -88,7 +88,7 @@ def test_a_store_of_an_older_revision_is_migrated_under_its_writers_and_nothing_
             assert run(tmp_path, "migrate", "--database", url).returncode == 0
             assert _revision(engine) > BEFORE
             migrated = len(older.offered)
-            with serving(tmp_path, database_url=url) as newer:
+            with run_server(tmp_path, database_url=url) as newer:
                 newer.register(newer.token(consumer))
                 before_the_look = len(older.offered)
                 told = _told(newer, consumer)

@@ -20,8 +20,8 @@ from app.store.engines.sqlite_direct import WritingConnection
 from app.store.engines.transaction import Transaction
 from app.store.snapshot import read_once
 from tests.harness.databases import SqliteDatabases
-from tests.harness.gateway import Gateway, code_of
-from tests.harness.statements import statements
+from tests.harness.gateway import Gateway, refusal_code
+from tests.harness.statements import record_statements
 from tests.harness.world import make_world
 
 NEWS = LogEntry(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
@@ -122,12 +122,12 @@ async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gatew
     await gateway.services.feed.stop()  # which reads with prepared statements, too
     compiled: list[str] = []
     with (
-        statements(gateway) as sent,
+        record_statements(gateway) as sent,
         patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # what it does is what is looked at
     ):
-        assert code_of(await world.owner.offer(world.image, world.consumer.id)) == "ok"
+        assert refusal_code(await world.owner.offer(world.image, world.consumer.id)) == "ok"
         offered = len(compiled)
-        assert code_of(await world.consumer.accept(world.image)) == "ok"
+        assert refusal_code(await world.consumer.accept(world.image)) == "ok"
 
     is_sqlite = gateway.services.store.url.get_backend_name() == "sqlite"
     # PostgreSQL locks the image besides. Nothing was sent that was not prepared.

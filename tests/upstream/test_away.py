@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.web.monitoring import health
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 NOWHERE = "http://127.0.0.1:1"  # no program listens there
 
@@ -42,7 +42,7 @@ async def test_the_gateway_starts_and_reads_and_says_that_its_mirror_is_stale(ap
     async with app.router.lifespan_context(app):
         parts = app.state.parts
         tenant = Gateway(parts.services, parts.pipeline.schema).tenant("1")
-        await until(lambda: parts.services.feed.is_healthy)
+        await wait_until(lambda: parts.services.feed.is_healthy)
 
         assert await tenant.get("{ images { nodes { id } } }") == {"images": {"nodes": []}}
         told = await readiness(app)
@@ -53,9 +53,9 @@ async def test_the_gateway_starts_and_reads_and_says_that_its_mirror_is_stale(ap
 async def test_the_mirror_is_not_mentioned_while_it_is_young(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app.router.lifespan_context(app):
         parts = app.state.parts
-        await until(lambda: parts.services.feed.is_healthy)
+        await wait_until(lambda: parts.services.feed.is_healthy)
         await parts.mirror.note_poll()
-        await until(lambda: parts.mirror.age < health.STALE_SECONDS)
+        await wait_until(lambda: parts.mirror.age < health.STALE_SECONDS)
         assert "mirror" not in await readiness(app)
 
         monkeypatch.setattr(health, "STALE_SECONDS", 0.0)

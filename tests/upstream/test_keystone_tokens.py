@@ -9,7 +9,7 @@ import pytest
 from app.errors import KeyAwaited, Problem, Unauthenticated, Unavailable
 from app.model import Caller, Role
 from app.web.callers.keystone_tokens import KeystoneTokens
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 
 class Keystone:
@@ -47,7 +47,7 @@ async def test_a_token_is_confirmed_once_for_all_who_send_it_at_the_same_time(
 ) -> None:
     keystone.gate.clear()
     several = [asyncio.create_task(tokens.identify("good")) for _ in range(10)]
-    await until(lambda: keystone.calls > 0)
+    await wait_until(lambda: keystone.calls > 0)
     keystone.gate.set()
 
     assert {caller.tenant_id for caller in await asyncio.gather(*several)} == {"1"}
@@ -116,11 +116,11 @@ async def test_a_watch_ends_soon_after_its_token_was_revoked_and_not_while_keyst
 
     keystone.problem = Unavailable("away")
     calls = keystone.calls
-    await until(lambda: keystone.calls > calls + 1)
+    await wait_until(lambda: keystone.calls > calls + 1)
     assert not ended.is_set()
 
     keystone.problem = Unauthenticated("revoked")
-    await until(ended.is_set)
+    await wait_until(ended.is_set)
     await tokens.stop()
 
 
@@ -137,7 +137,7 @@ async def test_nobody_is_asked_about_a_token_whose_last_watch_has_ended(keystone
 async def test_strange_tokens_do_not_take_all_of_keystones_time(keystone: Keystone, tokens: KeystoneTokens) -> None:
     keystone.gate.clear()
     flood = [asyncio.create_task(tokens.identify(f"token{number}")) for number in range(50)]
-    await until(lambda: keystone.calls >= 32 and sum(task.done() for task in flood) == 18)
+    await wait_until(lambda: keystone.calls >= 32 and sum(task.done() for task in flood) == 18)
     keystone.gate.set()
     found = await asyncio.gather(*flood, return_exceptions=True)
 

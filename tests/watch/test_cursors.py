@@ -6,25 +6,25 @@ from typing import Any
 import pytest
 
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.watch_items import expect, expect_refusal, items_until_silence, now
+from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.watch_items import current_cursor, expect_items, expect_refusal, items_until_bookmark
 from tests.harness.world import make_world
 
 
 @pytest.fixture(scope="module")
 async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
     """One for many watches, with bookmarks after a short silence, so that a test knows when all is told."""
-    async with running(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
+    async with start_gateway(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
         yield gateway
 
 
 async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
     world = await make_world(live_gateway, "pending")
-    cursor = await now(world.consumer)
+    cursor = await current_cursor(world.consumer)
 
     await expect_refusal(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
     await expect_refusal(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
-    await expect(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
+    await expect_items(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
 async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
     world = await make_world(live_gateway, "none")
 
-    await expect_refusal(world.owner, "CURSOR_INVALID", "", after=spoil(await now(world.owner)))
+    await expect_refusal(world.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(world.owner)))
 
 
 async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
     live_gateway: Gateway,
 ) -> None:
     world = await make_world(live_gateway, "pending")
-    starts = {caller: await now(caller) for caller in (world.owner, world.consumer)}
+    starts = {caller: await current_cursor(caller) for caller in (world.owner, world.consumer)}
     await world.consumer.accept(world.image)
 
-    twice = [[await items_until_silence(caller, start) for _ in range(2)] for caller, start in starts.items()]
+    twice = [[await items_until_bookmark(caller, start) for _ in range(2)] for caller, start in starts.items()]
 
     assert twice[0][0] == twice[0][1]
     assert twice[0][0][0]["cursor"] != twice[1][0][0]["cursor"]

@@ -10,10 +10,10 @@ import pytest
 from app.errors import Unavailable
 from app.store import log, snapshot
 from tests.harness.databases import Databases, PostgresDatabases
-from tests.harness.figures import scraped
+from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
-from tests.harness.patience import until
+from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.patience import wait_until
 
 
 @pytest.fixture
@@ -39,17 +39,17 @@ async def hanging(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Any]:
     end.set()
 
 
-async def late_reads(server: InProcess) -> float:
-    return (await scraped(server.port)).total("log_late_reads_total")
+async def late_reads(server: InProcessServer) -> float:
+    return (await scrape(server.port)).total("log_late_reads_total")
 
 
 async def test_the_one_who_reads_for_all_watches_asks_again_on_another_connection(
     postgres_databases: PostgresDatabases, hanging: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with in_this_process(settings_for(postgres_databases.fresh(), poll_seconds=0.1)) as server:
+    async with run_in_process(settings_for(postgres_databases.fresh(), poll_seconds=0.1)) as server:
         owner, feed = server.gateway.tenant("1"), server.services.feed
         begun = hanging("read_after")
-        await until(lambda: begun == ["read_after"])
+        await wait_until(lambda: begun == ["read_after"])
         await owner.register()
         assert owner.caller is not None
         async with aclosing(feed.follow(owner.caller, lambda _: True, 0, 60, feed.seal)) as items:
@@ -57,18 +57,18 @@ async def test_the_one_who_reads_for_all_watches_asks_again_on_another_connectio
                 assert (await anext(items)).position == 1
         assert await late_reads(server) >= 1
         hanging.end.set()
-        await until(lambda: server.services.store.connections()["reader"][0] == 0)
+        await wait_until(lambda: server.services.store.connections()["reader"][0] == 0)
     assert "has not answered within" in capsys.readouterr().out
 
 
 async def test_a_watch_that_waits_in_vain_for_what_the_ring_has_dropped_comes_back(
     databases: Databases, hanging: Any
 ) -> None:
-    async with in_this_process(settings_for(databases.fresh(), feed_ring_size=1)) as server:
+    async with run_in_process(settings_for(databases.fresh(), feed_ring_size=1)) as server:
         owner, feed = server.gateway.tenant("1"), server.services.feed
         for _ in range(3):
             await owner.register()
-        await until(lambda: feed.figures.read == 3)
+        await wait_until(lambda: feed.figures.read == 3)
         hanging("read_concerning")
         assert owner.caller is not None
         async with aclosing(feed.follow(owner.caller, lambda _: True, 0, 60, feed.seal)) as items:

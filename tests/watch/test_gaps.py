@@ -17,14 +17,14 @@ Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
 async def first_items(caller: Tenant, number: int, **variables: Any) -> list[Any]:
-    async with caller.watching(**variables) as items:
+    async with caller.watch(**variables) as items:
         return [await anext(items) for _ in range(number)]
 
 
 async def test_a_snapshot_tells_the_present_state_and_then_every_change_from_it(gateway: Gateway) -> None:
     world = await make_world(gateway, "accepted")
 
-    async with world.owner.watching(initial="SNAPSHOT") as items:
+    async with world.owner.watch(initial="SNAPSHOT") as items:
         states = [await anext(items) for _ in range(2)]
         synced = await anext(items)
         await world.consumer.reject(world.image)
@@ -110,7 +110,7 @@ async def test_a_caller_that_has_become_an_operator_starts_anew(gateway: Gateway
 async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None:
     async with run_gateway() as gateway:
         world = await make_world(gateway, "pending")
-        async with world.owner.watching() as items:
+        async with world.owner.watch() as items:
             await anext(items)
             async with gateway.services.store.writing() as tx:
                 await log.rotate_epoch(tx)
@@ -122,7 +122,7 @@ async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None
 async def test_a_watch_without_bookmarks_is_silent_after_the_first(run_gateway: Run) -> None:
     async with run_gateway(bookmark_seconds=0.05) as gateway:
         world = await make_world(gateway, "pending")
-        async with world.owner.watching(bookmarks=False) as items:
+        async with world.owner.watch(bookmarks=False) as items:
             kinds = [(await anext(items))["__typename"]]
             import asyncio
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.store.engines.notify import CHANNEL
 from tests.harness.databases import PostgresDatabases
-from tests.harness.gateway import Gateway, running, settings_for
+from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.world import make_world
 
 NEVER_SECONDS = 600.0
@@ -19,7 +19,7 @@ NEVER_SECONDS = 600.0
 async def workers(postgres_databases: PostgresDatabases) -> AsyncGenerator[tuple[Gateway, Gateway, str]]:
     url = postgres_databases.fresh()
     settings = settings_for(url, poll_seconds=NEVER_SECONDS)
-    async with running(settings) as first, running(settings) as second:
+    async with start_gateway(settings) as first, start_gateway(settings) as second:
         yield first, second, url
 
 
@@ -28,7 +28,7 @@ async def test_what_is_committed_at_one_worker_wakes_the_watchers_of_another(
 ) -> None:
     first, second, _ = workers
     world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watching() as items:
+    async with elsewhere(second, world.owner.id).watch() as items:
         await anext(items)
         await world.consumer.accept(world.image)
         assert (await anext(items))["status"] == "ACCEPTED"
@@ -37,7 +37,7 @@ async def test_what_is_committed_at_one_worker_wakes_the_watchers_of_another(
 async def test_killed_sessions_come_back_and_bring_what_was_missed(workers: tuple[Gateway, Gateway, str]) -> None:
     first, second, url = workers
     world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watching() as items:
+    async with elsewhere(second, world.owner.id).watch() as items:
         await anext(items)
         for status in ("ACCEPTED", "REJECTED"):
             await _kill_sessions(url)

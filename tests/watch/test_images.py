@@ -10,15 +10,15 @@ from tests.harness.world import World, fresh_id, make_world
 
 
 async def now(caller: Tenant) -> str:
-    async with caller.watching(query=WATCH_IMAGES) as items:
+    async with caller.watch(query=WATCH_IMAGES) as items:
         return (await anext(items))["cursor"]
 
 
-async def heard(caller: Tenant, after: str, **variables: Any) -> list[Any]:
-    """Every change up to the present: a change of an image of one's own marks the end, and is left out."""
+async def changes_after(caller: Tenant, after: str, **variables: Any) -> list[Any]:
+    """All changes up to now, which a change of a marker image delimits."""
     mark = await caller.register(status="QUEUED", name="mark")
     told: list[Any] = []
-    async with caller.watching(query=WATCH_IMAGES, after=after, **variables) as items:
+    async with caller.watch(query=WATCH_IMAGES, after=after, **variables) as items:
         async for item in items:
             if item["imageId"] == mark:
                 return told
@@ -38,7 +38,7 @@ async def test_the_owner_hears_of_the_whole_life_of_an_image(shared_gateway: Gat
     await owner.update(image, name="no change of status or visibility")
     await owner.delete(image)
 
-    told = await heard(owner, start)
+    told = await changes_after(owner, start)
 
     assert steps(told) == [
         ("REGISTERED", "QUEUED", "SHARED"),
@@ -66,7 +66,7 @@ async def test_a_consumer_gains_and_loses_sight_of_an_image_and_hears_nothing_be
     await world.owner.update(world.image, visibility="PRIVATE")
     await world.owner.delete(world.image)
 
-    told = await heard(world.consumer, start)
+    told = await changes_after(world.consumer, start)
 
     assert steps(told) == [
         ("ACCESS_GAINED", "SAVING", "SHARED"),
@@ -86,7 +86,7 @@ async def test_the_deletion_of_a_shared_image_reaches_its_consumers_and_of_a_pri
         start = await now(world.consumer)
         await world.owner.update(world.image, visibility=visibility)
         await world.owner.delete(world.image)
-        assert [item["kind"] for item in await heard(world.consumer, start)] == expected
+        assert [item["kind"] for item in await changes_after(world.consumer, start)] == expected
 
 
 async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared_gateway: Gateway) -> None:
@@ -95,7 +95,7 @@ async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared
     await world.owner.update(world.image, visibility="COMMUNITY")
     await world.owner.update(world.image, visibility="PRIVATE")
 
-    [last] = await heard(world.consumer, start)
+    [last] = await changes_after(world.consumer, start)
 
     assert (last["kind"], last["previousVisibility"], last["sight"]) == ("CHANGED", "SHARED", "COMMUNITY")
 
@@ -106,7 +106,7 @@ async def test_everyone_hears_of_its_own_side_only(shared_gateway: Gateway) -> N
     await world.owner.update(world.image, status="ACTIVE")
 
     async def told(name: str, **filter: Any) -> list[Any]:
-        changes = await heard(world.caller(name), starts[name])
+        changes = await changes_after(world.caller(name), starts[name])
         return [item["kind"] for item in changes if item["imageId"] == world.image]
 
     assert [await told(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
@@ -118,7 +118,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
     start = await now(operator)
     await world.owner.update(world.image, status="ACTIVE", visibility="PRIVATE")
 
-    [change] = [item for item in await heard(operator, start) if item["imageId"] == world.image]
+    [change] = [item for item in await changes_after(operator, start) if item["imageId"] == world.image]
 
     assert (change["kind"], change["sight"]) == ("CHANGED", "PRIVATE")
 
@@ -126,7 +126,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
 async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(shared_gateway: Gateway) -> None:
     world = await make_world(shared_gateway, "accepted", status="SAVING")
     for image in (world.image, "00000000-0000-4000-8000-000000000000", "nonsense", "\0"):
-        async with world.stranger.watching(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
+        async with world.stranger.watch(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
             assert (await anext(items))["__typename"] == "WatchSynced"
 
 
@@ -147,7 +147,7 @@ async def test_a_snapshot_holds_own_images_and_live_memberships(
     world: World = await make_world(shared_gateway, "pending")
     variables = {"initial": "SNAPSHOT", "filter": filter}
 
-    async with world.caller(caller).watching(query=WATCH_IMAGES, **variables) as items:
+    async with world.caller(caller).watch(query=WATCH_IMAGES, **variables) as items:
         kinds = [(await anext(items))["__typename"] for _ in range(seen + 1)]
 
     assert kinds == ["ImageState"] * seen + ["WatchSynced"]
@@ -157,9 +157,9 @@ async def test_a_cursor_of_the_offers_does_not_start_a_watch_of_images(shared_ga
     from tests.harness.gateway import WatchRefused
 
     owner = shared_gateway.tenant(fresh_id())
-    async with owner.watching() as items:
+    async with owner.watch() as items:
         cursor = (await anext(items))["cursor"]
 
     with pytest.raises(WatchRefused, match="CURSOR_INVALID"):
-        async with owner.watching(query=WATCH_IMAGES, after=cursor) as items:
+        async with owner.watch(query=WATCH_IMAGES, after=cursor) as items:
             await anext(items)

@@ -11,7 +11,7 @@ import pytest
 from app.store import log
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases, PostgresDatabases
-from tests.harness.gateway import Gateway, code_of, running, settings_for
+from tests.harness.gateway import Gateway, refusal_code, settings_for, start_gateway
 
 pytestmark = pytest.mark.slow
 WRITERS = 16
@@ -21,7 +21,7 @@ async def test_a_reader_gets_every_event_once_and_each_membership_in_its_own_ord
     databases: Databases, rounds: int
 ) -> None:
     settings = settings_for(databases.fresh(), member_quota=-1)
-    async with running(settings) as first, running(settings) as second:
+    async with start_gateway(settings) as first, start_gateway(settings) as second:
         owner = first.tenant("1")
         images = [await owner.register() for _ in range(2)]
         done = asyncio.Event()
@@ -55,7 +55,7 @@ async def _write(gateway: Gateway, images: list[str], consumer_id: str, rounds: 
             consumer.reject(image),
             owner.revoke(image, consumer_id),
         ]
-        codes = [code_of(await act) for act in acts]
+        codes = [refusal_code(await act) for act in acts]
         assert codes == ["ok", "ok", "CONFLICT", "ok", "ok"]
         steps += 4
     return steps

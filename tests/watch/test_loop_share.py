@@ -7,7 +7,7 @@ import pytest
 
 from app.api.operation import loop_share as module
 from app.api.operation.loop_share import LoopShares, ShuttingDown
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 
 
 class Clocks:
@@ -112,7 +112,7 @@ async def test_waits_that_are_given_up_leave_nothing() -> None:
     clocks.now += 10
 
     assert await turns.run("1", clocks.work(0), len)
-    await until(lambda: len(turns) == 0)
+    await wait_until(lambda: len(turns) == 0)
 
 
 async def test_nobody_waits_for_a_process_that_ends() -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from app.store import log
-from tests.harness.checker import Logical, Truth, mark_in
+from tests.harness.checker import CheckedWatch, FullLog, mark_in
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.patience import until
+from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.patience import wait_until
 from tests.harness.plants import PLANTS
 from tests.harness.story import changes_after
 from tests.harness.subjects import Viewer
@@ -35,8 +35,8 @@ class Watching(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.held = AsyncExitStack()
         self.workers: list[Gateway] = []
-        self.truth = Truth()
-        self.watches: list[Logical] = []
+        self.truth = FullLog()
+        self.watches: list[CheckedWatch] = []
         self.sockets: dict[int, tuple[AsyncExitStack, Any, Gateway]] = {}
         self.images: list[str] = []
 
@@ -52,7 +52,7 @@ class Watching(RuleBasedStateMachine):
                 bookmark_seconds=0.01,
                 event_retention=timedelta(days=9_000),
             )
-            self.workers.append(self.run(self.held.enter_async_context(running(chosen))))
+            self.workers.append(self.run(self.held.enter_async_context(start_gateway(chosen))))
         head = self.run(self.workers[0].services.feed.head())
         self.truth.epoch, self.truth.floor = head.epoch, head.floor
         self.truth.changes = self.run(changes_after(self.workers[0].services.store, head.floor))
@@ -81,7 +81,7 @@ class Watching(RuleBasedStateMachine):
     @rule(tenant=st.sampled_from(TENANTS), filter=st.sampled_from(FILTERS), operator=st.booleans(), worker=NUMBERS)
     def watch(self, tenant: str, filter: dict[str, Any], operator: bool, worker: int) -> None:
         if len(self.watches) < 4:
-            watch = Logical(self.truth, Viewer(tenant, operator, filter), self.truth.head, self.truth.epoch)
+            watch = CheckedWatch(self.truth, Viewer(tenant, operator, filter), self.truth.head, self.truth.epoch)
             self.watches.append(watch)
             self.connect(len(self.watches) - 1, worker)
             self.run(self.pump(watch, len(self.watches) - 1, 1))
@@ -150,7 +150,7 @@ class Watching(RuleBasedStateMachine):
     def all_have_read_the_log(self) -> None:
         """A worker that lags has not dropped from its ring yet what a bug is to trip over."""
         feeds = [worker.services.feed for worker in self.workers]
-        self.run(until(lambda: all(feed._ring.top == self.truth.head for feed in feeds)))
+        self.run(wait_until(lambda: all(feed._ring.top == self.truth.head for feed in feeds)))
 
     def connect(self, place: int, worker: int) -> None:
         watch, gateway = self.watches[place], self.worker(worker)
@@ -159,16 +159,16 @@ class Watching(RuleBasedStateMachine):
         )
         stack = AsyncExitStack()
         manner = {"after": watch.cursor} if watch.cursor else {}
-        items = self.run(stack.enter_async_context(tenant.watching(filter=watch.viewer.filter, **manner)))
+        items = self.run(stack.enter_async_context(tenant.watch(filter=watch.viewer.filter, **manner)))
         self.sockets[place] = stack, items, gateway
 
-    async def pump(self, watch: Logical, place: int, number: int) -> None:
+    async def pump(self, watch: CheckedWatch, place: int, number: int) -> None:
         _, items, gateway = self.sockets[place]
         for _ in range(number):
             item = await anext(items)
             watch.check(item, mark_in(gateway.services.feed.seal, item["cursor"]))
 
-    async def settle(self, watch: Logical, place: int) -> None:
+    async def settle(self, watch: CheckedWatch, place: int) -> None:
         deadline = asyncio.get_running_loop().time() + LIVE_WITHIN_SECONDS
         while watch.seq < self.truth.head or watch.states is not None:
             await self.pump(watch, place, 1)

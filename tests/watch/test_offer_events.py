@@ -48,7 +48,7 @@ async def test_a_cursor_from_inside_a_snapshot_can_not_be_pulled_from(gateway: G
     world = await make_world(gateway, "pending")
     [state] = await first_items(world.owner, 1, initial="SNAPSHOT")
 
-    assert (await world.owner.ask(OFFER_EVENTS, after=state["cursor"])).code == "CURSOR_EXPIRED"
+    assert (await world.owner.execute(OFFER_EVENTS, after=state["cursor"])).code == "CURSOR_EXPIRED"
 
 
 async def test_how_far_a_page_reads_does_not_hang_on_what_others_do(
@@ -86,4 +86,4 @@ def _rebound(gateway: Gateway, world: World, cursor: str) -> str:
 
 @pytest.mark.parametrize("first", [0, 101, -1])
 async def test_a_page_of_the_log_has_a_size_of_1_to_100(gateway: Gateway, first: int) -> None:
-    assert (await gateway.tenant("1").ask(OFFER_EVENTS, first=first)).code == "BAD_USER_INPUT"
+    assert (await gateway.tenant("1").execute(OFFER_EVENTS, first=first)).code == "BAD_USER_INPUT"

@@ -14,8 +14,8 @@ from app.model import ChangeKind, ImageStatus, ImageVisibility, LogEntry, Member
 from app.store import log
 from tests.harness.checker import mark_in
 from tests.harness.databases import Databases
-from tests.harness.gateway import Gateway, running, settings_for
-from tests.harness.patience import until
+from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.patience import wait_until
 from tests.harness.world import World, make_world
 
 Run = Callable[..., AbstractAsyncContextManager[Gateway]]
@@ -27,7 +27,7 @@ async def restore(gateway: Gateway, keep: int) -> None:
     async with gateway.services.store.writing() as tx:
         await tx.conn.execute(text("DELETE FROM event WHERE seq > :keep"), {"keep": keep})
         await tx.conn.execute(text("UPDATE event_head SET seq = :keep, epoch = 'abababababababab'"), {"keep": keep})
-    await until(lambda: gateway.services.feed.seal is not seal)
+    await wait_until(lambda: gateway.services.feed.seal is not seal)
 
 
 async def head_of(gateway: Gateway) -> int:
@@ -49,7 +49,7 @@ async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_a
     keep = await head_of(gateway)
     await back_and_forth(world, 2)
 
-    async with world.consumer.watching(initial="SNAPSHOT") as items:
+    async with world.consumer.watch(initial="SNAPSHOT") as items:
         state = await anext(items)
         await restore(gateway, keep)
         rest = [await anext(items) for _ in range(4)]
@@ -62,7 +62,7 @@ async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gate
     keep = await head_of(gateway)
     await back_and_forth(world, 2)
 
-    async with world.consumer.watching() as items:
+    async with world.consumer.watch() as items:
         first = await anext(items)
         await restore(gateway, keep)
         await back_and_forth(world, 3)
@@ -74,16 +74,16 @@ async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gate
 async def test_a_cursor_of_the_old_log_never_passes_for_one_of_the_new(gateway: Gateway) -> None:
     world = await make_world(gateway, "pending")
     keep = await head_of(gateway)
-    async with world.consumer.watching() as items:
+    async with world.consumer.watch() as items:
         start = (await anext(items))["cursor"]
     await back_and_forth(world, 4)
 
-    async with world.consumer.watching(after=start) as items:
+    async with world.consumer.watch(after=start) as items:
         await anext(items)
         await restore(gateway, keep)
         late = await anext(items)
     await back_and_forth(world, 6)
-    async with world.consumer.watching(after=late["cursor"]) as items:
+    async with world.consumer.watch(after=late["cursor"]) as items:
         resumed = await anext(items)
 
     assert kinds([resumed]) == ["EPOCH_CHANGED"]
@@ -93,7 +93,7 @@ async def test_a_standby_that_lacked_the_last_events_and_has_written_others_sinc
     world = await make_world(gateway, "pending")
     await back_and_forth(world, 1)
     head = await head_of(gateway)
-    async with world.consumer.watching() as items:
+    async with world.consumer.watch() as items:
         await anext(items)
         async with gateway.services.store.writing() as tx:
             await tx.conn.execute(text("DELETE FROM event WHERE seq > :kept"), {"kept": head - 2})
@@ -124,7 +124,7 @@ async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_
         assert world.consumer.caller is not None
         manner = {"after": feed.seal.close_between(await head_of(gateway), world.consumer.caller)}
 
-    async with world.consumer.watching(**manner) as items:
+    async with world.consumer.watch(**manner) as items:
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_on", asleep)
             await asyncio.sleep(0.3)  # a read that was under way has ended
@@ -165,7 +165,7 @@ async def two(databases: Databases) -> AsyncGenerator[tuple[Gateway, Gateway]]:
     """Two gateways on one store, which keeps nothing that it need not."""
     changes: dict[str, Any] = {"event_retention": timedelta(days=9_000), "event_retention_count": 0}
     settings = settings_for(databases.fresh(), bookmark_seconds=0.3, **changes)
-    async with running(settings) as one, running(settings) as other:
+    async with start_gateway(settings) as one, start_gateway(settings) as other:
         yield one, other
 
 
@@ -175,9 +175,9 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
     awake, sleepy = two
     world = await make_world(awake, "pending")
     feed = sleepy.services.feed
-    await until(lambda: feed._ring.top > 0)
+    await wait_until(lambda: feed._ring.top > 0)
 
-    async with sleepy.tenant(world.consumer.id).watching() as items:
+    async with sleepy.tenant(world.consumer.id).watch() as items:
         await anext(items)
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_on", asleep)

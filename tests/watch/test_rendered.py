@@ -13,7 +13,7 @@ from app.api.watch.operation import WatchOperation
 from app.api.watch.payload_cache import Payloads
 from app.documents.unplanned import Unplanned
 from tests.harness import operations
-from tests.harness.at_hand import Case, Surroundings, cases
+from tests.harness.at_hand import Case, ContextStub, cases
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.queries import CORE
 from tests.harness.world import make_world
@@ -27,7 +27,7 @@ AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: wa
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(case=cases(WATCHES))
 async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> None:
-    around: Any = Surroundings()
+    around: Any = ContextStub()
     operation = WatchOperation(CORE, parse(case.query.text), case.query.variables, "Q")
 
     executed = await operation.execute(case.value, around)
@@ -49,7 +49,9 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return begun
 
 
-async def told(gateway: Gateway, tenant: Tenant, number: int, query: str = AT_HAND, **variables: Any) -> list[bytes]:
+async def items_of(
+    gateway: Gateway, tenant: Tenant, number: int, query: str = AT_HAND, **variables: Any
+) -> list[bytes]:
     """The first payloads of a watch from the beginning of the log, as bytes."""
     assert tenant.caller is not None
     context = Context(gateway.services, tenant.caller, "test")
@@ -67,11 +69,11 @@ async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_byt
 ) -> None:
     world = await make_world(gateway, "accepted")
 
-    rendered = await told(gateway, world.owner, 4, **wanted)
+    rendered = await items_of(gateway, world.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
     gateway.schema.streams.payloads = Payloads()
-    executed = await told(gateway, world.owner, 4, **wanted)
+    executed = await items_of(gateway, world.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)
 
@@ -85,4 +87,4 @@ async def test_a_watch_that_reads_the_present_state_is_executed_as_ever(
 ) -> None:
     world = await make_world(gateway, "accepted")
 
-    assert len(await told(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
+    assert len(await items_of(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4

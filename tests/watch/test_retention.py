@@ -20,7 +20,7 @@ Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
 async def first_items(caller: Tenant, number: int, **variables: Any) -> list[Any]:
-    async with caller.watching(**variables) as items:
+    async with caller.watch(**variables) as items:
         return [await anext(items) for _ in range(number)]
 
 
@@ -58,7 +58,7 @@ async def test_a_watch_that_the_floor_overtakes_says_so_in_mid_stream(brief: Gat
     start = (await first_items(world.owner, 1))[0]["cursor"]
     await to_and_fro(world, 3)
 
-    async with world.owner.watching(after=start) as items:
+    async with world.owner.watch(after=start) as items:
         await anext(items)
         brief.services.feed._ring.restart(10**6)
         await _keep_only(brief, 0)
@@ -114,7 +114,7 @@ async def test_pulling_from_a_cursor_that_is_no_longer_kept_is_told_with_the_old
     await world.consumer.accept(world.image)
     await _keep_only(brief, 1)
 
-    answer = await world.owner.ask(OFFER_EVENTS, after=cursor)
+    answer = await world.owner.execute(OFFER_EVENTS, after=cursor)
 
     assert answer.code == "CURSOR_EXPIRED"
     oldest = answer.errors[0]["extensions"]["oldestCursor"]

@@ -11,7 +11,7 @@ from app.api.operation.context import Context
 from app.api.watch import payload_cache
 from tests.harness import operations
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.statements import statements
+from tests.harness.statements import record_statements
 from tests.harness.world import World, make_world
 
 
@@ -27,7 +27,7 @@ async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gatewa
     async with AsyncExitStack() as held:
         many = [await raw(gateway, world.owner, held) for _ in range(10)]
         start, *_ = [await anext(payloads) for payloads in many]
-        with statements(gateway) as sent:
+        with record_statements(gateway) as sent:
             await world.consumer.accept(world.image)
             told = await asyncio.gather(*(anext(payloads) for payloads in many))
         cursor = _cursor(start)
@@ -133,7 +133,7 @@ async def test_a_watch_that_begins_after_a_revoke_was_answered_is_not_shown_the_
     start = gateway.services.feed.seal.close_between(0, world.consumer.caller)
 
     async def member() -> Any:
-        async with world.consumer.watching(after=start) as items:
+        async with world.consumer.watch(after=start) as items:
             return (await anext(items))["member"]
 
     assert (await member())["status"] == "PENDING"

@@ -11,7 +11,7 @@ import pytest
 from app.documents.price import WATCH as PRICE_OF_A_START
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import PROTOCOL, InProcess, in_this_process
+from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
 from tests.harness.sockets import Peer, connect
 from tests.watch.test_turns import item_of
 
@@ -22,9 +22,9 @@ BRIM = 400
 
 
 @pytest.fixture
-async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator[InProcess]:
+async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator[InProcessServer]:
     settings = settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM)
-    async with in_this_process(settings) as server:
+    async with run_in_process(settings) as server:
         assert server.budgets is not None
         assert server.budgets.tenants is not None
         budget = server.budgets.tenants
@@ -35,15 +35,15 @@ async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator
 
 
 @asynccontextmanager
-async def streaming(server: InProcess, transport: str) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:
+async def streaming(server: InProcessServer, transport: str) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:
     """The next item of a snapshot, over each transport that carries one."""
     if transport == "websocket":
         async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
             peer = Peer(connection)
             await peer.init(server.token)
-            assert (await peer.hear())["type"] == "connection_ack"
+            assert (await peer.receive())["type"] == "connection_ack"
             await peer.subscribe(SNAPSHOT)
-            yield peer.item
+            yield peer.next_item
         return
     headers = {"accept": "text/event-stream", "authorization": f"Bearer {server.token}"}
     url = server.url.replace("ws", "http", 1)
@@ -64,7 +64,7 @@ async def streaming(server: InProcess, transport: str) -> AsyncGenerator[Callabl
 
 @pytest.mark.parametrize("transport", ["websocket", "events"])
 async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_there(
-    charged: InProcess, transport: str
+    charged: InProcessServer, transport: str
 ) -> None:
     owner = charged.gateway.tenant("1")
     image = await owner.register()
@@ -90,7 +90,7 @@ async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_ther
 
 
 @pytest.mark.parametrize("transport", ["websocket", "events"])
-async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProcess, transport: str) -> None:
+async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProcessServer, transport: str) -> None:
     assert charged.budgets is not None
     assert charged.budgets.tenants is not None
     budget = charged.budgets.tenants

@@ -14,11 +14,11 @@ import pytest
 from tests.chaos.proxy import Proxy, Streams
 from tests.clients.test_resume import CLIENTS
 from tests.harness.databases import SqliteDatabases
-from tests.harness.kernel import open_sockets
+from tests.harness.kernel import connection_count
 from tests.harness.node import Run
-from tests.harness.patience import until
-from tests.harness.resuming import UNTIL, watcher
-from tests.harness.server import Server, serving
+from tests.harness.patience import wait_until
+from tests.harness.resuming import UNTIL, run_watcher
+from tests.harness.server import Server, run_server
 
 pytestmark = pytest.mark.slow
 
@@ -54,11 +54,11 @@ async def test_a_stalled_client_is_cut_off_and_misses_nothing(
 ) -> None:
     tokens = tmp_path / "token"
     url = sqlite_databases.fresh()
-    with serving(tmp_path, database_url=url, bookmark_seconds=0.5, stall_seconds=1, member_quota=-1) as server:
+    with run_server(tmp_path, database_url=url, bookmark_seconds=0.5, stall_seconds=1, member_quota=-1) as server:
         tokens.write_text(owner := server.token("1"))
         image = server.register(owner)
         async with narrow_line(server) as (proxy, port):
-            with watcher(client, server, tokens, f"ws://127.0.0.1:{port}/graphql") as process:
+            with run_watcher(client, server, tokens, f"ws://127.0.0.1:{port}/graphql") as process:
                 assert (await _next(process))["__typename"] == "WatchBookmark"
                 due = await _stall(proxy, server, owner, image)
                 server.do("offerImage", owner, imageId=image, tenantIds=[UNTIL])
@@ -78,7 +78,7 @@ async def _stall(proxy: Proxy, server: Server, owner: str, image: str) -> list[s
         await asyncio.to_thread(server.do, "offerImage", owner, imageId=image, tenantIds=consumers)
         due += consumers
     server.client.close()
-    await until(lambda: open_sockets(server.port) == 0)
+    await wait_until(lambda: connection_count(server.port) == 0)
     server.renew_client()
     link.stall(False)
     return due

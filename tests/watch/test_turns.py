@@ -12,7 +12,7 @@ from app.api.operation import loop_share as module
 from app.api.operation.context import Context
 from app.api.watch.operation import WatchOperation
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.patience import until
+from tests.harness.patience import wait_until
 from tests.harness.world import make_world
 
 NESTED = """subscription($after: Cursor) { watchOffers(after: $after) {
@@ -82,7 +82,7 @@ async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_
         earn = _overdrawn(gateway, world.owner)
         await world.consumer.accept(world.image)
         waiting = [asyncio.create_task(anext(payloads)) for payloads in (first, second)]
-        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         waiting[0].cancel()
         await asyncio.gather(waiting[0], return_exceptions=True)
         earn()
@@ -91,9 +91,9 @@ async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_
         _overdrawn(gateway, world.owner)
         await world.consumer.reject(world.image)
         alone = asyncio.create_task(anext(second))
-        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         alone.cancel()
-        await until(lambda: gateway.schema.streams.payloads.waiting == 0)
+        await wait_until(lambda: gateway.schema.streams.payloads.waiting == 0)
 
 
 async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
@@ -130,7 +130,7 @@ async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Ga
         _overdrawn(gateway, world.owner)
         await world.consumer.accept(world.image)
         waiting = asyncio.create_task(anext(payloads, None))
-        await until(lambda: gateway.schema.streams.payloads.waiting == 1)
+        await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         gateway.services.feed.end_watches()
 
         assert await waiting is None

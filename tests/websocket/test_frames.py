@@ -11,9 +11,20 @@ from app.web.server.stalled_peers import WebSocketProtocol
 from app.web.server.websocket_protocol import MAX_FRAGMENTS
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.inprocess import InProcess, in_this_process
+from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.server import Server
-from tests.harness.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, answers, frame, line, upgrade
+from tests.harness.wire import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    open_connection,
+    parse_responses,
+    upgrade,
+)
 
 BROKEN_HANDSHAKES: dict[str, tuple[bytes, int]] = {
     "too many headers": (upgrade(*(f"x{number}: y" for number in range(200))), 431),
@@ -54,9 +65,9 @@ BROKEN_FRAMES: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("kind", BROKEN_HANDSHAKES)
 async def test_a_handshake_that_can_not_be_is_refused_with_its_status(server: Server, kind: str) -> None:
     sent, status = BROKEN_HANDSHAKES[kind]
-    async with line(server.port) as client:
+    async with open_connection(server.port) as client:
         await client.send(sent)
-        [refused] = answers(await client.heard())
+        [refused] = parse_responses(await client.read_to_end())
     assert refused.status == status
 
 
@@ -66,10 +77,10 @@ async def test_who_goes_on_sending_after_such_a_handshake_still_hears_why_it_was
 ) -> None:
     sent, status = BROKEN_HANDSHAKES[kind]
     for _ in range(3):
-        async with line(server.port) as client:
-            hearing = asyncio.create_task(client.heard())
+        async with open_connection(server.port) as client:
+            hearing = asyncio.create_task(client.read_to_end())
             await client.send(sent, *[b"x" * 30_000] * 3)
-            [refused] = answers(await hearing)
+            [refused] = parse_responses(await hearing)
         assert refused.status == status
 
 
@@ -77,8 +88,8 @@ async def test_who_goes_on_sending_after_such_a_handshake_still_hears_why_it_was
 async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trace(server: Server, kind: str) -> None:
     sent, code = BROKEN_FRAMES[kind]
     before = server.log.count("Traceback")
-    async with line(server.port) as client:
-        await client.upgraded()
+    async with open_connection(server.port) as client:
+        await client.upgrade()
         await client.send(sent)
         assert await client.close_code() == code
     assert server.log.count("Traceback") == before
@@ -86,8 +97,8 @@ async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trac
 
 async def test_who_sends_far_too_much_still_hears_why_the_socket_is_closed(server: Server) -> None:
     for _ in range(5):
-        async with line(server.port) as client:
-            await client.upgraded()
+        async with open_connection(server.port) as client:
+            await client.upgrade()
             closing = asyncio.create_task(client.close_code())
             await client.send(frame(TEXT, b"x" * 4_000_000))
             assert await closing == 1009
@@ -97,8 +108,8 @@ async def test_what_is_still_to_be_said_on_a_socket_that_has_broken_the_protocol
     init, junk = frame(TEXT, b'{"type":"connection_init"}'), frame(3, b"x")
     before = server.log.count("Traceback")
     for _ in range(5):
-        async with line(server.port) as client:
-            await client.upgraded()
+        async with open_connection(server.port) as client:
+            await client.upgrade()
             await client.send(init + junk, junk)
             assert await client.close_code() == 1002
     assert server.log.count("Traceback") == before
@@ -106,23 +117,26 @@ async def test_what_is_still_to_be_said_on_a_socket_that_has_broken_the_protocol
 
 async def test_a_message_in_as_many_fragments_as_may_be_is_taken(server: Server) -> None:
     pieces = [b'{"type"', b":", b'"ping"}', *[b" "] * (MAX_FRAGMENTS - 4)]
-    async with line(server.port) as client:
-        await client.upgraded()
+    async with open_connection(server.port) as client:
+        await client.upgrade()
         await client.send(frame(TEXT, pieces[0], final=False), frame(PING, b"between them"))
         await client.send(*(frame(CONTINUATION, piece, final=False) for piece in pieces[1:]), frame(CONTINUATION, b""))
-        assert [await client.frame(), await client.frame()] == [(PONG, b"between them"), (TEXT, b'{"type":"pong"}')]
+        assert [await client.read_frame(), await client.read_frame()] == [
+            (PONG, b"between them"),
+            (TEXT, b'{"type":"pong"}'),
+        ]
 
 
 @pytest.fixture
-async def inside(sqlite_databases: Databases) -> AsyncGenerator[InProcess]:
-    async with in_this_process(settings_for(sqlite_databases.fresh(), max_messages_per_second=1_000_000)) as server:
+async def inside(sqlite_databases: Databases) -> AsyncGenerator[InProcessServer]:
+    async with run_in_process(settings_for(sqlite_databases.fresh(), max_messages_per_second=1_000_000)) as server:
         yield server
 
 
-async def test_pings_of_a_client_that_reads_nothing_fill_no_memory(inside: InProcess) -> None:
+async def test_pings_of_a_client_that_reads_nothing_fill_no_memory(inside: InProcessServer) -> None:
     pings = frame(PING, b"x" * 125) * 2_000
-    async with line(inside.port) as client:
-        await client.upgraded()
+    async with open_connection(inside.port) as client:
+        await client.upgrade()
         client.reader._transport.pause_reading()  # type: ignore[attr-defined]  # the stream has no word for it
         for _ in range(60):
             await client.send(pings)
@@ -132,7 +146,7 @@ async def test_pings_of_a_client_that_reads_nothing_fill_no_memory(inside: InPro
         assert server_side.transport.get_write_buffer_size() < 2_000_000
 
 
-def _websocket(inside: InProcess) -> Any:
+def _websocket(inside: InProcessServer) -> Any:
     return next((one for one in inside.connections if isinstance(one, WebSocketProtocol)), None)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.harness.gateway import IMAGE
 from tests.harness.operations import MUTATIONS, WATCH
-from tests.harness.server import STOP_SECONDS, Server, serving
-from tests.harness.sockets import Peer, connected
+from tests.harness.server import STOP_SECONDS, Server, run_server
+from tests.harness.sockets import Peer, connect_socket
 from tests.harness.world import fresh_id
 
 
@@ -33,19 +33,19 @@ async def test_both_sides_of_a_handshake_hear_of_it_in_order(server: Server) -> 
     producer, consumer = fresh_id(), fresh_id()
     producing, consuming = server.token(producer), server.token(consumer)
     async with (
-        connected(server, producing) as acting_producer,
-        connected(server, consuming) as acting_consumer,
-        connected(server, producing) as producers_watch,
-        connected(server, consuming) as consumers_watch,
+        connect_socket(server, producing) as acting_producer,
+        connect_socket(server, consuming) as acting_consumer,
+        connect_socket(server, producing) as producers_watch,
+        connect_socket(server, consuming) as consumers_watch,
     ):
         image_id = await register(acting_producer)
         for watch in (producers_watch, consumers_watch):
             await watch.subscribe(WATCH)
-            assert (await watch.item())["__typename"] == "WatchBookmark"
+            assert (await watch.next_item())["__typename"] == "WatchBookmark"
         await do(acting_producer, "offerImage", imageId=image_id, tenantIds=[consumer])
         await do(acting_consumer, "acceptOffer", imageId=image_id)
         for watch in (producers_watch, consumers_watch):
-            assert [step(await watch.item()) for _ in range(2)] == [
+            assert [step(await watch.next_item()) for _ in range(2)] == [
                 ("OFFERED", None, "PENDING", producer, consumer),
                 ("ANSWERED", "PENDING", "ACCEPTED", producer, consumer),
             ]
@@ -53,7 +53,7 @@ async def test_both_sides_of_a_handshake_hear_of_it_in_order(server: Server) -> 
 
 async def test_queries_and_mutations_go_over_the_socket_of_a_watch(server: Server) -> None:
     producer, consumer = fresh_id(), fresh_id()
-    async with connected(server, server.token(producer)) as peer:
+    async with connect_socket(server, server.token(producer)) as peer:
         image_id = await register(peer)
         heard = await peer.run("query($id: ID!) { image(id: $id) { name } }", id=image_id)
         assert heard == [
@@ -61,10 +61,10 @@ async def test_queries_and_mutations_go_over_the_socket_of_a_watch(server: Serve
             {"id": "1", "type": "complete"},
         ]
         await peer.subscribe(WATCH, op="watch")
-        await peer.item()
+        await peer.next_item()
         offer = {"imageId": image_id, "tenantIds": [consumer]}
         await peer.subscribe(MUTATIONS["offerImage"], op="offer", input=offer)
-        heard = [await peer.hear() for _ in range(3)]
+        heard = [await peer.receive() for _ in range(3)]
         assert sorted((message["id"], message["type"]) for message in heard) == [
             ("offer", "complete"),
             ("offer", "next"),
@@ -73,7 +73,7 @@ async def test_queries_and_mutations_go_over_the_socket_of_a_watch(server: Serve
 
 
 async def test_what_a_query_reads_on_a_socket_is_as_of_that_query(server: Server) -> None:
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         image_id = await register(peer)
         for name in ("first", "second"):
             await do(peer, "updateImage", id=image_id, name=name)
@@ -82,22 +82,25 @@ async def test_what_a_query_reads_on_a_socket_is_as_of_that_query(server: Server
 
 
 async def test_a_stranger_hears_nothing_of_a_handshake(server: Server) -> None:
-    async with connected(server, server.token(fresh_id())) as producer, connected(server, server.token("777")) as other:
+    async with (
+        connect_socket(server, server.token(fresh_id())) as producer,
+        connect_socket(server, server.token("777")) as other,
+    ):
         await other.subscribe(WATCH)
-        await other.item()
+        await other.next_item()
         await do(producer, "offerImage", imageId=await register(producer), tenantIds=[fresh_id()])
         own = await register(other)
         await other.subscribe(MUTATIONS["offerImage"], op="do", input={"imageId": own, "tenantIds": [fresh_id()]})
-        heard = [await other.hear() for _ in range(3)]
+        heard = [await other.receive() for _ in range(3)]
         told = [message["payload"]["data"]["watchOffers"] for message in heard if message["id"] == "1"]
         assert [item["imageId"] for item in told] == [own]
 
 
 async def test_sigterm_closes_the_sockets_with_1012_and_ends_the_server_in_good_order(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        async with connected(server, server.token(fresh_id())) as watching, connected(server) as idle:
+    with run_server(tmp_path) as server:
+        async with connect_socket(server, server.token(fresh_id())) as watching, connect_socket(server) as idle:
             await watching.subscribe(WATCH)
-            await watching.item()
+            await watching.next_item()
             server.process.terminate()
             assert [await peer.close_code() for peer in (watching, idle)] == [1012, 1012]
         assert server.process.wait(STOP_SECONDS) == 0
@@ -107,28 +110,28 @@ async def test_sigterm_closes_the_sockets_with_1012_and_ends_the_server_in_good_
 @pytest.mark.slow
 async def test_after_a_restart_a_client_goes_on_behind_its_cursor_and_misses_nothing(tmp_path: Path) -> None:
     producer, consumer = fresh_id(), fresh_id()
-    with serving(tmp_path) as first:
+    with run_server(tmp_path) as first:
         async with (
-            connected(first, first.token(producer)) as acting,
-            connected(first, first.token(consumer)) as watching,
+            connect_socket(first, first.token(producer)) as acting,
+            connect_socket(first, first.token(consumer)) as watching,
         ):
             image_id = await register(acting)
             await watching.subscribe(WATCH)
-            await watching.item()
+            await watching.next_item()
             await do(acting, "offerImage", imageId=image_id, tenantIds=[consumer])
-            seen = await watching.item()
+            seen = await watching.next_item()
             await watching.connection.close()
             await do(acting, "revokeMember", imageId=image_id, tenantId=consumer)
         assert first.terminate() == 0
-    with serving(tmp_path, port=first.port) as second:
+    with run_server(tmp_path, port=first.port) as second:
         async with (
-            connected(second, second.token(producer)) as acting,
-            connected(second, second.token(consumer)) as watching,
+            connect_socket(second, second.token(producer)) as acting,
+            connect_socket(second, second.token(consumer)) as watching,
         ):
             await do(acting, "offerImage", imageId=image_id, tenantIds=[consumer])
             await watching.subscribe(WATCH, after=seen["cursor"])
             await do(acting, "revokeMember", imageId=image_id, tenantId=consumer)
-            items = [await watching.item() for _ in range(3)]
+            items = [await watching.next_item() for _ in range(3)]
     assert second.port == first.port
     assert [(item["kind"], item["status"]) for item in [seen, *items]] == [
         ("OFFERED", "PENDING"),

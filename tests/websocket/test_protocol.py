@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.operations import WATCH
-from tests.harness.server import Server, serving
-from tests.harness.sockets import connected, dialled
+from tests.harness.server import Server, run_server
+from tests.harness.sockets import connect_socket, open_socket
 from tests.harness.world import fresh_id
 
 QUERY = "{ __typename }"
@@ -60,13 +60,13 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("kind", MALFORMED)
 async def test_a_malformed_message_closes_the_socket_with_4400(server: Server, kind: str) -> None:
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         await peer.send(MALFORMED[kind])
         assert await peer.close_code() == 4400
 
 
 async def test_a_message_that_is_too_big_closes_the_socket_with_1009(server: Server) -> None:
-    async with connected(server) as peer:
+    async with connect_socket(server) as peer:
         await peer.send("x" * 70_000)
         assert await peer.close_code() == 1009
 
@@ -74,7 +74,7 @@ async def test_a_message_that_is_too_big_closes_the_socket_with_1009(server: Ser
 @pytest.mark.parametrize("kind", REFUSED)
 async def test_an_operation_that_is_refused_ends_alone(server: Server, kind: str) -> None:
     document, code = REFUSED[kind]
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         for _ in range(2):
             (message,) = await peer.run(document)
             assert message["type"] == "error"
@@ -85,74 +85,74 @@ async def test_an_operation_that_is_refused_ends_alone(server: Server, kind: str
 
 @pytest.mark.parametrize("protocols", [(), ("graphql-ws",), ("graphql-sse",)])
 async def test_a_socket_without_our_protocol_is_closed_with_4406(server: Server, protocols: tuple[str, ...]) -> None:
-    async with dialled(server, protocols) as peer:
+    async with open_socket(server, protocols) as peer:
         assert peer.connection.subprotocol is None
         assert await peer.close_code() == 4406
 
 
 async def test_a_client_that_knows_both_protocols_gets_the_newer_one(server: Server) -> None:
-    async with dialled(server, ("graphql-ws", "graphql-transport-ws")) as peer:
+    async with open_socket(server, ("graphql-ws", "graphql-transport-ws")) as peer:
         assert peer.connection.subprotocol == "graphql-transport-ws"
 
 
 async def test_a_client_that_does_not_introduce_itself_in_time_is_closed_with_4408(tmp_path: Path) -> None:
-    with serving(tmp_path, connection_init_seconds=0.2) as server:
-        async with dialled(server) as peer:
+    with run_server(tmp_path, connection_init_seconds=0.2) as server:
+        async with open_socket(server) as peer:
             assert await peer.close_code() == 4408
 
 
 async def test_a_second_introduction_is_closed_with_4429(server: Server) -> None:
-    async with connected(server) as peer:
+    async with connect_socket(server) as peer:
         await peer.init()
         assert await peer.close_code() == 4429
 
 
 async def test_an_operation_before_the_introduction_is_closed_with_4401(server: Server) -> None:
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.subscribe(QUERY)
         assert await peer.close_code() == 4401
 
 
 async def test_an_id_that_is_in_use_is_closed_with_4409(server: Server) -> None:
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         await peer.subscribe(WATCH)
         await peer.subscribe(QUERY)
         assert await peer.close_code() == 4409
 
 
 async def test_an_id_can_be_used_again_once_its_operation_is_over(server: Server) -> None:
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         for _ in range(3):
             assert [message["type"] for message in await peer.run(QUERY)] == ["next", "complete"]
 
 
 async def test_a_watch_that_the_client_completes_frees_its_id(server: Server) -> None:
-    async with connected(server, server.token(fresh_id())) as peer:
+    async with connect_socket(server, server.token(fresh_id())) as peer:
         await peer.subscribe(WATCH)
-        assert (await peer.item())["__typename"] == "WatchBookmark"
+        assert (await peer.next_item())["__typename"] == "WatchBookmark"
         await peer.send({"type": "complete", "id": "1"})
         assert [message["type"] for message in await peer.run(QUERY)] == ["next", "complete"]
 
 
 async def test_a_completion_of_nothing_is_passed_over(server: Server) -> None:
-    async with connected(server) as peer:
+    async with connect_socket(server) as peer:
         await peer.send({"type": "complete", "id": "never heard of"})
         assert await peer.is_alive()
 
 
 @pytest.mark.parametrize("message", [{"type": "ping"}, {"type": "ping", "payload": {"a": 1}}])
 async def test_a_ping_is_answered_even_before_the_introduction(server: Server, message: dict[str, object]) -> None:
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.send(message)
-        assert (await peer.hear())["type"] == "pong"
+        assert (await peer.receive())["type"] == "pong"
 
 
 async def test_one_operation_too_many_is_refused_and_the_others_go_on(tmp_path: Path) -> None:
-    with serving(tmp_path, max_operations_per_socket=2) as server:
-        async with connected(server, server.token(fresh_id())) as peer:
+    with run_server(tmp_path, max_operations_per_socket=2) as server:
+        async with connect_socket(server, server.token(fresh_id())) as peer:
             for op in ("1", "2", "3"):
                 await peer.subscribe(WATCH, op)
-            heard = {message["id"]: message for message in [await peer.hear() for _ in range(3)]}
+            heard = {message["id"]: message for message in [await peer.receive() for _ in range(3)]}
             assert [heard[op]["type"] for op in ("1", "2", "3")] == ["next", "next", "error"]
             assert heard["3"]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
             await peer.send({"type": "complete", "id": "1"})
@@ -160,13 +160,13 @@ async def test_one_operation_too_many_is_refused_and_the_others_go_on(tmp_path: 
 
 
 async def test_sockets_do_not_wait_for_each_other(server: Server) -> None:
-    async with connected(server) as idle, connected(server) as first, connected(server) as second:
+    async with connect_socket(server) as idle, connect_socket(server) as first, connect_socket(server) as second:
         assert all(await asyncio.gather(first.is_alive(), second.is_alive()))
         assert await idle.is_alive()
 
 
 async def test_no_client_has_made_the_server_fail(server: Server) -> None:
-    async with connected(server) as peer:
+    async with connect_socket(server) as peer:
         for message in ({"type": ["ping"]}, {"type": "subscribe", "id": "1", "payload": {"query": "{"}}):
             await peer.send(message)
         assert await peer.close_code() == 4400

@@ -7,7 +7,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.harness.operations import WATCH
 from tests.harness.server import Server
-from tests.harness.sockets import connected, dialled
+from tests.harness.sockets import connect_socket, open_socket
 from tests.harness.world import fresh_id
 
 VIEWER = "{ viewer { id } }"
@@ -16,15 +16,15 @@ VIEWER = "{ viewer { id } }"
 @pytest.mark.parametrize("key", ["Authorization", "authorization", "AUTHORIZATION"])
 async def test_the_key_of_the_token_is_read_in_any_case(server: Server, key: str) -> None:
     tenant = fresh_id()
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.init(server.token(tenant), key)
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic eDp5", "x", 7, {"token": "x"}, ["Bearer x"]])
 async def test_a_token_that_will_never_do_closes_the_socket_with_4401(server: Server, value: object) -> None:
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.send({"type": "connection_init", "payload": {"Authorization": value}})
         assert await peer.close_code() == 4401
 
@@ -44,18 +44,18 @@ def put(place: str, value: object, key: str = "Authorization") -> tuple[dict[str
 async def test_a_token_counts_wherever_clients_put_it(server: Server, place: str, key: str) -> None:
     tenant = fresh_id()
     payload, options = put(place, f"Bearer {server.token(tenant)}", key)
-    async with dialled(server, **options) as peer:
+    async with open_socket(server, **options) as peer:
         await peer.send({"type": "connection_init", "payload": payload})
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
 
 
 async def test_a_handshake_with_a_token_needs_no_payload(server: Server) -> None:
     tenant = fresh_id()
     _, options = put(PLACES[2], f"Bearer {server.token(tenant)}")
-    async with dialled(server, **options) as peer:
+    async with open_socket(server, **options) as peer:
         await peer.send({"type": "connection_init"})
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
 
 
@@ -63,7 +63,7 @@ async def test_a_handshake_with_a_token_needs_no_payload(server: Server) -> None
 async def test_a_bad_token_and_an_expired_one_close_the_socket_wherever_they_are(server: Server, place: str) -> None:
     for value, code in (("Bearer x", 4401), ("Basic eDp5", 4401), (f"Bearer {server.token('5', ttl=-1)}", 4403)):
         payload, options = put(place, value)
-        async with dialled(server, **options) as peer:
+        async with open_socket(server, **options) as peer:
             await peer.send({"type": "connection_init", "payload": payload})
             assert await peer.close_code() == code
 
@@ -75,23 +75,23 @@ async def test_the_payload_wins_over_its_headers_and_both_over_the_handshake(
     tenant = fresh_id()
     first, one = put(PLACES[winner], f"Bearer {server.token(tenant)}")
     second, other = put(PLACES[loser], "Basic of-the-proxy")
-    async with dialled(server, **one, **other) as peer:
+    async with open_socket(server, **one, **other) as peer:
         await peer.send({"type": "connection_init", "payload": {**first, **second}})
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
 
 
 async def test_a_page_of_a_foreign_origin_is_refused_though_its_handshake_has_a_token(server: Server) -> None:
     _, options = put(PLACES[2], f"Bearer {server.token(fresh_id())}")
     with pytest.raises(InvalidStatus) as refused:
-        async with dialled(server, origin="https://foreign.example", **options):
+        async with open_socket(server, origin="https://foreign.example", **options):
             pass
 
     assert refused.value.response.status_code == 403
 
 
 async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> None:
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.init(server.token(fresh_id(), ttl=-1))
         assert await peer.close_code() == 4403
 
@@ -99,20 +99,20 @@ async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> N
 @pytest.mark.slow
 async def test_a_token_that_expires_closes_the_socket_with_4403_and_a_fresh_one_goes_on_there(server: Server) -> None:
     tenant = fresh_id()
-    async with connected(server, server.token(tenant, ttl=3)) as peer:
+    async with connect_socket(server, server.token(tenant, ttl=3)) as peer:
         await peer.subscribe(WATCH)
-        cursor = (await peer.item())["cursor"]
+        cursor = (await peer.next_item())["cursor"]
         assert await peer.close_code() == 4403
     image_id = server.register(server.token(tenant))
     server.do("offerImage", server.token(tenant), imageId=image_id, tenantIds=[fresh_id()])
-    async with connected(server, server.token(tenant)) as peer:
+    async with connect_socket(server, server.token(tenant)) as peer:
         await peer.subscribe(WATCH, after=cursor)
-        assert (await peer.item())["imageId"] == image_id
+        assert (await peer.next_item())["imageId"] == image_id
 
 
 @pytest.mark.parametrize("variables", [{}, {"after": "made up"}, {"filter": {"imageId": "made up"}}])
 async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: Server, variables: Any) -> None:
-    async with connected(server) as peer:
+    async with connect_socket(server) as peer:
         (message,) = await peer.run(WATCH, **variables)
         assert message["type"] == "error"
         assert [error["extensions"]["code"] for error in message["payload"]] == ["UNAUTHENTICATED"]
@@ -133,9 +133,9 @@ async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: S
     ],
 )
 async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(server: Server, payload: Any) -> None:
-    async with dialled(server) as peer:
+    async with open_socket(server) as peer:
         await peer.send({"type": "connection_init", "payload": payload})
-        assert (await peer.hear())["type"] == "connection_ack"
+        assert (await peer.receive())["type"] == "connection_ack"
         answer, end = await peer.run(VIEWER)
         assert [error["extensions"]["code"] for error in answer["payload"]["errors"]] == ["UNAUTHENTICATED"]
         assert end["type"] == "complete"
@@ -144,10 +144,10 @@ async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(serv
 async def test_no_token_of_a_socket_lands_in_the_log(server: Server) -> None:
     bad = [server.token(fresh_id(), ttl=-1), "x" + server.token(fresh_id())]
     for token in bad:
-        async with dialled(server) as peer:
+        async with open_socket(server) as peer:
             await peer.init(token)
             await peer.close_code()
     good = server.token(fresh_id())
-    async with connected(server, good) as peer:
+    async with connect_socket(server, good) as peer:
         await peer.run("{")
     assert not any(token in server.log for token in (*bad, good))

@@ -1,1 +1,1 @@
-"""The gateway's peers: the same answers from the same tables, made by other means."""
+"""The gateway's peers, which give the same responses from the same tables."""

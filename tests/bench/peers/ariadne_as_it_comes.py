@@ -1,4 +1,4 @@
-"""Ariadne as its documentation has it: resolvers bound to a schema in SDL, and aiodataloader."""
+"""Ariadne as documented: resolvers bound to a schema in SDL, and aiodataloader."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who is calling a peer in Python: a token is verified once and then remembered, as the gateway does."""
+"""Authenticates callers of the Python peers: each token is verified once and cached, as in the gateway."""
 
 import os
 from functools import lru_cache
@@ -12,14 +12,14 @@ SECRET = os.environ.get("BENCH_SECRET", "")
 
 def caller(authorization: str) -> str:
     """The tenant of an Authorization header."""
-    tenant_id, expires = _verified(authorization.removeprefix("Bearer "))
+    tenant_id, expires = _verify(authorization.removeprefix("Bearer "))
     if expires <= time():
         raise PermissionError("the token has expired")
     return tenant_id
 
 
 @lru_cache(maxsize=10_000)
-def _verified(token: str) -> tuple[str, float]:
+def _verify(token: str) -> tuple[str, float]:
     claims: dict[str, Any] = jwt.decode(
         token,
         SECRET,

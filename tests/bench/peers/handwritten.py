@@ -1,4 +1,4 @@
-"""The limit: one route, and for each question one SQL statement by hand which writes the JSON."""
+"""A lower bound: one route, and for each query one hand-written SQL statement that produces the JSON."""
 
 import base64
 import sqlite3
@@ -26,7 +26,7 @@ MEMBERS = """SELECT group_concat(item, ',') FROM (
     '","updatedAt":"' || m.updated_at || '","tenant":{"id":"' || m.tenant_id || '"}}}' AS item
   FROM member m WHERE m.image_id = i.id AND (i.owner_id = :me OR m.tenant_id = :me AND i.visibility = 'SHARED')
   ORDER BY m.created_at DESC, m.id DESC LIMIT :inner)"""
-# Three ways lead into the list, and each has an index of its own.
+# Three access paths lead to the list, each with its own index.
 WAYS = """
   SELECT * FROM (SELECT created_at, id FROM image WHERE owner_id = :me AND NOT hidden
     ORDER BY created_at DESC, id DESC LIMIT :size)

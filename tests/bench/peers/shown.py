@@ -1,4 +1,4 @@
-"""What both GraphQL peers in Python write: pages with the gateway's cursors, and its times."""
+"""Formats the cursors and times of the gateway for both GraphQL peers in Python."""
 
 import base64
 from collections.abc import Sequence

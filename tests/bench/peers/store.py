@@ -1,4 +1,4 @@
-"""The tables as SQLModel's documentation has it: an AsyncSession for each piece of work, entities, loaders beside."""
+"""A store as in SQLModel's documentation: an AsyncSession for each unit of work, and entities."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ FILLS_THE_QUOTA = (MemberStatus.PENDING, MemberStatus.ACCEPTED)
 
 
 class Seen(NamedTuple):
-    """An image, and whether its viewer may know whose it is."""
+    """An image, and whether its viewer may see the owner."""
 
     image: Image
     is_party: bool
 
 
 class Error(NamedTuple):
-    """Why an offer or an answer was refused."""
+    """The reason why an offer or an answer was refused."""
 
     code: str
     message: str
@@ -35,28 +35,28 @@ class Error(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a mutation has come to."""
+    """The outcome of a mutation."""
 
     members: list[Member]
     errors: list[Error]
 
 
 class Store:
-    """Reads through a pool, and writes through one connection, so that writers need not fight for the file."""
+    """Reads through a pool, and writes through one connection, to avoid contention for the file."""
 
     def __init__(self, database: str) -> None:
         self._reader = _engine(database, "BEGIN", pool_size=5)
         self._writer = _engine(database, "BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
 
     async def images(self, me: str, ids: Sequence[str]) -> list[Seen | None]:
-        """For each ID the image that the caller may see."""
+        """The image of each ID, None where the caller may not see it."""
         async with AsyncSession(self._reader) as session:
             rows = await session.exec(_seen(me).where(col(Image.id).in_(ids), _may_see(me)))
             found = {image.id: Seen(image, is_party) for image, is_party in rows}
         return [found.get(id_) for id_ in ids]
 
     async def listed(self, me: str, first: int) -> list[Seen]:
-        """The caller's image list, and one more where there is one."""
+        """The first images of the caller's list, and one more if there is one."""
         ways = union(*(_newest(way, first + 1) for way in _ways(me)))
         statement = _seen(me).where(col(Image.id).in_(select(ways.subquery().c.id)))
         ordered = statement.order_by(col(Image.created_at).desc(), col(Image.id).desc()).limit(first + 1)
@@ -64,14 +64,14 @@ class Store:
             return [Seen(image, is_party) for image, is_party in await session.exec(ordered)]
 
     async def offers(self, me: str, first: int) -> list[Member]:
-        """The caller's inbox, and one more where there is one."""
+        """The first offers of the caller's inbox, and one more if there is one."""
         statement = _members().where(_is_consumer(me), Member.status == MemberStatus.PENDING)
         ordered = statement.order_by(col(Member.created_at).desc(), col(Member.id).desc()).limit(first + 1)
         async with AsyncSession(self._reader) as session:
             return [*await session.exec(ordered)]
 
     async def members(self, me: str, asked: Sequence[tuple[str, int]]) -> list[list[Member]]:
-        """For each image and size of a page its newest members that the caller may see, and one more."""
+        """The newest visible members of each image, one more than the size of its page."""
         rows_of: dict[tuple[str, int], list[Member]] = {one: [] for one in asked}
         async with AsyncSession(self._reader) as session:
             for first in {first for _, first in asked}:
@@ -169,7 +169,7 @@ def _members() -> Any:
 
 
 def _ways(me: str) -> list[Any]:
-    """Three ways lead into the list, and each has an index of its own."""
+    """The three access paths to the list, each with its own index."""
     place: Any = select(Image.created_at, Image.id).where(~col(Image.hidden))
     accepted = and_(_is_consumer(me), col(Member.status) == MemberStatus.ACCEPTED)
     return [

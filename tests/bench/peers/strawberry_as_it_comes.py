@@ -1,4 +1,4 @@
-"""Strawberry as its documentation has it: resolvers, DataLoaders, its own view, SQLModel's AsyncSession."""
+"""Strawberry as documented: resolvers, DataLoaders, its own view, SQLModel's AsyncSession."""
 
 import sys
 from datetime import datetime
@@ -28,7 +28,7 @@ for words in (MemberStatus, ImageStatus, ImageVisibility, UserErrorCode):
 
 
 class Context:
-    """Who is calling, and the loaders of one request."""
+    """The caller and the loaders of one request."""
 
     def __init__(self, store: Store, me: str) -> None:
         self.store, self.me = store, me
@@ -194,7 +194,7 @@ class Mutation:
 
 
 class View(GraphQL[Context, None]):
-    """Strawberry's view, with a context of our own."""
+    """Strawberry's view, with the context of this peer."""
 
     store: Store
 
