@@ -1,0 +1,65 @@
+"""Reads of what operations and watches nest are compiled once, because compiling takes longer than reading."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.model import MemberStatus
+from app.store import images, members
+from app.store.member_paths import MemberFilter
+from app.store.pages import PageRequest, Position
+from app.store.snapshot import read_once
+from tests.harness.gateway import Gateway
+from tests.harness.world import World, make_world
+
+Read = Callable[[World, list[str], str], tuple[Any, ...]]
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+READS: dict[str, Read] = {
+    "images": lambda world, ids, _: (images.find, world.owner.caller, ids),
+    "members": lambda world, ids, _: (members.find, world.owner.caller, ids),
+    "members of images": lambda world, ids, tenant: (
+        members.of_images,
+        world.owner.caller,
+        ids,
+        MemberFilter((MemberStatus.PENDING,), tenant_id=tenant),
+        PageRequest(first=len(tenant), after=Position(NOW, ids[0])),
+    ),
+    "counts of members": lambda world, ids, tenant: (
+        members.count_of_images,
+        world.owner.caller,
+        ids,
+        MemberFilter(tenant_id=tenant),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", READS)
+async def test_a_read_of_several_ids_is_compiled_once_whatever_its_values_are(
+    shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    world = await make_world(shared_gateway, "pending")
+    store = shared_gateway.services.store
+    await read_once(store, *READS[kind](world, [world.image, "b", "c"], world.consumer.id))
+    compiled: list[object] = []
+    compile = SQLCompiler.__init__
+    monkeypatch.setattr(
+        SQLCompiler,
+        "__init__",
+        lambda self, *args, **kwargs: (compiled.append(self), compile(self, *args, **kwargs))[1],
+    )
+
+    await read_once(store, *READS[kind](world, ["d", "e", "f", world.image], "another"))
+
+    assert compiled == []
+
+
+async def test_an_id_that_is_named_twice_or_beside_others_is_found_once(shared_gateway: Gateway) -> None:
+    world = await make_world(shared_gateway, "pending")
+    store, caller = shared_gateway.services.store, world.owner.caller
+    assert caller is not None
+
+    for ids in ([world.image], [world.image] * 2, ["x", world.image, "y"]):
+        assert list(await read_once(store, images.find, caller, ids)) == [world.image]
