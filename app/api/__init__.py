@@ -1,1 +1,1 @@
-"""What the GraphQL schema means: it translates between GraphQL and the rooms below, and decides nothing."""
+"""The GraphQL API: translates between GraphQL and the rooms below, and decides nothing."""

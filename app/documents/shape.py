@@ -7,7 +7,7 @@ from graphql import DocumentNode, FieldNode, ListValueNode, ObjectValueNode, Sel
 
 
 def most_repeated_name(document: DocumentNode) -> int:
-    """How often the most frequent response name occurs in a document.
+    """The number of times that the most frequent response name occurs in a document.
 
     Validation compares all pairs of fields with the same name, even in unused fragments.
     """

@@ -40,7 +40,7 @@ class Gap(StrEnum):
 
 
 class Mark(NamedTuple):
-    """What stands in a cursor that was made here, for this tenant, and for this watch or for any."""
+    """The contents of a cursor that this gateway made for the tenant, and for this watch or any watch."""
 
     seq: int
     epoch: str
@@ -79,7 +79,7 @@ class Seal:
         return _text(self._cipher.encrypt(plain, None))
 
     def open(self, cursor: str, viewer: Caller, watch: bytes) -> Mark:
-        """What a cursor says. Raises CursorInvalid when it was not made here, for this tenant and this watch."""
+        """Decrypt a cursor. Raises CursorInvalid unless this gateway made it for this tenant and watch."""
         version, flags, epoch, seq, made_for, made_of, _ = _PLAIN.unpack(self._decrypt(cursor))
         if version != _VERSION:
             raise CursorInvalid("The cursor is of another version of the gateway. Start again without it.")

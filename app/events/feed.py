@@ -29,7 +29,7 @@ LAST_READ_SECONDS = 5
 
 
 class Item(NamedTuple):
-    """What a watcher gets next: a change; or word that nothing up to `position` is to come; or that there is a gap."""
+    """The next item of a watch: a change, or the news that there is none up to `position`, or a gap."""
 
     position: int
     change: Change | None = None
@@ -61,7 +61,7 @@ class Feed:
 
     @property
     def seal(self) -> Seal:
-        """What closes and opens the cursors of the present log. Raises Unavailable until it was read."""
+        """The key to the cursors of the present log. Raises Unavailable until the log has been read."""
         if self._seal is None:
             raise Unavailable(AWAY)
         return self._seal
@@ -85,7 +85,7 @@ class Feed:
 
     @property
     def seconds_since_read(self) -> float:
-        """How old the newest look at the log is that succeeded."""
+        """Seconds since the last successful read of the log."""
         return _now() - self._last_read
 
     @property
@@ -103,7 +103,7 @@ class Feed:
     async def with_seal(
         self, look: Callable[[], Awaitable[View]], head_of: Callable[[View], log.LogHead]
     ) -> tuple[Seal, View]:
-        """What a look at the store finds, and the seal of the log that stood there.
+        """The result of a query, and the seal of the log in the same snapshot.
 
         That may be a log which this worker has yet to notice. Its looks wait for that, or they would say a number of
         one log under the seal of another.

@@ -1,6 +1,6 @@
 """Carrying out a change upstream, once: decide, mark, call, look, and answer what was seen.
 
-Nothing is sent twice. When an answer is lost, the caller is told so; the same idempotency key then tells the outcome.
+Nothing is sent twice. When an answer is lost, the caller gets UNAVAILABLE, and the outcome by the same idempotency key.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ async def _call_each(calls: Mapping[str, Call]) -> dict[str, UpstreamError | Non
 
 
 async def _decide(front: Front, store: Store, errand: Errand) -> Outcome | Intent | Begun:
-    """What the rules say; before they refuse, the mirror is brought up to date and they are asked once more."""
+    """Apply the rules. Before a refusal, bring the mirror up to date and apply them again."""
     decided = await store.act(lambda tx: _decided(tx, errand))
     if not isinstance(decided, Refusal):
         return decided

@@ -28,7 +28,7 @@ class Difference:
 
 
 def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View | None, now: datetime) -> Difference:
-    """What has to be written so that the mirror holds what the view says. `rows` are the members by their tenants."""
+    """The writes that bring the mirror in line with the view. `rows` are the members by their tenants."""
     if view is None:
         return Difference() if was is None else _gone(was, rows, now)
     found, image = Difference(), view.image

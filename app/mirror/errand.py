@@ -23,7 +23,7 @@ Conclude = Callable[[Transaction, Mapping[str, Any], Refusals], Awaitable[Outcom
 
 @dataclass(frozen=True)
 class Intent:
-    """What is about to be done: `calls` by what each is about, and `facts` from which its outcome can be told later."""
+    """A planned change: `calls` by their subject, and `facts` from which its outcome can be found later."""
 
     image: SeenImage
     calls: Mapping[str, Call]

@@ -1,4 +1,4 @@
-"""What a change upstream needs: Glance, who may judge a token that Glance refuses, and the mirror."""
+"""The parts that a change upstream needs: Glance, the judge of tokens that Glance refuses, and the mirror."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

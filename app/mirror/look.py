@@ -20,7 +20,7 @@ from app.upstream.errors import Unanswered
 from app.upstream.views import View
 
 logger: Any = structlog.get_logger("mirror")
-# So many other images are asked for before an image is believed to be gone.
+# The number of other images that are requested before an image counts as deleted.
 WITNESSES = 5
 
 
@@ -58,7 +58,7 @@ class Mirror:
 
     @property
     def age(self) -> float:
-        """Seconds since Glance was last asked what has changed, with success; infinite before the first time."""
+        """Seconds since the last successful poll of Glance; infinite before the first one."""
         return self._store.clock().timestamp() - self._polled_at if self._polled_at else float("inf")
 
     async def note_poll(self) -> None:

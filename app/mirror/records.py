@@ -1,4 +1,4 @@
-"""What is recorded under an idempotency key while a change is on its way, and when it is over."""
+"""The record of a change under its idempotency key, while it is under way and when it is over."""
 
 from app.mirror.errand import Begun, Intent
 from app.model import Caller
@@ -10,7 +10,7 @@ BEGUN = "begun"
 
 
 async def before(tx: Transaction, caller: Caller, request: Request) -> Outcome | Begun | None:
-    """What an earlier call with this key came to, or that its outcome is not known."""
+    """The outcome of an earlier call with this key, or that it is unknown."""
     if request.idempotency_key is None:
         return None
     recorded = await outcomes.recall(tx, caller.tenant_id, request.idempotency_key)
@@ -20,7 +20,7 @@ async def before(tx: Transaction, caller: Caller, request: Request) -> Outcome |
 
 
 async def begin(tx: Transaction, caller: Caller, request: Request, intent: Intent) -> None:
-    """Note, before the call, what its outcome can be told from if its answer is lost."""
+    """Record, before the call, the facts that show its outcome if its answer is lost."""
     if request.idempotency_key is not None:
         facts = {BEGUN: tx.now.timestamp(), "image": intent.image.id, "facts": dict(intent.facts)}
         await outcomes.record(tx, caller.tenant_id, request.idempotency_key, request.input_hash, facts)

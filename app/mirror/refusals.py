@@ -1,4 +1,4 @@
-"""What the upstream says no with, as refusals of our own. Pure."""
+"""Translates refusals of the upstream into refusals of the gateway. Pure."""
 
 from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, NotFound, Refusal
 from app.sharing.rules import UNSEEN_IMAGE

@@ -16,7 +16,7 @@ class Lists(Protocol):
     """Where images are listed."""
 
     def images(self, **filters: str) -> AsyncIterator[SeenImage]:
-        """Those that fit. Raises UpstreamError."""
+        """The matching images. Raises UpstreamError."""
         ...
 
 

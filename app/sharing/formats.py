@@ -113,7 +113,7 @@ def key(value: str | None) -> str | None:
 
 
 def echo(value: str | None) -> str | None:
-    """What comes back in the payload as it is; it is bounded so that an answer can't be blown up with it."""
+    """Check text that the payload repeats, which is bounded so that it can't inflate the response."""
     if value is not None and len(value) > NAME_LIMIT:
         message = f"Give at most {NAME_LIMIT} characters; this has {len(value)}."
         raise BadUserInput(message, ("input", "clientMutationId"))

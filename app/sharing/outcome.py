@@ -1,4 +1,4 @@
-"""What an action came to, and how a retry with the same idempotency key gets it again."""
+"""The outcome of an action, and its replay for a retry with the same idempotency key."""
 
 import hashlib
 import json

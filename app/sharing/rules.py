@@ -32,7 +32,7 @@ _OPERATOR_STEPS = {
 
 
 class Verdict(NamedTuple):
-    """What becomes of one offer: the new row is made when `refusal` is None."""
+    """The decision on one offer: its new row is written if `refusal` is None."""
 
     row: SeenMember
     refusal: Refusal | None

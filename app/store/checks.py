@@ -1,4 +1,4 @@
-"""What an operator wants to know of the store before it is served from."""
+"""Checks of the store for operators, before a server uses it."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple

@@ -48,7 +48,7 @@ def _both_ways(element: Equal, compiler: Any, **words: Any) -> str:
 
 
 class Address(FunctionElement[Any]):
-    """What finds a row again, by its ID: on SQLite its rowid, which saves searching the index of IDs twice."""
+    """The address of a row that has been found by its ID: on SQLite its rowid, which saves a second index search."""
 
     inherit_cache = True
 

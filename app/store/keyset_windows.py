@@ -13,7 +13,7 @@ Within = Callable[[Select[Any]], Select[Any]]
 
 
 class Limits(Protocol):
-    """How an engine limits the rows of several access paths."""
+    """An engine's way of limiting the rows of several access paths."""
 
     def path(self, rows: Any, order: Any) -> Any: ...
     def window(self, rows: Any, size: Any) -> Any: ...

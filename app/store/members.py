@@ -71,7 +71,7 @@ async def of_tenants(
 async def offers(
     conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter, request: PageRequest
 ) -> Page[SeenMember]:
-    """What is offered to the viewer."""
+    """The offers that the viewer has received."""
     return await pages.page_of(conn, _offers(viewer, row_filter), _KEY, request, SeenMember.from_values)
 
 
@@ -82,7 +82,7 @@ async def count_offers(conn: AsyncConnection, viewer: Caller, row_filter: Member
 async def sent(
     conn: AsyncConnection, viewer: Caller, row_filter: MemberFilter, request: PageRequest
 ) -> Page[SeenMember]:
-    """What the viewer's tenant has offered, over all its images, inert rows included."""
+    """The offers that the viewer's tenant has made, over all its images, inert rows included."""
     return await pages.page_of(conn, _sent(viewer, row_filter), _KEY, request, SeenMember.from_values)
 
 

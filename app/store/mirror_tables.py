@@ -9,7 +9,7 @@ _WHERE_MARKED: dict[str, Any] = {f"{engine}_where": text("marks > seen") for eng
 
 
 class MirroredImage(SQLModel, table=True):
-    """How up to date the rows of an upstream's image are: there is something to look at while `marks` exceeds `seen`.
+    """The state of an upstream's image in the mirror. It needs a look while `marks` exceeds `seen`.
 
     `seen` is -1 until the first look at an image that was there before the gateway; it makes no events. `version`
     counts the views that were stored; it begins at the time, so that an image that comes back never meets a version of

@@ -19,7 +19,7 @@ class Recorded(NamedTuple):
 
 
 async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
-    """What the tenant's earlier call with this key came to; one that is past its time makes room for the next."""
+    """The outcome of the tenant's earlier call with this key. An expired one is deleted."""
     await _take_turns(tx, tenant_id, key)
     own = col(RecordedOutcome.tenant_id) == tenant_id, col(RecordedOutcome.idempotency_key) == key
     await tx.conn.execute(delete(RecordedOutcome).where(*own, col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR))

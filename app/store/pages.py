@@ -110,7 +110,7 @@ async def pages_by_parent(
     request: PageRequest,
     make: Callable[[Sequence[Any]], Seen],
 ) -> dict[str, Page[Seen]]:
-    """The same window for each of many parents, in one statement. Parents without rows are left out."""
+    """One page for each of many parents, in one statement. Parents without rows are left out."""
     return by_parent((await conn.execute(windows_by_parent(statement, key, parent, request))).all(), request, make)
 
 
@@ -132,13 +132,13 @@ def by_parent(
 
 
 async def count_of(conn: AsyncConnection, statement: Select[Any]) -> int:
-    """How many rows the statement has, over all its pages."""
+    """The number of rows that the statement selects, over all pages."""
     total = await conn.scalar(select(func.count()).select_from(statement.subquery()))
     return total or 0
 
 
 async def counts_by_parent(conn: AsyncConnection, statement: Select[Any], parent: Any) -> dict[str, int]:
-    """How many rows each of many parents has, in one statement."""
+    """The number of rows of each of many parents, in one statement."""
     grouped = statement.with_only_columns(parent, func.count()).group_by(parent)
     return {row[0]: row[1] for row in await conn.execute(grouped)}
 

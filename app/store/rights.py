@@ -1,4 +1,4 @@
-"""Who may see what, as SQL predicates: every query that reads takes some of these, so nothing is checked afterwards."""
+"""Read rights as SQL predicates. Every query that reads uses some of these, so nothing is checked afterwards."""
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ def any_viewer(is_operator: bool) -> Caller:
 
 
 class Rights:
-    """What one viewer may see in the tables of images and of members, or in aliases of them."""
+    """The rights of one viewer in the tables of images and members, or in aliases of them."""
 
     def __init__(self, viewer: Caller, image: FromClause = IMAGE, member: FromClause = MEMBER) -> None:
         self.viewer = viewer

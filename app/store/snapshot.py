@@ -45,7 +45,7 @@ class Snapshot:
             await self._store.unit(self._end(), "end")
 
     async def close(self) -> None:
-        """The same at the end; what still runs then, for a caller that waits no longer, is not waited for."""
+        """End the snapshot. A read that an abandoned caller has left running finishes in the background."""
         if self._turn.locked():
             self._store.begin(self._end(), "end")
         else:
@@ -86,7 +86,7 @@ async def read_once(store: Store, query: Query[P, T], *args: P.args, **kwargs: P
 
 
 async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The same, on the connection that is kept for following the log. Raises TimeoutError."""
+    """Run a query on the connection that is reserved for the log's follower. Raises TimeoutError."""
     if isinstance(store.follower, DirectReader):
         direct: Any = query
         return await store.at_once(store.follower.read(lambda conn: direct(conn, *args, **kwargs)))
@@ -95,7 +95,7 @@ async def read_following(store: Store, query: Query[P, T], *args: P.args, **kwar
 
 
 async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """What the work gives. Raises TimeoutError when it takes longer; then it ends in its own time, or never."""
+    """The result of the work. Raises TimeoutError if it takes too long; it then goes on in the background."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_retrieve_exception)
     done, _ = await asyncio.wait({task}, timeout=seconds)

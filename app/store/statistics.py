@@ -1,4 +1,4 @@
-"""How the store is, as its own figures tell it."""
+"""Statistics of the store, for the metrics."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.store.database import Store
 from app.store.snapshot import read_once
 
-_ASKED = text(
+_QUERY = text(
     "SELECT pg_notification_queue_usage(), "
     "(SELECT coalesce(extract(epoch FROM clock_timestamp() - min(xact_start)), 0) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid())"
@@ -16,7 +16,7 @@ _ASKED = text(
 
 
 class Vitals(NamedTuple):
-    """What there is of these on the store's engine; None stands for the rest.
+    """The statistics that the store's engine has; the others are None.
 
     The age of transactions is of those that the gateway's role may see: its own ones, unless it may see all.
     """
@@ -34,10 +34,10 @@ async def read(store: Store) -> Vitals:
 
 
 def wal_bytes(database: Path) -> int:
-    """What is written and not yet moved into the file."""
+    """The size of the write-ahead log."""
     wal = database.with_name(f"{database.name}-wal")
     return wal.stat().st_size if wal.exists() else 0
 
 
 async def _postgres(conn: Any) -> tuple[Any, Any]:
-    return (await conn.execute(_ASKED)).one()
+    return (await conn.execute(_QUERY)).one()

@@ -12,7 +12,7 @@ from app.store.rights import IMAGE, MEMBER
 
 
 class Holdings(NamedTuple):
-    """How much there is of a tenant.
+    """The rows of each kind that the store holds of a tenant.
 
     `offered` are members of its images, `memberships` its own rows on the images of others, `records` the outcomes
     that its idempotency keys stand for, and `events` the rows of the log that name it.

@@ -1,4 +1,4 @@
-"""Who a token of Keystone's speaks for, or why it does not count."""
+"""The caller that a Keystone token stands for, or the reason for its refusal."""
 
 from app.errors import TokenExpired, Unavailable
 from app.model import Caller

@@ -35,7 +35,7 @@ class Credential:
 
 
 def auth_of(settings: Settings) -> dict[str, Any]:
-    """How the gateway authenticates itself: by an application credential, or by a user's password."""
+    """The gateway's own authentication: an application credential, or a user and password."""
     if settings.upstream_application_credential_id is not None:
         secret = settings.upstream_application_credential_secret
         if secret is None:

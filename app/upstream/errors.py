@@ -1,4 +1,4 @@
-"""What can go wrong between the gateway and a service of the cloud.
+"""Errors between the gateway and a service of the cloud.
 
 UpstreamError
 ├── Unreached     no connection: nothing was sent

@@ -27,7 +27,7 @@ def role_map(words: str) -> dict[str, frozenset[Role]]:
 
 
 def caller_of(described: Mapping[str, Any], token: str, roles: RoleMap, tenant_id_pattern: str) -> Caller:
-    """Who the token speaks for. Raises Unauthenticated when nobody that the gateway knows."""
+    """The caller that the token stands for. Raises Unauthenticated if the gateway does not know it."""
     project_id = _member(described, "project", "id")
     if not isinstance(project_id, str):
         raise Unauthenticated(UNSCOPED)

@@ -29,7 +29,7 @@ class Keystone:
         self._service = Service(url, seconds)
 
     async def describe(self, token: str) -> Mapping[str, Any]:
-        """What Keystone says of a token, at that token's own request. Raises TokenRefused, or UpstreamError."""
+        """Keystone's description of a token, requested with that token. Raises TokenRefused or UpstreamError."""
         headers = {"x-auth-token": token, "x-subject-token": token}
         try:
             answer = await self._service.call("GET", TOKENS, headers, params={"nocatalog": ""})

@@ -14,7 +14,7 @@ from app.upstream.keystone import Keystone
 
 @dataclass(frozen=True)
 class Upstream:
-    """Who knows the callers, where the images are, and the gateway's own credential there."""
+    """The services of an upstream: Keystone, Glance, and the gateway's own credential."""
 
     keystone: Keystone
     authority: Authority

@@ -1,1 +1,1 @@
-"""What one operation carries and produces: its context, loaders, errors, and the size of its response."""
+"""One operation: its context, loaders, errors, and the size of its response."""

@@ -1,1 +1,1 @@
-"""What differs between SQLite and PostgreSQL: opening, writing, prepared statements, notifications."""
+"""The differences between SQLite and PostgreSQL: opening, writing, prepared statements, notifications."""

@@ -1,4 +1,4 @@
-"""How each engine is opened: SQLite for the embedded default, PostgreSQL for many workers."""
+"""Opens each engine: SQLite for the embedded default, PostgreSQL for many workers."""
 
 import json
 from functools import partial

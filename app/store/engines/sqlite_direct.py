@@ -83,7 +83,7 @@ class DirectReader:
         self._conn: DirectConnection | None = None
 
     async def read(self, query: Callable[[DirectConnection], Awaitable[T]]) -> T:
-        """What the query gives, all of it from one view."""
+        """The result of a query, in one snapshot."""
         if self._conn is None:
             self._conn = DirectConnection(self._engine.connect())
         self._conn.raw.execute("BEGIN")

@@ -32,7 +32,7 @@ class Waiting(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What an action gave or raised, and whether it has written into the log."""
+    """The result or error of an action, and whether it has written to the log."""
 
     value: Any
     error: Exception | None

@@ -11,7 +11,7 @@ Clock = Callable[[], datetime]
 
 @dataclass
 class Transaction:
-    """What an action writes with. `has_log_entries` when it has put events into the log."""
+    """The transaction of an action. `has_log_entries` once it has appended to the log."""
 
     conn: Connection
     clock: Clock

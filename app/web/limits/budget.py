@@ -15,7 +15,7 @@ MAX_DEBT_SECONDS = 10
 
 
 class Charge:
-    """What one operation was charged. `retry_after` is 0, or the seconds to wait if it was refused.
+    """The charge of one operation. `retry_after` is 0, or the seconds to wait if it was refused.
 
     `reading` was charged in addition to the cost, for a document that was new.
     """

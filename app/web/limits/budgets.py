@@ -1,4 +1,4 @@
-"""Who pays for an operation: the tenant of a valid token, otherwise the address."""
+"""Budgets: an operation is charged to the tenant of a valid token, otherwise to the address."""
 
 from collections.abc import Mapping
 from functools import lru_cache

@@ -20,7 +20,7 @@ class SocketQuotas:
 
 
 class SocketSlot:
-    """What one socket holds of the quotas."""
+    """The share of the quotas that one socket holds."""
 
     __slots__ = ("_address", "_held", "_quotas")
 

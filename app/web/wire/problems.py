@@ -1,4 +1,4 @@
-"""How clients see each problem, on every transport: one table, which the transports read."""
+"""The one table of how each transport reports each problem to clients."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,7 +16,7 @@ class Close(NamedTuple):
 
 
 class Handling(NamedTuple):
-    """How each transport reports the problems of one code.
+    """The form of one code's problems on each transport.
 
     `status` and `json_status` (for `application/json`) are those of a request that failed as a whole. An event stream
     has that status if `has_event_status`. Otherwise the problem is its last event, since clients reconnect after any

@@ -1,4 +1,4 @@
-"""What callers may still spend, as the workers on one PostgreSQL settle it. The embedded store makes no use of it.
+"""The budgets of callers, which the workers on one PostgreSQL share. The embedded store does not use them.
 
 The table is unlogged: no change of it waits for a disk or goes to a standby, and after a crash of the database all
 begin anew with full budgets. Every row is updated about once a second, so half of each page is left free for that.

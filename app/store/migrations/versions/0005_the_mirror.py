@@ -1,4 +1,4 @@
-"""What the gateway keeps of an upstream's images beside their rows. Without an upstream the table stays empty."""
+"""The state of each image of an upstream, beside its row. Without an upstream the table stays empty."""
 
 import sqlalchemy as sa
 from alembic import op
