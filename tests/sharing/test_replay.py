@@ -144,7 +144,7 @@ def _folded(changes: list[LogEntry]) -> dict[tuple[str, str], tuple[str, str]]:
     return table
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [8, pytest.param(30, marks=pytest.mark.long)])
 def test_the_log_replays_to_the_member_table_for_every_sequence_of_actions(databases: Databases, examples: int) -> None:
     Sharing.database_url = databases.fresh()
     run_state_machine_as_test(
