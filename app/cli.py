@@ -129,7 +129,7 @@ def rotate_epoch(database: Database = None) -> None:
     async def rotate(store: Store) -> None:
         try:
             await migrations.require_current(store)
-            async with store.writing() as tx:
+            async with store.transaction() as tx:
                 await log.rotate_epoch(tx)
         finally:
             await store.close()

@@ -99,7 +99,7 @@ async def seed(store: Store, settings: Settings) -> None:
     windows = await _register(ledger, producer, _WINDOWS)
     await _register(ledger, producer, _DRAFT)
     gpu = await _register(ledger, partner, _GPU)
-    limits = service.Limits.of(settings)
+    limits = service.SharingLimits.of(settings)
     await service.offer_image(ledger, producer, debian, [CONSUMER, PARTNER], limits)
     await service.offer_image(ledger, producer, postgres, [CONSUMER], limits)
     await service.offer_image(ledger, producer, windows, [CONSUMER], limits)
@@ -122,8 +122,8 @@ def greeting(secret: SharedSecret) -> Iterator[str]:
 async def _is_seeded(store: Store, producer: Caller) -> bool:
     """Whether the store holds the demo. Raises SetupError if it holds other images."""
     operator = Caller(PRODUCER, frozenset({Role.OPERATOR}), producer.expires_at)
-    everything = await read_once(store, images.count_listed, operator, ImageFilter())
-    ours = await read_once(store, images.count_listed, producer, ImageFilter(owner_id=PRODUCER))
+    everything = await read_once(store, images.count_list, operator, ImageFilter())
+    ours = await read_once(store, images.count_list, producer, ImageFilter(owner_id=PRODUCER))
     if everything and not ours:
         raise SetupError("The demo needs an empty store, and this one holds images. Choose another --database.")
     return ours > 0

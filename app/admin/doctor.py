@@ -61,7 +61,7 @@ async def _checks(database: str | None) -> AsyncIterator[Check]:
     logs.configure(settings)
     path = _file(url.database) if url.get_backend_name() == "sqlite" else None
     if path is not None:
-        found = list(machine.embedded(path))
+        found = list(machine.check_embedded_store(path))
         for check in found:
             yield check
         # A file that is missing or unreadable has nothing more to check, and opening it would create it.

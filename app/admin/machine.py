@@ -28,7 +28,7 @@ def file_limit(settings: Settings) -> Check:
     return ok_or_fail("file limit", limit >= needed, found, advice)
 
 
-def embedded(path: Path) -> Iterator[Check]:
+def check_embedded_store(path: Path) -> Iterator[Check]:
     """Check the folder, the file and the disk of the embedded store."""
     folder = path.parent
     if not folder.is_dir():

@@ -69,7 +69,7 @@ async def _read_all(mirror: Mirror, glance: "Glance", rate: float) -> int:
 
 
 async def _look_at(mirror: Mirror, image_ids: list[str], rate: float) -> None:
-    """Read these images at the given rate, a limited number of them at a time."""
+    """Read these images at this rate, a limited number of them at a time."""
     turn, clock = asyncio.Semaphore(LOOKS_AT_ONCE), asyncio.get_running_loop().time
     began = clock()
 

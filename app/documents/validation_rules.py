@@ -1,6 +1,6 @@
 """GraphQL's validation rules as one visitor that knows which rules concern which kind of node.
 
-Every tenant's documents are validated anew, so validation has to be cheap. `ParallelVisitor` asks every rule for its
+Every tenant's documents are validated anew, so validation has to be cheap. `ParallelVisitor` queries every rule for its
 handlers of every kind of node, in every document, which takes longer than the rules themselves do for a small one.
 """
 

@@ -49,7 +49,7 @@ class Mark(NamedTuple):
 
 
 def fingerprint(*parts: Sequence[str] | str | bool | None) -> bytes:
-    """Eight bytes that stand for a viewer or for the filter of a watch. Never all zero."""
+    """An eight-byte hash that identifies a viewer or the filter of a watch. Never all zero."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     return digest[:8] if any(digest[:8]) else digest[8:16]
 
@@ -63,17 +63,17 @@ class Seal:
         self._cipher = AESSIV(head.key)
 
     def close(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH) -> str:
-        """The cursor of an item, for one viewer; good for the given watch, or for any of that viewer's."""
-        return self._sealed(0, seq, viewer, watch, _NO_SALT)
+        """The cursor of an item, valid for this viewer and for this watch, or for any watch of the viewer."""
+        return self._encrypt(0, seq, viewer, watch, _NO_SALT)
 
     def close_between(self, seq: int, viewer: Caller, watch: bytes = _ANY_WATCH, in_snapshot: bool = False) -> str:
         """The cursor of a position at which the viewer has no event; no two are alike.
 
-        One inside a snapshot can't be gone on from: the watch that gets it begins its snapshot again.
+        A watch can't resume from a cursor inside a snapshot: it begins the snapshot again.
         """
-        return self._sealed(_IN_SNAPSHOT * in_snapshot, seq, viewer, watch, os.urandom(len(_NO_SALT)))
+        return self._encrypt(_IN_SNAPSHOT * in_snapshot, seq, viewer, watch, os.urandom(len(_NO_SALT)))
 
-    def _sealed(self, flags: int, seq: int, viewer: Caller, watch: bytes, salt: bytes) -> str:
+    def _encrypt(self, flags: int, seq: int, viewer: Caller, watch: bytes, salt: bytes) -> str:
         flags |= _OPERATOR * viewer.is_operator
         plain = _PLAIN.pack(_VERSION, flags, self._epoch, seq, fingerprint(viewer.tenant_id), watch, salt)
         return _text(self._cipher.encrypt(plain, None))
@@ -95,7 +95,7 @@ class Seal:
             plain = self._cipher.decrypt(sealed, None)
         except (InvalidTag, binascii.Error, ValueError):
             raise CursorInvalid(_NOT_OURS) from None
-        # Base64 has spare bits at its end: of the texts that mean the same bytes only the one given out counts.
+        # Base64 has spare bits at its end: of the texts that decode to the same bytes only the issued one is valid.
         if len(plain) != _PLAIN.size or _text(sealed) != cursor:
             raise CursorInvalid(_NOT_OURS)
         return plain

@@ -67,12 +67,12 @@ class Feed:
         return self._seal
 
     def end_watches(self) -> None:
-        """Let every watch end, since the process is about to."""
+        """End every watch, because the process is about to end."""
         self._closing = True
         self._ring.ring_all()
 
     async def stop(self) -> None:
-        """Ask the tailer to end and wait for it: it is never cancelled inside a query."""
+        """Signal the tailer to end, and wait for it: it is never cancelled inside a query."""
         self.end_watches()
         self._hint.signal()
         if self._tailer is not None:
@@ -105,8 +105,8 @@ class Feed:
     ) -> tuple[Seal, View]:
         """The result of a query, and the seal of the log in the same snapshot.
 
-        That may be a log which this worker has yet to notice. Its looks wait for that, or they would say a number of
-        one log under the seal of another.
+        If the log was replaced and the tailer has not noticed yet, the read is repeated once it has: a position in one
+        log must not be sealed for another.
         """
         while True:
             seal, begun_anew = self.seal, self._begun_anew
@@ -117,7 +117,7 @@ class Feed:
             await _wait(begun_anew, self._poll_seconds)
 
     def gap(self, mark: Mark, head: log.LogHead, viewer: Caller) -> Gap | None:
-        """Why a watch can't go on from a cursor, as the log stands. One that only this worker lags behind can."""
+        """Why a watch can't resume from a cursor, or None. A cursor ahead of this worker only is valid."""
         if mark.epoch != head.epoch:
             return Gap.EPOCH_CHANGED
         if mark.is_operators != viewer.is_operator:
@@ -133,8 +133,8 @@ class Feed:
     ) -> AsyncGenerator[Item, None]:
         """The changes behind `position` that concern the watcher, in commit order, each once.
 
-        `seal` is that of the log which the position is one of. After `silence` seconds without a change it says how
-        far it has read. A gap is the last item.
+        `seal` is that of the log that the position belongs to. After `silence` seconds without a change, an item has
+        the position that was reached. A gap is the last item.
         """
         due = _now() + silence
         with self.figures.watch(position) as registered:
@@ -164,7 +164,7 @@ class Feed:
         changes = self._ring.behind(position, PAGE)
         if changes is not None:
             return None, changes, changes[-1].seq
-        head, changes = await self._caught_up(viewer, position)
+        head, changes = await self._read_dropped(viewer, position)
         if head.epoch != self.seal.epoch:
             return Gap.EPOCH_CHANGED, [], position
         if head.floor > position:
@@ -172,8 +172,8 @@ class Feed:
         reached = changes[-1].seq if len(changes) == PAGE else head.seq
         return None, changes, reached
 
-    async def _caught_up(self, viewer: Caller, position: int) -> tuple[log.LogHead, list[Change]]:
-        """Read what the ring has dropped. A watch that waits for the store in vain comes back with its cursor."""
+    async def _read_dropped(self, viewer: Caller, position: int) -> tuple[log.LogHead, list[Change]]:
+        """Read what the ring has dropped. Raises Unavailable if the store does not respond in time."""
         try:
             reading = read_once(self._store, log.read_concerning, viewer, position, PAGE)
             return await in_time(reading, FOLLOWING_SECONDS)
@@ -184,11 +184,11 @@ class Feed:
 
     async def _tail(self) -> None:
         while not self._closing:
-            if not await self._read_on():
+            if not await self._read_new():
                 was_hinted = await self._hint.wait(self._poll_seconds)
                 self.figures.looks["hint" if was_hinted else "poll"] += 1
 
-    async def _read_on(self) -> bool:
+    async def _read_new(self) -> bool:
         """Whether there may be more to read at once."""
         try:
             # From the newest known event on, to see that it is still the same.
@@ -225,7 +225,7 @@ class Feed:
         return replaced or head.epoch != self.seal.epoch or head.seq < self._ring.top
 
     def _begin_at(self, head: log.LogHead) -> None:
-        # A new seal, which tells those who read on that theirs is of another log, even one of the same name.
+        # A new seal ends the watches that follow with the old one, even if the new log has the same epoch.
         self._seal = Seal(head)
         self._ring.restart(head.seq)
         self.figures.head = self.figures.read = head.seq

@@ -4,7 +4,7 @@ import asyncio
 
 
 class Hint:
-    """Inside one process. Who waits longer than the poll interval looks anyway, so a lost hint only delays."""
+    """The hint within one process. A lost hint only delays, because readers also poll."""
 
     def __init__(self) -> None:
         self._signalled = asyncio.Event()
@@ -13,10 +13,7 @@ class Hint:
         self._signalled.set()
 
     async def wait(self, at_most: float) -> bool:
-        """Return at the next hint, or when the time is up; a hint given since the last wait counts.
-
-        Whether there was one.
-        """
+        """Wait for the next hint, including one since the last wait. Returns False if there is none in time."""
         try:
             async with asyncio.timeout(at_most):
                 await self._signalled.wait()

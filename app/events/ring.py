@@ -1,4 +1,4 @@
-"""The newest events of the log, in memory, and the bells that wake those whom they concern."""
+"""The newest events of the log, in memory, and the bells that wake the watchers they concern."""
 
 import asyncio
 from collections import deque
@@ -25,7 +25,7 @@ class Ring:
         return self._changes[-1] if self._changes else None
 
     def restart(self, top: int) -> None:
-        """Forget everything; what comes next follows `top`."""
+        """Drop all events; the next one follows `top`."""
         self._changes.clear()
         self.top = top
         self.ring_all()
@@ -40,7 +40,7 @@ class Ring:
             self._ring(party)
 
     def behind(self, position: int, at_most: int) -> list[Change] | None:
-        """Some of what follows the position; None when the ring does not go back so far."""
+        """The next events after the position, at most this many; None if the ring does not go back so far."""
         if not self._changes or self._changes[0].seq > position + 1:
             return None
         missing = self.top - position

@@ -40,7 +40,7 @@ class Upkeep:
         return await self._store.unit(self._once())
 
     async def _once(self) -> int:
-        async with self._store.writing() as tx:
+        async with self._store.transaction() as tx:
             dropped = await log.compact(tx, tx.now - self._retention, self._keep)
             await outcomes.sweep(tx)
         return dropped

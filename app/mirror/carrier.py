@@ -15,7 +15,7 @@ from app.store.database import Store
 
 
 class Carrier:
-    """Carries changes out in Glance. See `app.sharing.ledger.Upstream`."""
+    """Carries changes out in Glance. See `app.sharing.ledger.UpstreamActions`."""
 
     def __init__(self, store: Store, front: Front) -> None:
         self._store = store

@@ -54,7 +54,7 @@ class Errand:
 async def visible_image(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:
     """The image as the mirror shows it to the caller. Raises NotFound."""
     image = await images.find_one(tx.conn, caller, image_id) if formats.uuid(image_id) else None
-    return rules.seen(image, argument)
+    return rules.require_seen(image, argument)
 
 
 def not_seen(refusals: Refusals) -> Conflict:

@@ -15,7 +15,7 @@ from app.model import SeenImage
 from app.store import images, log, members, mirror
 from app.store.database import Store
 from app.store.engines.transaction import Transaction
-from app.store.mirror import Position
+from app.store.mirror import MirrorState
 from app.upstream.errors import Unanswered
 from app.upstream.views import View
 
@@ -107,10 +107,10 @@ class Mirror:
             logger.error("the images of other projects have vanished; does the credential still see them?")
             raise Unanswered("the credential sees no image of another project any more")
 
-    async def _position(self, image_id: str) -> Position | None:
-        return await self._store.act(lambda tx: mirror.position(tx.conn, image_id))
+    async def _position(self, image_id: str) -> MirrorState | None:
+        return await self._store.act(lambda tx: mirror.state(tx.conn, image_id))
 
-    async def _stored(self, image_id: str, position: Position, view: View | None) -> bool:
+    async def _stored(self, image_id: str, position: MirrorState, view: View | None) -> bool:
         async def act(tx: Transaction) -> bool:
             if not await mirror.advance(tx.conn, image_id, position):
                 return False

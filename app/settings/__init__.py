@@ -7,19 +7,28 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.errors import SetupError
-from app.settings.frontend import FrontEnds
-from app.settings.identity import Identity
-from app.settings.limits import Limits
-from app.settings.observability import Observability
-from app.settings.rates import Rates
-from app.settings.serving import Serving
-from app.settings.timing import Timing
-from app.settings.upstream import Upstream
+from app.settings.frontend import FrontEndSettings
+from app.settings.identity import IdentitySettings
+from app.settings.limits import LimitSettings
+from app.settings.observability import ObservabilitySettings
+from app.settings.rates import RateSettings
+from app.settings.serving import ServingSettings
+from app.settings.timing import TimingSettings
+from app.settings.upstream import UpstreamSettings
 
 PREFIX = "IMAGE_GATEWAY_"
 
 
-class Settings(Observability, Timing, Rates, Limits, FrontEnds, Upstream, Identity, Serving):
+class Settings(
+    ObservabilitySettings,
+    TimingSettings,
+    RateSettings,
+    LimitSettings,
+    FrontEndSettings,
+    UpstreamSettings,
+    IdentitySettings,
+    ServingSettings,
+):
     """The settings; each field's description is its documentation, and docker/README.md repeats it."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)

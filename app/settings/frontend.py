@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from app.settings import values
 
 
-class FrontEnds(BaseSettings):
+class FrontEndSettings(BaseSettings):
     """Settings for front ends: pages, origins, trusted documents."""
 
     ide: bool = Field(default=True, description="Whether browsers find GraphiQL at `/` and `/graphql`.")

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from app.settings import values
 
 
-class Identity(BaseSettings):
+class IdentitySettings(BaseSettings):
     """Settings of authentication: keys, claims, and tenant IDs."""
 
     auth_secret: SecretStr | None = Field(

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Limits(BaseSettings):
+class LimitSettings(BaseSettings):
     """Limits on requests, operations and connections."""
 
     member_quota: Annotated[int, Field(ge=-1)] = Field(

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Observability(BaseSettings):
+class ObservabilitySettings(BaseSettings):
     """Settings of logs and traces."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

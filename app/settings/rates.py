@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Rates(BaseSettings):
+class RateSettings(BaseSettings):
     """Rate limits of callers and of their sockets."""
 
     rate_per_tenant: Annotated[int, Field(ge=0)] = Field(

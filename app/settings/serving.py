@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
-class Serving(BaseSettings):
+class ServingSettings(BaseSettings):
     """Where the store is, and where the gateway listens."""
 
     database_url: str = Field(

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from app.settings import values
 
 
-class Timing(BaseSettings):
+class TimingSettings(BaseSettings):
     """The watch, deadlines, and the end of the process."""
 
     bookmark_seconds: Annotated[float, Field(gt=0)] = Field(

@@ -10,7 +10,7 @@ from app.settings import values
 PROJECT_ID = "[0-9a-f]{32}"
 
 
-class Upstream(BaseSettings):
+class UpstreamSettings(BaseSettings):
     """The cloud that the gateway stands in front of, if any."""
 
     upstream: Literal["glance"] | None = Field(

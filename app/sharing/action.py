@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from app.errors import Refusal
 from app.model import Caller, ChangeKind, SeenImage
 from app.sharing import formats, log_entries, outcome, rules
-from app.sharing.ledger import Ledger, Upstream
+from app.sharing.ledger import Ledger, UpstreamActions
 from app.sharing.outcome import Outcome, Request
 from app.sharing.problems import Mistakes
 from app.store import images, log, members
@@ -20,7 +20,7 @@ async def carry_out(
     request: Request,
     act: Action,
     mistakes: Mistakes | None,
-    run_upstream: Callable[[Upstream], Awaitable[Outcome]],
+    run_upstream: Callable[[UpstreamActions], Awaitable[Outcome]],
     refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,)),
 ) -> Outcome:
     """Run the action in one transaction, or `run_upstream` if an upstream keeps the images.
@@ -62,4 +62,4 @@ async def lock_and_read(tx: Transaction, caller: Caller, image_id: str, argument
     if formats.uuid(image_id) and await images.lock(tx.conn, caller, image_id):
         image = await images.find_one(tx.conn, caller, image_id)
         tx.now = tx.clock()
-    return rules.seen(image, argument)
+    return rules.require_seen(image, argument)

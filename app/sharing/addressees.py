@@ -7,7 +7,7 @@ from app.sharing import formats
 from app.sharing.rules import Verdict
 
 
-def refused_at(indexes: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator[Refusal]:
+def refusals_at(indexes: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator[Refusal]:
     """The refusals among the verdicts, each with the path of its tenant ID in the input."""
     for index, verdict in zip(indexes, verdicts, strict=True):
         if verdict.refusal is not None:
@@ -15,7 +15,7 @@ def refused_at(indexes: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator[
             yield verdict.refusal
 
 
-def sorted_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[dict[int, str], tuple[BadUserInput, ...]]:
+def split_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[dict[int, str], tuple[BadUserInput, ...]]:
     """Split tenant IDs into the well-formed ones, by their index in the input, and refusals of the malformed ones.
 
     The result does not depend on the image.

@@ -120,7 +120,7 @@ def echo(value: str | None) -> str | None:
     return value
 
 
-def _as_given(value: Any, *_path: str) -> Any:
+def _unchanged(value: Any, *_path: str) -> Any:
     return value
 
 
@@ -134,12 +134,12 @@ _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     "min_disk_gb": ("minDiskGb", False, amount),
     "min_ram_mb": ("minRamMb", False, amount),
     "tags": ("tags", False, tags),
-    "os_type": ("osType", True, _as_given),
+    "os_type": ("osType", True, _unchanged),
 }
 
 
 def image_columns(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of an image that a caller has given, each checked by its form. Raises Malformed."""
+    """Check the form of each image column in an input. Raises Malformed."""
     mistakes = Mistakes()
     columns = {column: mistakes.check(_image_column, column, value) for column, value in values.items()}
     mistakes.require_none()
@@ -147,7 +147,7 @@ def image_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _image_column(column: str, value: Any) -> Any:
-    name, nullable, check = _COLUMNS.get(column, (column, False, _as_given))
+    name, nullable, check = _COLUMNS.get(column, (column, False, _unchanged))
     if value is not None:
         return check(value, "input", name)
     if not nullable:

@@ -10,7 +10,7 @@ from app.sharing.outcome import Outcome, Request
 from app.store.database import Store
 
 
-class Upstream(Protocol):
+class UpstreamActions(Protocol):
     """A service that owns the images. It makes each change with the caller's own rights; the outcome is what it shows.
 
     Every method raises Unavailable or Unauthenticated.
@@ -41,4 +41,4 @@ class Ledger:
     """The store, and the upstream if there is one."""
 
     store: Store
-    upstream: Upstream | None = None
+    upstream: UpstreamActions | None = None

@@ -32,7 +32,7 @@ async def remove(store: Store, tenant_id: str) -> Holdings:
     leaver = Caller(tenant_id, frozenset({Role.OPERATOR}), datetime.now(UTC))
     for _ in range(ROUNDS):
         owned = await read_once(store, tenant_holdings.some_images, tenant_id, AT_ONCE)
-        joined = await read_once(store, tenant_holdings.some_joined, tenant_id, AT_ONCE)
+        joined = await read_once(store, tenant_holdings.some_member_images, tenant_id, AT_ONCE)
         for image_id in owned:
             await store.act(_action(leaver, image_id, remove_with_members))
         for image_id in joined:

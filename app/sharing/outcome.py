@@ -62,7 +62,7 @@ async def earlier(tx: Transaction, caller: Caller, request: Request) -> Outcome 
     if recorded.input_hash != request.input_hash:
         message = "This idempotency key was used with another input. Use a new key for a new request."
         return Outcome(refusals=(BadUserInput(message, ("input", "idempotencyKey")),))
-    return await _replayed(tx, caller, recorded.outcome)
+    return await _replay(tx, caller, recorded.outcome)
 
 
 async def remember(tx: Transaction, caller: Caller, request: Request, outcome: Outcome) -> None:
@@ -94,7 +94,7 @@ def _facts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-async def _replayed(tx: Transaction, caller: Caller, facts: Mapping[str, Any]) -> Outcome:
+async def _replay(tx: Transaction, caller: Caller, facts: Mapping[str, Any]) -> Outcome:
     refusals = tuple(_refusal(**refusal) for refusal in facts["refusals"])
     member_ids = [*facts["members"], *_present(refusal.member_id for refusal in refusals)]
     image = await images.find_one(tx.conn, caller, facts["image"]) if facts["image"] else None

@@ -38,8 +38,8 @@ class Verdict(NamedTuple):
     refusal: Refusal | None
 
 
-def seen(image: SeenImage | None, argument: str = "imageId") -> SeenImage:
-    """The image, if the caller may know of it; `argument` is what its ID is called in the input."""
+def require_seen(image: SeenImage | None, argument: str = "imageId") -> SeenImage:
+    """Check that the caller sees the image, and return it. `argument` is the input field of its ID. Raises NotFound."""
     if image is None:
         raise NotFound(UNSEEN_IMAGE, ("input", argument))
     return image
@@ -85,7 +85,7 @@ def may_offer(caller: Caller, image: SeenImage) -> None:
 def offers(
     image: SeenImage, new: Sequence[SeenMember], present: Mapping[str, SeenMember], taken: int, quota: int
 ) -> Iterator[Verdict]:
-    """Judge each new row by itself, in the order given; the quota counts as it fills."""
+    """Decide on each new row by itself, in this order; each created row counts toward the quota."""
     rows = dict(present)
     for row in new:
         refusal = _refused_offer(image, row.tenant_id, rows, taken, quota)

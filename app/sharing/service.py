@@ -16,8 +16,8 @@ from app.rows import defaults
 from app.settings import Settings
 from app.sharing import formats, log_entries, rules
 from app.sharing.action import carry_out, lock_and_read, remove_with_members
-from app.sharing.addressees import refused_at, sorted_by_form
-from app.sharing.ledger import Ledger, Upstream
+from app.sharing.addressees import refusals_at, split_by_form
+from app.sharing.ledger import Ledger, UpstreamActions
 from app.sharing.outcome import Outcome, Request
 from app.sharing.problems import Mistakes
 from app.store import images, log, members
@@ -30,14 +30,14 @@ NO_REGISTRATION = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class SharingLimits:
     """The settings that the rules need."""
 
     tenant_id_pattern: str
     member_quota: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: Settings) -> "SharingLimits":
         return cls(settings.tenant_id_pattern, settings.member_quota)
 
 
@@ -74,7 +74,7 @@ async def update_image(
     key: str | None = None,
     mistakes: Mistakes | None = None,
 ) -> Outcome:
-    """Change the given columns of an image; the others stay."""
+    """Change these columns of an image; the others stay."""
     mistakes = mistakes or Mistakes()
     mistakes.check(formats.image_columns, changes)
     image_id = formats.as_stored(image_id)
@@ -91,7 +91,7 @@ async def update_image(
 
     request = Request("updateImage", {"id": image_id, **changes}, key)
 
-    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: UpstreamActions) -> Awaitable[Outcome]:
         return upstream.update(caller, request, image_id, changes)
 
     return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
@@ -120,13 +120,13 @@ async def offer_image(
     caller: Caller,
     image_id: str,
     tenant_ids: Sequence[str],
-    limits: Limits,
+    limits: SharingLimits,
     key: str | None = None,
     mistakes: Mistakes | None = None,
 ) -> Outcome:
     """Offer an image to each of the tenants; each has its own outcome, and one refusal undoes no other."""
     mistakes, image_id = mistakes or Mistakes(), formats.as_stored(image_id)
-    places, malformed = sorted_by_form(tenant_ids, limits.tenant_id_pattern)
+    places, malformed = split_by_form(tenant_ids, limits.tenant_id_pattern)
     mistakes.check(formats.key, key)
     if mistakes.found or not places:
         raise Malformed(*mistakes.found, *malformed)
@@ -144,19 +144,19 @@ async def offer_image(
             await members.add(tx.conn, made)
             steps = [(row, None, row.status) for row in made]
             await log.append(tx, log_entries.of_members(ChangeKind.OFFERED, caller, image, steps))
-        refusals = tuple(refused_at(places, verdicts))
+        refusals = tuple(refusals_at(places, verdicts))
         standing = {row.id: row for row in [*present.values(), *made]}
         return Outcome(image, tuple(made), None, malformed + refusals, standing)
 
-    def with_malformed(refusal: Refusal) -> Outcome:
+    def refused_outcome(refusal: Refusal) -> Outcome:
         return Outcome(refusals=(*malformed, refusal))
 
     request = Request("offerImage", {"image": image_id, "tenants": list(tenant_ids)}, key)
 
-    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: UpstreamActions) -> Awaitable[Outcome]:
         return upstream.offer(caller, request, image_id, places, malformed)
 
-    return await carry_out(ledger, caller, request, act, mistakes, run_upstream, with_malformed)
+    return await carry_out(ledger, caller, request, act, mistakes, run_upstream, refused_outcome)
 
 
 async def answer_offer(
@@ -183,7 +183,7 @@ async def answer_offer(
 
     request = Request("answerOffer", {"image": image_id, "status": status}, key)
 
-    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: UpstreamActions) -> Awaitable[Outcome]:
         return upstream.answer(caller, request, image_id, status)
 
     return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
@@ -194,7 +194,7 @@ async def revoke_member(
     caller: Caller,
     image_id: str,
     tenant_id: str,
-    limits: Limits,
+    limits: SharingLimits,
     key: str | None = None,
     mistakes: Mistakes | None = None,
 ) -> Outcome:
@@ -212,13 +212,13 @@ async def revoke_member(
 
     request = Request("revokeMember", {"image": image_id, "tenant": tenant_id}, key)
 
-    def run_upstream(upstream: Upstream) -> Awaitable[Outcome]:
+    def run_upstream(upstream: UpstreamActions) -> Awaitable[Outcome]:
         return upstream.revoke(caller, request, image_id, tenant_id)
 
     return await carry_out(ledger, caller, request, act, mistakes, run_upstream)
 
 
-async def _refuse_registration(_: Upstream) -> Outcome:
+async def _refuse_registration(_: UpstreamActions) -> Outcome:
     return Outcome(refusals=(Forbidden(NO_REGISTRATION),))
 
 

@@ -16,7 +16,7 @@ class AccessPath(NamedTuple):
     rows: FromClause
     where: tuple[ColumnElement[bool], ...]
 
-    def narrowed(self, *where: ColumnElement[bool]) -> "AccessPath":
+    def narrow(self, *where: ColumnElement[bool]) -> "AccessPath":
         return AccessPath(self.rows, (*self.where, *where))
 
 

@@ -42,12 +42,12 @@ DELETE FROM budget WHERE (kind, who) IN (
 
 async def settle(tx: Transaction, kind: Kind, spent: Mapping[str, float]) -> dict[str, float]:
     """Take what was spent from the shared budgets; what is left in each of them, by all that is known."""
-    given = {**kind._asdict(), "callers": list(spent), "spent": list(spent.values())}
-    given["kind"] = given.pop("name")
-    return {row.who: row.level for row in await tx.conn.execute(_SETTLE, given)}
+    values = {**kind._asdict(), "callers": list(spent), "spent": list(spent.values())}
+    values["kind"] = values.pop("name")
+    return {row.who: row.level for row in await tx.conn.execute(_SETTLE, values)}
 
 
 async def sweep(tx: Transaction, kind: Kind) -> None:
     """Drop budgets that are full again."""
-    given = {"kind": kind.name, "rate": kind.rate, "brim": kind.brim, "most": SWEPT_AT_ONCE}
-    await tx.conn.execute(_SWEEP, given)
+    values = {"kind": kind.name, "rate": kind.rate, "brim": kind.brim, "most": SWEPT_AT_ONCE}
+    await tx.conn.execute(_SWEEP, values)

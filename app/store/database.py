@@ -61,13 +61,13 @@ class Store:
         return await self._reporting_outages(self._traced(self._sqlite_writer.act(action), "act"))
 
     async def _act(self, action: Callable[[Transaction], Awaitable[T]]) -> T:
-        async with self.writing() as tx:
+        async with self.transaction() as tx:
             if (life := lifetime.current()) is not None:
                 life.write()
             return await action(tx)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[Transaction]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """Begin; commit at the end of the block, or roll back when it raises."""
         self.require_open()
         async with self._my_turn(), self.writer.connect() as conn, conn.begin():

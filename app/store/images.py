@@ -46,16 +46,16 @@ async def find_one(conn: Connection, viewer: Caller, image_id: str) -> SeenImage
     return SeenImage.from_values(rows[0]) if rows else None
 
 
-async def listed(
+async def read_list(
     conn: AsyncConnection, viewer: Caller, row_filter: ImageFilter, request: PageRequest
 ) -> Page[SeenImage]:
     """The viewer's image list."""
-    paths = listed_paths(Rights(viewer), row_filter)
+    paths = list_paths(Rights(viewer), row_filter)
     return await keyset_windows.page_of(conn, _seen_by(viewer), paths, IMAGE, request, SeenImage.from_values)
 
 
-async def count_listed(conn: AsyncConnection, viewer: Caller, row_filter: ImageFilter) -> int:
-    return await keyset_windows.count_of(conn, listed_paths(Rights(viewer), row_filter), _KEY)
+async def count_list(conn: AsyncConnection, viewer: Caller, row_filter: ImageFilter) -> int:
+    return await keyset_windows.count_of(conn, list_paths(Rights(viewer), row_filter), _KEY)
 
 
 async def of_owners(
@@ -76,7 +76,7 @@ async def count_of_owners(
     return await pages.counts_by_parent(conn, _of_owners(viewer, owner_ids, row_filter), IMAGE.c.owner_id)
 
 
-async def watched(
+async def read_watched(
     conn: AsyncConnection, viewer: Caller, limit: int, *, image_id: str | None, as_producer: bool, as_consumer: bool
 ) -> list[SeenImage]:
     """The images that the viewer may watch: its own, those shared to it, or both."""
@@ -111,17 +111,17 @@ async def remove(conn: Connection, image_id: str) -> None:
     await _REMOVE.run(conn, id=image_id)
 
 
-def listed_paths(rights: Rights, row_filter: ImageFilter) -> list[AccessPath]:
+def list_paths(rights: Rights, row_filter: ImageFilter) -> list[AccessPath]:
     """The access paths to the viewer's image list."""
     statuses = _ANY_STATUS if row_filter.member_status is None else row_filter.member_status
     conditions = tuple(_conditions(rights, row_filter))
-    return [path.narrowed(*conditions) for path in rights.list_paths(statuses, row_filter.owner_id)]
+    return [path.narrow(*conditions) for path in rights.list_paths(statuses, row_filter.owner_id)]
 
 
 def paths_of_owner(rights: Rights, owner: ColumnElement[Any], row_filter: ImageFilter) -> list[AccessPath]:
     """The access paths to the images of a tenant that the viewer may know to be its."""
     conditions = tuple(_conditions(rights, row_filter))
-    return [path.narrowed(*conditions) for path in rights.party_paths(owner=owner)]
+    return [path.narrow(*conditions) for path in rights.party_paths(owner=owner)]
 
 
 def _conditions(rights: Rights, row_filter: ImageFilter) -> Iterator[ColumnElement[bool]]:
@@ -150,7 +150,7 @@ def _seen_by(viewer: Caller) -> Select[Any]:
 def _of_owners(viewer: Caller, owner_ids: Collection[str], row_filter: ImageFilter) -> Select[Any]:
     rights = Rights(viewer)
     conditions = IMAGE.c.owner_id.in_(owner_ids), *_conditions(rights, row_filter)
-    paths = [path.narrowed(*conditions) for path in rights.party_paths()]
+    paths = [path.narrow(*conditions) for path in rights.party_paths()]
     found = keyset_windows.every(paths, _KEY).subquery()
     return _seen_by(viewer).select_from(OrderedJoin(found, IMAGE, IMAGE.c.id == found.c.id))
 

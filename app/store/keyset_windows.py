@@ -12,7 +12,7 @@ from app.store.pages import MAX_PAGE, Page, PageRequest, Seen, SortKey, between,
 Within = Callable[[Select[Any]], Select[Any]]
 
 
-class Limits(Protocol):
+class RowLimits(Protocol):
     """An engine's way of limiting the rows of several access paths."""
 
     def path(self, rows: Any, order: Any) -> Any: ...
@@ -43,8 +43,8 @@ class Bounded:
         return rows.limit(literal_column(str(MAX_PAGE + 1))).subquery()
 
 
-LAZY: Limits = Lazy()
-BOUNDED: Limits = Bounded()
+LAZY: RowLimits = Lazy()
+BOUNDED: RowLimits = Bounded()
 
 
 async def page_of(
@@ -72,7 +72,7 @@ def first_of(
     request: PageRequest,
     size: Any,
     within: Within = lambda found: found,
-    limits: Limits = BOUNDED,
+    limits: RowLimits = BOUNDED,
 ) -> Subquery:
     """The sort keys of the first rows of a window, whichever paths find them."""
     found = _sort_keys(paths, key, between(key, request), within)

@@ -56,11 +56,11 @@ async def read_concerning(conn: Connection, viewer: Caller, seq: int, limit: int
 
 
 async def compact(tx: Transaction, before: datetime, keep: int) -> int:
-    """Drop some events from before that time, but never the newest `keep`; how many went.
+    """Drop some events from before that time, but never the newest `keep`. Returns how many.
 
     The floor moves in the same transaction, so a reader sees both or neither.
     """
-    # The head comes first: an event that is committed between the two reads is younger than it, and stays.
+    # The head is read first: an event that is committed between the two reads is newer, and stays.
     now = await head(tx.conn)
     first_kept = await tx.conn.scalar(select(func.min(col(Event.seq))).where(col(Event.occurred_at) >= before))
     oldest_allowed = now.seq if first_kept is None else first_kept - 1

@@ -90,7 +90,7 @@ async def count_sent(conn: AsyncConnection, viewer: Caller, row_filter: MemberFi
     return await pages.count_of(conn, _sent(viewer, row_filter))
 
 
-async def watched(
+async def read_watched(
     conn: AsyncConnection,
     viewer: Caller,
     limit: int,

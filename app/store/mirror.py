@@ -13,8 +13,8 @@ from app.store.engines.transaction import Transaction
 from app.store.rights import IMAGE, MEMBER
 
 
-class Position(NamedTuple):
-    """The version of an image's rows, how many marks it has had, and how many of them were looked at."""
+class MirrorState(NamedTuple):
+    """The version of an image's rows, how many times it was marked, and how many of these marks were looked at."""
 
     version: int
     marks: int
@@ -50,12 +50,12 @@ async def lead(tx: Transaction, holder: str, seconds: float) -> bool:
 
 
 async def note_poll(tx: Transaction) -> None:
-    """Everything that has changed before now, as far as images tell, is marked."""
+    """Record that everything that changed before now is marked, as far as the images' times show."""
     await _NOTE_POLL.run(tx.conn, now=int(tx.now.timestamp() * 1_000))
 
 
 async def polled_at(conn: Connection) -> float:
-    """When that was last so, in seconds of Unix time; 0 before the first time."""
+    """The Unix time of the last poll, in seconds; 0 before the first one."""
     return (await _POLLED.rows(conn))[0][0] / 1_000
 
 
@@ -74,12 +74,12 @@ async def others(conn: Connection, image_id: str, limit: int) -> list[str]:
     return [row[0] for row in await _OTHERS.rows(conn, image=image_id, limit=limit)]
 
 
-async def position(conn: Connection, image_id: str) -> Position | None:
-    rows = await _POSITION.rows(conn, image=image_id)
-    return Position._make(rows[0]) if rows else None
+async def state(conn: Connection, image_id: str) -> MirrorState | None:
+    rows = await _STATE.rows(conn, image=image_id)
+    return MirrorState._make(rows[0]) if rows else None
 
 
-async def advance(conn: Connection, image_id: str, read_at: Position) -> bool:
+async def advance(conn: Connection, image_id: str, read_at: MirrorState) -> bool:
     """Whether the view that was read at this position may be stored: nobody has stored another meanwhile."""
     return bool(await _ADVANCE.rows(conn, image=image_id, version=read_at.version, marks=read_at.marks))
 
@@ -156,7 +156,7 @@ _OTHERS = Prepared(
     .order_by(IMAGE.c.created_at.desc(), IMAGE.c.id.desc())
     .limit(_AFTER[1])
 )
-_POSITION = Prepared(text("SELECT version, marks, seen FROM mirrored_image WHERE image_id = :image"))
+_STATE = Prepared(text("SELECT version, marks, seen FROM mirrored_image WHERE image_id = :image"))
 _ADVANCE = Prepared(
     text(
         "UPDATE mirrored_image SET version = version + 1, seen = :marks "

@@ -12,8 +12,8 @@ class MirroredImage(SQLModel, table=True):
     """The state of an upstream's image in the mirror. It needs a look while `marks` exceeds `seen`.
 
     `seen` is -1 until the first look at an image that was there before the gateway; it makes no events. `version`
-    counts the views that were stored; it begins at the time, so that an image that comes back never meets a version of
-    its own past.
+    counts the views that were stored; it starts at the current time, so that an image that is created again
+    never repeats a version.
     """
 
     __tablename__ = "mirrored_image"  # pyright: ignore[reportAssignmentType]

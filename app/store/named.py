@@ -1,8 +1,8 @@
 """Constant-time lookup of rows that a caller names: hidden and missing rows cost the same.
 
-A lookup that stops where nothing is found, or at the first right that is missing, tells by its time how far it got. So
-it reads the row beside the place that was named, whichever row that is, and works out in full whether it is the row
-that was named and whether the caller has a right to it.
+A lookup that stops early, because no row is found or a right is missing, reveals that by its time. So the lookup always
+reads a row, the nearest one if the ID does not exist, and evaluates all conditions: whether it has the ID, and whether
+the caller may see it.
 """
 
 from collections.abc import Collection

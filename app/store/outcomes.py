@@ -29,7 +29,7 @@ async def recall(tx: Transaction, tenant_id: str, key: str) -> Recorded | None:
 
 
 async def sweep(tx: Transaction) -> None:
-    """Drop some records that are past their time, passing over any that a call is using just now."""
+    """Delete some expired records, skipping those that a call has locked."""
     expired = select(col(RecordedOutcome.tenant_id), col(RecordedOutcome.idempotency_key)).where(
         col(RecordedOutcome.recorded_at) < tx.now - KEPT_FOR
     )

@@ -54,7 +54,7 @@ class Rights:
         return or_(self._owns(), and_(self._is_shared(), self._has_row()))
 
     def may_watch_image(self, as_producer: bool, as_consumer: bool) -> ColumnElement[bool]:
-        """Own images and live memberships; for operators, who ask for both sides, every image."""
+        """Own images and live memberships; for operators on both sides, every image."""
         if self.viewer.is_operator and as_producer and as_consumer:
             return true()
         shared = and_(self._is_shared(), self._has_row(), self.image.owner_id != self.viewer.tenant_id)

@@ -39,7 +39,7 @@ class Snapshot:
         return await self._store.unit(self._read(query, *args, **kwargs), getattr(query, "__name__", "read"))
 
     async def renew(self) -> None:
-        """Let go of the view. A read whose caller went away is waited for, so no connection is lost."""
+        """Release the view, once a read whose caller has disconnected is finished, so that no connection is lost."""
         if self._used:
             self._used = False
             await self._store.unit(self._end(), "end")

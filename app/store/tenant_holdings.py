@@ -49,12 +49,12 @@ async def some_images(conn: Connection, tenant_id: str, at_most: int) -> list[st
     return [row[0] for row in found]
 
 
-async def some_joined(conn: Connection, tenant_id: str, at_most: int) -> list[str]:
+async def some_member_images(conn: Connection, tenant_id: str, at_most: int) -> list[str]:
     """IDs of images that it is a member of, whatever the status."""
     found = await conn.execute(select(MEMBER.c.image_id).where(MEMBER.c.tenant_id == tenant_id).limit(at_most))
     return [row[0] for row in found]
 
 
 async def forget_records(tx: Transaction, tenant_id: str) -> None:
-    """A retry with one of its keys is from now on a new request."""
+    """Forget the tenant's idempotency keys: a retry with one of them becomes a new request."""
     await tx.conn.execute(delete(RecordedOutcome).where(col(RecordedOutcome.tenant_id) == tenant_id))

@@ -51,7 +51,7 @@ class Archive:
 
     async def begin(self) -> None:
         """Start to archive the rows that the log drops."""
-        async with self._store.writing() as tx:
+        async with self._store.transaction() as tx:
             for statement in _ON_SQLITE if self.url.startswith("sqlite") else _ON_POSTGRES:
                 await tx.conn.exec_driver_sql(statement)
 
@@ -72,7 +72,7 @@ class Archive:
         return self.floors[min(place, len(self.floors) - 1)].floor
 
     async def rotate_epoch(self) -> None:
-        async with self._store.writing() as tx:
+        async with self._store.transaction() as tx:
             await log.rotate_epoch(tx)
 
     async def whole_log(self) -> list[Change]:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.api.operation import faults
 from app.api.operation.context import Context, Services
 from app.api.schema import GatewaySchema
-from app.api.watch.operation import Refused
+from app.api.watch.operation import WatchFailed
 from app.main import create_app
 from app.model import Caller, Role
 from app.parts import Parts
@@ -160,8 +160,8 @@ async def _next_result(results: Any) -> Any:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(results, None)
-    except Refused as refused:
-        [error] = faults.format_errors(refused.errors)
+    except WatchFailed as failure:
+        [error] = faults.format_errors(failure.errors)
         raise WatchRefused(error["extensions"]["code"], error["message"], error["extensions"]) from None
 
 

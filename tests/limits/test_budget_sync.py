@@ -66,7 +66,7 @@ async def _spend(worker: InProcessServer, times: int) -> list[int]:
 
 
 async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS) -> dict[str, float]:
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         return await shared.settle(tx, kind, spent)
 
 
@@ -147,7 +147,7 @@ async def test_the_shared_budget_refills_by_the_clock_of_the_database(store: Sto
 
 async def _settled_earlier(store: Store, by: str) -> None:
     """As if so much time had passed: the database's clock can't be set."""
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         await tx.conn.execute(text("UPDATE budget SET settled_at = settled_at - CAST(:by AS interval)"), {"by": by})
 
 
@@ -168,7 +168,7 @@ async def test_many_workers_that_settle_the_same_callers_lose_nothing_and_never_
 async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store: Store) -> None:
     await _settle(store, {"full": 0.0, "empty": 1_000.0})
     await _settle(store, {"full": 0.0}, Kind("address", 1, BRIM))
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         await shared.sweep(tx, OF_TENANTS)
         kept = (await tx.conn.exec_driver_sql("SELECT kind, who FROM budget ORDER BY kind")).all()
 

@@ -130,7 +130,7 @@ def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.
     usage: Callable[[Any], Any] = lambda _: SimpleNamespace(free=100 * 2**20)  # noqa: E731  # it stands for a full disk
     monkeypatch.setattr(shutil, "disk_usage", usage)
 
-    checks = {check.name: check for check in machine.embedded(tmp_path / "gateway.db")}
+    checks = {check.name: check for check in machine.check_embedded_store(tmp_path / "gateway.db")}
     assert checks["disk space"].result is Result.FAIL
 
 
@@ -139,7 +139,7 @@ def test_a_write_ahead_log_that_has_grown_is_told(tmp_path: Path) -> None:
     with (tmp_path / "gateway.db-wal").open("wb") as wal:
         wal.truncate(machine.MUCH_WAL_BYTES + 1)
 
-    checks = {check.name: check for check in machine.embedded(tmp_path / "gateway.db")}
+    checks = {check.name: check for check in machine.check_embedded_store(tmp_path / "gateway.db")}
     assert checks["write-ahead log"].result is Result.NOTE
 
 
@@ -148,7 +148,7 @@ def test_a_file_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     # The tests may run as root, to whom everything is allowed.
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "gateway.db")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
-    checks = {check.name: check for check in machine.embedded(tmp_path / "gateway.db")}
+    checks = {check.name: check for check in machine.check_embedded_store(tmp_path / "gateway.db")}
     assert checks["store file"].result is Result.FAIL
 
 

@@ -44,13 +44,13 @@ async def test_a_hole_in_the_log_is_counted_and_what_retention_has_dropped_is_no
     owner, feed = server.gateway.tenant("1"), server.services.feed
     await owner.register()
     await wait_until(lambda: feed.figures.read == 1)
-    async with server.services.store.writing() as tx:
+    async with server.services.store.transaction() as tx:
         await tx.conn.execute(text("UPDATE event_head SET seq = 5, floor = 5"))
     await owner.register()
     await wait_until(lambda: feed.figures.read == 6)
     assert (await scrape(server.port)).total("watch_gap_total") == 0
 
-    async with server.services.store.writing() as tx:
+    async with server.services.store.transaction() as tx:
         await tx.conn.execute(text("UPDATE event_head SET seq = 8"))
     await owner.register()
     await wait_until(lambda: feed.figures.read == 9)
@@ -79,7 +79,7 @@ async def test_a_reset_is_counted_by_its_reason(server: InProcessServer) -> None
     owner = server.gateway.tenant("1")
     async with owner.watch() as watch:
         cursor = (await anext(watch))["cursor"]
-    async with server.services.store.writing() as tx:
+    async with server.services.store.transaction() as tx:
         await log.rotate_epoch(tx)
     async with owner.watch(after=cursor) as watch:
         assert (await anext(watch))["__typename"] == "WatchReset"

@@ -103,6 +103,6 @@ async def _add_members(store: Store, image: str) -> None:
     stamp = ":year || '-01-01T00:00:00.000000Z'"
     at = f"CAST({stamp} AS timestamptz)" if store.url.get_backend_name() == "postgresql" else stamp
     insert = f"INSERT INTO member VALUES (:id, :image, :tenant, 'ACCEPTED', {at}, {at})"
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         for row in rows:
             await tx.conn.execute(text(insert), row)

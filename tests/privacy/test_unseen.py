@@ -119,7 +119,7 @@ async def _add_ends(store: Store) -> None:
         for end in ("00000000-0000-4000-8000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"):
             values = ", ".join(":end" if name in kept else name for name in columns)
             names = ", ".join(columns)
-            async with store.writing() as tx:
+            async with store.transaction() as tx:
                 insert = f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} LIMIT 1"
                 await tx.conn.execute(text(insert), {"end": end})
 
@@ -160,9 +160,9 @@ async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
     async def began(id: str) -> list[Sent]:
         sides: Any = {"as_producer": as_producer, "as_consumer": as_consumer}
         with record_reads(unseen.store) as sent:
-            await read_once(unseen.store, images.watched, unseen.caller, 9, image_id=id, **sides)
+            await read_once(unseen.store, images.read_watched, unseen.caller, 9, image_id=id, **sides)
             wanted = MemberFilter(image_id=id)
-            await read_once(unseen.store, members.watched, unseen.caller, 9, row_filter=wanted, **sides)
+            await read_once(unseen.store, members.read_watched, unseen.caller, 9, row_filter=wanted, **sides)
         return sent
 
     await _alike(unseen, unseen.images, began)

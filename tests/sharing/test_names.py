@@ -71,7 +71,7 @@ async def test_emoji_and_scripts_of_either_direction_are_names(shared_gateway: G
 async def test_a_name_that_is_stored_already_is_read_found_and_kept(gateway: Gateway) -> None:
     owner, old = gateway.tenant(fresh_id()), "photo\u202egnp.iso"
     image = await owner.register(name="plain")
-    async with gateway.services.store.writing() as tx:
+    async with gateway.services.store.transaction() as tx:
         await images.change(tx.conn, image, {"name": old})
 
     found = await owner.get("query($n: String) { images(name: $n) { nodes { id name } } }", n=old)

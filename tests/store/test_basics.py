@@ -42,7 +42,7 @@ async def test_writers_begin_immediately_and_readers_do_not(sqlite_databases: Sq
 
     for engine in (store.reader, store.writer):
         event.listen(engine.sync_engine, "before_cursor_execute", lambda *args: said.append(args[2]))
-    async with store.writing():
+    async with store.transaction():
         pass
     await read_once(store, log.head)
 
@@ -78,7 +78,7 @@ async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_
 async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Databases) -> None:
     store = Store(parse_url(databases.fresh()))
     on_table = "" if store.url.get_backend_name() == "sqlite" else " ON event"
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         await tx.conn.execute(text(f"DROP TRIGGER number_event{on_table}"))
 
     with pytest.raises(SetupError, match="number_event"):
@@ -193,7 +193,7 @@ async def test_refused_actions_leave_no_trace(gateway: Gateway) -> None:
 
 
 async def _append_and_roll_back(store: Store) -> None:
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         await _append_like_the_last(tx, store)
         raise RuntimeError("changed my mind")
 

@@ -108,7 +108,7 @@ async def test_the_log_of_pages_stays_short_however_much_is_written(store: Store
 
 
 async def test_those_who_write_in_another_way_take_turns_with_the_actions(store: Store) -> None:
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         action = asyncio.create_task(store.act(_write))
         await log.append(tx, [NEWS])
         await asyncio.sleep(0.05)  # the action would have come between by now

@@ -21,7 +21,7 @@ from app.upstream.errors import Refused, Unanswered, Unreached, UpstreamError
 from tests.harness.gateway import Gateway
 from tests.upstream.test_mirror import IMAGE, Source
 
-LIMITS = service.Limits("[0-9]{1,20}", 128)
+LIMITS = service.SharingLimits("[0-9]{1,20}", 128)
 
 
 class Glance:

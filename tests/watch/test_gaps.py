@@ -112,7 +112,7 @@ async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None
         world = await make_world(gateway, "pending")
         async with world.owner.watch() as items:
             await anext(items)
-            async with gateway.services.store.writing() as tx:
+            async with gateway.services.store.transaction() as tx:
                 await log.rotate_epoch(tx)
             reset = await anext(items)
 

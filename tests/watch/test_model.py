@@ -101,7 +101,7 @@ class Watching(RuleBasedStateMachine):
     @rule(keep=st.integers(0, 4))
     def compact(self, keep: int) -> None:
         async def act() -> None:
-            async with self.workers[0].services.store.writing() as tx:
+            async with self.workers[0].services.store.transaction() as tx:
                 await log.compact(tx, tx.now + timedelta(days=1), keep)
 
         self.run(act())
@@ -110,7 +110,7 @@ class Watching(RuleBasedStateMachine):
     @rule()
     def restore_a_backup(self) -> None:
         async def act() -> None:
-            async with self.workers[0].services.store.writing() as tx:
+            async with self.workers[0].services.store.transaction() as tx:
                 await log.rotate_epoch(tx)
             head = await self.workers[0].services.feed.head()
             async with asyncio.timeout(20):

@@ -24,7 +24,7 @@ Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 async def restore(gateway: Gateway, keep: int) -> None:
     """What restoring an older backup and rotating the epoch come to, seen by a tailer that was there before."""
     seal = gateway.services.feed.seal
-    async with gateway.services.store.writing() as tx:
+    async with gateway.services.store.transaction() as tx:
         await tx.conn.execute(text("DELETE FROM event WHERE seq > :keep"), {"keep": keep})
         await tx.conn.execute(text("UPDATE event_head SET seq = :keep, epoch = 'abababababababab'"), {"keep": keep})
     await wait_until(lambda: gateway.services.feed.seal is not seal)
@@ -95,7 +95,7 @@ async def test_a_standby_that_lacked_the_last_events_and_has_written_others_sinc
     head = await head_of(gateway)
     async with world.consumer.watch() as items:
         await anext(items)
-        async with gateway.services.store.writing() as tx:
+        async with gateway.services.store.transaction() as tx:
             await tx.conn.execute(text("DELETE FROM event WHERE seq > :kept"), {"kept": head - 2})
             await tx.conn.execute(text("UPDATE event_head SET seq = :kept"), {"kept": head - 2})
             await log.append(tx, [_answered(world)] * 3)
@@ -126,9 +126,9 @@ async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_
 
     async with world.consumer.watch(**manner) as items:
         with monkeypatch.context() as patched:
-            patched.setattr(feed, "_read_on", asleep)
+            patched.setattr(feed, "_read_new", asleep)
             await asyncio.sleep(0.3)  # a read that was under way has ended
-            async with gateway.services.store.writing() as tx:
+            async with gateway.services.store.transaction() as tx:
                 await log.rotate_epoch(tx)
             first = asyncio.ensure_future(anext(items))
             await asyncio.wait({first}, timeout=0.3)
@@ -180,7 +180,7 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
     async with sleepy.tenant(world.consumer.id).watch() as items:
         await anext(items)
         with monkeypatch.context() as patched:
-            patched.setattr(feed, "_read_on", asleep)
+            patched.setattr(feed, "_read_new", asleep)
             await asyncio.sleep(0.3)  # a read that was under way has ended
             await back_and_forth(world, 1)
             await Upkeep(awake.services.store, timedelta(0), 0).once()

@@ -77,7 +77,7 @@ async def _until_synced(items: Any) -> AsyncGenerator[Any]:
 
 async def _keep_only(gateway: Gateway, keep: int) -> None:
     """Let retention pass everything but the newest events."""
-    async with gateway.services.store.writing() as tx:
+    async with gateway.services.store.transaction() as tx:
         while await log.compact(tx, tx.now + timedelta(days=1), keep):
             pass
 
@@ -86,7 +86,7 @@ async def test_retention_keeps_the_young_and_the_newest_and_moves_the_floor_with
     await make_world(brief, "accepted")
     store, feed = brief.services.store, brief.services.feed
     before = await feed.head()
-    async with store.writing() as tx:
+    async with store.transaction() as tx:
         assert await log.compact(tx, tx.now - timedelta(days=1), 0) == 0
         assert await log.compact(tx, tx.now + timedelta(days=1), 2) == before.seq - 2
         assert await log.compact(tx, tx.now + timedelta(days=1), 2) == 0

@@ -13,9 +13,9 @@ from app.errors import Unauthenticated
 from app.events.feed import Feed
 from app.model import Caller
 from app.settings import Settings
-from app.sharing.ledger import Ledger, Upstream
+from app.sharing.ledger import Ledger, UpstreamActions
 from app.sharing.outcome import Outcome
-from app.sharing.service import Limits
+from app.sharing.service import SharingLimits
 from app.store import log
 from app.store.database import Store
 from app.store.log import LogHead
@@ -32,7 +32,7 @@ class Services:
     settings: Settings
     store: Store
     feed: Feed
-    upstream: Upstream | None = None
+    upstream: UpstreamActions | None = None
     # Watch items by change and viewer, because encrypting the cursor is most of the cost of an item.
     items: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
@@ -45,8 +45,8 @@ class Services:
         return LoopShares(self.settings.watch_loop_share, lambda: self.feed.is_ending)
 
     @property
-    def limits(self) -> Limits:
-        return Limits.of(self.settings)
+    def limits(self) -> SharingLimits:
+        return SharingLimits.of(self.settings)
 
 
 class Context:

@@ -90,7 +90,7 @@ class LoopShares:
                 yield
 
     async def pause(self, seconds: float) -> None:
-        """Sleep for at most the given time. Raises ShuttingDown."""
+        """Sleep for at most this time. Raises ShuttingDown."""
         if self._is_ending():
             raise ShuttingDown
         await asyncio.sleep(min(seconds, LONGEST_PAUSE))

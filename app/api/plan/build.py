@@ -19,7 +19,7 @@ from app.documents.unplanned import Unplanned
 from app.store.plan.lists import LISTS
 from app.store.plan.objects import COLUMNS, FINDERS, RELATIONS
 from app.store.plan.pages import FACTS
-from app.store.plan.tree import ById, Constant, Leaf, Nested, Page, Part, Parts, Repeat
+from app.store.plan.tree import ById, Constant, Leaf, Nested, PagePart, Part, Parts, Repeat
 
 KINDS = {"Query": "root", "Image": "image", "Member": "member", "Tenant": "tenant"}
 TYPES = {kind: name for name, kind in KINDS.items()}
@@ -85,7 +85,7 @@ class Builder:
     def _page(self, key: str, kind: str, word: str, field: Any, nodes: list[FieldNode]) -> Part:
         selector = self._selector(Arguments(field, nodes[0]), window_binder(kind, word))
         type_ = _object(field.type)
-        return Page(key, word, selector, self._of_page(type_, self._fields_below(type_, nodes)))
+        return PagePart(key, word, selector, self._of_page(type_, self._fields_below(type_, nodes)))
 
     def _of_page(self, type_: GraphQLObjectType, fields: Fields) -> Parts:
         return tuple(self._part_of_page(type_, key, nodes) for key, nodes in fields.items())

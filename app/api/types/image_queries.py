@@ -88,5 +88,5 @@ class ImageQueries:
         context = info.context
         pattern = context.services.settings.tenant_id_pattern
         criteria = image_filter(pattern, member_status, owner_id, visibility, status, name, hidden)
-        page = await context.read(images.listed, criteria, page_request(first, last, after, before))
-        return connection(page, Image.of, lambda: context.read(images.count_listed, criteria))
+        page = await context.read(images.read_list, criteria, page_request(first, last, after, before))
+        return connection(page, Image.of, lambda: context.read(images.count_list, criteria))

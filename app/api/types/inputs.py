@@ -147,8 +147,8 @@ class RevokeMemberInput:
 
 
 def columns(input: RegisterImageInput | UpdateImageInput) -> dict[str, Any]:
-    """The image columns that the caller has given."""
-    given = {name: value for name, value in vars(input).items() if name not in _NOT_COLUMNS and value is not UNSET}
-    if given.get("tags", ()) is None:
-        given["tags"] = []
-    return given
+    """The image columns that the input sets."""
+    columns = {name: value for name, value in vars(input).items() if name not in _NOT_COLUMNS and value is not UNSET}
+    if columns.get("tags", ()) is None:
+        columns["tags"] = []
+    return columns

@@ -69,7 +69,7 @@ def _changed(cursor: Cursor, change: Change) -> WatchItem:
 def _states(criteria: ImageWatchFilter) -> Any:
     """The query for the images in a snapshot of the watch."""
     return partial(
-        images.watched,
+        images.read_watched,
         image_id=formats.id_or_none(criteria.image_id),
         as_producer=criteria.role is not OfferRole.CONSUMER,
         as_consumer=criteria.role is not OfferRole.PRODUCER,

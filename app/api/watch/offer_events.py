@@ -8,7 +8,7 @@ from app.api.operation.context import Info
 from app.api.types.paging import PageInfo
 from app.api.types.scalars import Cursor
 from app.api.watch.items import MemberStatusChanged
-from app.api.watch.offers import OfferWatchFilter, changed, watch_of_offers
+from app.api.watch.offers import OfferWatchFilter, status_change, watch_of_offers
 from app.api.watch.run import Watch
 from app.errors import BadUserInput, CursorExpired
 from app.model import Change
@@ -104,7 +104,7 @@ def _connection(
     info: Info, watch: Watch, found: list[Change], reached: int, more: bool, after: Cursor | None
 ) -> OfferEventConnection:
     seal, viewer = info.context.services.feed.seal, info.context.caller
-    nodes = [changed(Cursor(seal.close(change.seq, viewer, watch.fingerprint)), change) for change in found]
+    nodes = [status_change(Cursor(seal.close(change.seq, viewer, watch.fingerprint)), change) for change in found]
     at_last_node = bool(found) and found[-1].seq == reached
     end = nodes[-1].cursor if at_last_node else Cursor(seal.close_between(reached, viewer, watch.fingerprint))
     return OfferEventConnection(

@@ -42,10 +42,10 @@ class OfferWatchFilter:
 
 def watch_of_offers(viewer: Caller, criteria: OfferWatchFilter) -> Watch:
     criteria = replace(criteria, image_id=criteria.image_id and strawberry.ID(formats.as_stored(criteria.image_id)))
-    return Watch(_fingerprint(criteria), _concerns(viewer, criteria), changed, _states(criteria), _state)
+    return Watch(_fingerprint(criteria), _concerns(viewer, criteria), status_change, _states(criteria), _state)
 
 
-def changed(cursor: Cursor, change: Change) -> MemberStatusChanged:
+def status_change(cursor: Cursor, change: Change) -> MemberStatusChanged:
     """Convert a log entry to a change of the schema."""
     entry = change.entry
     assert entry.kind is not None
@@ -68,7 +68,7 @@ def changed(cursor: Cursor, change: Change) -> MemberStatusChanged:
 def _states(criteria: OfferWatchFilter) -> Any:
     """The query for the memberships in a snapshot of the watch."""
     return partial(
-        members.watched,
+        members.read_watched,
         row_filter=MemberFilter(
             None if criteria.status is None else tuple(criteria.status), formats.id_or_none(criteria.image_id)
         ),

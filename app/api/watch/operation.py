@@ -31,7 +31,7 @@ from app.errors import ErrorCode, Unavailable
 from app.lifetime import Lifetime
 
 
-class Refused(Exception):
+class WatchFailed(Exception):
     """The subscription can't start, or its source has failed; `errors` are those for the client."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -67,7 +67,7 @@ class WatchOperation:
         opened = open_source(executor)
         opened = await opened if isawaitable(opened) else opened
         if isinstance(opened, ExecutionResult):
-            raise refused(opened.errors or [], context, before=False)
+            raise watch_failure(opened.errors or [], context, before=False)
         return cast(AsyncGenerator[WatchItem, None], cast(AsyncIterable[WatchItem], opened))
 
     def _require_switches(self, context: Context) -> None:
@@ -76,7 +76,7 @@ class WatchOperation:
             (name for name in switch_variables(self.document) if self.coerced.get(name, False) is None), None
         ):
             error = GraphQLError(f"The variable '${name}' switches a field, so it can't be null.")
-            raise refused([error], context, before=False)
+            raise watch_failure([error], context, before=False)
 
     def render(self, item: WatchItem, most_bytes: int) -> bytes | None:
         """The payload of an item, or None if graphql-core has to execute its selections."""
@@ -122,7 +122,7 @@ class WatchOperation:
             hide_suggestions=not context.services.settings.introspection,
         )
         if isinstance(built, list):
-            raise refused(cast(list[GraphQLError], built), context, before=False)
+            raise watch_failure(cast(list[GraphQLError], built), context, before=False)
         return built
 
 
@@ -137,12 +137,12 @@ def _payload(result: ExecutionResult, item: WatchItem, context: Context) -> byte
     return orjson.dumps(payload)
 
 
-def refused(errors: list[GraphQLError], context: Context, before: bool) -> Refused:
+def watch_failure(errors: list[GraphQLError], context: Context, before: bool) -> WatchFailed:
     result: Any = PreExecutionError(data=None, errors=errors) if before else ExecutionResult(None, errors)
     errors_for_client = faults.client_errors(result, context.request_id)
     if any((error.extensions or {}).get("code") in _RETRYABLE for error in errors_for_client):
         raise Unavailable("The watch can't be served just now.")
-    return Refused(errors_for_client)
+    return WatchFailed(errors_for_client)
 
 
 _TEMPORARY = (ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT)

@@ -33,7 +33,9 @@ class Payloads:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def shared(self, group: Key, operation: WatchOperation, item: WatchItem, context: Context, began: float) -> Payload:
+    def shared_payload(
+        self, group: Key, operation: WatchOperation, item: WatchItem, context: Context, began: float
+    ) -> Payload:
         """The shared payload of an item, made no earlier than the start of this watch."""
         now, key = asyncio.get_running_loop().time(), (*group, item.cursor)
         payload = self.cache.find(key, now, began)

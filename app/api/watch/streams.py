@@ -17,7 +17,7 @@ from app.api.operation.context import Context
 from app.api.operation.loop_share import ShuttingDown
 from app.api.plan.rendering import Roots
 from app.api.watch.items import ImageChanged, ImageState, MemberState, MemberStatusChanged, WatchItem
-from app.api.watch.operation import WatchOperation, refused
+from app.api.watch.operation import WatchOperation, watch_failure
 from app.api.watch.payload import in_time
 from app.api.watch.payload_cache import Payloads
 from app.api.watch.position import has_cursor
@@ -66,12 +66,12 @@ class Streams:
     ) -> AsyncGenerator[bytes, None]:
         """The JSON of each payload, until the process shuts down; `admit` is called before the start.
 
-        Raises Refused, and Unavailable if a retry may succeed.
+        Raises WatchFailed, and Unavailable if a retry may succeed.
         """
         operation = WatchOperation(self._documents.schema, self._documents.parse(query), dict(variables or {}), name)
         errors = self._documents.errors(operation.document, name, operation.variables)
         if errors:
-            raise refused(errors, context, before=True)
+            raise watch_failure(errors, context, before=True)
         life = operation.lifetime(context) if admit is None else admit()
         async with aclosing(await in_time(life, operation.source(context))) as items:
             with suppress(Unplanned):
@@ -84,7 +84,7 @@ class Streams:
                     if not isinstance(item, (MemberStatusChanged, ImageChanged)):
                         yield await unshared.payload(item)
                         continue
-                    payload = self.payloads.shared(group, operation, item, context, began)
+                    payload = self.payloads.shared_payload(group, operation, item, context, began)
                     yield payload if isinstance(payload, bytes) else await payload.wait()
                     sent += 1
                     if sent % SENT_BEFORE_YIELD == 0:
@@ -136,4 +136,4 @@ async def _next(items: AsyncGenerator[WatchItem, None], context: Context) -> Wat
         raise
     except Exception as error:  # `client_errors` logs it if it is unexpected
         wrapped = GraphQLError(str(error), original_error=error)
-        raise refused([wrapped], context, before=False) from error
+        raise watch_failure([wrapped], context, before=False) from error

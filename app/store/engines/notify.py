@@ -1,4 +1,4 @@
-"""PostgreSQL's LISTEN and NOTIFY, which carry the hint from worker to worker. They carry no data."""
+"""PostgreSQL's LISTEN and NOTIFY, which carry hints between workers, without data."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,12 +12,12 @@ CHANNEL = "image_gateway_log"
 COALESCE_SECONDS = 0.002
 PROBE_SECONDS = 5.0
 RECONNECT_SECONDS = 0.5
-# One that listens and one that tells.
+# One for LISTEN and one for NOTIFY.
 SESSIONS = 2
 
 
 class Notifier:
-    """Tells the other workers, and hears them. Whatever happens to its sessions, nobody has to wait for them."""
+    """Sends hints to the other workers, and receives theirs. Its sessions reconnect in the background."""
 
     def __init__(self, url: URL, on_hint: Callable[[], None]) -> None:
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -53,8 +53,8 @@ class Notifier:
     async def _listen(self, conn: Any) -> None:
         await conn.execute(f"LISTEN {CHANNEL}")
         while True:
-            # What was committed while nobody listened has given its hint in vain, so the first look is now. The
-            # statement also finds out whether the line is still alive.
+            # Hints sent before LISTEN are lost, so the log is read now. The statement also finds out whether the
+            # connection is still alive.
             await conn.execute("SELECT 1")
             self._on_hint()
             async for _ in conn.notifies(timeout=PROBE_SECONDS):

@@ -76,7 +76,7 @@ class WritingConnection(DirectConnection):
 
 
 class DirectReader:
-    """Views of the store for the one who follows the log: a few small statements each, in the event loop."""
+    """Reads the store for the tailer of the log: a few small statements at a time, in the event loop."""
 
     def __init__(self, url: URL) -> None:
         self._engine: Engine = engine.open_direct(url)
@@ -88,7 +88,7 @@ class DirectReader:
             self._conn = DirectConnection(self._engine.connect())
         self._conn.raw.execute("BEGIN")
         try:
-            return finished(query(self._conn))
+            return run_to_end(query(self._conn))
         finally:
             self._conn.roll_back()
 
@@ -97,11 +97,11 @@ class DirectReader:
         self._engine.dispose()
 
 
-def finished(action: Awaitable[T]) -> T:
-    """Run an action that waits for nothing but its connection, and so is over at once."""
+def run_to_end(action: Awaitable[T]) -> T:
+    """Run an action that awaits nothing but its connection, and therefore never suspends."""
     step = action.__await__()
     try:
         next(step)
     except StopIteration as end:
         return end.value
-    raise RuntimeError("What runs on the embedded store at once may wait for its connection, and for nothing else.")
+    raise RuntimeError("An action on the embedded store may await its connection and nothing else.")

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.operators import concat_op
 
-from app.store.keyset_windows import BOUNDED, LAZY, Limits
+from app.store.keyset_windows import BOUNDED, LAZY, RowLimits
 from app.store.pages import Position
 from app.store.plan.concatenation import NonNullConcat
 
@@ -127,9 +127,9 @@ class Dialect(Protocol):
     """The SQL that differs between engines. `position` reads the columns that `newest` and `oldest` return."""
 
     compiler: Any
-    limits: Limits
+    limits: RowLimits
 
-    def quoted(self, column: Sql) -> Sql: ...
+    def quote(self, column: Sql) -> Sql: ...
     def json(self, column: Sql) -> Sql: ...
     def time(self, column: Sql) -> Sql: ...
     def aggregate(self, item: Sql, order: tuple[Sql, ...]) -> Sql: ...
@@ -149,7 +149,7 @@ class Sqlite:
     compiler = _with_constants_in_text(sqlite.dialect(paramstyle="named"))
     limits = LAZY
 
-    def quoted(self, column: Sql) -> Sql:
+    def quote(self, column: Sql) -> Sql:
         return func.json_quote(column)
 
     def time(self, column: Sql) -> Sql:
@@ -195,7 +195,7 @@ class Postgres:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = literal_column(str(most_bytes), Integer)
 
-    def quoted(self, column: Sql) -> Sql:
+    def quote(self, column: Sql) -> Sql:
         return cast(func.to_json(cast(column, Text)), Text)
 
     def time(self, column: Sql) -> Sql:

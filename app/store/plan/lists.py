@@ -13,7 +13,7 @@ from app.store.plan.windows import RowFilter
 
 def _image_list(scope: Scope, row_filter: RowFilter) -> Rows:
     scope = scope.with_image()
-    paths = images.listed_paths(scope.rights, cast(ImageFilter, row_filter))
+    paths = images.list_paths(scope.rights, cast(ImageFilter, row_filter))
     return Rows(paths, scope.image, scope.selecting_from(scope.image), "image", is_sorted=len(paths) == 1)
 
 

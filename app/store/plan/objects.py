@@ -11,7 +11,7 @@ from app.store.images import FOR_PARTIES_ONLY
 from app.store.plan import pages, placeholders
 from app.store.plan.dialects import NULL, Dialect, Sql, boolean, concat, json_object, number, plain, text
 from app.store.plan.scope import Scope
-from app.store.plan.tree import ById, Constant, Leaf, Nested, Page, Part, Parts, Repeat
+from app.store.plan.tree import ById, Constant, Leaf, Nested, PagePart, Part, Parts, Repeat
 from app.store.rights import IMAGE, MEMBER, VIEWER
 
 _FOR_PARTIES = {("image", column) for column in FOR_PARTIES_ONLY}
@@ -44,7 +44,7 @@ def _value(kind: str, part: Part, scope: Scope) -> Sql:
         return _leaf(kind, part.column, scope)
     if isinstance(part, Nested):
         return RELATIONS[kind, part.relation](part.parts, scope)
-    if isinstance(part, Page):
+    if isinstance(part, PagePart):
         return pages.render_page(kind, part, scope, render)
     assert isinstance(part, ById)
     return _by_id(part, scope)
@@ -78,7 +78,7 @@ def _json_by_type(dialect: Dialect, column: Column[Any], value: Any) -> Sql:
             return dialect.json(value)
         case _:
             # Row IDs are UUIDs, which need no escaping.
-            return plain(value) if column.primary_key else dialect.quoted(value)
+            return plain(value) if column.primary_key else dialect.quote(value)
 
 
 def _for_parties(value: Sql, scope: Scope) -> Sql:

@@ -14,14 +14,14 @@ from app.store.plan.lists import LISTS
 from app.store.plan.page_rows import PageQuery, PageResult
 from app.store.plan.placeholders import CURSOR, WATCH_CURSOR
 from app.store.plan.scope import Rows, Scope
-from app.store.plan.tree import Constant, Leaf, Nested, Page, Part, Parts
+from app.store.plan.tree import Constant, Leaf, Nested, PagePart, Part, Parts
 from app.store.plan.windows import Window, symbolic
 
 # Renders an object of a kind. It is a parameter because objects contain pages, and pages contain objects.
 Render = Callable[[str, Parts, Scope], Sql]
 
 
-def render_page(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
+def render_page(kind: str, part: PagePart, scope: Scope, render: Render) -> Sql:
     """Render a connection. Owners and consumers read the members of an image through different access paths."""
     depends_on_owner = (kind, part.relation) == ("image", "members") and scope.owns_image is None
     if not depends_on_owner or scope.context.viewer.is_operator:
@@ -31,7 +31,7 @@ def render_page(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
     return case((scope.rights.is_producer(), by_owner), else_=by_another)
 
 
-def _connection(kind: str, part: Page, scope: Scope, render: Render) -> Sql:
+def _connection(kind: str, part: PagePart, scope: Scope, render: Render) -> Sql:
     window = symbolic(part.selector, cast(Window, scope.context.selectors[part.selector]))
     rows = LISTS[kind, part.relation](scope, window.row_filter)
     items = [one for one in part.parts if isinstance(one, Nested) and one.relation in ITEMS]

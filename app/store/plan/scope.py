@@ -25,7 +25,7 @@ class Scope:
     """The current rows: an image, a member with its image, or the ID of a tenant.
 
     `is_party` is true where every viewer that reaches the image is a party of it, so the statement need not check.
-    `owns_image` tells whether the viewer owns the image, or is None where that depends on the row.
+    `owns_image` is whether the viewer owns the image, or is None where that depends on the row.
     """
 
     context: StatementContext

@@ -12,7 +12,7 @@ from app.model import EventHead
 from app.store.plan import objects
 from app.store.plan.dialects import ZERO, Dialect, Sql
 from app.store.plan.scope import Scope, StatementContext
-from app.store.plan.tree import ById, Leaf, Nested, Page, Parts
+from app.store.plan.tree import ById, Leaf, Nested, PagePart, Parts
 from app.store.plan.windows import Selector
 from app.store.rights import any_viewer
 
@@ -41,7 +41,7 @@ def _needs_log_position(parts: Parts) -> bool:
     for part in parts:
         if isinstance(part, Leaf) and part.column == "watch_cursor":
             return True
-        nested = [part.parts] if isinstance(part, (Nested, Page)) else []
+        nested = [part.parts] if isinstance(part, (Nested, PagePart)) else []
         nested += [found for _, found in part.parts_by_kind] if isinstance(part, ById) else []
         if any(map(_needs_log_position, nested)):
             return True

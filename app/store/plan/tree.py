@@ -30,7 +30,7 @@ class Nested:
 
 
 @dataclass(frozen=True)
-class Page:
+class PagePart:
     """A page of a list of this object. `selector` is the index of its window among the operation's selectors."""
 
     key: str
@@ -57,5 +57,5 @@ class Repeat:
     source_key: str
 
 
-Part: TypeAlias = Leaf | Constant | Nested | Page | ById | Repeat
+Part: TypeAlias = Leaf | Constant | Nested | PagePart | ById | Repeat
 Parts: TypeAlias = tuple[Part, ...]

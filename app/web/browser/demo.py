@@ -51,12 +51,12 @@ def _restrict(demo: Demo, handler: Handler) -> Handler:
     """Refuse requests that the demo does not admit."""
 
     @wraps(handler)
-    async def restricted(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         if not demo.admits(request):
             raise HTTPException(403, _REFUSED)
         return await handler(request)
 
-    return restricted
+    return respond
 
 
 async def _page(request: Request) -> Response:

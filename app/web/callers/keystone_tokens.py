@@ -27,7 +27,7 @@ AWAY = "Keystone can't validate this token at the moment. Try again in a few sec
 logger: Any = structlog.get_logger("keystone")
 
 
-class Authority(Protocol):
+class TokenValidator(Protocol):
     """Validates tokens."""
 
     async def caller(self, token: str) -> Caller:
@@ -56,7 +56,7 @@ class KeystoneTokens:
 
     token_header: str | None = "x-auth-token"
 
-    def __init__(self, authority: Authority, cache_seconds: float) -> None:
+    def __init__(self, authority: TokenValidator, cache_seconds: float) -> None:
         self._authority = authority
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[bytes, CacheEntry] = OrderedDict()

@@ -57,7 +57,7 @@ class Endpoint:
             return await self._accept(request)
         except Exception as error:  # noqa: BLE001  # whatever was raised, the client gets a response
             response = response_to(request, self._charge_invalid_token(request, error))
-            return sse_requests.reported(request, response)
+            return sse_requests.problem_response(request, response)
 
     def _charge_invalid_token(self, request: Request, error: Exception) -> Exception:
         """Charge an invalid token to its address. Returns the error to report: RateLimited if the budget is spent."""

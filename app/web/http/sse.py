@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.operation import faults
 from app.api.operation.context import Context
-from app.api.watch.operation import Refused
+from app.api.watch.operation import WatchFailed
 from app.errors import Unavailable
 from app.web.callers.identity import Lease
 from app.web.monitoring.operation import OperationRecord
@@ -90,8 +90,8 @@ async def watch_events(
                 event = [_event(payload, orjson.loads(payload)["extensions"]["cursor"])]
                 del payload  # a watch may wait for long, and need not hold its last payload meanwhile
                 yield event.pop()
-    except Refused as refused:
-        yield _event(orjson.dumps({"errors": faults.format_errors(refused.errors)}))
+    except WatchFailed as failure:
+        yield _event(orjson.dumps({"errors": faults.format_errors(failure.errors)}))
         yield COMPLETE
     except Unavailable:
         return

@@ -38,7 +38,7 @@ async def response(exchange: Exchange) -> sse.EventStream:
     return await _watch(exchange, operation)
 
 
-def reported(request: Request, response: Response) -> Response | sse.EventStream:
+def problem_response(request: Request, response: Response) -> Response | sse.EventStream:
     """The response to a problem: the last event of the stream unless it has a status that says to try again."""
     is_event = getattr(request.state, "is_event_stream", False) and response.status_code == 200
     return sse.response_events(response) if is_event else response

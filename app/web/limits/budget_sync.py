@@ -80,11 +80,11 @@ class BudgetSync:
             _forget_settled(budget)
 
     async def _write(self, budget: Budget, spent: dict[str, float]) -> dict[str, float]:
-        async with self._store.writing() as tx:
+        async with self._store.transaction() as tx:
             return await shared.settle(tx, _kind(budget), spent)
 
     async def _sweep(self, budget: Budget) -> None:
-        async with self._store.writing() as tx:
+        async with self._store.transaction() as tx:
             await shared.sweep(tx, _kind(budget))
 
     def _continue_alone(self, error: Exception) -> None:

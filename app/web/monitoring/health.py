@@ -14,7 +14,7 @@ STALE_SECONDS = 30.0
 
 
 class Health:
-    """The health of one process. The store's state comes from the feed, since a query per probe could overload it."""
+    """The health of one process. The store's state is read from the feed, since a query per probe could overload it."""
 
     def __init__(self, feed: Feed, identities: IdentityProvider, mirror_age: Callable[[], float] | None = None) -> None:
         self._feed = feed

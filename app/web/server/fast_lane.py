@@ -16,7 +16,7 @@ from app.lifetime import Lifetime
 from app.settings import Settings
 from app.web.limits.connections import ConnectionLimit
 from app.web.limits.unread import SlowReaders
-from app.web.server.fast_path import FastPath, Headers, Operation, RawResponse
+from app.web.server.fast_path import FastOperation, FastPath, Headers, RawResponse
 from app.web.server.http_limits import HttpLimits
 from app.web.server.http_protocol import HttpProtocol
 from app.web.server.refusal import MAX_HEADERS
@@ -39,7 +39,7 @@ class FastLaneProtocol(HttpProtocol):
 
     app: Any
     _buffered: BufferedRequest | None = None
-    _operation: Operation | None = None
+    _operation: FastOperation | None = None
     _lifetime: Lifetime | None = None
 
     def __init__(self, *, fast_path: FastPath, **arguments: Any) -> None:
@@ -113,7 +113,7 @@ class FastLaneProtocol(HttpProtocol):
             self._write(response, request.keep_alive)
             self.start_idling()
 
-    def _forward(self, request: BufferedRequest, operation: Operation | None) -> None:
+    def _forward(self, request: BufferedRequest, operation: FastOperation | None) -> None:
         """Process a buffered request as uvicorn would have done while it arrived."""
         self._operation = operation
         super().on_headers_complete()
@@ -136,7 +136,7 @@ class FastLaneProtocol(HttpProtocol):
 
         return delayed
 
-    def _planned_app(self, cycle: RequestResponseCycle, operation: Operation) -> Any:
+    def _planned_app(self, cycle: RequestResponseCycle, operation: FastOperation) -> Any:
         """The fast path as an ASGI application, for an operation that has to wait for the store."""
 
         async def planned(scope: Any, receive: Any, send: Any) -> None:

@@ -47,7 +47,7 @@ class RawResponse(NamedTuple):
     body: bytes
 
 
-class Operation(NamedTuple):
+class FastOperation(NamedTuple):
     """An operation with its caller, and the format of its response."""
 
     text: str
@@ -73,11 +73,11 @@ class FastPath:
         self._planner = pipeline.planner
         self._identities = identities
         self._operations = pipeline.operations
-        self._cache: dict[tuple[Any, ...], Operation] = {}
+        self._cache: dict[tuple[Any, ...], FastOperation] = {}
         self._persisted = pipeline.persisted
         self.cors = cors
 
-    def parse(self, headers: Headers, body: bytes | bytearray) -> Operation | None:
+    def parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
         """Authenticate and charge the request, and look up the plan of its operation."""
         if not self._is_enabled:
             return None
@@ -94,13 +94,13 @@ class FastPath:
             caches.put(self._cache, key, operation, MAX_CACHED_REQUESTS)
         return operation
 
-    def _charge_again(self, operation: Operation) -> Operation:
+    def _charge_again(self, operation: FastOperation) -> FastOperation:
         if (first := operation.charge) is None:
             return operation
         charge = first.budget.charge_flat(operation.caller.tenant_id, first.cost)
-        return Operation._make((*operation[:-1], charge))
+        return FastOperation._make((*operation[:-1], charge))
 
-    def respond_at_once(self, operation: Operation) -> RawResponse | None:
+    def respond_at_once(self, operation: FastOperation) -> RawResponse | None:
         """The response, if it needs no waiting for the store."""
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
@@ -113,7 +113,7 @@ class FastPath:
         self._operations.record_query(text, name, variables, caller, id, started_at)
         return _response(data, operation, id)
 
-    async def respond(self, operation: Operation, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
+    async def respond(self, operation: FastOperation, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
         """The response of an operation that waits for the store. `on_start` gets the lifetime that can end it early."""
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
@@ -127,13 +127,13 @@ class FastPath:
                 record.discard()
         return response
 
-    def state_of(self, operation: Operation) -> dict[str, Any]:
+    def state_of(self, operation: FastOperation) -> dict[str, Any]:
         """The state of a request that can't be planned, with which the endpoint goes on where the fast path stopped."""
         request = _request(operation, "")
         request.is_planless = True
         return {OPERATION: request, charging.CHARGE: operation.charge}
 
-    def _rate_limited(self, operation: Operation, charge: Charge) -> RawResponse:
+    def _rate_limited(self, operation: FastOperation, charge: Charge) -> RawResponse:
         id, problem = request_id(), charge.error()
         self._persisted.select_cache(operation.text, operation.caller.tenant_id)
         with self._operations.record(HTTP, id) as record:
@@ -145,7 +145,9 @@ class FastPath:
         lines = _header_lines(status_headers(status, problem.extensions))
         return RawResponse(status, _head(operation, id, body) + lines, body)
 
-    async def _respond(self, operation: Operation, id: str, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
+    async def _respond(
+        self, operation: FastOperation, id: str, on_start: Callable[[Lifetime], None]
+    ) -> RawResponse | None:
         request = _request(operation, id)
         try:
             on_start(lifetime := self._pipeline.admit(request))
@@ -164,7 +166,7 @@ class FastPath:
             return RawResponse(status, _head(operation, id, body), body)
         return None if data is None else _response(data, operation, id)
 
-    def _parse(self, headers: Headers, body: bytes | bytearray) -> Operation | None:
+    def _parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
         if len(accept := headers.get(b"accept", b"")) > MAX_ACCEPT_BYTES:
             return None
         accepted, token = _parse_accept(accept or None), _token(headers.get(b"authorization"))
@@ -184,7 +186,7 @@ class FastPath:
         is_refused = charge is not None and charge.retry_after
         ready = None if is_refused else self._planner.bind(text, name, variables, caller)
         cors_lines = self.cors.header_lines(headers)
-        return Operation(text, name, variables, caller, media_type, token, ready, cors_lines, charge)
+        return FastOperation(text, name, variables, caller, media_type, token, ready, cors_lines, charge)
 
 
 def request_id() -> str:
@@ -197,7 +199,7 @@ def _parse_accept(accept: bytes | None) -> parameters.AcceptedTypes:
     return parameters.parse_accept(None if accept is None else accept.decode("latin-1"))
 
 
-def _is_cacheable(operation: Operation) -> bool:
+def _is_cacheable(operation: FastOperation) -> bool:
     """Whether the operation has a plan, and its charge is that of a repetition, without reading a new document."""
     return operation.ready is not None and (operation.charge is None or not operation.charge.reading)
 
@@ -210,12 +212,12 @@ def _token(authorization: bytes | None) -> str | None:
     return None if authorization is None else bearer(authorization.decode())
 
 
-def _response(data: bytes, operation: Operation, id: str) -> RawResponse:
+def _response(data: bytes, operation: FastOperation, id: str) -> RawResponse:
     body = budget.data_with_cost(data, operation.charge)
     return RawResponse(200, _head(operation, id, body), body)
 
 
-def _error_response(response: Mapping[str, Any], operation: Operation, id: str) -> RawResponse:
+def _error_response(response: Mapping[str, Any], operation: FastOperation, id: str) -> RawResponse:
     status, body = response_status(response, operation.media_type), orjson.dumps(response)
     return RawResponse(status, _head(operation, id, body) + _header_lines(status_headers(status)), body)
 
@@ -224,13 +226,13 @@ def _header_lines(headers: Mapping[str, str]) -> bytes:
     return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode()
 
 
-def _request(operation: Operation, id: str) -> OperationRequest:
+def _request(operation: FastOperation, id: str) -> OperationRequest:
     """The operation as the pipeline takes it. Its address is empty, since a caller with a token pays as its tenant."""
     text, name, variables, caller = operation[:4]
     return OperationRequest(text, name, variables, caller, "", id, operation.charge)
 
 
-def _head(operation: Operation, id: str, body: bytes) -> bytes:
+def _head(operation: FastOperation, id: str, body: bytes) -> bytes:
     """The header lines that the endpoint would send."""
     # The GraphiQL page has the same address, hence `vary`.
     head = (

@@ -12,7 +12,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.web.server import refusal
-from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS, Refusal
+from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS, HttpRefusal
 
 # httptools can't parse a longer URL.
 MAX_URL_BYTES = 65_535
@@ -56,11 +56,11 @@ class StrictHttpProtocol(HttpToolsProtocol):
         self.url += url
         if len(self.url) > MAX_URL_BYTES:
             message = f"The URL is longer than {MAX_URL_BYTES} bytes. Send the query by POST."
-            raise Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, message)
+            raise HttpRefusal(HTTPStatus.REQUEST_URI_TOO_LONG, message)
 
     def on_headers_complete(self) -> None:
         if b"%" in self.url and _CONTROL_CHARACTER.search(self.url.partition(b"?")[0]):
-            raise Refusal(HTTPStatus.BAD_REQUEST, "The path contains a control character.")
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "The path contains a control character.")
         if self.parser.should_upgrade():
             self._ignores_upgrade = self._is_upgrade_ignored()
             if not self._ignores_upgrade:
@@ -77,10 +77,10 @@ class StrictHttpProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _discard_trailers(self, trailers: list[tuple[bytes, bytes]]) -> None:
-        """Trailers are never headers (RFC 9110, 6.5.1). Raises Refusal if there are too many."""
+        """Trailers are never headers (RFC 9110, 6.5.1). Raises HttpRefusal if there are too many."""
         if any(name in FRAMING_HEADERS for name, _ in trailers):
             # llhttp has obeyed it, and would not parse the rest of the connection.
-            raise Refusal(HTTPStatus.BAD_REQUEST, "A trailer is a framing header. Send it before the body.")
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "A trailer is a framing header. Send it before the body.")
         if len(trailers) + len(list(self.scope["headers"])) > MAX_HEADERS:
             raise refusal.too_many_headers()
         if sum(len(name) + len(value) for name, value in trailers) > MAX_HEAD_BYTES:
@@ -93,7 +93,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
     def _is_upgrade_ignored(self) -> bool:
         """Whether the server continues in HTTP (RFC 9110, 7.8)."""
         if self.parser.get_method() == b"CONNECT":
-            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "CONNECT is not supported. Send GraphQL by GET or POST.")
+            raise HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED, "CONNECT is not supported. Send GraphQL by GET or POST.")
         return not self._should_upgrade()
 
     def _parse_without_upgrade(self) -> None:

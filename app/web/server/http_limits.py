@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from app.web.limits.connections import ConnectionLimit
 from app.web.limits.unread import SlowReaders
 from app.web.server import refusal
-from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS, Refusal
+from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS, HttpRefusal
 
 MAX_PARTIAL_BYTES = 64_000_000
 # A request that holds no more than this is served however much the others hold.
@@ -53,7 +53,7 @@ class PartialRequest:
         self._limits.partial_requests.bytes -= self._held
         self.received = self._held = self._overhead = 0
 
-    def refusal(self, expects_body: bool, headers: int) -> Refusal | None:
+    def refusal(self, expects_body: bool, headers: int) -> HttpRefusal | None:
         """Why the request is refused, if it holds too much."""
         if self._limits.partial_requests.bytes > MAX_PARTIAL_BYTES and self._held > ALWAYS_ALLOWED_BYTES:
             return refusal.unavailable("The gateway is receiving too many large requests.")

@@ -12,7 +12,7 @@ from app.web.server import cycles, refusal
 from app.web.server.framing import StrictHttpProtocol
 from app.web.server.http_limits import HttpLimits, PartialRequest
 from app.web.server.keep_alive import IdleTimer
-from app.web.server.refusal import MAX_HEADERS, Refusal
+from app.web.server.refusal import MAX_HEADERS, HttpRefusal
 from app.web.wire.cors import CorsPolicy
 
 MAX_PIPELINED = 1_000
@@ -61,7 +61,7 @@ class HttpProtocol(StrictHttpProtocol):
             super().data_received(data)
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause if isinstance(cause, Refusal) else self._malformed())
+            self._refuse(cause if isinstance(cause, HttpRefusal) else self._malformed())
         if not self._is_complete:
             # Most of a piece in which the request starts may belong to requests before it.
             self._count(1 if self._starts_in_piece else len(data), len(data))
@@ -76,7 +76,7 @@ class HttpProtocol(StrictHttpProtocol):
         if self._is_over_limit and self.url.partition(b"?")[0] not in HEALTH_PATHS:
             raise self._over_limit()
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise Refusal(HTTPStatus.BAD_REQUEST, "Too many requests are pipelined.")
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "Too many requests are pipelined.")
         if len(self.headers) > MAX_HEADERS:
             raise refusal.too_many_headers()
         super().on_headers_complete()
@@ -205,18 +205,18 @@ class HttpProtocol(StrictHttpProtocol):
         else:
             self.transport.close()
 
-    def _over_limit(self) -> Refusal:
+    def _over_limit(self) -> HttpRefusal:
         self.limits.connections.turned_away["refused"] += 1
         return refusal.unavailable("The gateway has too many connections.")
 
-    def _malformed(self) -> Refusal:
+    def _malformed(self) -> HttpRefusal:
         if self._is_over_limit:
             return self._over_limit()
         if self.headers and len(self.headers) > MAX_HEADERS:
             return refusal.too_many_headers()
         return refusal.malformed()
 
-    def _refuse(self, reason: Refusal) -> None:
+    def _refuse(self, reason: HttpRefusal) -> None:
         """Respond to the incoming request with an error, and end the connection."""
         if self.transport.is_closing():
             return

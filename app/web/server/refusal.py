@@ -20,7 +20,7 @@ MAX_HEAD_BYTES = 131_072
 MAX_HEADERS = 200
 
 
-class Refusal(Exception):
+class HttpRefusal(Exception):
     """Why the incoming request is refused. Its connection ends with it."""
 
     def __init__(self, status: HTTPStatus, message: str, code: ErrorCode = ErrorCode.BAD_REQUEST) -> None:
@@ -32,7 +32,9 @@ class Refusal(Exception):
     def response(self, default_headers: Iterable[tuple[bytes, bytes]], cors_lines: bytes) -> bytes:
         """Log the refusal, and return the bytes of its response."""
         id = uuid4().hex
-        logger.info("refused", request_id=id, status=int(self.status), code=str(self.code), message=self.message)
+        logger.info(
+            "request refused", request_id=id, status=int(self.status), code=str(self.code), message=self.message
+        )
         body = error_body(self.code, self.message, id)
         headers = {
             "content-type": f"{parameters.PLAIN_JSON}; charset=utf-8",
@@ -47,24 +49,26 @@ class Refusal(Exception):
         return b"".join((STATUS_LINE[self.status], *default, own, cors_lines, b"\r\n", body))
 
 
-def malformed() -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1. Send it again on another connection.")
+def malformed() -> HttpRefusal:
+    return HttpRefusal(
+        HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1. Send it again on another connection."
+    )
 
 
-def head_too_large() -> Refusal:
+def head_too_large() -> HttpRefusal:
     message = f"The headers, trailers or chunk extensions are larger than {MAX_HEAD_BYTES} bytes."
-    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+    return HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
 
-def too_many_headers() -> Refusal:
+def too_many_headers() -> HttpRefusal:
     message = f"The request has more than {MAX_HEADERS} headers, including trailers."
-    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
+    return HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
 
-def timed_out(seconds: float) -> Refusal:
+def timed_out(seconds: float) -> HttpRefusal:
     message = f"The request did not arrive completely within {seconds:g} seconds."
-    return Refusal(HTTPStatus.REQUEST_TIMEOUT, message, ErrorCode.TIMEOUT)
+    return HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, message, ErrorCode.TIMEOUT)
 
 
-def unavailable(reason: str) -> Refusal:
-    return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason} Try again in a moment.", ErrorCode.UNAVAILABLE)
+def unavailable(reason: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{reason} Try again in a moment.", ErrorCode.UNAVAILABLE)

@@ -19,7 +19,7 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from app.api.operation import faults
 from app.api.operation.context import Context
 from app.api.operation.notes import note_error
-from app.api.watch.operation import Refused
+from app.api.watch.operation import WatchFailed
 from app.documents.persisted import hash_of
 from app.errors import DocumentProblem, ErrorCode, Problem, RateLimited
 from app.lifetime import within
@@ -83,8 +83,8 @@ class OperationHandler(HandshakeHandler):
     async def _run(self, operation: Operation[Any, None], record: OperationRecord) -> None:
         try:
             await self._respond(operation, record)
-        except Refused as refused:
-            await operation.send_initial_errors(refused.errors)
+        except WatchFailed as failure:
+            await operation.send_initial_errors(failure.errors)
         except Problem as problem:
             resumes = charging.may_resume(operation.query, operation.variables)
             await self._report(operation, problem, record, resumes)
@@ -114,7 +114,7 @@ class OperationHandler(HandshakeHandler):
         await operation.send_initial_errors(faults.client_errors(result, record.request_id))
 
     async def _respond(self, operation: Operation[Any, None], record: OperationRecord) -> None:
-        request = await self._charged(operation, record.request_id)
+        request = await self._charge(operation, record.request_id)
         if request.text and self.pipeline.is_watch(request):
             await self._watch(operation, request, record)
             return
@@ -122,7 +122,7 @@ class OperationHandler(HandshakeHandler):
             if not operation.completed and (message := await self._message(operation, request)) is not None:
                 await self._send_last(operation, message)
 
-    async def _charged(self, operation: Operation[Any, None], request_id: str) -> OperationRequest:
+    async def _charge(self, operation: Operation[Any, None], request_id: str) -> OperationRequest:
         """The operation, once it is charged and, if it is a watch, what it owes is earned. Raises RateLimited."""
         caller, address = self.context.caller, self.address
         text, name, variables = operation.query, operation.operation_name, operation.variables

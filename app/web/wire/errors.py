@@ -54,7 +54,7 @@ def _error_response(
     request: Request, status: int, code: ErrorCode, message: str, details: Mapping[str, Any] = _NO_DETAILS
 ) -> Response:
     note_error(code)
-    logger.info("refused", request_id=request.state.request_id, status=status, code=str(code), message=message)
+    logger.info("request failed", request_id=request.state.request_id, status=status, code=str(code), message=message)
     headers = {"content-type": f"{_media_type(request)}; charset=utf-8", **status_headers(status, details)}
     return Response(error_body(code, message, request.state.request_id, details), status, headers=headers)
 
