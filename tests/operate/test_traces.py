@@ -84,7 +84,7 @@ async def test_what_is_written_and_what_is_carried_out_field_by_field_shows_its_
 
     written, read = await of_tenant(collector, writer), await of_tenant(collector, reader)
     await wait_until(lambda: "store act" in below(collector, written))
-    await wait_until(lambda: "store listed" in below(collector, read))
+    await wait_until(lambda: "store read_list" in below(collector, read))
     assert attributes(read)["image_gateway.transport"] == {"http": "http", "socket": "websocket"}[way]
 
 
