@@ -47,7 +47,7 @@ def test_servers_that_answer_differently_are_not_measured() -> None:
     ours, theirs = [{"data": {"image": {"name": "one"}}}], [{"data": {"image": {"name": "other"}}}]
 
     with pytest.raises(
-        ResponsesDiffer, match=r"a peer responds to request 0 of 'point' .*: response.data.image.name is"
+        ResponsesDiffer, match=r"a peer responds to request 0 of 'point' .*: response.data.image.name"
     ):
         require_same(workload, "a peer", theirs, ours)
 
