@@ -46,9 +46,7 @@ def test_servers_that_answer_differently_are_not_measured() -> None:
     workload = workloads(world(SMALL))["point"]
     ours, theirs = [{"data": {"image": {"name": "one"}}}], [{"data": {"image": {"name": "other"}}}]
 
-    with pytest.raises(
-        ResponsesDiffer, match=r"a peer responds to request 0 of 'point' .*: response.data.image.name"
-    ):
+    with pytest.raises(ResponsesDiffer, match=r"a peer responds to request 0 of 'point' .*: response.data.image.name"):
         require_same(workload, "a peer", theirs, ours)
 
 
