@@ -19,8 +19,8 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
+from app.web.callers.issuers import check_identity_settings
 from app.web.callers.keys import NoKeys, parse_keys
-from app.web.callers.tokens import check_identity_settings
 
 MARKS = {Result.OK: "ok   ", Result.NOTE: "note ", Result.FAIL: "FAIL "}
 

@@ -1,21 +1,22 @@
 """Verifies the signature and claims of a token, and builds the Caller from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
 import jwt
+import orjson
 
-from app.errors import BadUserInput, TokenExpired, Unauthenticated
-from app.model import Caller, Role
-from app.settings import Settings
-from app.sharing import formats
+from app.errors import NoRole, TokenExpired, Unauthenticated
+from app.model import Caller
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.keys import Key
+from app.web.callers.policy import TokenPolicy
 
 END_OF_TIME = int(datetime(9000, 1, 1, tzinfo=UTC).timestamp())
-REQUIRED = ["exp", "aud", "iss"]
-LONGEST_SUBJECT = 255
+# The policy checks issuer and audience, which the library could only compare with fixed values.
+_OPTIONS: Any = {"require": ["exp"], "verify_aud": False, "verify_iss": False}
+MISSING = "nothing"
 
 
 class VerifiedToken(NamedTuple):
@@ -26,31 +27,42 @@ class VerifiedToken(NamedTuple):
     key: Key
 
 
-def verify_token(token: str, keys: Sequence[Key], settings: Settings) -> VerifiedToken:
-    """Verify a token against the candidate keys. Raises Unauthenticated or TokenExpired."""
+class Mismatch(NamedTuple):
+    """A check that the claims of a token do not pass, with both values."""
+
+    check: str
+    expected: str
+    found: str
+    problem: Unauthenticated
+
+
+def verify_token(
+    token: str, keys: Sequence[Key], policy: TokenPolicy, on_mismatch: Callable[[TokenPolicy, Mismatch], None]
+) -> VerifiedToken:
+    """Verify a token against the candidate keys. Raises Unauthenticated, TokenExpired or NoRole.
+
+    `on_mismatch` gets the claims of tokens with a good signature only.
+    """
     try:
-        key, claims = _decode(token, keys, settings)
+        key, claims = _decode(token, keys, policy)
     except jwt.ExpiredSignatureError:
         raise TokenExpired(Fault.EXPIRED) from None
     except UNREADABLE as error:
         raise Unauthenticated(fault_of(error)) from None
-    caller = _caller(claims, settings)
-    return VerifiedToken(caller, caller.expires_at.timestamp() + settings.auth_leeway_seconds, key)
+    if (mismatch := next(mismatches(claims, policy), None)) is not None:
+        on_mismatch(policy, mismatch)
+        raise mismatch.problem
+    caller = read_caller(claims, policy)
+    return VerifiedToken(caller, caller.expires_at.timestamp() + policy.leeway_seconds, key)
 
 
-def _decode(token: str, keys: Sequence[Key], settings: Settings) -> tuple[Key, dict[str, Any]]:
+def _decode(token: str, keys: Sequence[Key], policy: TokenPolicy) -> tuple[Key, dict[str, Any]]:
     """The key that signed the token, and the claims. The next key is tried only after a wrong signature."""
     wrong = jwt.InvalidSignatureError()
     for key in keys:
         try:
             claims = jwt.decode(
-                token,
-                key.jwk,
-                algorithms=[key.algorithm],
-                audience=settings.auth_audience,
-                issuer=settings.auth_issuer,
-                leeway=settings.auth_leeway_seconds,
-                options={"require": REQUIRED},
+                token, key.jwk, algorithms=[key.algorithm], leeway=policy.leeway_seconds, options=_OPTIONS
             )
         except jwt.InvalidSignatureError as error:
             wrong = error
@@ -59,26 +71,63 @@ def _decode(token: str, keys: Sequence[Key], settings: Settings) -> tuple[Key, d
     raise wrong
 
 
-def _caller(claims: Mapping[str, Any], settings: Settings) -> Caller:
-    tenant_id = claims.get(settings.auth_tenant_claim)
-    try:
-        formats.tenant_id(tenant_id if isinstance(tenant_id, str) else "", settings.tenant_id_pattern)
-    except BadUserInput:
-        raise Unauthenticated(f"The token has no tenant ID in {settings.auth_tenant_claim!r}.") from None
-    roles = _roles(claims.get(settings.auth_roles_claim))
-    if not roles:
-        raise Unauthenticated(f"The token has no known role in {settings.auth_roles_claim!r}.")
+def read_caller(claims: Mapping[str, Any], policy: TokenPolicy) -> Caller:
+    """The caller of claims that have no mismatch."""
+    tenant_id = str(policy.tenant_id(claims))
     expires_at = datetime.fromtimestamp(min(int(claims["exp"]), END_OF_TIME), UTC)
-    return Caller(str(tenant_id), roles, expires_at, _subject(claims.get(settings.auth_subject_claim)))
+    return Caller(tenant_id, policy.roles(claims, tenant_id), expires_at, policy.subject(claims))
 
 
-def _subject(claim: Any) -> str | None:
-    """The user's name for the log, or None if the claim is not a name."""
-    return str(claim)[:LONGEST_SUBJECT] if isinstance(claim, str | int | float) else None
+def mismatches(claims: Mapping[str, Any], policy: TokenPolicy) -> Iterator[Mismatch]:
+    """The checks of issuer, audience, tenant and roles that the claims do not pass."""
+    # An issuer with a placeholder for the tenant can only be checked with a good tenant ID.
+    checks = (_tenant, _issuer, _audience) if policy.is_template else (_issuer, _audience, _tenant)
+    for check in (*checks, _roles):
+        if (mismatch := check(claims, policy)) is not None:
+            yield mismatch
 
 
-def _roles(claim: Any) -> frozenset[Role]:
-    words: Any = claim.split() if isinstance(claim, str) else claim
-    if not isinstance(words, list):
-        return frozenset()
-    return frozenset(role for role in Role if role in cast(list[Any], words))
+def _issuer(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
+    found, expected = claims.get("iss"), policy.issuer_of_tenant(policy.tenant_id(claims) or "")
+    if isinstance(found, str) and found == expected:
+        return None
+    return Mismatch("issuer", expected, shown(found), _wrong(found, Fault.ISSUER))
+
+
+def _audience(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
+    found = policy.audience_claim(claims)
+    listed = cast(list[Any], found) if isinstance(found, list) else [found]
+    if all(isinstance(one, str) for one in listed) and not set(listed).isdisjoint(policy.audiences):
+        return None
+    expected = f"{' or '.join(policy.audiences)} in {policy.entry.audience_claim}"
+    return Mismatch("audience", expected, shown(found), _wrong(found, Fault.AUDIENCE))
+
+
+def _wrong(found: Any, fault: Fault) -> Unauthenticated:
+    return Unauthenticated(Fault.MISSING if found is None else fault)
+
+
+def _tenant(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
+    if policy.tenant_id(claims) is not None:
+        return None
+    expected = f"one that matches {policy.entry.tenant_id_pattern or policy.tenant_id_pattern}"
+    problem = Unauthenticated(f"The token has no tenant ID in {policy.entry.tenant_claim!r}.")
+    return Mismatch("tenant", f"{expected} in {policy.entry.tenant_claim}", shown(policy.tenant_claim(claims)), problem)
+
+
+def _roles(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
+    if policy.roles(claims, policy.tenant_id(claims) or ""):
+        return None
+    expected = f"one of {', '.join(policy.role_map)} in {policy.entry.roles_claim}"
+    problem = NoRole(f"The token has no known role in {policy.entry.roles_claim!r}.")
+    return Mismatch("roles", expected, shown(policy.roles_claim(claims)), problem)
+
+
+def shown(value: Any) -> str:
+    """A claim's value as text for operators, on one line."""
+    if value is None:
+        return MISSING
+    try:
+        return value if isinstance(value, str) else orjson.dumps(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return "a value that can't be shown"

@@ -34,7 +34,10 @@ class Server(Protocol):
 
 
 class KeySet:
-    """The keys of one key server. Calls `on_withdrawn` with keys that the server no longer lists."""
+    """The keys of one key server. Calls `on_withdrawn` with keys that the server no longer lists.
+
+    With `issuer`, keys that name another one are left out.
+    """
 
     def __init__(
         self,
@@ -43,8 +46,10 @@ class KeySet:
         refresh_seconds: float,
         keep_seconds: float,
         on_withdrawn: Callable[[Iterable[Key]], None],
+        issuer: str | None = None,
     ) -> None:
         self._server = server
+        self._issuer = issuer
         self.algorithms = frozenset(algorithms)
         self._refresh_seconds = refresh_seconds
         self._keep_seconds = keep_seconds
@@ -139,7 +144,7 @@ class KeySet:
     async def _fetch(self) -> bool:
         now = asyncio.get_running_loop().time()
         try:
-            self._replace(parse_keys(await self._server.fetch(), self.algorithms))
+            self._replace(parse_keys(await self._server.fetch(), self.algorithms, self._issuer))
         except NoKeys as problem:
             logger.warning(
                 "the key set could not be fetched", url=self._server.url, reason=str(problem), known=len(self._keys)
