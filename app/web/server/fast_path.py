@@ -17,6 +17,7 @@ from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import BoundQuery
+from app.documents.cached_function import Document
 from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -50,7 +51,7 @@ class RawResponse(NamedTuple):
 class FastOperation(NamedTuple):
     """An operation with its caller, and the format of its response."""
 
-    text: str
+    text: Document
     name: str | None
     variables: dict[str, Any] | None
     caller: Caller
@@ -74,7 +75,6 @@ class FastPath:
         self._identities = identities
         self._operations = pipeline.operations
         self._cache: dict[tuple[Any, ...], FastOperation] = {}
-        self._persisted = pipeline.persisted
         self.cors = cors
 
     def parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
@@ -85,7 +85,7 @@ class FastPath:
         try:
             # A caller whose token was confirmed again may have other roles than before.
             if (cached := self._cache.get(key)) and self._identities.caller(cached.token) is cached.caller:
-                self._persisted.select_cache(cached.text, cached.caller.tenant_id)
+                cached.text.look_up()
                 return self._charge_again(cached)
             operation = self._parse(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
@@ -118,7 +118,6 @@ class FastPath:
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
         id = request_id()
-        self._persisted.select_cache(operation.text, operation.caller.tenant_id)  # the task's context is empty
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
@@ -135,7 +134,6 @@ class FastPath:
 
     def _rate_limited(self, operation: FastOperation, charge: Charge) -> RawResponse:
         id, problem = request_id(), charge.error()
-        self._persisted.select_cache(operation.text, operation.caller.tenant_id)
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
