@@ -36,7 +36,6 @@ Headers = Mapping[bytes, bytes]
 # Clients that poll repeat their requests, so parsed requests are cached. Headers and document count towards the size of
 # a request too, since either may be far longer than the body.
 MAX_CACHED_REQUESTS, MAX_CACHED_BYTES = 1_024, 8_192
-MAX_ACCEPT_BYTES = 1_000
 _KEY_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
 
 
@@ -165,9 +164,7 @@ class FastPath:
         return None if data is None else _response(data, operation, id)
 
     def _parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
-        if len(accept := headers.get(b"accept", b"")) > MAX_ACCEPT_BYTES:
-            return None
-        accepted, token = _parse_accept(accept or None), _token(headers.get(b"authorization"))
+        accepted, token = _parse_accept(headers.get(b"accept") or None), _token(headers.get(b"authorization"))
         if (media_type := accepted.json) is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":
