@@ -1,11 +1,11 @@
 """Verifies the signature and claims of a token, and builds the Caller from them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 
 import jwt
-import orjson
 
 from app.errors import NoRole, TokenExpired, Unauthenticated
 from app.model import Caller
@@ -37,11 +37,11 @@ class Mismatch(NamedTuple):
 
 
 def verify_token(
-    token: str, keys: Sequence[Key], policy: TokenPolicy, on_mismatch: Callable[[TokenPolicy, Mismatch], None]
+    token: str, keys: Sequence[Key], policy: TokenPolicy, on_mismatch: Callable[[Mismatch, str], None]
 ) -> VerifiedToken:
     """Verify a token against the candidate keys. Raises Unauthenticated, TokenExpired or NoRole.
 
-    `on_mismatch` gets the claims of tokens with a good signature only.
+    `on_mismatch` gets the failed check and the issuer, of tokens with a good signature only.
     """
     try:
         key, claims = _decode(token, keys, policy)
@@ -50,7 +50,7 @@ def verify_token(
     except UNREADABLE as error:
         raise Unauthenticated(fault_of(error)) from None
     if (mismatch := next(mismatches(claims, policy), None)) is not None:
-        on_mismatch(policy, mismatch)
+        on_mismatch(mismatch, policy.issuer)
         raise mismatch.problem
     caller = read_caller(claims, policy)
     return VerifiedToken(caller, caller.expires_at.timestamp() + policy.leeway_seconds, key)
@@ -85,6 +85,12 @@ def mismatches(claims: Mapping[str, Any], policy: TokenPolicy) -> Iterator[Misma
     for check in (*checks, _roles):
         if (mismatch := check(claims, policy)) is not None:
             yield mismatch
+
+
+def unknown_issuer(policies: Iterable[TokenPolicy]) -> Mismatch:
+    """The mismatch of a token that none of these has issued. It is not verified, so nothing of it is quoted."""
+    expected = " or ".join(policy.issuer for policy in policies)
+    return Mismatch("issuer", expected, "another one, not verified", Unauthenticated(Fault.ISSUER))
 
 
 def _issuer(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
@@ -124,10 +130,12 @@ def _roles(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
 
 
 def shown(value: Any) -> str:
-    """A claim's value as text for operators, on one line."""
+    """A claim's value for operators, as printable text on one line."""
     if value is None:
         return MISSING
+    if isinstance(value, str) and value.isprintable():
+        return value
     try:
-        return value if isinstance(value, str) else orjson.dumps(value).decode()
+        return json.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return "a value that can't be shown"

@@ -23,30 +23,29 @@ class IssuerChoice:
             (_template(policy.issuer), index) for index, policy in enumerate(policies) if policy.is_template
         ]
 
-    def index_for(self, token: str) -> int:
-        """The index of the policy. Raises Unauthenticated if no issuer fits; a single one fits every token."""
+    def index_for(self, token: str) -> int | None:
+        """The index of the policy, or None if no issuer fits; a single one fits every token. Raises Unauthenticated."""
         if self._count == 1:
             return 0
-        issuer = _unverified_issuer(token)
+        issuer = unverified_claims(token).get("iss")
+        if not isinstance(issuer, str):
+            raise Unauthenticated(Fault.MISSING)
         if (index := self._exact.get(issuer)) is not None:
             return index
-        for template, index in self._templates:
-            if template.fullmatch(issuer):
-                return index
-        raise Unauthenticated(Fault.ISSUER)
+        return next((index for template, index in self._templates if template.fullmatch(issuer)), None)
 
 
 def _template(issuer: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(map(re.escape, issuer.split(TENANT_PLACEHOLDER))))
 
 
-def _unverified_issuer(token: str) -> str:
+def unverified_claims(token: str) -> dict[str, Any]:
+    """The claims that a token makes. Raises Unauthenticated if they can't be read."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
         claims: Any = orjson.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except ValueError:
         raise Unauthenticated(Fault.FORM) from None
-    issuer: Any = cast(dict[str, Any], claims).get("iss") if isinstance(claims, dict) else None
-    if not isinstance(issuer, str):
-        raise Unauthenticated(Fault.MISSING)
-    return issuer
+    if not isinstance(claims, dict):
+        raise Unauthenticated(Fault.CLAIMS)
+    return cast(dict[str, Any], claims)

@@ -1,4 +1,4 @@
-"""Logs why tokens with a good signature are refused, for operators."""
+"""Logs which check of a token's claims has failed, for operators."""
 
 from time import monotonic
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import structlog
 
 from app.web.callers.claims import Mismatch
-from app.web.callers.policy import TokenPolicy
 
 INTERVAL_SECONDS = 1.0
 LONGEST_VALUE = 300
@@ -20,7 +19,7 @@ class RefusalLog:
         self._logged_at: dict[str, float] = {}
         self._unlogged: dict[str, int] = {}
 
-    def record(self, policy: TokenPolicy, mismatch: Mismatch) -> None:
+    def record(self, mismatch: Mismatch, issuer: str | None) -> None:
         check, now = mismatch.check, monotonic()
         if now - self._logged_at.get(check, float("-inf")) < INTERVAL_SECONDS:
             self._unlogged[check] = self._unlogged.get(check, 0) + 1
@@ -31,7 +30,7 @@ class RefusalLog:
             reason=str(mismatch.problem),
             expected=mismatch.expected[:LONGEST_VALUE],
             found=mismatch.found[:LONGEST_VALUE],
-            issuer=policy.issuer,
+            issuer=issuer,
             unlogged=self._unlogged.pop(check, 0),
         )
         self._logged_at[check] = now

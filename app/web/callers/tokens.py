@@ -14,10 +14,11 @@ from app.model import Caller
 from app.settings import Settings
 from app.settings.issuers import IssuerSettings
 from app.web.callers import issuers
-from app.web.callers.claims import VerifiedToken, verify_token
+from app.web.callers.claims import VerifiedToken, unknown_issuer, verify_token
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
 from app.web.callers.issuer_choice import IssuerChoice
+from app.web.callers.key_index import KeyIndex
 from app.web.callers.key_set import KeySet
 from app.web.callers.keys import Key
 from app.web.callers.policy import TokenPolicy
@@ -27,7 +28,7 @@ MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
 # Between the ends of two leases on a withdrawn key, so that their callers do not all reconnect at once.
 INTERVAL_SECONDS = 0.001
-_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 class Issuer(NamedTuple):
@@ -38,13 +39,17 @@ class Issuer(NamedTuple):
     key_set: KeySet | None
 
     def candidate_keys(self, token: str) -> Sequence[Key]:
-        """The keys that may have signed a token. A key is tried only with its own algorithm."""
-        algorithm, key_id = _header(token.partition(".")[0])
-        if self.secret_keys and algorithm == ALGORITHM:
-            return self.secret_keys
-        if self.key_set is not None and algorithm in self.key_set.algorithms:
-            return self.key_set.find(algorithm, key_id)
-        raise Unauthenticated(Fault.ALGORITHM)
+        return candidate_keys(token, self.secret_keys, None if self.key_set is None else self.key_set.index)
+
+
+def candidate_keys(token: str, secret_keys: Sequence[Key], published: KeyIndex | None) -> Sequence[Key]:
+    """The keys of an issuer that may have signed a token. Raises Unauthenticated or KeyAwaited."""
+    algorithm, key_id = read_header(token.partition(".")[0])
+    if secret_keys and algorithm == ALGORITHM:
+        return secret_keys
+    if published is not None and algorithm in published.algorithms:
+        return published.find(algorithm, key_id)
+    raise Unauthenticated(Fault.ALGORITHM)
 
 
 class Tokens:
@@ -123,12 +128,16 @@ class Tokens:
         return Issuer(policy, secret_keys, key_set)
 
     def _issuer(self, token: str) -> Issuer:
-        return self._issuers[self._choice.index_for(token)]
+        if (index := self._choice.index_for(token)) is not None:
+            return self._issuers[index]
+        mismatch = unknown_issuer([issuer.policy for issuer in self._issuers])
+        self._refusals.record(mismatch, None)
+        raise mismatch.problem
 
     def _verify(self, token: str) -> VerifiedToken:
         issuer = self._issuer(token)
         keys = issuer.candidate_keys(token)
-        if not _FORM.fullmatch(token):
+        if not FORM.fullmatch(token):
             # The decoder skips other characters, so one token would have many spellings, each with a cache entry.
             raise Unauthenticated(Fault.FORM)
         return verify_token(token, keys, issuer.policy, self._refusals.record)
@@ -142,7 +151,7 @@ class Tokens:
 
 
 @lru_cache(maxsize=256)
-def _header(first: str) -> tuple[str, str | None]:
+def read_header(first: str) -> tuple[str, str | None]:
     """The algorithm and the key ID in a token's header, which is not verified yet.
 
     Cached, since all tokens of one key have the same header.
