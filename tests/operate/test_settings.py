@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.errors import SetupError
-from app.settings import PREFIX, Settings
+from app.settings import FROM_FILES, PREFIX, Settings
 from tests.harness.readme import OPERATIONS, READMES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -127,6 +127,33 @@ def test_the_secret_is_counted_in_bytes_and_never_shown(monkeypatch: pytest.Monk
 def test_a_pattern_that_is_no_regular_expression_is_refused(pattern: str) -> None:
     with pytest.raises(SetupError, match="regular expression"):
         Settings.load(tenant_id_pattern=pattern)
+
+
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s" * 40 + " \r\n")
+    monkeypatch.setenv(f"{PREFIX}AUTH_SECRET_FILE", str(tmp_path / "secret"))
+    settings = Settings.load()
+    assert settings.auth_secret is not None
+    assert settings.auth_secret.get_secret_value() == "s" * 40 + " "
+
+    for name, value, sentence in (
+        ("AUTH_SECRET", "x" * 40, "AUTH_SECRET and IMAGE_GATEWAY_AUTH_SECRET_FILE are both set"),
+        ("DATABASE_URL_FILE", str(tmp_path / "missing"), "DATABASE_URL_FILE: .*missing can't be read: No such file"),
+        ("DATABASE_URL_FILE", str(tmp_path), "DATABASE_URL_FILE: .* can't be read: Is a directory"),
+        ("AUTH_ISSUER_FILE", str(tmp_path / "secret"), "Unknown setting IMAGE_GATEWAY_AUTH_ISSUER_FILE"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(f"{PREFIX}{name}", value)
+            with pytest.raises(SetupError, match=sentence) as refused:
+                Settings.load()
+        assert "sss" not in str(refused.value)
+        assert "xxx" not in str(refused.value)
+
+
+def test_each_secret_may_be_in_a_file() -> None:
+    secrets = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)}
+
+    assert secrets < set(FROM_FILES) < set(FIELDS)
 
 
 def _row(name: str, default: Any, description: str | None) -> str:

@@ -14,7 +14,7 @@ from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
 from app.web.callers.faults import Fault
-from app.web.callers.issuers import first_issuer, policy_for
+from app.web.callers.issuers import first_issuer, policy_for, trusted_issuers
 from app.web.callers.keys import Key
 
 ALGORITHM = "HS256"
@@ -83,7 +83,7 @@ class SharedSecret:
 
     def __init__(self, settings: Settings) -> None:
         if settings.auth_secret is None:
-            others = "" if settings.auth_jwks_url is None else "; yours come from your identity provider"
+            others = "; yours come from your identity provider" if trusted_issuers(settings) else ""
             raise SetupError(
                 f"There is no secret to sign tokens with{others}. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random "
                 "bytes, for example from: openssl rand -hex 32"
