@@ -10,7 +10,7 @@ from app.errors import Unauthenticated
 from app.model import Caller
 from app.settings import Settings
 from app.web.callers import issuers, tokens
-from app.web.callers.claims import mismatches, shown, unknown_issuer, verify_token
+from app.web.callers.claims import mismatches, read_claims, shown, unknown_issuer, verify_token
 from app.web.callers.faults import Fault
 from app.web.callers.identity import SharedSecret
 from app.web.callers.issuer_choice import IssuerChoice, unverified_claims
@@ -66,7 +66,7 @@ def _verify(token: str, find_keys: Callable[[], Sequence[Key]], policy: TokenPol
 
 
 def _explain(claims: Mapping[str, Any], policy: TokenPolicy, verdict: Caller | Unauthenticated) -> Iterator[Check]:
-    failed = {mismatch.check: mismatch for mismatch in mismatches(claims, policy)}
+    failed = {mismatch.check: mismatch for mismatch in mismatches(read_claims(claims, policy))}
     if isinstance(verdict, Unauthenticated) and str(verdict) not in [str(one.problem) for one in failed.values()]:
         advice = (
             f"It says that it ends at {_time(claims.get('exp'))}; it is {_time(datetime.now(UTC).timestamp())} here."

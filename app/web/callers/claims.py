@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import jwt
 
 from app.errors import NoRole, TokenExpired, Unauthenticated
-from app.model import Caller
+from app.model import Caller, Role
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.keys import Key
 from app.web.callers.policy import TokenPolicy
@@ -36,6 +36,15 @@ class Mismatch(NamedTuple):
     problem: Unauthenticated
 
 
+class Reading(NamedTuple):
+    """Claims, and the tenant and roles that the policy of their issuer reads from them."""
+
+    claims: Mapping[str, Any]
+    policy: TokenPolicy
+    tenant_id: str | None
+    roles: frozenset[Role]
+
+
 def verify_token(
     token: str, keys: Sequence[Key], policy: TokenPolicy, on_mismatch: Callable[[Mismatch, str], None]
 ) -> VerifiedToken:
@@ -49,10 +58,11 @@ def verify_token(
         raise TokenExpired(Fault.EXPIRED) from None
     except UNREADABLE as error:
         raise Unauthenticated(fault_of(error)) from None
-    if (mismatch := next(mismatches(claims, policy), None)) is not None:
+    reading = read_claims(claims, policy)
+    if (mismatch := next(mismatches(reading), None)) is not None:
         on_mismatch(mismatch, policy.issuer)
         raise mismatch.problem
-    caller = read_caller(claims, policy)
+    caller = caller_of(reading)
     return VerifiedToken(caller, caller.expires_at.timestamp() + policy.leeway_seconds, key)
 
 
@@ -71,19 +81,22 @@ def _decode(token: str, keys: Sequence[Key], policy: TokenPolicy) -> tuple[Key, 
     raise wrong
 
 
-def read_caller(claims: Mapping[str, Any], policy: TokenPolicy) -> Caller:
+def read_claims(claims: Mapping[str, Any], policy: TokenPolicy) -> Reading:
+    tenant_id = policy.tenant_id(claims)
+    return Reading(claims, policy, tenant_id, policy.roles(claims, tenant_id or ""))
+
+
+def caller_of(reading: Reading) -> Caller:
     """The caller of claims that have no mismatch."""
-    tenant_id = str(policy.tenant_id(claims))
-    expires_at = datetime.fromtimestamp(min(int(claims["exp"]), END_OF_TIME), UTC)
-    return Caller(tenant_id, policy.roles(claims, tenant_id), expires_at, policy.subject(claims))
+    expires_at = datetime.fromtimestamp(min(int(reading.claims["exp"]), END_OF_TIME), UTC)
+    return Caller(str(reading.tenant_id), reading.roles, expires_at, reading.policy.subject(reading.claims))
 
 
-def mismatches(claims: Mapping[str, Any], policy: TokenPolicy) -> Iterator[Mismatch]:
+def mismatches(reading: Reading) -> Iterator[Mismatch]:
     """The checks of issuer, audience, tenant and roles that the claims do not pass."""
     # An issuer with a placeholder for the tenant can only be checked with a good tenant ID.
-    checks = (_tenant, _issuer, _audience) if policy.is_template else (_issuer, _audience, _tenant)
-    for check in (*checks, _roles):
-        if (mismatch := check(claims, policy)) is not None:
+    for check in _TENANT_FIRST if reading.policy.is_template else _TENANT_LATER:
+        if (mismatch := check(reading)) is not None:
             yield mismatch
 
 
@@ -93,19 +106,20 @@ def unknown_issuer(policies: Iterable[TokenPolicy]) -> Mismatch:
     return Mismatch("issuer", expected, "another one, not verified", Unauthenticated(Fault.ISSUER))
 
 
-def _issuer(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
-    found, expected = claims.get("iss"), policy.issuer_of_tenant(policy.tenant_id(claims) or "")
+def _issuer(reading: Reading) -> Mismatch | None:
+    found, expected = reading.claims.get("iss"), reading.policy.issuer_of_tenant(reading.tenant_id or "")
     if isinstance(found, str) and found == expected:
         return None
     return Mismatch("issuer", expected, shown(found), _wrong(found, Fault.ISSUER))
 
 
-def _audience(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
-    found = policy.audience_claim(claims)
+def _audience(reading: Reading) -> Mismatch | None:
+    policy = reading.policy
+    found = policy.audience_claim(reading.claims)
     listed = cast(list[Any], found) if isinstance(found, list) else [found]
-    if all(isinstance(one, str) for one in listed) and not set(listed).isdisjoint(policy.audiences):
+    if all(isinstance(one, str) for one in listed) and not policy.audiences.isdisjoint(listed):
         return None
-    expected = f"{' or '.join(policy.audiences)} in {policy.entry.audience_claim}"
+    expected = f"{' or '.join(sorted(policy.audiences))} in {policy.entry.audience_claim}"
     return Mismatch("audience", expected, shown(found), _wrong(found, Fault.AUDIENCE))
 
 
@@ -113,20 +127,26 @@ def _wrong(found: Any, fault: Fault) -> Unauthenticated:
     return Unauthenticated(Fault.MISSING if found is None else fault)
 
 
-def _tenant(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
-    if policy.tenant_id(claims) is not None:
+def _tenant(reading: Reading) -> Mismatch | None:
+    if reading.tenant_id is not None:
         return None
-    expected = f"one that matches {policy.entry.tenant_id_pattern or policy.tenant_id_pattern}"
-    problem = Unauthenticated(f"The token has no tenant ID in {policy.entry.tenant_claim!r}.")
-    return Mismatch("tenant", f"{expected} in {policy.entry.tenant_claim}", shown(policy.tenant_claim(claims)), problem)
+    entry, found = reading.policy.entry, shown(reading.policy.tenant_claim(reading.claims))
+    expected = f"one that matches {entry.tenant_id_pattern or reading.policy.tenant_id_pattern} in {entry.tenant_claim}"
+    problem = Unauthenticated(f"The token has no tenant ID in {entry.tenant_claim!r}.")
+    return Mismatch("tenant", expected, found, problem)
 
 
-def _roles(claims: Mapping[str, Any], policy: TokenPolicy) -> Mismatch | None:
-    if policy.roles(claims, policy.tenant_id(claims) or ""):
+def _roles(reading: Reading) -> Mismatch | None:
+    if reading.roles:
         return None
+    policy = reading.policy
     expected = f"one of {', '.join(policy.role_map)} in {policy.entry.roles_claim}"
     problem = NoRole(f"The token has no known role in {policy.entry.roles_claim!r}.")
-    return Mismatch("roles", expected, shown(policy.roles_claim(claims)), problem)
+    return Mismatch("roles", expected, shown(policy.roles_claim(reading.claims)), problem)
+
+
+_TENANT_FIRST = (_tenant, _issuer, _audience, _roles)
+_TENANT_LATER = (_issuer, _audience, _tenant, _roles)
 
 
 def shown(value: Any) -> str:

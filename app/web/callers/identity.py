@@ -103,7 +103,7 @@ class SharedSecret:
             settings.auth_roles_claim: policy.words_for(roles),
             settings.auth_subject_claim: subject,
             "iss": policy.issuer_of_tenant(tenant_id),
-            settings.auth_audience_claim: policy.audiences[0],
+            settings.auth_audience_claim: settings.auth_audience.split()[0],
             "iat": now,
             "exp": now + ttl,
         }

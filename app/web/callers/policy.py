@@ -12,6 +12,7 @@ from app.sharing import formats
 from app.web.callers.claim_paths import ClaimPath, single, words
 
 LONGEST_SUBJECT = 255
+_NONE = frozenset[Role]()
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class TokenPolicy:
     def issuer(self) -> str:
         return self.entry.issuer
 
-    @property
+    @cached_property
     def is_template(self) -> bool:
         return TENANT_PLACEHOLDER in self.entry.issuer
 
     @cached_property
-    def audiences(self) -> list[str]:
-        return self.entry.audience.split()
+    def audiences(self) -> frozenset[str]:
+        return frozenset(self.entry.audience.split())
 
     @cached_property
     def _audience(self) -> ClaimPath:
@@ -73,16 +74,20 @@ class TokenPolicy:
         """The caller's tenant ID, or None if there is not exactly one of the right form."""
         found = single(self.tenant_claim(claims)) or ""
         try:
-            for pattern in filter(None, (self.tenant_id_pattern, self.entry.tenant_id_pattern)):
-                formats.tenant_id(found, pattern)
+            formats.tenant_id(found, self.tenant_id_pattern)
+            if self.entry.tenant_id_pattern is not None:
+                formats.tenant_id(found, self.entry.tenant_id_pattern)
         except BadUserInput:
             return None
         return found
 
     def roles(self, claims: Mapping[str, Any], tenant_id: str) -> frozenset[Role]:
         found = words(self.roles_claim(claims), tenant_id)
-        roles = frozenset[Role]().union(*(self.role_map[word] for word in found if word in self.role_map))
-        return roles or frozenset({Role(self.entry.default_role)} if self.entry.default_role else ())
+        return _NONE.union(*(self.role_map[word] for word in found if word in self.role_map)) or self._default_roles
+
+    @cached_property
+    def _default_roles(self) -> frozenset[Role]:
+        return frozenset({Role(self.entry.default_role)} if self.entry.default_role else ())
 
     def subject(self, claims: Mapping[str, Any]) -> str | None:
         """The user's name for the log, or None if the claim is not a name."""
