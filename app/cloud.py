@@ -7,6 +7,7 @@ from app.background import Component
 from app.mirror.bus import BusListener
 from app.mirror.front import Front
 from app.mirror.look import Mirror
+from app.mirror.owners import KnownOwners
 from app.mirror.worker import MirrorWorker
 from app.settings import Settings
 from app.store.database import Store
@@ -35,7 +36,12 @@ def open_identities(settings: Settings, cloud: "Cloud | None") -> IdentityProvid
 
 
 def open_front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
-    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), settings.upstream_seconds)
+    return Front(cloud.glance, cloud.authority, open_mirror(cloud, store, settings), settings.upstream_seconds)
+
+
+def open_mirror(cloud: "Cloud", store: Store, settings: Settings) -> Mirror:
+    is_whole = settings.upstream_read_access == "cloud"
+    return Mirror(store, cloud.glance if is_whole else KnownOwners(store, cloud.glance))
 
 
 def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Settings) -> Iterator[Component]:

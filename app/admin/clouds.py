@@ -31,7 +31,7 @@ async def check_cloud(settings: Settings) -> AsyncIterator[Check]:
 
 async def _keystone(settings: Settings, cloud: Upstream) -> Check:
     try:
-        described = await cloud.keystone.describe(await cloud.reader.token())
+        described = await cloud.keystone.describe(await cloud.credential.token())
     except (UpstreamError, TokenRefused) as error:
         advice = "Check IMAGE_GATEWAY_UPSTREAM_KEYSTONE_URL, and the gateway's user, password and project."
         return fail("keystone", f"{settings.upstream_keystone_url} gives the gateway no token: {error}", advice)

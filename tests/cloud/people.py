@@ -24,6 +24,8 @@ USERS = {
     "glance": ("service", "service"),
     "observer": ("service", OBSERVER),
 }
+# Has the role `reader` in every project, inherited from the domain.
+DOMAIN_READER = "domain-reader"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,9 @@ def populate(identity: Identity, image_url: str) -> dict[str, str]:
     for name, (project, role) in USERS.items():
         user = make("user", "/users", name=name, password=f"{name}-secret", domain_id="default")
         identity.request("PUT", f"/projects/{projects[project]}/users/{user}/roles/{roles[role]}", admin)
+    reader = make("user", "/users", name=DOMAIN_READER, password=f"{DOMAIN_READER}-secret", domain_id="default")
+    inherited = f"/OS-INHERIT/domains/default/users/{reader}/roles/{roles['reader']}/inherited_to_projects"
+    identity.request("PUT", inherited, admin)
     service = make("service", "/services", name="glance", type="image")
     make("endpoint", "/endpoints", service_id=service, interface="public", region="here", url=image_url)
     return projects
