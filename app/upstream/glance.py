@@ -1,5 +1,6 @@
 """Glance v2: reading an image with its members, and changing them with the caller's own token."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
@@ -16,6 +17,7 @@ PAGE = 1_000
 ORDER = "created_at:asc,id:asc"
 # An image that changes between the two reads of a view is read again.
 READS = 3
+_CLOSED = Response(403, {}, None)
 
 
 class Glance:
@@ -28,14 +30,11 @@ class Glance:
     async def view(self, image_id: str) -> View | None:
         """The image with its members as of now, None when it does not exist. Raises UpstreamError."""
         for _ in range(READS):
-            if (found := await self._read(_image(image_id))) is None:
+            found, members = await asyncio.gather(self._read(_image(image_id)), self._members(image_id))
+            if found is None:
                 return None
             image = image_view(found.body)
-            try:
-                members = await self._read(_members(image_id))
-            except Refused as refused:
-                if refused.status != 403:
-                    raise
+            if members is _CLOSED:
                 return View(image, None)
             if members is not None:
                 rows, duplicates = member_views(members.body)
@@ -43,6 +42,15 @@ class Glance:
                 rows.pop(image.owner_id or "", None)
                 return View(image, rows, duplicates)
         raise Unanswered("the image changes faster than it can be read")
+
+    async def _members(self, image_id: str) -> Response | None:
+        """The members of an image; `_CLOSED` while nobody may read them."""
+        try:
+            return await self._read(_members(image_id))
+        except Refused as refused:
+            if refused.status != 403:
+                raise
+            return _CLOSED
 
     async def images(self, **filters: str) -> AsyncGenerator[SeenImage]:
         """All images that fit, hidden ones included, page by page. Raises UpstreamError."""
