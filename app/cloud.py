@@ -35,7 +35,7 @@ def open_identities(settings: Settings, cloud: "Cloud | None") -> IdentityProvid
 
 
 def open_front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
-    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), 2 * settings.upstream_seconds)
+    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), settings.upstream_seconds)
 
 
 def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Settings) -> Iterator[Component]:

@@ -35,6 +35,7 @@ class OwnerDocuments(OrderedDict[str, Entry]):
     def drop_oldest(self) -> int:
         """Evict the least recently used document, and return its bytes."""
         _, entry = self.popitem(last=False)
+        entry.results.clear()  # some of them refer to the document, and it to its entry
         self.weight -= entry.weight
         return entry.weight
 
@@ -55,16 +56,17 @@ class BoundedCache:
         documents.move_to_end(text)
         return entry
 
-    def add(self, owner: object, text: str, key: Key, result: Any) -> None:
+    def add(self, owner: object, text: str, key: Key, result: Any) -> Entry:
         documents = self._owners.setdefault(owner, OwnerDocuments())
         if (entry := documents.get(text)) is None:
-            entry = documents[text] = Entry()
+            entry = documents[str(text)] = Entry()
             self._weigh(documents, entry, max(_MIN_DOCUMENT_BYTES, estimate_bytes(text)))
         entry.results[key] = result
         self._weigh(documents, entry, _RESULT_BYTES + sum(map(estimate_bytes, key)) + getattr(result, "weight", 0))
         self._heaviest.note(owner)
         while self._weight > self._max_bytes:
             self._shrink(self._heaviest.owner())
+        return entry
 
     def _weigh(self, documents: OwnerDocuments, entry: Entry, added: int) -> None:
         entry.weight += added

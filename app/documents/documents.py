@@ -21,11 +21,11 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.documents import deadlines
 from app.documents.bounded_cache import BoundedCache
+from app.documents.cached_function import NOBODY, CachedFunction, Document
 from app.documents.introspection import Introspection, TooLarge
 from app.documents.limits import DocumentLimits, too_complex
 from app.documents.measure import Measure
 from app.documents.selections import operations_named
-from app.documents.tenant_cache import TenantCache
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
@@ -45,11 +45,15 @@ class Documents:
         self._max_tokens = settings.max_tokens
         self._limits = DocumentLimits.of(settings)
         self.cache = BoundedCache()
-        self._parse_results = TenantCache(self._parse_or_error, self.cache)
+        self._parse_results = CachedFunction(self._parse_or_error, self.cache)
         self._allows_introspection = settings.introspection
         self._rules = Rules(_RULES if self._allows_introspection else (*_RULES, NoSchemaIntrospectionCustomRule))
-        self._validation_errors = TenantCache(self._validate, self.cache)
-        self._introspection = TenantCache(self._introspect, self.cache)
+        self._validation_errors = CachedFunction(self._validate, self.cache)
+        self._introspection = CachedFunction(self._introspect, self.cache)
+
+    def open(self, text: str, owner: object = NOBODY) -> Document:
+        """The document with this text, for a tenant by its ID, or for NOBODY or EVERYBODY."""
+        return Document(text, owner, self.cache)
 
     def parse(self, text: str) -> DocumentNode:
         """The parsed document. Raises GraphQLError; syntax errors are cached too."""
@@ -71,13 +75,12 @@ class Documents:
     def first_error(self, text: str) -> str | None:
         """The first error of any operation of a document, without variables; None if there is none."""
         try:
-            document = self.parse(text)
+            operations = operations_named(self.parse(text), None)
         except GraphQLError as error:
             return error.message
-        operations = operations_named(document, None)
         for operation in operations:
             name = operation.name and operation.name.value
-            if errors := self.errors(document, name, {}):
+            if errors := self.errors(text, name, {}):
                 return errors[0].message
         return None if operations else "It has no operation."
 
@@ -86,27 +89,26 @@ class Documents:
         operations = operations_named(self.parse(text), None)
         return any(operation.operation is OperationType.SUBSCRIPTION for operation in operations)
 
-    def errors(self, document: DocumentNode, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
-        """The errors that prevent execution. A document beyond the limits is not validated."""
+    def errors(self, text: str, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
+        """The errors that prevent execution. A document beyond the limits is not validated. Raises GraphQLError."""
+        document = self.parse(text)
         operations = operations_named(document, name)
         if len(operations) > 1 and name is None:
             message = "The document has several operations. Say in operationName which one to run."
             return [GraphQLError(message, extensions={"code": ErrorCode.BAD_REQUEST})]
         operation = next(iter(operations), None)
-        refusal = self._too_complex(document, operation, variables)
+        refusal = self._too_complex(text, document, operation, variables)
         try:
-            return [refusal] if refusal else self._validation_errors(_text(document))
+            return [refusal] if refusal else self._validation_errors(text)
         except GraphQLError as late:  # a timeout is not cached, because the next attempt may succeed
             return [late]
 
-    def measure(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-    ) -> Measure:
-        introspection = partial(self._introspection, _text(document))
-        return Measure(self.schema, document, operation, variables, introspection)
+    def measure(self, text: str, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Measure:
+        return Measure(self.schema, self.parse(text), operation, variables, partial(self._introspection, text))
 
-    def _parse_or_error(self, text: str) -> DocumentNode | Callable[[], GraphQLError]:
-        """The document, or a factory of its error, because an error that was raised keeps its traceback alive."""
+    def _parse_or_error(self, document: str) -> DocumentNode | Callable[[], GraphQLError]:
+        """The parsed document, or a factory of its error: an error that was raised keeps its traceback alive."""
+        text = str(document)  # without the results of the document
         try:
             return deadlines.parse(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
@@ -119,7 +121,11 @@ class Documents:
         return Introspection(self.schema, self.parse(text))
 
     def _too_complex(
-        self, document: DocumentNode, operation: OperationDefinitionNode | None, variables: Mapping[str, Any]
+        self,
+        text: str,
+        document: DocumentNode,
+        operation: OperationDefinitionNode | None,
+        variables: Mapping[str, Any],
     ) -> GraphQLError | None:
         if (longest := _longest(variables)) > MOST_VALUES:
             # Checked before the values are coerced one by one.
@@ -127,7 +133,7 @@ class Documents:
         refusal = self._limits.document_error(document)
         if refusal or operation is None:
             return refusal
-        measure = self.measure(document, operation, variables)
+        measure = self.measure(text, operation, variables)
         try:
             return self._limits.error_for(measure.size(), measure.root_fields())
         except RecursionError:
@@ -139,12 +145,6 @@ class Documents:
         document = self.parse(text)
         seconds = self._settings.validation_seconds
         return deadlines.validation_errors(self.schema, document, self._rules, not self._allows_introspection, seconds)
-
-
-def _text(document: DocumentNode) -> str:
-    """The text of a parsed document. As a key it is hashed once; a document would be hashed node by node each time."""
-    assert document.loc is not None
-    return document.loc.source.body
 
 
 def _longest(variables: Mapping[str, Any]) -> int:
@@ -162,14 +162,16 @@ class Prepare(SchemaExtension):
 
     def on_parse(self) -> Generator[None]:
         context = self.execution_context
-        context.graphql_document = self._documents.parse(context.query or "")
+        context.graphql_document = self._documents.parse(self._document)
         yield
 
     def on_validate(self) -> Generator[None]:
         context = self.execution_context
-        document = context.graphql_document
-        assert document is not None
         # Strawberry keeps the operation name of the request only in this private field.
         name = context._provided_operation_name  # pyright: ignore[reportPrivateUsage]
-        context.pre_execution_errors = self._documents.errors(document, name, context.variables or {})
+        context.pre_execution_errors = self._documents.errors(self._document, name, context.variables or {})
         yield
+
+    @property
+    def _document(self) -> str:
+        return self.execution_context.query or ""

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import orjson
 
+from app.documents.cached_function import EVERYBODY
 from app.documents.documents import Documents
 from app.errors import SetupError
 from app.settings import Settings
@@ -34,7 +35,7 @@ def trusted_documents(settings: Settings, documents: Documents) -> dict[str, str
     for file in _files(settings.documents_path):
         for id, text in _entries(file, _parse(file)):
             texts[_hash(file, id, text)] = text
-            if fault := documents.first_error(text):
+            if fault := documents.first_error(documents.open(text, EVERYBODY)):
                 raise SetupError(f"Document {id} of the manifest {file} can't be executed: {fault}")
     if not texts:
         raise SetupError(f"There is no document in the manifest {settings.documents_path}.")

@@ -19,14 +19,14 @@ class Operation:
         self.document = documents.parse(text)
         self.definition = find_operation(self.document, name)
         self.name = name
-        self._documents = documents
+        self._documents, self._text = documents, text
         self._verdicts: dict[tuple[Any, ...], bool] = {}
 
     def require_allowed(self, sizes: tuple[Any, ...], variables: Mapping[str, Any]) -> None:
         """Check that the operation is valid and within the limits, which depend only on the sizes. Raises Unplanned."""
         verdict = self._verdicts.get(sizes)
         if verdict is None:
-            verdict = not self._documents.errors(self.document, self.name, variables)
+            verdict = not self._documents.errors(self._text, self.name, variables)
             caches.put(self._verdicts, sizes, verdict, MAX_VERDICTS)
         if not verdict:
             raise Unplanned("refused")

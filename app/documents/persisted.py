@@ -11,9 +11,9 @@ from typing import Any, cast
 from graphql import GraphQLError
 
 from app.documents.automatic import AutomaticDocuments
+from app.documents.cached_function import EVERYBODY, NOBODY, Document
 from app.documents.documents import Documents
 from app.documents.manifest import PREFIX
-from app.documents.tenant_cache import EVERYBODY, NOBODY, use_cache_of
 from app.errors import BadDocumentId, DocumentNotFound, DocumentRefused
 
 _NOT_TRUSTED = "This gateway executes only the documents of its manifest. Ask its operators to add yours."
@@ -30,42 +30,36 @@ class PersistedDocuments:
         self._only = mode == "only"
         self._automatic = AutomaticDocuments(0 if self._only else automatic_bytes)
 
-    def text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
+    def find(self, query: str | None, hash: str | None, tenant_id: str | None) -> Document:
         """The document of a request by its text, its hash or both, for a tenant or for a caller without a token.
 
         Raises DocumentNotFound for an unknown hash, DocumentRefused if only trusted documents are allowed and this is
         not one of them, and BadDocumentId if text and hash differ.
         """
-        use_cache_of(NOBODY if tenant_id is None else tenant_id)
-        text = self._text(query, hash, tenant_id)
-        self.select_cache(text, tenant_id)
-        return text
-
-    def select_cache(self, text: str, tenant_id: str | None) -> None:
-        """Choose whose cache the document uses: its tenant's, or that of all if it is trusted."""
-        use_cache_of(EVERYBODY if text in self._texts else NOBODY if tenant_id is None else tenant_id)
-
-    def _text(self, query: str | None, hash: str | None, tenant_id: str | None) -> str:
         if hash is None:
-            return self._allowed(query or "") if self._only else query or ""
+            return self._open(self._allowed(query or "") if self._only else query or "", tenant_id)
         if not query:
-            return self._found(hash, tenant_id)
+            return self._open(self._text_of(hash, tenant_id), tenant_id)
         if sha256(query.encode()).hexdigest() != hash:
             raise BadDocumentId(
                 "The hash is not the SHA-256, in lower-case hexadecimal digits, of the text in `query`."
             )
-        if self._only:
-            return self._allowed(query)
-        if tenant_id is not None and hash not in self._trusted and self._may_be_persisted(query):
+        document = self._open(self._allowed(query) if self._only else query, tenant_id)
+        if not self._only and tenant_id is not None and hash not in self._trusted and self._may_be_persisted(document):
             self._automatic.add(tenant_id, hash, query)
-        return query
+        return document
+
+    def _open(self, text: str, tenant_id: str | None) -> Document:
+        """The document, with what is cached of it for the tenant, or for all if it is trusted."""
+        owner = EVERYBODY if text in self._texts else NOBODY if tenant_id is None else tenant_id
+        return self._documents.open(text, owner)
 
     def _allowed(self, query: str) -> str:
         if query not in self._texts:
             raise DocumentRefused(_NOT_TRUSTED)
         return query
 
-    def _found(self, hash: str, tenant_id: str | None) -> str:
+    def _text_of(self, hash: str, tenant_id: str | None) -> str:
         text = self._trusted.get(hash)
         if text is None and tenant_id is not None:
             text = self._automatic.find(tenant_id, hash)
@@ -73,10 +67,10 @@ class PersistedDocuments:
             raise DocumentNotFound(_NOT_TRUSTED if self._only else _NOT_FOUND)
         return text
 
-    def _may_be_persisted(self, query: str) -> bool:
+    def _may_be_persisted(self, document: Document) -> bool:
         """Watches are not persisted: one that reconnects to another server must be understood there."""
         try:
-            return not self._documents.has_subscription(query)
+            return not self._documents.has_subscription(document)
         except GraphQLError:
             return False
 

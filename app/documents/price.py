@@ -19,11 +19,11 @@ from graphql import (
 
 from app import caches
 from app.documents.bounded_cache import count_tokens
+from app.documents.cached_function import CachedFunction
 from app.documents.deadlines import without_garbage_collection
 from app.documents.documents import Documents
 from app.documents.measure import TENANT_IDS
 from app.documents.selections import find_operation
-from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 from app.store.pages import MAX_PAGE
 
@@ -58,7 +58,7 @@ class Prices:
             except (GraphQLError, Unplanned):
                 return InvalidDocument(reading)
 
-        self._priced = TenantCache(compute, documents.cache)
+        self._priced = CachedFunction(compute, documents.cache)
 
     def of(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> Price:
         priced = self._priced(text, name)
@@ -109,9 +109,8 @@ class PricedOperation:
 
     def __init__(self, documents: Documents, text: str, name: str | None, reading: ReadingCost) -> None:
         self.reading = reading
-        self._documents, self._name = documents, name
-        self._document = documents.parse(text)
-        self._operation = find_operation(self._document, name)
+        self._documents, self._text, self._name = documents, text, name
+        self._operation = find_operation(documents.parse(text), name)
         definitions = self._operation.variable_definitions or ()
         self._sizing = tuple(one.variable.name.value for one in definitions if _may_size(documents.schema, one.type))
         self._prices: dict[tuple[Any, ...], Price] = {}
@@ -127,9 +126,9 @@ class PricedOperation:
         return found
 
     def _compute_price(self, variables: Mapping[str, Any]) -> Price:
-        if self._documents.errors(self._document, self._name, variables):
+        if self._documents.errors(self._text, self._name, variables):
             return _REFUSED
-        size = self._documents.measure(self._document, self._operation, variables).size()
+        size = self._documents.measure(self._text, self._operation, variables).size()
         is_watch = self._operation.operation is OperationType.SUBSCRIPTION
         return Price(size.cost + WRITE * size.writes + WATCH * is_watch, is_watch)
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationDefinitionNode
 
+from app.documents.cached_function import CachedFunction
 from app.documents.documents import Documents
 from app.documents.introspection import TooLarge
 from app.documents.selections import find_operation
-from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 
 UNKNOWN = "unknown"
@@ -30,15 +30,14 @@ class Summaries:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self.of = TenantCache(self._describe, documents.cache)
+        self.of = CachedFunction(self._describe, documents.cache)
 
     def cost(self, text: str, name: str | None, variables: Mapping[str, Any] | None) -> int | None:
         """The static cost, as the limits count it; None if there is no such operation."""
         if (operation := self._operation(text, name)) is None:
             return None
-        document = self._documents.parse(text)
         try:
-            return self._documents.measure(document, operation, variables or {}).size().cost
+            return self._documents.measure(text, operation, variables or {}).size().cost
         except (RecursionError, TooLarge):
             return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.errors import BadUserInput, NotFound, Refusal, Unavailable
 from app.mirror import records
-from app.mirror.errand import Begun, Call, Errand, Intent, Refusals, token_of
+from app.mirror.errand import Begun, Call, Errand, Intent, Refusals, Repair, token_of
 from app.mirror.front import Front
 from app.mirror.refusals import refusal_of
 from app.sharing import formats
@@ -40,19 +40,27 @@ async def _carry_out(front: Front, store: Store, errand: Errand) -> Outcome:
         return decided
     if isinstance(decided, Begun):
         return await _tell_later(front, store, errand, decided)
-    results = await _call_each(decided.calls)
+    results = await _call_each(decided.calls, front.seconds)
     await _require_answers(front, store, errand, decided, results)
     await _look(front, decided.image.id)
+    if errand.repair is not None and not any(results.values()):
+        await _repair(front, store, errand.repair, decided)
     refusals = {about: refusal_of(one) for about, one in results.items() if isinstance(one, Refused)}
     return await _conclude(store, errand, decided.facts, refusals)
 
 
-async def _call_each(calls: Mapping[str, Call]) -> dict[str, UpstreamError | None]:
-    """Make the calls, a bounded number at a time, each once; what each has raised."""
-    turn = asyncio.Semaphore(CALLS_AT_ONCE)
+async def _call_each(calls: Mapping[str, Call], seconds: float) -> dict[str, UpstreamError | None]:
+    """Make the calls, each once and a bounded number at a time. Returns the error of each.
+
+    No call begins after so many seconds: whoever retries may rely on all of them having ended after twice that time.
+    """
+    turn, clock = asyncio.Semaphore(CALLS_AT_ONCE), asyncio.get_running_loop().time
+    latest_start = clock() + seconds
 
     async def result(call: Call) -> UpstreamError | None:
         async with turn:
+            if clock() > latest_start:
+                return Unreached("its turn came too late, so it was not sent")
             try:
                 await call()
             except UpstreamError as error:
@@ -60,6 +68,17 @@ async def _call_each(calls: Mapping[str, Call]) -> dict[str, UpstreamError | Non
             return None
 
     return dict(zip(calls, await asyncio.gather(*map(result, calls.values())), strict=True))
+
+
+async def _repair(front: Front, store: Store, repair: Repair, intent: Intent) -> None:
+    """Complete what Glance has confirmed but not done, with a call of its own."""
+    call = await store.act(lambda tx: repair(tx, intent.facts))
+    if call is None:
+        return
+    [error] = (await _call_each({"repair": call}, front.seconds)).values()
+    if error is not None and not _is_refusal(error):
+        raise Unavailable(LOST)
+    await _look(front, intent.image.id)
 
 
 async def _decide(front: Front, store: Store, errand: Errand) -> Outcome | Intent | Begun:
@@ -126,7 +145,7 @@ def _is_unsent(error: UpstreamError) -> bool:
 
 async def _tell_later(front: Front, store: Store, errand: Errand, begun: Begun) -> Outcome:
     """The outcome of a call whose answer was lost, once it can't be on its way any more."""
-    if store.clock().timestamp() < begun.at + front.seconds:
+    if store.clock().timestamp() < begun.at + 2 * front.seconds:
         raise Unavailable(UNDER_WAY)
     await _look(front, begun.image_id)
     return await _conclude(store, errand, begun.facts, None)

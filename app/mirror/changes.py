@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from app.errors import Forbidden
+from app.errors import BadUserInput, Forbidden
 from app.mirror.errand import Call, Errand, Intent, Refusals, not_seen, token_of, visible_image
 from app.mirror.front import Images
 from app.model import Caller, ImageStatus, MemberStatus, SeenImage
@@ -48,12 +48,27 @@ def answer(upstream: Images, caller: Caller, request: Request, image_id: str, st
 
 
 def revoke(upstream: Images, caller: Caller, request: Request, image_id: str, tenant_id: str) -> Errand:
+    """End a membership.
+
+    An answer at the same moment can undo that: two workers of Glance confirm both, and the member is still there. Then
+    it is removed once more.
+    """
+    call = partial(upstream.revoke, token_of(caller), image_id, tenant_id)
+
     async def decide(tx: Transaction) -> Intent:
         image = await visible_image(tx, caller, image_id)
         rows = await members.of_tenants(tx.conn, caller, image_id, [tenant_id])
         row = rules.may_revoke(caller, image, rows.get(tenant_id))
-        call = partial(upstream.revoke, token_of(caller), image_id, tenant_id)
-        return Intent(image, {CALL: call}, {"member": row.id})
+        return Intent(image, {CALL: call}, {"member": row.id, "updated": row.updated_at.isoformat()})
+
+    async def repair(tx: Transaction, facts: Mapping[str, Any]) -> Call | None:
+        rows = await members.of_tenants(tx.conn, caller, image_id, [tenant_id])
+        row = next((one for one in rows.values() if one.id == facts["member"]), None)
+        # A pending row that has changed meanwhile was offered again.
+        if row is None or (row.status is MemberStatus.PENDING and row.updated_at.isoformat() != facts["updated"]):
+            return None
+        logger.warning("a removal left the member in Glance and is repeated", image=image_id, tenant=tenant_id)
+        return call
 
     async def conclude(tx: Transaction, facts: Mapping[str, Any], refusals: Refusals) -> Outcome:
         if refusals:
@@ -61,11 +76,10 @@ def revoke(upstream: Images, caller: Caller, request: Request, image_id: str, te
         rows = await members.of_tenants(tx.conn, caller, image_id, [tenant_id])
         is_there = any(row.id == facts["member"] for row in rows.values())
         if is_there and refusals is not None:
-            # An answer at the same moment can undo it: two workers of Glance then confirm both.
-            logger.warning("a removal has left the member in Glance", image=image_id, tenant=tenant_id)
+            logger.error("a removal has left the member in Glance", image=image_id, tenant=tenant_id)
         return Outcome(refusals=(not_seen(refusals),)) if is_there else Outcome(ended_id=facts["member"])
 
-    return Errand(caller, request, image_id, decide, conclude)
+    return Errand(caller, request, image_id, decide, conclude, repair=repair)
 
 
 def delete(upstream: Images, caller: Caller, request: Request, image_id: str) -> Errand:
@@ -87,12 +101,12 @@ def update(upstream: Images, caller: Caller, request: Request, image_id: str, ch
     async def decide(tx: Transaction) -> Intent:
         image = await visible_image(tx, caller, image_id, "id")
         rules.may_update(caller, image, changes)
-        real = {name: value for name, value in changes.items() if getattr(image, name) != value}
+        real = {name: value for name, value in changes.items() if not _has(image, name, value)}
         return Intent(image, _calls(upstream, token_of(caller), image, real), {"changed": sorted(real)})
 
     async def conclude(tx: Transaction, facts: Mapping[str, Any], refusals: Refusals) -> Outcome:
         image = await visible_image(tx, caller, image_id, "id")
-        is_told = refusals is not None or all(getattr(image, name) == changes[name] for name in facts["changed"])
+        is_told = refusals is not None or all(_has(image, name, changes[name]) for name in facts["changed"])
         refused = tuple((refusals or {}).values()) if is_told else (not_seen(refusals),)
         return Outcome(refusals=refused) if refused else Outcome(image=image)
 
@@ -100,9 +114,14 @@ def update(upstream: Images, caller: Caller, request: Request, image_id: str, ch
 
 
 def _calls(upstream: Images, token: str, image: SeenImage, changes: Mapping[str, Any]) -> dict[str, Call]:
-    """One call for the fields, and one for the status. Raises Forbidden for what Glance alone decides."""
+    """The call for the fields, or that for the status. Raises BadUserInput for both, since one of them could fail.
+
+    Raises Forbidden for what Glance alone decides.
+    """
     calls: dict[str, Call] = {}
     fields = {name: value for name, value in changes.items() if name != "status"}
+    if fields and "status" in changes:
+        raise BadUserInput("In front of Glance the status is changed alone. Send it by itself.", ("input", "status"))
     for name in fields:
         if name not in _FIELDS:
             raise Forbidden(f"Glance itself sets `{name}`; it can't be changed here.")
@@ -120,6 +139,12 @@ def _step(upstream: Images, status: ImageStatus) -> Any:
     if status is ImageStatus.ACTIVE:
         return upstream.reactivate
     raise Forbidden("Glance itself sets the status while an image is made.")
+
+
+def _has(image: SeenImage, name: str, value: Any) -> bool:
+    """Whether the image has this value; Glance keeps no order of tags."""
+    found = getattr(image, name)
+    return sorted(found) == sorted(value) if name == "tags" else found == value
 
 
 def _as_glance_has_it(name: str, value: Any) -> Any:

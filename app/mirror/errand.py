@@ -19,6 +19,8 @@ ENDED = "This was done, and has been undone by somebody else since."
 Refusals = Mapping[str, Refusal] | None
 Call = Callable[[], Awaitable[Any]]
 Conclude = Callable[[Transaction, Mapping[str, Any], Refusals], Awaitable[Outcome]]
+# The call that is still needed although Glance has confirmed the first one, if any.
+Repair = Callable[[Transaction, Mapping[str, Any]], Awaitable[Call | None]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Errand:
     decide: Callable[[Transaction], Awaitable[Intent]]
     conclude: Conclude
     refused: Callable[[Refusal], Outcome] = lambda refusal: Outcome(refusals=(refusal,))
+    repair: Repair | None = None
 
 
 async def visible_image(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:

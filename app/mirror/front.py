@@ -38,7 +38,7 @@ class Authority(Protocol):
 
 @dataclass(frozen=True)
 class Front:
-    """The parts that a change upstream passes. `seconds` is how long a call may be on its way."""
+    """The parts that a change upstream passes. `seconds` is how long one call may take."""
 
     images: Images
     authority: Authority

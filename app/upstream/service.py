@@ -36,7 +36,8 @@ class Service:
             trust_env=urlsplit(url).scheme == "https",
             follow_redirects=False,
             limits=httpx2.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-            timeout=seconds,
+            # A call that has waited for a connection for this long is not sent.
+            timeout=httpx2.Timeout(seconds, pool=seconds / 2),
         )
 
     async def call(

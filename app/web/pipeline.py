@@ -15,6 +15,7 @@ from strawberry.types.graphql import OperationType
 from app.api.operation.context import Context, Services
 from app.api.plan.planner import Planner
 from app.api.schema import GatewaySchema
+from app.documents.cached_function import Document
 from app.documents.persisted import PersistedDocuments
 from app.documents.unplanned import ExecutedWithErrors
 from app.errors import Overloaded, RateLimited, Unavailable
@@ -38,7 +39,7 @@ OPERATION = "operation"
 class OperationRequest:
     """An operation whose document and caller are known. `is_planless`: the planner could not plan it."""
 
-    text: str
+    text: Document
     name: str | None
     variables: dict[str, Any] | None
     caller: Caller | None
@@ -69,12 +70,18 @@ class Pipeline:
     # Where the gateway stands in front of a cloud.
     mirror_age: MirrorAge | None = None
 
-    def find_document(self, query: str | None, hash: str | None, caller: Caller | None) -> str:
-        """The text of the document that a request sends or names. Raises DocumentProblem."""
-        return self.persisted.text(query, hash, None if caller is None else caller.tenant_id)
+    def find_document(self, query: str | None, hash: str | None, caller: Caller | None) -> Document:
+        """The document that a request sends or names. Raises DocumentProblem."""
+        return self.persisted.find(query, hash, None if caller is None else caller.tenant_id)
 
     def charge(
-        self, caller: Caller | None, address: str, text: str, name: str | None, variables: Any, may_owe: bool = False
+        self,
+        caller: Caller | None,
+        address: str,
+        text: Document,
+        name: str | None,
+        variables: Any,
+        may_owe: bool = False,
     ) -> Charge | None:
         """Charge an operation. It may go on unless the charge says when to retry."""
         return self.budgets and self.budgets.charge(caller, address, text, name, variables, may_owe)

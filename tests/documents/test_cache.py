@@ -1,6 +1,5 @@
 """What is remembered of documents: so much, whatever they look like, and each is worked out once."""
 
-import contextvars
 import gc
 import tracemalloc
 import weakref
@@ -13,9 +12,9 @@ import pytest
 from app.api.schema import build_schema
 from app.documents import deadlines
 from app.documents.bounded_cache import BoundedCache
+from app.documents.cached_function import EVERYBODY, NOBODY, CachedFunction, Document
 from app.documents.documents import Documents
 from app.documents.summaries import Summaries
-from app.documents.tenant_cache import EVERYBODY, NOBODY, TenantCache, use_cache_of
 from app.settings import Settings
 
 LIMIT = 4_000_000
@@ -40,7 +39,7 @@ def traced() -> Generator[Callable[[], int]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
 def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
-    parsed = TenantCache(lambda text: deadlines.parse(text, 3_000, 60), BoundedCache(LIMIT))
+    parsed = CachedFunction(lambda text: deadlines.parse(text, 3_000, 60), BoundedCache(LIMIT))
     with traced() as held:
         for number in range(6):
             parsed(HEAVY[kind] % number)
@@ -74,7 +73,7 @@ def test_what_one_tenant_has_sent_is_new_for_another() -> None:
     worked: list[str] = []
     remembered = _remembered(worked, BoundedCache())
     for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
-        contextvars.copy_context().run(_remembered_for, remembered, owner, "{ viewer { id } }")
+        _remembered_for(remembered, owner, "{ viewer { id } }")
 
     assert len(worked) == 4
 
@@ -153,16 +152,15 @@ def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
     assert len([text for text in worked if text.startswith("late")]) == 9
 
 
-def _remembered(worked: list[str], memory: BoundedCache) -> TenantCache[[], None]:
+def _remembered(worked: list[str], memory: BoundedCache) -> CachedFunction[[], None]:
     def work(text: str) -> None:
         worked.append(text)
 
-    return TenantCache(work, memory)
+    return CachedFunction(work, memory)
 
 
-def _remembered_for(remembered: TenantCache[[], None], owner: object, text: str) -> None:
-    use_cache_of(owner)
-    remembered(text)
+def _remembered_for(remembered: CachedFunction[[], None], owner: object, text: str) -> None:
+    remembered(Document(text, owner, remembered._cache))
 
 
 @pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
@@ -186,20 +184,15 @@ def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_i
 
     def ask() -> tuple[list[Any], "weakref.ref[Any]"]:
         request = Request()
-        found = documents.errors(documents.parse(refused), None, {})
+        found = documents.errors(refused, None, {})
         return found, weakref.ref(request)
 
     found, request = ask()
     gc.collect()
 
     assert (found[0].message, request()) == ("A ByteCount is an integer from 0 to 9007199254740991.", None)
-    assert documents.errors(documents.parse(refused), None, {}) is found
+    assert documents.errors(refused, None, {}) is found
 
 
 class Request:
     """Something that a caller's frame holds."""
-
-
-@pytest.fixture(autouse=True)
-def of_nobody() -> None:
-    use_cache_of(NOBODY)

@@ -44,7 +44,7 @@ def lifted(**changes: Any) -> Settings:
 def validated(settings: Settings, text: str) -> float:
     """The processor time that it took, or that passed until it took too long."""
     documents = build_schema(settings).documents
-    document = documents.parse(text)
+    documents.parse(document := documents.open(text))
     began = thread_time()
     errors = documents.errors(document, None, {})
     took = thread_time() - began
@@ -72,10 +72,10 @@ def test_a_document_is_not_told_all_that_is_wrong_with_it_since_each_error_costs
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     documents = build_schema(lifted()).documents
-    few = documents.errors(documents.parse(UNKNOWN_FIELDS), None, {})
+    few = documents.errors(UNKNOWN_FIELDS, None, {})
     monkeypatch.setattr(deadlines, "MAX_ERRORS", 100)
     documents = build_schema(lifted()).documents
-    many = documents.errors(documents.parse(UNKNOWN_FIELDS), None, {})
+    many = documents.errors(UNKNOWN_FIELDS, None, {})
 
     # One more says that there are others.
     assert (len(few), len(many)) == (11, 101)

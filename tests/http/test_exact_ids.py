@@ -87,12 +87,41 @@ def test_json_is_read_as_orjson_reads_it_but_for_numbers_that_it_changes() -> No
         exact_json.loads(b"[" * 1_000 + b"1.0" + b"]" * 1_000)
 
 
-async def _posted(server: InProcessServer, way: str, query: str, variables: str) -> list[Any]:
+@pytest.mark.parametrize("way", ["lane", "endpoint", "get"])
+async def test_a_lone_surrogate_that_looks_like_a_number_is_refused(server: InProcessServer, way: str) -> None:
+    # Without its exponent, the text would be a pair of surrogates.
+    answer = await _answer(server, way, TAKES_ID, '{"x": 1e999, "id": "\\ud81e000\\udc00"}')
+
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+
+
+def test_strings_that_look_like_numbers_stay_beside_a_number_beyond_float() -> None:
+    digits = "1" * 400 + 'e999 \\" -0'
+
+    assert exact_json.loads(f'{{"a": 1e999, "b": "{digits}"}}')["b"] == digits.replace("\\", "")
+    for broken in ('["\\ud81e000\\udc00", 1e999]', '[1e999, "unterminated', "[1e999, 01]", "[1e999, 1.]", "[0, 01]"):
+        with pytest.raises(orjson.JSONDecodeError):
+            exact_json.loads(broken)
+
+
+@pytest.mark.parametrize("value", ["0", "{}", "[]", "1e999", "0.5", '{"a": 0}'])
+def test_more_values_than_any_operation_uses_are_not_walked_through(value: str) -> None:
+    few, many = (f"[{','.join([value] * number)}]" for number in (9_000, exact_json.MAX_VALUES + 2))
+
+    assert len(exact_json.loads(few)) == 9_000
+    with pytest.raises(orjson.JSONDecodeError, match="more than 20000 values"):
+        exact_json.loads(many)
+
+
+async def _answer(server: InProcessServer, way: str, query: str, variables: str) -> httpx2.Response:
     if way == "get":
-        answer = await _client_get(server, query, variables)
-    else:
-        body = b'{"query": %b, "variables": %b}' % (orjson.dumps(query), variables.encode())
-        answer = await _post(server, body, "?long=way" if way == "endpoint" else "")
+        return await _client_get(server, query, variables)
+    body = b'{"query": %b, "variables": %b}' % (orjson.dumps(query), variables.encode())
+    return await _post(server, body, "?long=way" if way == "endpoint" else "")
+
+
+async def _posted(server: InProcessServer, way: str, query: str, variables: str) -> list[Any]:
+    answer = await _answer(server, way, query, variables)
     return answer.json()["errors"]
 
 

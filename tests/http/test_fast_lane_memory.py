@@ -55,6 +55,6 @@ async def test_one_with_a_header_that_is_large_is_not(server: InProcessServer, h
 async def test_one_whose_hash_names_a_large_document_is_not(server: InProcessServer, size: int, is_kept: bool) -> None:
     document = f"{VIEWER} # {'x' * size}"
     hash = sha256(document.encode()).hexdigest()
-    server.fast_path._persisted.text(document, hash, "1")
+    server.fast_path._pipeline.persisted.find(document, hash, "1")
 
     assert _is_kept(server, {"documentId": hash}) == is_kept

@@ -53,6 +53,15 @@ def test_a_subscription_over_plain_http_is_sent_to_the_websocket(server: Server,
     assert "WebSocket" in refused.text
 
 
+@pytest.mark.parametrize("path", ["/graphql", "/graphql?long=way"], ids=["lane", "endpoint"])
+def test_an_accept_header_that_is_slow_to_parse_is_refused(server: Server, path: str) -> None:
+    slow = 'a/b;x="' + ";" * 1_000
+    lines = [("accept", "*/*"), ("accept", slow), ("content-type", JSON)]
+    refused = server.client.post(path, content='{"query": "{ __typename }"}', headers=lines)
+    assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
+    assert "longer than 1000 characters" in refused.text
+
+
 @pytest.mark.parametrize(
     ("accept", "answered"),
     [

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 async def test_a_server_that_is_to_end_is_not_ready_but_serves_until_its_notice_is_over(tmp_path: Path) -> None:
-    with run_server(tmp_path, drain_notice_seconds=1) as server:
+    with run_server(tmp_path, drain_notice_seconds=4) as server:
         assert server.client.get("/readyz").status_code == 200
         async with connect_socket(server, server.token("1")) as peer:
             server.process.send_signal(signal.SIGTERM)

@@ -120,12 +120,12 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
 async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    settings = settings_for(sqlite_databases.fresh(), stall_seconds=3)
+    settings = settings_for(sqlite_databases.fresh(), stall_seconds=6)
     async with run_in_process(settings) as server:
         await server.fill()
-        read = await server.read_slowly(chunks=60, pause=0.1)
+        read = await server.read_slowly(chunks=70, pause=0.1)
 
-    assert read == 60
+    assert read == 70
 
 
 async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:

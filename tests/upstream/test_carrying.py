@@ -1,8 +1,9 @@
 """A change upstream is sent once, whatever becomes of its answer, and the same idempotency key tells the outcome."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 from app.errors import Problem, Unauthenticated, Unavailable
 from app.mirror.carrier import Carrier
+from app.mirror.carrying import CALLS_AT_ONCE
 from app.mirror.front import Front
 from app.mirror.look import Mirror
-from app.model import Caller, MemberStatus, Role
+from app.model import Caller, ImageStatus, MemberStatus, Role
 from app.sharing import service
 from app.sharing.ledger import Ledger
 from app.sharing.outcome import Outcome
@@ -21,6 +23,7 @@ from app.upstream.errors import Refused, Unanswered, Unreached, UpstreamError
 from tests.harness.gateway import Gateway
 from tests.upstream.test_mirror import IMAGE, Source
 
+SECONDS = 1_000.0
 LIMITS = service.SharingLimits("[0-9]{1,20}", 128)
 
 
@@ -30,11 +33,20 @@ class Glance:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.sent: list[str] = []
+        self.refused: dict[str, Refused] = {}
+        self.removals_that_leave_the_member = 0
+        self.at_once = self.most_at_once = 0
         self.before: UpstreamError | None = None
         self.after: UpstreamError | None = None
 
     async def offer(self, token: str, image_id: str, tenant_id: str) -> None:
         self._send("offer")
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if tenant_id in self.refused:
+            raise self.refused[tenant_id]
         self._members[tenant_id] = MemberStatus.PENDING
         self._answer()
 
@@ -45,7 +57,10 @@ class Glance:
 
     async def revoke(self, token: str, image_id: str, tenant_id: str) -> None:
         self._send("revoke")
-        del self._members[tenant_id]
+        if self.removals_that_leave_the_member:
+            self.removals_that_leave_the_member -= 1
+        else:
+            del self._members[tenant_id]
         self._answer()
 
     async def update(self, token: str, image_id: str, changes: Mapping[str, Any]) -> None:
@@ -109,6 +124,11 @@ class World:
     async def offer(self, *tenants: str, key: str | None = None) -> Outcome:
         return await service.offer_image(self.ledger, caller("1"), IMAGE, tenants or ("2",), LIMITS, key)
 
+    def let_calls_end(self) -> None:
+        """No call can be on its way any more."""
+        later = self.ledger.store.clock() + timedelta(seconds=2 * SECONDS)
+        self.ledger.store.clock = lambda: later
+
     async def answer(self, status: MemberStatus, key: str | None = None) -> Outcome:
         return await service.answer_offer(self.ledger, caller("2"), IMAGE, status, key)
 
@@ -121,10 +141,10 @@ async def world(run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]]
     async with run_gateway() as gateway:
         source, keystone = Source(), Keystone()
         glance, store = Glance(source), gateway.services.store
-        yield World(source, glance, keystone, _ledger(store, source, glance, keystone, 0))
+        yield World(source, glance, keystone, _ledger(store, source, glance, keystone))
 
 
-def _ledger(store: Store, source: Source, glance: Glance, keystone: Keystone, seconds: float) -> Ledger:
+def _ledger(store: Store, source: Source, glance: Glance, keystone: Keystone, seconds: float = SECONDS) -> Ledger:
     return Ledger(store, Carrier(store, Front(glance, keystone, Mirror(store, source), seconds)))
 
 
@@ -152,6 +172,7 @@ async def test_a_lost_answer_is_unavailable_and_the_same_key_tells_the_outcome(
     with pytest.raises(Unavailable, match="idempotencyKey"):
         await world.offer(key="k")
     world.glance.before = world.glance.after = None
+    world.let_calls_end()
 
     for _ in range(2):
         outcome = await world.offer(key="k")
@@ -161,7 +182,6 @@ async def test_a_lost_answer_is_unavailable_and_the_same_key_tells_the_outcome(
 
 
 async def test_while_a_lost_call_may_be_on_its_way_its_outcome_is_not_told(world: World) -> None:
-    world.ledger = _ledger(world.ledger.store, world.source, world.glance, world.keystone, 1_000)
     world.glance.before = Unanswered("no answer")
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -175,15 +195,18 @@ async def test_lost_answers_to_all_kinds_of_changes_are_told_by_their_keys(world
     world.glance.after = Unanswered("no answer")
     with pytest.raises(Unavailable):
         await world.revoke(key="revoke")
+    world.let_calls_end()
     assert (await world.revoke(key="revoke")).ended_id is not None
     world.glance.after = None
     await world.offer()
     world.glance.after = Unanswered("no answer")
     with pytest.raises(Unavailable):
         await world.answer(MemberStatus.REJECTED, key="answer")
+    world.let_calls_end()
     told = await world.answer(MemberStatus.REJECTED, key="answer")
     with pytest.raises(Unavailable):
         await service.delete_image(world.ledger, caller("1"), IMAGE, "delete")
+    world.let_calls_end()
     deleted = await service.delete_image(world.ledger, caller("1"), IMAGE, "delete")
 
     assert [row.status for row in told.members] == [MemberStatus.REJECTED]
@@ -246,6 +269,63 @@ async def test_who_may_not_is_refused_before_a_call(world: World) -> None:
 
     assert (codes(outsider), codes(own)) == (["FORBIDDEN"], ["BAD_USER_INPUT"])
     assert world.glance.sent == ["offer"]
+
+
+async def test_an_offer_to_a_hundred_tenants_runs_a_few_calls_at_once_and_answers_each_by_itself(world: World) -> None:
+    tenants = [str(number) for number in range(2, 102)]
+    world.glance.refused = {"50": Refused(413, "full"), "60": Refused(404)}
+
+    outcome = await world.offer(*tenants)
+
+    assert [row.tenant_id for row in outcome.members] == [one for one in tenants if one not in world.glance.refused]
+    assert {one.path[-1]: one.code for one in outcome.refusals if one.path} == {
+        "48": "LIMIT_EXCEEDED",
+        "58": "NOT_FOUND",
+    }
+    assert len(world.glance.sent) == 100
+    assert world.glance.most_at_once == CALLS_AT_ONCE
+
+
+async def test_a_call_whose_turn_comes_after_the_time_limit_is_not_sent(world: World) -> None:
+    # Who retries is told the outcome once no call can be on its way.
+    world.ledger = _ledger(world.ledger.store, world.source, world.glance, world.keystone, -1)
+    with pytest.raises(Unavailable, match="nothing was changed"):
+        await world.offer()
+
+    assert world.glance.sent == []
+
+
+@pytest.mark.parametrize(("left", "code"), [(1, []), (2, ["CONFLICT"])])
+async def test_a_removal_that_left_the_member_is_repeated_once(world: World, left: int, code: list[str]) -> None:
+    await world.offer()
+    await world.answer(MemberStatus.ACCEPTED)
+    world.glance.removals_that_leave_the_member = left
+
+    assert codes(await world.revoke()) == code
+    assert world.glance.sent == ["offer", "answer", "revoke", "revoke"]
+
+
+async def test_the_order_of_tags_is_not_glances_to_keep(world: World) -> None:
+    world.glance.after = Unanswered("no answer")
+    with pytest.raises(Unavailable):
+        await service.update_image(world.ledger, caller("1"), IMAGE, {"tags": ["b", "a"]}, "tags")
+    assert world.source.image is not None
+    world.source.image = world.source.image.replace(tags=["a", "b"])
+    world.let_calls_end()
+
+    outcome = await service.update_image(world.ledger, caller("1"), IMAGE, {"tags": ["b", "a"]}, "tags")
+
+    assert codes(outcome) == []
+
+
+async def test_the_status_is_changed_in_a_call_of_its_own(world: World) -> None:
+    changes = {"status": ImageStatus.DEACTIVATED, "name": "x"}
+    operator = replace(caller("1"), roles=frozenset({Role.ADMIN, Role.OPERATOR}))
+
+    outcome = await service.update_image(world.ledger, operator, IMAGE, changes)
+
+    assert codes(outcome) == ["BAD_USER_INPUT"]
+    assert world.glance.sent == []
 
 
 async def test_a_change_leaves_a_mark_that_outlives_its_process(world: World) -> None:

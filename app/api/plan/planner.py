@@ -18,11 +18,11 @@ from app.api.plan.arguments import PlaceBinding
 from app.api.plan.build import Builder
 from app.api.plan.coercion import Variables
 from app.api.plan.resolver_call import QUERIES, ResolverCall, ResolverOperation
+from app.documents.cached_function import CachedFunction
 from app.documents.documents import Documents
 from app.documents.introspection import ROOTS
 from app.documents.operation import Operation
 from app.documents.selections import Selections, root_field_names, switch_variables
-from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 from app.errors import Overloaded, Problem, Refusal, ResponseTooLarge, TimedOut
 from app.model import Caller
@@ -117,7 +117,7 @@ class Planner:
             except Unplanned as reason:
                 return str(reason)
 
-        self._planned = TenantCache(plan, documents.cache)
+        self._planned = CachedFunction(plan, documents.cache)
 
     async def answer(
         self,

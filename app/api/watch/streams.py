@@ -21,9 +21,9 @@ from app.api.watch.operation import WatchOperation, watch_failure
 from app.api.watch.payload import in_time
 from app.api.watch.payload_cache import Payloads
 from app.api.watch.position import has_cursor
+from app.documents.cached_function import CachedFunction
 from app.documents.documents import Documents
 from app.documents.selections import find_operation
-from app.documents.tenant_cache import TenantCache
 from app.documents.unplanned import Unplanned
 from app.errors import Unavailable
 from app.lifetime import Lifetime
@@ -46,7 +46,7 @@ class Streams:
             document = documents.parse(query)
             return Roots(documents.schema, document, find_operation(document, name))
 
-        self._roots = TenantCache(roots, documents.cache)
+        self._roots = CachedFunction(roots, documents.cache)
 
     def is_subscription(self, query: str, name: str | None) -> bool:
         return self._documents.is_subscription(query, name)
@@ -69,7 +69,7 @@ class Streams:
         Raises WatchFailed, and Unavailable if a retry may succeed.
         """
         operation = WatchOperation(self._documents.schema, self._documents.parse(query), dict(variables or {}), name)
-        errors = self._documents.errors(operation.document, name, operation.variables)
+        errors = self._documents.errors(query, name, operation.variables)
         if errors:
             raise watch_failure(errors, context, before=True)
         life = operation.lifetime(context) if admit is None else admit()

@@ -17,6 +17,7 @@ from app import caches
 from app.api.operation import faults
 from app.api.operation.notes import note_error
 from app.api.plan.planner import BoundQuery
+from app.documents.cached_function import Document
 from app.documents.unplanned import ExecutedWithErrors
 from app.errors import ErrorCode, Overloaded, Problem, ResponseTooLarge, TimedOut
 from app.lifetime import Lifetime, within
@@ -36,7 +37,6 @@ Headers = Mapping[bytes, bytes]
 # Clients that poll repeat their requests, so parsed requests are cached. Headers and document count towards the size of
 # a request too, since either may be far longer than the body.
 MAX_CACHED_REQUESTS, MAX_CACHED_BYTES = 1_024, 8_192
-MAX_ACCEPT_BYTES = 1_000
 _KEY_HEADERS = (b"authorization", b"accept", b"content-type", b"content-encoding", b"origin")
 
 
@@ -51,7 +51,7 @@ class RawResponse(NamedTuple):
 class FastOperation(NamedTuple):
     """An operation with its caller, and the format of its response."""
 
-    text: str
+    text: Document
     name: str | None
     variables: dict[str, Any] | None
     caller: Caller
@@ -76,7 +76,6 @@ class FastPath:
         self._operations = pipeline.operations
         self._mirror_age = pipeline.mirror_age
         self._cache: dict[tuple[Any, ...], FastOperation] = {}
-        self._persisted = pipeline.persisted
         self.cors = cors
 
     def parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
@@ -87,7 +86,7 @@ class FastPath:
         try:
             # A caller whose token was confirmed again may have other roles than before.
             if (cached := self._cache.get(key)) and self._identities.caller(cached.token) is cached.caller:
-                self._persisted.select_cache(cached.text, cached.caller.tenant_id)
+                cached.text.look_up()
                 return self._charge_again(cached)
             operation = self._parse(headers, body)
         except (Problem, HTTPException, orjson.JSONDecodeError, UnicodeDecodeError):
@@ -120,7 +119,6 @@ class FastPath:
         if operation.charge is not None and operation.charge.retry_after:
             return self._rate_limited(operation, operation.charge)
         id = request_id()
-        self._persisted.select_cache(operation.text, operation.caller.tenant_id)  # the task's context is empty
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
@@ -137,7 +135,6 @@ class FastPath:
 
     def _rate_limited(self, operation: FastOperation, charge: Charge) -> RawResponse:
         id, problem = request_id(), charge.error()
-        self._persisted.select_cache(operation.text, operation.caller.tenant_id)
         with self._operations.record(HTTP, id) as record:
             record.set_operation(operation.text, operation.name, operation.variables)
             record.caller = operation.caller
@@ -170,9 +167,7 @@ class FastPath:
         return None if data is None else _response(data, operation, id, self._mirror_age)
 
     def _parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
-        if len(accept := headers.get(b"accept", b"")) > MAX_ACCEPT_BYTES:
-            return None
-        accepted, token = _parse_accept(accept or None), _token(headers.get(b"authorization"))
+        accepted, token = _parse_accept(headers.get(b"accept") or None), _token(headers.get(b"authorization"))
         if (media_type := accepted.json) is None or token is None or b"content-encoding" in headers:
             return None
         if (content_type := headers.get(b"content-type")) != b"application/json":

@@ -20,6 +20,7 @@ from app.api.operation import faults
 from app.api.operation.context import Context
 from app.api.operation.notes import note_error
 from app.api.watch.operation import WatchFailed
+from app.documents.cached_function import Document
 from app.documents.persisted import hash_of
 from app.errors import DocumentProblem, ErrorCode, Problem, RateLimited
 from app.lifetime import within
@@ -125,7 +126,7 @@ class OperationHandler(HandshakeHandler):
     async def _charge(self, operation: Operation[Any, None], request_id: str) -> OperationRequest:
         """The operation, once it is charged and, if it is a watch, what it owes is earned. Raises RateLimited."""
         caller, address = self.context.caller, self.address
-        text, name, variables = operation.query, operation.operation_name, operation.variables
+        text, name, variables = cast(Document, operation.query), operation.operation_name, operation.variables
         may_owe = charging.WATCH_WORD in text
         charge = self.pipeline.charge(caller, address, text, name, variables, may_owe)
         charging.require_granted(charge)

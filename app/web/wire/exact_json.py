@@ -12,8 +12,11 @@ import orjson
 
 # No value of the schema has as many digits. Python itself refuses integers of more than 4,300, which are slow to parse.
 _MAX_DIGITS = 1_000
+# More than any operation can use: what a stranger sends is walked through, and numbers are parsed one by one.
+MAX_VALUES = 20_000
 _type: Callable[[Any], Any] = type
-_BEYOND_FLOAT = re.compile(rb"\d{300,}|(?<=\d)[eE]\+?\d{3,}")
+# Each string as a whole, even one without an end, so that nothing inside of it is taken for a number.
+_STRING_OR_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*"?)|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
 
 
 def loads(data: bytes | bytearray | str) -> Any:
@@ -26,7 +29,8 @@ def loads(data: bytes | bytearray | str) -> Any:
     except orjson.JSONDecodeError as error:
         if "infinity" not in str(error):
             raise
-        orjson.loads(_BEYOND_FLOAT.sub(b"1", _bytes(data)))  # raises if anything else is wrong
+        _require_few_values(_bytes(data))
+        orjson.loads(_STRING_OR_NUMBER.sub(_small_number, _bytes(data)))  # raises if anything else is wrong
         return _exact(data)
     return _exact(data) if _may_differ(value) else value
 
@@ -34,8 +38,11 @@ def loads(data: bytes | bytearray | str) -> Any:
 def _may_differ(value: Any) -> bool:
     """Whether a number may differ from what was sent: a float, or a zero that may have had a sign."""
     stack: list[Any] = [[value]]
+    count = 0
     while stack:
         container: Any = stack.pop()
+        if (count := count + len(container)) > MAX_VALUES:
+            raise _too_many_values()
         for item in cast(list[Any], container) if isinstance(container, list) else container.values():
             kind = _type(item)
             if kind is str:
@@ -47,11 +54,30 @@ def _may_differ(value: Any) -> bool:
     return False
 
 
+def _require_few_values(data: bytes) -> None:
+    """Raises orjson.JSONDecodeError. Commas and brackets in strings count too, of which a document has less."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise _too_many_values()
+
+
+def _too_many_values() -> orjson.JSONDecodeError:
+    return orjson.JSONDecodeError(f"there are more than {MAX_VALUES} values", "", 0)
+
+
+def _small_number(found: re.Match[bytes]) -> bytes:
+    return found[1] or b"1"
+
+
 def _exact(data: bytes | bytearray | str) -> Any:
+    _require_few_values(_bytes(data))
     try:
         return json.loads(_bytes(data).decode(), parse_int=_integer)
     except RecursionError:
         raise orjson.JSONDecodeError("the value is nested too deeply", "", 0) from None
+    except orjson.JSONDecodeError:
+        raise
+    except json.JSONDecodeError as error:
+        raise orjson.JSONDecodeError(error.msg, "", 0) from None
 
 
 def _integer(digits: str) -> int | float:
