@@ -56,4 +56,4 @@ def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Se
         from app.upstream.notifications import Notifications
 
         notifications = Notifications(settings.upstream_bus_url.get_secret_value(), settings.upstream_bus_queue)
-        yield BusListener(mirror, notifications, worker.request_census)
+        yield BusListener(mirror, notifications, worker.catch_up)

@@ -50,8 +50,12 @@ class Mirror:
 
         await self._store.act(lambda tx: mirror.expect(tx, image_ids))
 
-    async def is_empty(self) -> bool:
-        return await self._store.act(lambda tx: mirror.is_empty(tx.conn))
+    async def is_new(self) -> bool:
+        """Whether Glance was never polled, so that all its images were there before the gateway.
+
+        The table may have rows by then: a change of our own, or a notification, marks an image at any time.
+        """
+        return not await self._store.act(lambda tx: mirror.polled_at(tx.conn))
 
     async def lead(self, holder: str, seconds: float) -> bool:
         return await self._store.act(lambda tx: mirror.lead(tx, holder, seconds))
@@ -74,8 +78,14 @@ class Mirror:
     async def with_members(self, after: str, limit: int) -> list[str]:
         return await self._store.act(lambda tx: mirror.with_members(tx.conn, after, limit))
 
-    async def marked(self, limit: int) -> list[str]:
-        return await self._store.act(lambda tx: mirror.marked(tx.conn, limit))
+    async def marked(self, limit: int, after: str = "") -> list[str]:
+        return await self._store.act(lambda tx: mirror.marked(tx.conn, after, limit))
+
+    async def expected(self, before: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.expected(tx.conn, before, limit))
+
+    async def waiting(self, after: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.waiting(tx.conn, after, limit))
 
     async def count_marked(self) -> int:
         return await self._store.act(lambda tx: mirror.count_marked(tx.conn))

@@ -59,10 +59,16 @@ class UpstreamSettings(BaseSettings):
         default=2, description="Seconds between two polls of Glance for changed images."
     )
 
+    upstream_stale_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30,
+        description="Seconds since the last successful poll from which responses and `/readyz` report that the mirror "
+        "is out of date.",
+    )
+
     upstream_sweep_rate: Annotated[float, Field(ge=0, le=1_000)] = Field(
         default=20,
-        description="Images whose members are read again each second, to find changes that Glance does not announce; "
-        "images with members first. 0 for none.",
+        description="Images that are read again each second, to find changes of members that Glance does not announce; "
+        "those with members first. 0 for none.",
     )
 
     upstream_bus_url: SecretStr | None = Field(

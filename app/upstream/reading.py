@@ -1,5 +1,6 @@
 """Reading images and their members in Glance, with one credential of the gateway's own."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
@@ -15,6 +16,7 @@ PAGE = 1_000
 ORDER = "created_at:asc,id:asc"
 # An image that changes between the two reads of a view is read again.
 READS = 3
+_CLOSED = Response(403, {}, None)
 
 
 class ImageReader:
@@ -27,13 +29,10 @@ class ImageReader:
     async def view(self, image_id: str, owner_id: str | None = None) -> View | None:
         """The image with its members as of now, None when it can't be seen. Raises UpstreamError."""
         for _ in range(READS):
-            if (image := await self.image(image_id)) is None:
+            image, members = await asyncio.gather(self.image(image_id), self._members(image_id))
+            if image is None:
                 return None
-            try:
-                members = await self._read(members_path(image_id))
-            except Refused as refused:
-                if refused.status != 403:
-                    raise
+            if members is _CLOSED:
                 return View(image, None)
             if members is not None:
                 rows, duplicates = member_views(members.body)
@@ -63,6 +62,15 @@ class ImageReader:
         """Whether the credential sees no image at all. Raises UpstreamError."""
         page = await self._read("/images", {"visibility": "all", "limit": "1"})
         return page is None or not page.body.get("images")
+
+    async def _members(self, image_id: str) -> Response | None:
+        """The members of an image; `_CLOSED` while nobody may read them."""
+        try:
+            return await self._read(members_path(image_id))
+        except Refused as refused:
+            if refused.status != 403:
+                raise
+            return _CLOSED
 
     async def _read(self, path: str, params: Mapping[str, str] | None = None) -> Response | None:
         """Read; None for what does not exist. A token that has ended is renewed."""
