@@ -14,6 +14,7 @@ from app.store.database import Store
 from app.web.callers.identity import IdentityProvider
 from app.web.callers.keystone_tokens import KeystoneTokens
 from app.web.callers.tokens import Tokens
+from app.web.monitoring.cloud import CloudSources
 
 if TYPE_CHECKING:
     from app.upstream.opening import Upstream as Cloud
@@ -42,6 +43,10 @@ def open_front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
 def open_mirror(cloud: "Cloud", store: Store, settings: Settings) -> Mirror:
     is_whole = settings.upstream_read_access == "cloud"
     return Mirror(store, cloud.glance if is_whole else KnownOwners(store, cloud.glance))
+
+
+def cloud_sources(cloud: "Cloud", mirror: Mirror) -> CloudSources:
+    return CloudSources(mirror, {name: service.durations for name, service in cloud.services.items()})
 
 
 def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Settings) -> Iterator[Component]:

@@ -6,11 +6,9 @@ from urllib.parse import quote
 
 from app.model import MemberStatus, SeenImage
 from app.upstream.errors import Refused
-from app.upstream.reading import headers_of, image_path, members_path
+from app.upstream.reading import PATCH, headers_of, image_path, members_path
 from app.upstream.service import Response, Service
 from app.upstream.views import MemberView, View, member_views
-
-PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 class Reader(Protocol):
@@ -21,6 +19,8 @@ class Reader(Protocol):
     def images(self, **filters: str) -> AsyncGenerator[SeenImage]: ...
 
     async def is_empty(self) -> bool: ...
+
+    async def may_change(self, image: SeenImage) -> bool: ...
 
 
 class Glance:
@@ -44,6 +44,10 @@ class Glance:
     async def is_empty(self) -> bool:
         """Whether the gateway's credential sees no image at all. Raises UpstreamError."""
         return await self._reader.is_empty()
+
+    async def may_change(self, image: SeenImage) -> bool:
+        """Whether the gateway's credential may change the image, which it should not. Raises UpstreamError."""
+        return await self._reader.may_change(image)
 
     async def shows(self, token: str, image_id: str) -> bool:
         """Whether the caller may see the image. Raises UpstreamError."""

@@ -25,8 +25,8 @@ class IssuedToken(NamedTuple):
 class Keystone:
     """A client of Keystone; its URL ends with `/v3`."""
 
-    def __init__(self, url: str, seconds: float) -> None:
-        self._service = Service(url, seconds)
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     async def describe(self, token: str) -> Mapping[str, Any]:
         """Keystone's description of a token, requested with that token. Raises TokenRefused or UpstreamError."""

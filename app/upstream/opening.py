@@ -1,5 +1,6 @@
 """The upstream that the settings name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -23,6 +24,8 @@ class Upstream:
     authority: Authority
     glance: Glance
     credential: Credential
+    # The clients of both services by name, for their figures.
+    services: Mapping[str, Service]
 
     async def close(self) -> None:
         await self.keystone.close()
@@ -39,8 +42,12 @@ def open_upstream(settings: Settings) -> Upstream | None:
         )
     if settings.upstream_bus_url is not None and find_spec("aio_pika") is None:
         raise SetupError("Notifications need aio-pika: pip install 'image-sharing-gateway[notifications]'.")
-    keystone = Keystone(settings.upstream_keystone_url, settings.upstream_seconds)
-    auth, service = auth_of(settings), Service(settings.upstream_glance_url + "/v2", settings.upstream_seconds)
+    auth, seconds = auth_of(settings), settings.upstream_seconds
+    identity, service = (
+        Service(settings.upstream_keystone_url, seconds),
+        Service(settings.upstream_glance_url + "/v2", seconds),
+    )
+    keystone = Keystone(identity)
     credential = Credential(lambda: keystone.issue(auth))
     is_whole = settings.upstream_read_access == "cloud"
     reader = ImageReader(service, credential) if is_whole else ProjectReader(service, keystone, credential)
@@ -49,6 +56,7 @@ def open_upstream(settings: Settings) -> Upstream | None:
         Authority(keystone, _roles(settings), settings.tenant_id_pattern),
         Glance(service, reader),
         credential,
+        {"keystone": identity, "glance": service},
     )
 
 

@@ -53,6 +53,10 @@ class ProjectReader:
                 return False
         return True
 
+    async def may_change(self, image: SeenImage) -> bool:
+        """Whether Glance would let the user change the image. Raises UpstreamError."""
+        return await _reader_of(image.owner_id or "", await self._current_readers()).may_change(image)
+
     async def _current_readers(self) -> Mapping[str, ImageReader]:
         if self._listed_until <= monotonic():
             projects = await self._with_token(self._keystone.projects)

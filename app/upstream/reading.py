@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 from urllib.parse import quote
+from uuid import uuid4
 
 from app.model import SeenImage
 from app.upstream.credential import Credential
@@ -16,6 +17,7 @@ PAGE = 1_000
 ORDER = "created_at:asc,id:asc"
 # An image that changes between the two reads of a view is read again.
 READS = 3
+PATCH = "application/openstack-images-v2.1-json-patch"
 _CLOSED = Response(403, {}, None)
 
 
@@ -62,6 +64,19 @@ class ImageReader:
         """Whether the credential sees no image at all. Raises UpstreamError."""
         page = await self._read("/images", {"visibility": "all", "limit": "1"})
         return page is None or not page.body.get("images")
+
+    async def may_change(self, image: SeenImage) -> bool:
+        """Whether Glance would let the credential change the image. Raises UpstreamError.
+
+        The change can't be made: it removes a property that no image has.
+        """
+        body = [{"op": "remove", "path": f"/{uuid4()}"}]
+        headers = headers_of(await self._credential.token())
+        try:
+            await self._service.call("PATCH", image_path(image.id), headers, body=body, content_type=PATCH)
+        except Refused as refused:
+            return refused.status == 409
+        return True
 
     async def _members(self, image_id: str) -> Response | None:
         """The members of an image; `_CLOSED` while nobody may read them."""

@@ -81,8 +81,9 @@ async def test_images_of_a_disabled_project_stay_as_they_are(cloud: Cloud, datab
         assert refusal_code(offered) == "ok", offered
         upstream: Any = gateway.services.upstream
         mirror = upstream._front.mirror
-        assert isinstance(mirror._source, KnownOwners)
-        mirror._source._images._reader._listed_until = 0.0
+        assert type(mirror._source) is KnownOwners
+        reader: Any = mirror._source._images
+        reader._reader._listed_until = 0.0
 
         project = f"/projects/{cloud.projects['second']}"
         cloud.identity.request("PATCH", project, admin, project={"enabled": False})
