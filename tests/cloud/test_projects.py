@@ -13,7 +13,7 @@ from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import settings_before, upstream_of
 from tests.cloud.people import ADMIN, DOMAIN_READER
 from tests.cloud.users import Front
-from tests.harness.databases import Databases
+from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import refusal_code, start_gateway
 
 pytestmark = pytest.mark.cloud
@@ -72,9 +72,9 @@ async def test_its_tokens_are_replaced_when_they_have_ended(cloud: Cloud, upstre
     assert await upstream.glance.view(image_id)
 
 
-async def test_images_of_a_disabled_project_stay_as_they_are(cloud: Cloud, databases: Databases) -> None:
+async def test_images_of_a_disabled_project_stay_as_they_are(cloud: Cloud, sqlite_databases: SqliteDatabases) -> None:
     admin = cloud.identity.token(ADMIN, ADMIN).id
-    async with start_gateway(settings_before(cloud, databases.fresh(), **READER)) as gateway:
+    async with start_gateway(settings_before(cloud, sqlite_databases.fresh(), **READER)) as gateway:
         front, image_id = Front(cloud, gateway), await cloud.image(user="second")
         second = await front.user("second")
         offered = await second.offer(image_id, cloud.projects["consumer"])
