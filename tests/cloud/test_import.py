@@ -3,12 +3,11 @@
 import asyncio
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from tests.cloud.cloud import Cloud
-from tests.cloud.gateway import settings_before
+from tests.cloud.gateway import front_settings, settings_before
 from tests.cloud.users import Front
 from tests.harness.databases import Databases
 from tests.harness.gateway import start_gateway
@@ -19,17 +18,7 @@ pytestmark = pytest.mark.cloud
 
 async def imported(cloud: Cloud, database_url: str) -> str:
     """What `image-gateway mirror` prints."""
-    settings: dict[str, Any] = {
-        "auth_secret": None,
-        "database_url": database_url,
-        "upstream": "glance",
-        "upstream_keystone_url": cloud.keystone_url,
-        "upstream_glance_url": cloud.glance_url,
-        "upstream_username": "observer",
-        "upstream_password": "observer-secret",
-        "upstream_project": "service",
-        "upstream_seconds": 60,
-    }
+    settings = {**front_settings(cloud), "database_url": database_url}
     command = [sys.executable, "-m", "app", "mirror", "--rate", "200"]
     run = asyncio.to_thread(
         subprocess.run, command, env=_environment(**settings), capture_output=True, text=True, check=True

@@ -38,7 +38,7 @@ async def becomes(tenant: Tenant, image_id: str, expected: list[str]) -> None:
 
 
 async def test_a_handshake_by_the_openstack_command_is_watched_step_by_step(front: Front, cloud: Cloud) -> None:
-    image_id, consumer_id = await cloud.image(), cloud.projects["consumer"]
+    image_id, consumer_id = await front.image(), cloud.projects["consumer"]
     consumer = await front.user("consumer")
     async with consumer.watch(filter={"imageId": image_id}) as items:
         await anext(items)  # from here on nothing is missed

@@ -190,9 +190,9 @@ def test_a_link_to_a_heading_that_is_not_there_is_found() -> None:
 
 def test_every_metric_in_the_table_is_one_that_the_gateway_has() -> None:
     cells = " ".join(row[0] for row in table("table: metrics"))
-    named = re.findall(r"`(\w+?)(?:_total)?(?:\{[\w,]+\})?`", cells)
+    named = re.findall(r"`(?:mirror_)?(\w+?)(?:_total)?(?:\{[\w,]+\})?`", cells)
     code = "".join(path.read_text() for path in METRICS.glob("*.py"))
-    known = set(re.findall(r'"(?:\{PREFIX\})?([a-z]\w+)"', code))
+    known = set(re.findall(r'"(?:\{(?:PREFIX|prefix)\})?(?:mirror_)?([a-z]\w+)"', code))
 
     assert len(named) > 15
     assert set(named) - known == set()

@@ -56,6 +56,7 @@ MALFORMED: list[tuple[dict[str, Any], list[str]]] = [
     ({"minRamMb": -1}, ["input", "minRamMb"]),
     ({"checksum": ""}, ["input", "checksum"]),
     ({"status": "DEACTIVATED"}, ["input", "status"]),
+    ({"status": "IMPORTING"}, ["input", "status"]),
     ({"idempotencyKey": ""}, ["input", "idempotencyKey"]),
 ]
 
