@@ -11,8 +11,8 @@ from schemathesis import GenerationMode
 from schemathesis.graphql import nodes
 
 from tests.attack.tally import Tally
+from tests.harness.raw_connection import Response
 from tests.harness.server import Server, bearer
-from tests.harness.wire import Response
 
 NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {

@@ -7,8 +7,17 @@ from random import Random
 
 from tests.attack.tally import Tally
 from tests.harness.operations import WATCH
+from tests.harness.raw_connection import (
+    CLOSE,
+    TEXT,
+    RawConnection,
+    frame,
+    open_connection,
+    operation,
+    parse_responses,
+    request,
+)
 from tests.harness.server import Server
-from tests.harness.wire import CLOSE, TEXT, Connection, frame, open_connection, operation, parse_responses, request
 
 Flood = Callable[[Server, Tally, int], Awaitable[None]]
 AT_ONCE, POURING_AT_ONCE = 32, 8
@@ -94,7 +103,7 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
         await asyncio.gather(*(watch(place) for place in range(10)))
 
 
-async def _read_some_frames(client: Connection, tally: Tally) -> None:
+async def _read_some_frames(client: RawConnection, tally: Tally) -> None:
     for _ in range(5):
         opcode, payload = await client.read_frame()
         if opcode != TEXT:

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from tests.attack import words
 from tests.attack.documents import UNHURRIED
 from tests.attack.tally import Tally
+from tests.harness.raw_connection import (
+    Response,
+    open_connection,
+    operation,
+    parse_responses,
+    request,
+    split_into,
+    upgrade,
+)
 from tests.harness.server import Server
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request, split_into, upgrade
 
 AT_ONCE = 32
 LAST = request("GET", "/livez", "connection: close")

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from app.errors import ErrorCode
-from tests.harness.wire import CLOSE, Response
+from tests.harness.raw_connection import CLOSE, Response
 
 TOLD = set(map(str, ErrorCode)) - {ErrorCode.INTERNAL_SERVER_ERROR}
 # Close codes of graphql-transport-ws, our own, and those of RFC 6455 for invalid frames.

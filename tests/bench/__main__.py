@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from tests.bench import watch as watching
-from tests.bench.compare import Options
+from tests.bench.compare import CompareOptions
 from tests.bench.compare import compare as comparing
 from tests.bench.equality import ResponsesDiffer
 from tests.bench.growth import grow as growing
@@ -60,7 +60,7 @@ def compare(
     asked = {*filter(None, only.split(","))}
     if unknown := asked - {*WORKLOADS, "postgres"}:
         raise typer.BadParameter(f"There is no workload {', '.join(sorted(unknown))}.")
-    options = Options(rounds, seconds, [*asked], [*filter(None, peers.split(","))])
+    options = CompareOptions(rounds, seconds, [*asked], [*filter(None, peers.split(","))])
     _run(comparing(options, typer.echo))
 
 

@@ -37,9 +37,9 @@ class Running:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server to compare: what it can be asked, and how it is started in a folder that has the world in it.
+    """A server to compare: the workloads it supports, and how to start it in a folder that contains the world.
 
-    `put` says a request in its words, `told` its answer in ours.
+    `translate_request` converts a request to its dialect, and `translate_response` its response to the gateway's.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """Measures how one tenant's watches slow down another's point reads: their p95, busy against calm.
 
 The busy tenant holds many watches, each with a document of its own whose items have to be read from the store, and
-offers images to many tenants again and again. The other tenant reads one image after the other on one connection, from
-a process of its own, which the watching clients don't delay. Calm and busy turns alternate in one run, so that both
-meet the same machine; the ratio of the medians of their p95 counts.
+repeatedly offers images to many tenants. The other tenant reads one image after another on one connection, from
+a separate process, which the watching clients don't delay. Calm and busy periods alternate in one run, so that both
+see the same machine. The result is the ratio of the medians of their p95.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any
 import httpx2
 
 from tests.bench.lines import WatchConnection
-from tests.bench.timed import Connection
+from tests.bench.timed import TimedConnection
 from tests.harness.operations import MUTATIONS
 from tests.harness.server import Server, run_server
 
@@ -69,7 +69,7 @@ def _reader(process: Executor, port: int, request: bytes) -> Callable[[float], A
 
 def _p95(port: int, request: bytes, seconds: float) -> float:
     """The 95th percentile of the time of point reads, in milliseconds."""
-    connection, spent, until = Connection(port), list[float](), perf_counter() + seconds
+    connection, spent, until = TimedConnection(port), list[float](), perf_counter() + seconds
     while perf_counter() < until or len(spent) < 2:
         took, response = connection.send(request)
         assert response["data"]["image"]["name"], response

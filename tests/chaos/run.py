@@ -11,10 +11,10 @@ from typing import Any
 
 from app.events.cursor import Seal
 from tests.chaos import verdict
-from tests.chaos.field import STALL_SECONDS, Plan, System, run_system
+from tests.chaos.field import STALL_SECONDS, RunPlan, System, run_system
 from tests.chaos.watchers import Watcher
 from tests.chaos.writers import LOST, by_image
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 SETTLE_SECONDS = 90
 CALM_SECONDS = 2
@@ -27,7 +27,7 @@ class Outcome:
     figures: dict[str, Any]
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+async def run(plan: RunPlan, folder: Path, say: Say) -> Outcome:
     """Run under faults, wait until all watches have caught up, stop, and check what they received."""
     async with run_system(plan, folder) as place:
         await place.wait_until_ready()
@@ -41,7 +41,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         return outcome
 
 
-async def _run_under_faults(plan: Plan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
+async def _run_under_faults(plan: RunPlan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     try:
         for watcher in place.watchers:
@@ -63,7 +63,7 @@ async def _run_under_faults(plan: Plan, place: System, outcome: Outcome, say: Sa
         played.set()
 
 
-async def _wait_and_report(plan: Plan, place: System, say: Say) -> None:
+async def _wait_and_report(plan: RunPlan, place: System, say: Say) -> None:
     begun, to_rotate = monotonic(), plan.plant is None
     while (passed := monotonic() - begun) < plan.seconds:
         await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two progress messages
@@ -135,4 +135,4 @@ def _received_figures(watchers: list[Watcher]) -> dict[str, Any]:
 
 
 def _name(watcher: Watcher) -> str:
-    return f"{watcher.subject.field} of {watcher.viewer.tenant_id}, {watcher.viewer.filter}, {watcher.initial}"
+    return f"{watcher.model.field} of {watcher.viewer.tenant_id}, {watcher.viewer.filter}, {watcher.initial}"

@@ -64,7 +64,7 @@ def check_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal:
     """Check that a watch matches the log: ordered, unique, resumable, authorised, gaps reported (properties 2 to 7)."""
     first = mark_in(seal, watcher.received[0].item["cursor"])
     truth = FullLog(changes)
-    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
+    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, model=watcher.model)
     if watcher.initial == "SNAPSHOT":
         watch.states = {}
     for place, heard in enumerate(watcher.received):
@@ -84,7 +84,7 @@ def check_groups(watchers: Sequence[Watcher]) -> list[str]:
     found: list[str] = []
     for watcher in watchers:
         for heard in watcher.received:
-            if heard.item["__typename"] != watcher.subject.change:
+            if heard.item["__typename"] != watcher.model.change:
                 continue
             key = (*watcher.viewer[:2], watcher.query, str(watcher.viewer.filter), heard.item["cursor"])
             if said.setdefault(key, _without_current_state(heard)) != _without_current_state(heard):

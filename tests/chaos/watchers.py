@@ -13,7 +13,7 @@ from app.events.cursor import Seal
 from tests.chaos.writers import CONSUMERS
 from tests.harness.checker import mark_in
 from tests.harness.operations import WATCH, WATCH_IMAGES
-from tests.harness.subjects import IMAGES, OFFERS, Subject, Viewer
+from tests.harness.watch_model import IMAGES, OFFERS, Viewer, WatchModel
 
 PLAIN_WATCH = WATCH.replace("member { id status }\n  }\n  ... on MemberState", "}\n  ... on MemberState")
 SILENCE_SECONDS = 4.0
@@ -36,7 +36,7 @@ class Watcher:
     url: str
     token: Callable[[], str]
     viewer: Viewer
-    subject: Subject
+    model: WatchModel
     initial: str
     query: str
     received: list[ReceivedItem] = field(default_factory=list[ReceivedItem])
@@ -87,7 +87,7 @@ class Watcher:
         try:
             async with aclosing(items):
                 async for data in items:
-                    self.received.append(ReceivedItem(monotonic(), data[self.subject.field]))
+                    self.received.append(ReceivedItem(monotonic(), data[self.model.field]))
         except Exception as error:  # noqa: BLE001  # reported in the verdict, as no watch may end by itself
             self.trouble = error
 

@@ -1,4 +1,4 @@
-"""What others wrote: the audits of GraphQL over HTTP, and graphql-ws, the client that front ends use."""
+"""Third-party clients: the audits of GraphQL over HTTP, and graphql-ws."""
 
 import json
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from tests.harness.node import Run
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
 
 @pytest.fixture(scope="module")
 def heard(node: Run, server: Server) -> Any:
-    """What both sides of a handshake heard, as handshake.mjs prints it."""
+    """What both sides of a handshake received, as printed by handshake.mjs."""
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     ended = node("handshake.mjs", json.dumps({"url": server.ws_url, "producer": producer, "consumer": consumer}))
     assert ended.returncode == 0, ended.stderr
@@ -32,7 +32,7 @@ def test_every_audit_of_graphql_over_http_passes(node: Run, server: Server) -> N
 
 
 @pytest.mark.parametrize("side", ["producer", "consumer"])
-def test_with_graphql_ws_each_side_of_a_handshake_hears_both_changes_in_order(heard: Any, side: str) -> None:
+def test_with_graphql_ws_each_side_of_a_handshake_receives_both_changes_in_order(heard: Any, side: str) -> None:
     assert steps(heard[side]) == [("OFFERED", None, "PENDING"), ("ANSWERED", "PENDING", "ACCEPTED")]
     assert {item["imageId"] for item in heard[side]} == {heard["imageId"]}
 
@@ -41,7 +41,7 @@ def test_with_graphql_ws_a_query_reads_what_a_mutation_changed(heard: Any) -> No
     assert heard["accepted"] == [heard["imageId"]]
 
 
-def test_with_graphql_ws_a_client_whose_socket_was_cut_goes_on_behind_its_cursor(heard: Any) -> None:
+def test_with_graphql_ws_a_disconnected_client_resumes_after_its_cursor(heard: Any) -> None:
     assert steps(heard["resumed"]) == [
         ("ANSWERED", "ACCEPTED", "REJECTED"),
         ("ANSWERED", "REJECTED", "ACCEPTED"),
@@ -49,6 +49,6 @@ def test_with_graphql_ws_a_client_whose_socket_was_cut_goes_on_behind_its_cursor
     ]
 
 
-def test_with_graphql_ws_no_change_is_heard_twice(heard: Any) -> None:
+def test_with_graphql_ws_no_change_is_received_twice(heard: Any) -> None:
     cursors = [item["cursor"] for item in heard["consumer"] + heard["resumed"]]
     assert len(set(cursors)) == len(cursors) == 5

@@ -49,7 +49,9 @@ class Identity:
 
     def application_token(self, user: str, token: str) -> str:
         """A token of a new application credential of this user, whose token this is."""
-        path = f"/users/{self.request('GET', '/auth/tokens', token, {'X-Subject-Token': token})['token']['user']['id']}"
+        path = (
+            f"/users/{self.request('GET', '/auth/tokens', token, {'X-WatchModel-Token': token})['token']['user']['id']}"
+        )
         made = self.request(
             "POST", f"{path}/application_credentials", token, application_credential={"name": uuid4().hex}
         )["application_credential"]
@@ -58,7 +60,7 @@ class Identity:
         return self._client.post(f"{self.url}/auth/tokens", json={"auth": auth}).headers["x-subject-token"]
 
     def revoke(self, token: str) -> None:
-        self.request("DELETE", "/auth/tokens", token, headers={"X-Subject-Token": token})
+        self.request("DELETE", "/auth/tokens", token, headers={"X-WatchModel-Token": token})
 
     def request(self, method: str, path: str, token: str, headers: Mapping[str, str] | None = None, **body: Any) -> Any:
         """The JSON that Keystone answers."""

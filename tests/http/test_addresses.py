@@ -5,10 +5,10 @@ import json
 import pytest
 
 from app.web.server.framing import MAX_URL_BYTES
+from tests.harness.raw_connection import open_connection, parse_responses, request, upgrade
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket
-from tests.harness.wire import open_connection, parse_responses, request, upgrade
-from tests.harness.world import fresh_id
 
 
 @pytest.mark.parametrize("more", ["", " HTTP/1.1\r\nhost: here\r\n\r\n"])

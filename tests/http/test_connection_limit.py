@@ -10,14 +10,14 @@ from app.web.limits import connections
 from app.web.limits.connections import MIN_CONNECTIONS, RESERVE, ConnectionLimit
 from app.web.server.http_protocol import HttpProtocol
 from tests.harness.databases import SqliteDatabases
-from tests.harness.figures import scrape
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.metrics import scrape
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import open_socket, post
+from tests.harness.raw_connection import RawConnection, open_connection, operation, parse_responses, request
 from tests.harness.slow_store import SlowStore
-from tests.harness.wire import Connection, open_connection, operation, parse_responses, request
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,9 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SEARCH_INTERVAL_SECONDS", 0.0)
 
 
-async def filled(server: InProcessServer, held: AsyncExitStack, number: int, sent: bytes = SLOWLY) -> list[Connection]:
+async def filled(
+    server: InProcessServer, held: AsyncExitStack, number: int, sent: bytes = SLOWLY
+) -> list[RawConnection]:
     opened = [await held.enter_async_context(open_connection(server.port)) for _ in range(number)]
     for one in opened:
         await one.send(sent)
@@ -45,7 +47,7 @@ async def filled(server: InProcessServer, held: AsyncExitStack, number: int, sen
     return opened
 
 
-def _has_come(server: InProcessServer, client: Connection) -> bool:
+def _has_come(server: InProcessServer, client: RawConnection) -> bool:
     """Whether the server has accepted it, and so all before it; it may have been closed since to make room."""
     address = client.writer.get_extra_info("sockname")
     return client.is_closed or any(one.client == address for one in server.connections)

@@ -11,8 +11,8 @@ from app.web.wire import exact_json
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.scenario import fresh_id
 from tests.harness.transports import TRANSPORTS, send_over
-from tests.harness.world import fresh_id
 
 BIG = 98765432109876543210
 OFFER = """mutation($input: OfferImageInput!) {

@@ -13,10 +13,10 @@ from app.web.http.endpoint import Endpoint
 from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
+from tests.harness.http_connections import Connect, open_connections, request
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
-from tests.harness.raw_http import Connect, open_connections, request
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.waiting import wait_until
 
 POINT = "query($id: ID!) { image(id: $id) { id name } }"
 ACCEPT = "mutation($id: ID!) { acceptOffer(input: {imageId: $id}) { member { status } errors { code } } }"
@@ -35,25 +35,25 @@ async def dial(server: InProcessServer) -> AsyncGenerator[Connect]:
         yield dial
 
 
-async def _world(server: InProcessServer) -> tuple[World, str]:
-    world = await make_world(server.gateway, "pending")
-    return world, server.token_of(world.consumer.id)
+async def _scenario(server: InProcessServer) -> tuple[Scenario, str]:
+    scenario = await make_scenario(server.gateway, "pending")
+    return scenario, server.token_of(scenario.consumer.id)
 
 
 async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
 
     async def unreachable(*_: Any) -> None:
         raise AssertionError("the endpoint was asked")
 
     with patch.object(Endpoint, "__call__", unreachable):
-        line.send(request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=scenario.image))
         status, _, told = await line.read_response()
-        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
-        line.send(request(token, ACCEPT, id=world.image))
+        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", scenario.image)
+        line.send(request(token, ACCEPT, id=scenario.image))
         assert (await line.read_response())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
     for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
         line.send(request(token, query))
@@ -65,11 +65,11 @@ async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
 async def test_no_client_can_tell_the_lane_from_the_endpoint(
     server: InProcessServer, dial: Connect, version: str, more: list[str]
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     answers: list[Any] = []
     for path in ("/graphql", "/graphql?long=way"):
         line = await dial()
-        line.send(request(token, POINT, path, version, *more, id=world.image))
+        line.send(request(token, POINT, path, version, *more, id=scenario.image))
         status, headers, told = await line.read_response()
         assert len(headers["x-request-id"]) == 32
         for name in OF_ONE_ANSWER_ONLY:
@@ -82,11 +82,11 @@ async def test_no_client_can_tell_the_lane_from_the_endpoint(
 
 
 async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
     line.send(
-        request(token, ACCEPT, id=world.image),
-        request(token, POINT, id=world.image),
+        request(token, ACCEPT, id=scenario.image),
+        request(token, POINT, id=scenario.image),
         request(token, "{ __schema { queryType { name } } }"),
         request(token, "{ viewer { id } }"),
     )
@@ -96,36 +96,36 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: InProc
 
 
 async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
-    for byte in request(token, POINT, id=world.image):
+    for byte in request(token, POINT, id=scenario.image):
         line.send(bytes([byte]))
         await line.writer.drain()
         await asyncio.sleep(0)  # so that it leaves alone
-    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
+    assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
 async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
-    whole = request(token, ACCEPT, id=world.image)
+    scenario, token = await _scenario(server)
+    whole = request(token, ACCEPT, id=scenario.image)
     for part in (whole[:-5], whole):
         line = await dial()
         line.send(part)
         await line.writer.drain()
         line.writer.transport.abort()
     line = await dial()
-    line.send(request(token, POINT, id=world.image))
-    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
+    line.send(request(token, POINT, id=scenario.image))
+    assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
 async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
     with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
-        line.send(request(token, POINT, id=world.image))
-        assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
+        line.send(request(token, POINT, id=scenario.image))
+        assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
 async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessServer, dial: Connect) -> None:
@@ -140,9 +140,9 @@ async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessSer
 async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line, idle = await dial(), await dial()
-    whole = request(token, POINT, id=world.image)
+    whole = request(token, POINT, id=scenario.image)
     line.send(whole[:-5])
     await wait_until(lambda: any(isinstance(one, FastLaneProtocol) and one._buffered for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
     for one in list(server.connections):
@@ -151,17 +151,17 @@ async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_c
     line.send(whole[-5:])
     _, headers, told = await line.read_response()
 
-    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
+    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", scenario.image)
     assert await line.is_closed()
 
 
 async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
     with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
-        line.send(request(token, ACCEPT, id=world.image))
+        line.send(request(token, ACCEPT, id=scenario.image))
         status, headers, told = await line.read_response()
 
     [error] = told["errors"]
@@ -174,13 +174,13 @@ async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
 
 
 async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
     told: list[Any] = []
     for _ in range(2):
         line.send(request(token, "{ offers { totalCount } }"))
         told.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
-        await world.consumer.accept(world.image)
+        await scenario.consumer.accept(scenario.image)
 
     assert told == [1, 0]
 
@@ -188,20 +188,20 @@ async def test_a_request_that_comes_again_sees_what_has_changed_since(server: In
 async def test_a_request_that_comes_again_needs_a_token_that_still_counts(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
-    line.send(request(token, POINT, id=world.image))
+    line.send(request(token, POINT, id=scenario.image))
     assert (await line.read_response())[0] == "HTTP/1.1 200 OK"
     with patch("app.web.callers.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
-        line.send(request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=scenario.image))
         assert (await line.read_response())[0] == "HTTP/1.1 401 Unauthorized"
 
 
 async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcessServer, dial: Connect) -> None:
-    world, _ = await _world(server)
+    scenario, _ = await _scenario(server)
     line, told = await dial(), list[Any]()
-    for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
-        line.send(request(server.token_of(tenant_id), POINT, id=world.image))
+    for tenant_id in (scenario.consumer.id, scenario.owner.id, "999888777"):
+        line.send(request(server.token_of(tenant_id), POINT, id=scenario.image))
         told.append((await line.read_response())[2]["data"]["image"] is not None)
 
     assert told == [True, True, False]

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, first_error
-from tests.harness.world import fresh_id
 
 SIZED = 'input: {name: "a", origin: IMPORT, sourceUrl: "https://images.example.org", sizeBytes: $secret}'
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from tests.harness.raw_connection import Response, open_connection, operation, parse_responses, request, upgrade
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request, upgrade
-from tests.harness.world import fresh_id
 
 LIVEZ, LAST = request(), request("GET", "/livez", "connection: close")
 JSON = "content-type: application/json"

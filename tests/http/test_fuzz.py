@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 
 from app.errors import ErrorCode
 from tests.harness.operations import MUTATIONS, WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

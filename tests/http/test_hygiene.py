@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, run_server
-from tests.harness.world import fresh_id
 
 BODY = json.dumps({"query": "{ viewer { id } }"}).encode()
 JSON = {"content-type": "application/json"}

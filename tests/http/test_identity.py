@@ -14,8 +14,8 @@ from graphql import (
 )
 
 from app.api.schema import build_schema
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, error_code
-from tests.harness.world import fresh_id
 
 SCHEMA = build_schema()._schema  # pyright: ignore[reportPrivateUsage]  # the plain GraphQL schema beneath
 ROOTS = {"query": SCHEMA.query_type, "mutation": SCHEMA.mutation_type}

@@ -10,9 +10,9 @@ import pytest
 from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
+from tests.harness.http_connections import Connect, open_connections, request
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
-from tests.harness.raw_http import Connect, open_connections, request
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 CONSOLE, STRANGER = "https://console.example.org", "https://stranger.example.org"
 ALLOWED, EXPOSED = "access-control-allow-origin", "access-control-expose-headers"

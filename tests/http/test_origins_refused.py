@@ -7,7 +7,7 @@ import pytest
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.wire import open_connection, request
+from tests.harness.raw_connection import open_connection, request
 
 LISTED = "https://console.example.org"
 REFUSED = {

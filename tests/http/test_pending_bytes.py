@@ -12,8 +12,8 @@ from app.web.server.refusal import MAX_HEADERS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request
+from tests.harness.raw_connection import Response, open_connection, operation, parse_responses, request
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

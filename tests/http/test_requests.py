@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, error_code
-from tests.harness.world import fresh_id
 
 JSON, RESPONSE_JSON = "application/json", "application/graphql-response+json"
 METHODS = "GET, HEAD, OPTIONS, POST"

@@ -12,9 +12,9 @@ from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.raw_connection import RawConnection, open_connection, operation, parse_responses, request, upgrade
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.wire import Connection, open_connection, operation, parse_responses, request, upgrade
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ async def test_a_client_that_drips_bytes_gains_no_time(hasty: Server) -> None:
     assert refused.status == 408
 
 
-async def _drip(client: Connection) -> None:
+async def _drip(client: RawConnection) -> None:
     await client.send(b"GET /livez HTTP/1.1\r\n")
     while True:
         await client.send(b"a: b\r\n")
@@ -101,7 +101,7 @@ async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_j
         assert [json.loads(answer.body)["data"]["images"] for answer in found[:2]] == [{"totalCount": 0}] * 2
 
 
-async def _hear(client: Connection, seconds: float) -> None:
+async def _hear(client: RawConnection, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         heard = await client.read_to_end()
     raise AssertionError(f"the server hung up after {heard!r}")
@@ -199,7 +199,7 @@ async def _is_taken(server: Server, watch: bytes) -> bool:
         return b"200 OK" in await _first_event(client)
 
 
-async def _first_event(client: Connection) -> bytes:
+async def _first_event(client: RawConnection) -> bytes:
     async with asyncio.timeout(20):
         return await client.reader.readuntil(b"\r\n\r\n")
 

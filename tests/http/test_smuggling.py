@@ -9,8 +9,8 @@ import pytest
 
 from tests.attack.framings import LAST, Route, attack, cases, hidden_request, routes
 from tests.harness import balancer, nginx
+from tests.harness.raw_connection import open_connection
 from tests.harness.server import Server, run_server
-from tests.harness.wire import open_connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 EXAMPLES = 96

@@ -14,8 +14,8 @@ from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 EVENTS = "text/event-stream"

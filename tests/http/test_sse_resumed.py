@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from tests.harness import nginx
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
-from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
 pytestmark = pytest.mark.slow

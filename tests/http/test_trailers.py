@@ -8,9 +8,9 @@ import pytest
 from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.harness.balancer import reason_to_skip, run_balancer
 from tests.harness.kernel import free_port
+from tests.harness.raw_connection import Response, open_connection, parse_responses, request
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.wire import Response, open_connection, parse_responses, request
-from tests.harness.world import fresh_id
 
 QUERY = b'{"query":"{viewer{id}}"}'
 LAST = request("GET", "/livez", "connection: close")
@@ -54,7 +54,7 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize(
-    "trailer", ["Connection: close", "Proxy-Connection: close", "Connection: x, close", "TE: gzip"]
+    "trailer", ["RawConnection: close", "Proxy-RawConnection: close", "RawConnection: x, close", "TE: gzip"]
 )
 async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
     server: Server, trailer: str, apart: bool

@@ -14,8 +14,8 @@ from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, InProcessServer, run_in_process
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import EVENTS, JSON, open_socket, post
+from tests.harness.waiting import wait_until
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
 COUNT = "{ images(first: 1) { totalCount } }"

@@ -22,8 +22,8 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
 from tests.harness.transports import send_over
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
 

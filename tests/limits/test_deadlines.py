@@ -15,9 +15,9 @@ from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.operation_clock import install_operation_clock
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import CODES, WAYS_TO_LEAVE, leave_http, open_request, open_socket, post
 from tests.harness.slow_store import SlowStore, delay_reads
+from tests.harness.waiting import wait_until
 
 # Three units, each of which waits for the one before.
 LONG = {"query_seconds": 600, "watch_item_seconds": 600}  # so that only the client's going can end it

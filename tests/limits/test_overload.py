@@ -11,9 +11,9 @@ from tests.harness.databases import Databases, PostgresDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.operations import MUTATIONS, WATCH
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leave_http, open_request, open_socket, post
 from tests.harness.slow_store import SlowStore, delay_reads
+from tests.harness.waiting import wait_until
 from tests.limits.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
 ROOM, ASKED = 5, 50

@@ -16,8 +16,8 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
 from tests.harness.operations import WATCH as WATCH_OFFERS
-from tests.harness.patience import wait_until
-from tests.harness.sockets import Peer
+from tests.harness.sockets import WebSocketClient
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 
@@ -46,15 +46,15 @@ class Dialled:
         self._server = server
         self._opened: list[Any] = []
 
-    async def peer(self, token: str | None = None) -> Peer:
+    async def peer(self, token: str | None = None) -> WebSocketClient:
         connection = await connect(self._server.url, subprotocols=[PROTOCOL], proxy=None)
         self._opened.append(connection)
-        peer = Peer(connection)
+        peer = WebSocketClient(connection)
         with suppress(ConnectionClosed):  # the test looks at the code
             await peer.init(token)
         return peer
 
-    async def acknowledged(self, token: str | None = None) -> Peer:
+    async def acknowledged(self, token: str | None = None) -> WebSocketClient:
         peer = await self.peer(token)
         assert (await peer.receive())["type"] == "connection_ack"
         return peer

@@ -10,8 +10,8 @@ from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budget
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.scenario import fresh_id
 from tests.harness.transports import TRANSPORTS, send_over, send_parameters_over
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 

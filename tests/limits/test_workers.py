@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.harness.databases import PostgresDatabases
-from tests.harness.patience import wait_until
 from tests.harness.server import Server, bearer, error_code, run_server
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

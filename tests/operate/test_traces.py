@@ -14,10 +14,10 @@ from tests.harness import operations
 from tests.harness.collector import Collector, attributes, run_collector
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_faults import SPOILT, spoil
 
 pytestmark = pytest.mark.slow

@@ -22,9 +22,9 @@ from tests.harness.inprocess import (
 )
 from tests.harness.kernel import workers_of
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.server import STOP_SECONDS, run_server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from app.workers import Workers
 from tests.harness.gateway import settings_for
 
 
-class Process:
+class FakeProcess:
     """A worker that lives until it is told to end, as far as the process above it can tell."""
 
     def __init__(self, is_dead: bool = False) -> None:
@@ -38,10 +38,10 @@ class Process:
 
 
 @pytest.fixture
-def started() -> Iterator[list[Process]]:
+def started() -> Iterator[list[FakeProcess]]:
     """Every process that was started. The handlers of this process's signals come back."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    made: list[Process] = []
+    made: list[FakeProcess] = []
     yield made
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -49,7 +49,7 @@ def started() -> Iterator[list[Process]]:
         process.close()
 
 
-def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None:
+def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., FakeProcess]) -> None:
     monkeypatch.setattr(Workers, "_start", start)
     monkeypatch.setattr(workers, "open_peer_sockets", lambda number: [PeerSocket(place) for place in range(number)])
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -58,10 +58,10 @@ def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None
 
 
 def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
-    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+    monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
-    def start(*_: object) -> Process:
-        started.append(Process())
+    def start(*_: object) -> FakeProcess:
+        started.append(FakeProcess())
         signal.raise_signal(signal.SIGTERM)
         return started[-1]
 
@@ -71,10 +71,10 @@ def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
 
 
 def test_a_dead_worker_is_not_replaced_when_the_end_was_told_meanwhile(
-    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+    monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
-    def start(*_: object) -> Process:
-        started.append(Process(is_dead=not started))
+    def start(*_: object) -> FakeProcess:
+        started.append(FakeProcess(is_dead=not started))
         return started[-1]
 
     monkeypatch.setattr(workers.time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))

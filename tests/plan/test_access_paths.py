@@ -17,7 +17,7 @@ from app.store.plan.statement import compile_statement
 from app.store.rights import IMAGE, MEMBER, Rights
 from tests.harness.gateway import Tenant
 from tests.harness.statements import record_statements
-from tests.plan.test_equality import Cast, cast
+from tests.plan.test_equality import PopulatedGateway, cast
 
 _ = cast
 STATUSES = [chosen for size in range(4) for chosen in combinations(MemberStatus, size)]
@@ -38,7 +38,7 @@ WHOLE = "the table"
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_the_ways_into_the_list_find_what_is_listed_and_nothing_twice(cast: Cast, name: str) -> None:
+async def test_the_ways_into_the_list_find_what_is_listed_and_nothing_twice(cast: PopulatedGateway, name: str) -> None:
     viewer = _caller(cast, name)
     for statuses in STATUSES:
         rights = Rights(viewer)
@@ -51,7 +51,9 @@ async def test_the_ways_into_the_list_find_what_is_listed_and_nothing_twice(cast
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_the_ways_of_a_party_find_the_images_of_which_the_viewer_is_one(cast: Cast, name: str) -> None:
+async def test_the_ways_of_a_party_find_the_images_of_which_the_viewer_is_one(
+    cast: PopulatedGateway, name: str
+) -> None:
     rights = Rights(_caller(cast, name))
 
     assert await _found(cast, rights.party_paths()) == await _ids(cast, rights.is_party())
@@ -61,7 +63,7 @@ async def test_the_ways_of_a_party_find_the_images_of_which_the_viewer_is_one(ca
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_who_sees_a_member_row_is_a_party_of_its_image(cast: Cast, name: str) -> None:
+async def test_who_sees_a_member_row_is_a_party_of_its_image(cast: PopulatedGateway, name: str) -> None:
     """So whose image it is needs no question there."""
     rights = Rights(_caller(cast, name))
     joined: Any = select(MEMBER.c.id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
@@ -70,7 +72,9 @@ async def test_who_sees_a_member_row_is_a_party_of_its_image(cast: Cast, name: s
         assert (await conn.execute(joined.where(rights.may_see_member(), not_(rights.is_party())))).all() == []
 
 
-async def test_a_way_that_let_too_many_in_would_be_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_way_that_let_too_many_in_would_be_seen(
+    cast: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rights = Rights(_caller(cast, "consumer"))
     listed = await _ids(cast, rights.lists_image((MemberStatus.ACCEPTED,)))
     monkeypatch.setattr(Rights, "_is_shared", lambda self: self.image.visibility.is_not(None))
@@ -86,7 +90,7 @@ def test_each_list_is_among_those_whose_reading_is_watched() -> None:
 @pytest.mark.parametrize("place", QUERIES)
 @pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
 async def test_no_planned_list_looks_through_a_whole_table(
-    cast: Cast, name: str, place: tuple[str, str], window: str
+    cast: PopulatedGateway, name: str, place: tuple[str, str], window: str
 ) -> None:
     for query in QUERIES[place]:
         sql = _planned(cast, _filled(cast, query, window), cast.viewers[name])
@@ -95,14 +99,14 @@ async def test_no_planned_list_looks_through_a_whole_table(
 
 
 @pytest.mark.parametrize("count", COUNTS)
-async def test_no_count_looks_through_a_whole_table(cast: Cast, count: str) -> None:
+async def test_no_count_looks_through_a_whole_table(cast: PopulatedGateway, count: str) -> None:
     assert await _scans(cast, _planned(cast, f"query Q {{ {count} {{ totalCount }} }}", cast.viewers["owner"])) == set()
 
 
 @pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
 @pytest.mark.parametrize("place", QUERIES)
 async def test_no_list_that_is_read_the_long_way_looks_through_a_whole_table(
-    cast: Cast, name: str, place: tuple[str, str]
+    cast: PopulatedGateway, name: str, place: tuple[str, str]
 ) -> None:
     for query in QUERIES[place]:
         with record_statements(cast.gateway) as sent:
@@ -117,28 +121,28 @@ def _allowed(name: str, place: tuple[str, str]) -> set[str]:
     return {"image_by_creation"} if (name, place) == ("operator", ("root", "images")) else set()
 
 
-def _caller(cast: Cast, name: str) -> Caller:
+def _caller(cast: PopulatedGateway, name: str) -> Caller:
     caller = cast.viewers[name].caller
     assert caller is not None
     return caller
 
 
-async def _found(cast: Cast, paths: list[AccessPath]) -> list[str]:
+async def _found(cast: PopulatedGateway, paths: list[AccessPath]) -> list[str]:
     async with cast.gateway.services.store.reader.connect() as conn:
         return sorted(row.id for row in await conn.execute(keyset_windows.every(paths, pages.sort_key(IMAGE))))
 
 
-async def _ids(cast: Cast, predicate: ColumnElement[bool]) -> list[str]:
+async def _ids(cast: PopulatedGateway, predicate: ColumnElement[bool]) -> list[str]:
     async with cast.gateway.services.store.reader.connect() as conn:
         return sorted(row.id for row in await conn.execute(select(IMAGE.c.id).where(predicate)))
 
 
-def _filled(cast: Cast, query: str, window: str) -> str:
+def _filled(cast: PopulatedGateway, query: str, window: str) -> str:
     window = window.replace("@", cast.pool.cursors[0])
     return f"query Q {{ {query} }}".replace("@", window).replace("%", cast.pool.ids[-6])
 
 
-def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
+def _planned(cast: PopulatedGateway, query: str, viewer: Tenant) -> str:
     """The statement that the query is on this engine."""
     planned: Any = cast.planner._planned(query, "Q")
     caller = viewer.caller
@@ -151,7 +155,7 @@ def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
 
 @pytest.mark.parametrize("databases", ["postgres"], indirect=True)
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_on_postgresql_each_way_ends_after_a_page(cast: Cast, window: str) -> None:
+async def test_on_postgresql_each_way_ends_after_a_page(cast: PopulatedGateway, window: str) -> None:
     """What is joined from paths without an end is sorted whole; SQLite takes from each as much as it needs."""
     for query in (*QUERIES["root", "images"], *QUERIES["tenant", "images"]):
         steps = list(
@@ -166,7 +170,7 @@ def _ends(step: dict[str, Any]) -> bool:
     return step["Node Type"] == "Limit" or (step["Node Type"] == "Subquery Scan" and _ends(step["Plans"][0]))
 
 
-async def _scans(cast: Cast, sql: str) -> set[str]:
+async def _scans(cast: PopulatedGateway, sql: str) -> set[str]:
     """Through what the engine would look at images or members from the first to the last."""
     async with cast.gateway.services.store.reader.connect() as conn:
         raw: Any = (await conn.get_raw_connection()).driver_connection
@@ -181,7 +185,7 @@ async def _scans(cast: Cast, sql: str) -> set[str]:
     }
 
 
-async def _explained(cast: Cast, sql: str) -> dict[str, Any]:
+async def _explained(cast: PopulatedGateway, sql: str) -> dict[str, Any]:
     """How PostgreSQL would go about it, whatever the values."""
     async with cast.gateway.services.store.reader.connect() as conn:
         raw: Any = (await conn.get_raw_connection()).driver_connection

@@ -6,7 +6,7 @@ import pytest
 
 from app.documents.documents import MOST_VALUES
 from tests.harness.queries import Query
-from tests.plan.test_equality import Cast, both_ways, cast
+from tests.plan.test_equality import PopulatedGateway, both_ways, cast
 
 _ = cast
 NESTED = "{ ... on Image { members(first: 100) { nodes { id status tenant { id } image { id name } } } } }"
@@ -35,7 +35,7 @@ NESTED = "{ ... on Image { members(first: 100) { nodes { id status tenant { id }
     ],
 )  # fmt: skip
 async def test_every_form_of_a_value_is_planned(
-    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+    cast: PopulatedGateway, declared: str, field: str, variables: dict[str, Any]
 ) -> None:
     selection = "" if field.endswith("}") else "{ id }" if "(id" in field or "(ids" in field else "{ nodes { id } }"
     query = Query(f"query Q{f'({declared})' if declared else ''} {{ {field} {selection} }}", variables)
@@ -61,7 +61,7 @@ async def test_every_form_of_a_value_is_planned(
     ],
 )
 async def test_values_that_are_wrong_are_refused_by_execution(
-    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+    cast: PopulatedGateway, declared: str, field: str, variables: dict[str, Any]
 ) -> None:
     selection = "" if field.endswith("}") else "{ id }" if "ids" in field else "{ nodes { id } }"
     query = Query(f"query Q({declared}) {{ {field} {selection} }}", variables)
@@ -72,7 +72,7 @@ async def test_values_that_are_wrong_are_refused_by_execution(
     assert has_errors
 
 
-async def test_a_list_of_ids_is_measured_anew_whenever_it_has_another_length(cast: Cast) -> None:
+async def test_a_list_of_ids_is_measured_anew_whenever_it_has_another_length(cast: PopulatedGateway) -> None:
     text = f"query Q($ids: [ID!]!) {{ nodes(ids: $ids) {NESTED} }}"
     planned: list[bool] = []
     for number in (1, 100, 1):

@@ -16,10 +16,10 @@ from app.errors import CursorInvalid, Unavailable, UserErrorCode
 from app.sharing import service
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
+from tests.harness.event_log import member_changes_after
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.mutation_story import ACCEPT, DOCUMENTS, FAILURES, Recording, record_answers, run_every_mutation
-from tests.harness.story import member_changes_after
-from tests.harness.world import World, make_world
+from tests.harness.mutation_recording import ACCEPT, DOCUMENTS, FAILURES, Recording, record_answers, run_every_mutation
+from tests.harness.scenario import Scenario, make_scenario
 
 
 class Ways:
@@ -111,7 +111,7 @@ async def test_what_an_action_raises_is_told_the_same_both_ways(
 async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
 ) -> None:
-    world = await make_world(ways.gateway, "pending")
+    scenario = await make_scenario(ways.gateway, "pending")
     show = mutations._member
 
     def spoiling(outcome: Any) -> Any:
@@ -120,10 +120,10 @@ async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
         return member
 
     monkeypatch.setattr(mutations, "_member", spoiling)
-    input = {"imageId": world.image}
+    input = {"imageId": scenario.image}
 
-    short = await ways.failed(world.consumer, ACCEPT, input=input)
-    long = await world.consumer.execute(ACCEPT, input=input)
+    short = await ways.failed(scenario.consumer, ACCEPT, input=input)
+    long = await scenario.consumer.execute(ACCEPT, input=input)
 
     assert short == (long.data, long.errors)
     assert (short[0]["done"]["member"], len(short[1])) == (None, 1)
@@ -134,15 +134,15 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
 ) -> None:
     calls = record_answers(monkeypatch, ended)
-    world = await make_world(ways.gateway, "pending")
+    scenario = await make_scenario(ways.gateway, "pending")
     before = len(await member_changes_after(ways.gateway.services.store, 0))
 
     if ended is None:
-        await ways.short(world.consumer, "acceptOffer", {"imageId": world.image})
+        await ways.short(scenario.consumer, "acceptOffer", {"imageId": scenario.image})
     else:
-        await ways.failed(world.consumer, ACCEPT, input={"imageId": world.image})
+        await ways.failed(scenario.consumer, ACCEPT, input={"imageId": scenario.image})
 
-    assert calls == [world.image, world.image]
+    assert calls == [scenario.image, scenario.image]
     assert len(await member_changes_after(ways.gateway.services.store, 0)) == before + 1
 
 
@@ -182,9 +182,11 @@ async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were
 
 
 async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
-    world: World = await make_world(ways.gateway, "pending")
+    scenario: Scenario = await make_scenario(ways.gateway, "pending")
 
-    assert await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": world.image}}, world.consumer.caller) is None
+    assert (
+        await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": scenario.image}}, scenario.consumer.caller) is None
+    )
     assert ways.planner.fallbacks == {"mutation": 1}
 
 

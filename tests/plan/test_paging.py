@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } nodes { id }"
 ARGUMENTS = "$first: Int, $last: Int, $after: String, $before: String"

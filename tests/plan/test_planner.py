@@ -14,7 +14,7 @@ from app.store.plan.objects import RELATIONS
 from app.store.plan.scope import Rows, Scope
 from tests.harness.operations import MUTATIONS
 from tests.harness.queries import Query
-from tests.plan.test_equality import Cast, both_ways, cast
+from tests.plan.test_equality import PopulatedGateway, both_ways, cast
 
 _ = cast
 CORE = build_schema()._schema
@@ -56,19 +56,19 @@ def _is_planned(type_name: str, field: str) -> bool:
         ("query Q {", "refused"),
     ],
 )
-async def test_what_can_not_be_planned_is_left_and_counted(cast: Cast, text: str, reason: str) -> None:
+async def test_what_can_not_be_planned_is_left_and_counted(cast: PopulatedGateway, text: str, reason: str) -> None:
     before = cast.planner.fallbacks[reason]
 
     assert await cast.planner.answer(text, "Q", {}, cast.viewers["owner"].caller) is None
     assert cast.planner.fallbacks[reason] == before + 1
 
 
-async def test_nobody_is_answered_without_a_token(cast: Cast) -> None:
+async def test_nobody_is_answered_without_a_token(cast: PopulatedGateway) -> None:
     assert await cast.planner.answer("{ viewer { id } }", None, {}, None) is None
 
 
 async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all_the_same(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr("app.store.plan.reader.LOOP_SECONDS", -1)
@@ -81,7 +81,7 @@ async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all
 
 
 async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+    cast: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_everyone(scope: Scope, wanted: Any) -> Rows:
         rows = lists._image_members(scope, wanted)
@@ -95,7 +95,9 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
     assert short != long
 
 
-async def test_a_plan_that_told_everyone_the_owner_would_be_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_plan_that_told_everyone_the_owner_would_be_seen(
+    cast: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def told(parts: Any, scope: Scope) -> Any:
         return objects.render("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
 
@@ -108,6 +110,6 @@ async def test_a_plan_that_told_everyone_the_owner_would_be_seen(cast: Cast, mon
     assert short != long
 
 
-async def _community(cast: Cast) -> str:
+async def _community(cast: PopulatedGateway) -> str:
     found = await cast.viewers["owner"].get("{ images(visibility: COMMUNITY) { nodes { id } } }")
     return found["images"]["nodes"][0]["id"]

@@ -26,7 +26,7 @@ from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
-from tests.harness.at_hand import ROOTS, Case, cases, execute_with_core, field_values
+from tests.harness.api_objects import ROOTS, Case, cases, execute_with_core, field_values
 from tests.harness.queries import CORE, READ_FROM_STORE, Query
 
 SCHEMA = build_schema()

@@ -12,9 +12,9 @@ from app.api.plan.planner import BoundQuery, Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.statement_work import Sent, record_reads, vacuum, work_of
 from tests.harness.statements import record_statements
-from tests.harness.work import Sent, record_reads, vacuum, work_of
-from tests.harness.world import World, make_world
 
 TIMES = 12
 IMAGES = ("unknown", "private", "shared to others", "revoked", "shared to me", "own")
@@ -26,7 +26,7 @@ FIELDS = {
 SPELLINGS = ("literals", "variables")
 
 
-class Cast(NamedTuple):
+class PlanRunner(NamedTuple):
     gateway: Gateway
     planner: Planner
     viewer: Tenant
@@ -40,18 +40,18 @@ class Cast(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def cast(databases: Databases) -> AsyncGenerator[Cast]:
+async def cast(databases: Databases) -> AsyncGenerator[PlanRunner]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
-        shared = await make_world(gateway, "accepted")
+        shared = await make_scenario(gateway, "accepted")
         images = await _images(gateway, shared)
         await vacuum(gateway.services.store)
-        yield Cast(gateway, Planner(gateway.schema.documents, gateway.services, reader), shared.consumer, images)
+        yield PlanRunner(gateway, Planner(gateway.schema.documents, gateway.services, reader), shared.consumer, images)
         await reader.close()
 
 
-async def _images(gateway: Gateway, shared: World) -> dict[str, str]:
-    foreign, revoked = await make_world(gateway, "none"), await make_world(gateway, "none")
+async def _images(gateway: Gateway, shared: Scenario) -> dict[str, str]:
+    foreign, revoked = await make_scenario(gateway, "none"), await make_scenario(gateway, "none")
     await revoked.owner.offer(revoked.image, shared.consumer.id)
     await revoked.owner.revoke(revoked.image, shared.consumer.id)
     return {
@@ -68,7 +68,7 @@ async def _images(gateway: Gateway, shared: World) -> dict[str, str]:
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("field", FIELDS)
 async def test_a_repeated_field_has_the_same_bytes_on_either_way(
-    cast: Cast, field: str, spelling: str, why: str
+    cast: PlanRunner, field: str, spelling: str, why: str
 ) -> None:
     document, variables = _document(field, spelling, cast.images[why], TIMES)
 
@@ -83,7 +83,7 @@ async def test_a_repeated_field_has_the_same_bytes_on_either_way(
 @pytest.mark.parametrize("why", IMAGES)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_repeated_field_is_read_once(cast: Cast, field: str, spelling: str, why: str) -> None:
+async def test_a_repeated_field_is_read_once(cast: PlanRunner, field: str, spelling: str, why: str) -> None:
     once, often = (_document(field, spelling, cast.images[why], times) for times in (1, TIMES))
 
     assert _lookups(cast.ready(*often)) == _lookups(cast.ready(*once))
@@ -92,7 +92,7 @@ async def test_a_repeated_field_is_read_once(cast: Cast, field: str, spelling: s
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_fields_with_other_arguments_are_read_each_by_itself(cast: Cast, field: str) -> None:
+async def test_fields_with_other_arguments_are_read_each_by_itself(cast: PlanRunner, field: str) -> None:
     """So what is counted above are lookups."""
     first, second = (FIELDS[field].replace("@", _literal(field, cast.images[why])) for why in ("unknown", "own"))
 
@@ -118,17 +118,17 @@ def _lookups(ready: BoundQuery) -> int:
     return sum(name.endswith("_ids") for name in ready.values)
 
 
-async def _sent(cast: Cast, document: str, variables: dict[str, Any]) -> int:
+async def _sent(cast: PlanRunner, document: str, variables: dict[str, Any]) -> int:
     with record_statements(cast.gateway) as sent:
         await cast.viewer.get(document, **variables)
     return len(sent)
 
 
-async def _sent_reads(cast: Cast, document: str, variables: dict[str, Any]) -> list[Sent]:
+async def _sent_reads(cast: PlanRunner, document: str, variables: dict[str, Any]) -> list[Sent]:
     with record_reads(cast.gateway.services.store) as sent:
         await cast.viewer.get(document, **variables)
     return [one for one in sent if "event" not in one[0]]
 
 
-def _work(cast: Cast, sent: list[Sent]) -> list[int]:
+def _work(cast: PlanRunner, sent: list[Sent]) -> list[int]:
     return work_of(cast.gateway.services.store, sent)

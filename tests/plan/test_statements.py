@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.harness.gateway import Gateway
+from tests.harness.scenario import fresh_id
 from tests.harness.statements import record_statements
-from tests.harness.world import fresh_id
 
 _MEMBERS = "members(first: 3) { totalCount nodes { id tenant { id images { nodes { id } } } } }"
 _IMAGE = (

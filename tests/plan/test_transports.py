@@ -11,8 +11,8 @@ from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
-from tests.harness.mutation_story import ACCEPT, FAILURES, record_answers
-from tests.harness.sockets import Peer
+from tests.harness.mutation_recording import ACCEPT, FAILURES, record_answers
+from tests.harness.sockets import WebSocketClient
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def _over_http(served: InProcessServer, query: str, variables: Any) -> Any
 
 async def _over_websocket(served: InProcessServer, query: str, variables: Any) -> Any:
     async with connect(served.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-        peer = Peer(connection)
+        peer = WebSocketClient(connection)
         await peer.init(served.token)
         await peer.receive()
         heard = await peer.run(query, **variables)

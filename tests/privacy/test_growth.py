@@ -13,7 +13,7 @@ from app.api.plan.planner import Planner
 from app.store.plan.reader import SqliteReader
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
 
 STRANGERS, IMAGES_OF_EACH, MEMBERS_OF_EACH = 20, 20, 5
 PAGE = "nodes { id } pageInfo { hasNextPage endCursor }"
@@ -30,27 +30,27 @@ LISTS = {
 COUNTED = {name: query.replace(PAGE, "totalCount") for name, query in LISTS.items()}
 
 
-class Scene:
-    """A small world, and its file."""
+class GrowthScene:
+    """A small scenario, and its file."""
 
-    def __init__(self, gateway: Gateway, world: World, path: str) -> None:
+    def __init__(self, gateway: Gateway, scenario: Scenario, path: str) -> None:
         self.gateway = gateway
-        self.world = world
+        self.scenario = scenario
         self.path = path
         self.reader = SqliteReader(gateway.services.store)
         self.planner = Planner(gateway.schema.documents, gateway.services, self.reader)
 
 
 @pytest.fixture
-async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Scene]:
+async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[GrowthScene]:
     url = sqlite_databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
-        world = await make_world(gateway, "pending")
+        scenario = await make_scenario(gateway, "pending")
         for number in range(4):
-            image = await world.owner.register(name=f"image {number}")
-            await world.owner.offer(image, world.consumer.id, world.other.id)
-            await world.owner.update(image, visibility="SHARED")
-        scene = Scene(gateway, world, url.partition("///")[2])
+            image = await scenario.owner.register(name=f"image {number}")
+            await scenario.owner.offer(image, scenario.consumer.id, scenario.other.id)
+            await scenario.owner.update(image, visibility="SHARED")
+        scene = GrowthScene(gateway, scenario, url.partition("///")[2])
         yield scene
         await scene.reader.close()
 
@@ -64,10 +64,10 @@ WAYS = [
 
 @pytest.mark.parametrize(("way", "lists", "name"), WAYS)
 async def test_a_list_and_its_count_take_no_more_steps_when_others_share_more(
-    scene: Scene, way: str, lists: str, name: str
+    scene: GrowthScene, way: str, lists: str, name: str
 ) -> None:
     steps, queries = {"plan": _steps_of_plan, "long way": _steps_of_long_way}[way], {"LISTS": LISTS, "COUNTED": COUNTED}
-    viewer = scene.world.caller(name)
+    viewer = scene.scenario.caller(name)
     before = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
 
     _grow(scene.path)
@@ -93,14 +93,14 @@ class Steps:
         return 0
 
 
-async def _steps_of_plan(scene: Scene, query: str, viewer: Tenant) -> int:
+async def _steps_of_plan(scene: GrowthScene, query: str, viewer: Tenant) -> int:
     steps = Steps(scene.reader._open_loop_connection())
     answer = await scene.planner.answer(f"{{ {query} }}".replace("@", viewer.id), None, {}, viewer.caller)
     assert answer is not None
     return steps.number
 
 
-async def _steps_of_long_way(scene: Scene, query: str, viewer: Tenant) -> int:
+async def _steps_of_long_way(scene: GrowthScene, query: str, viewer: Tenant) -> int:
     sent: list[tuple[str, Any]] = []
     engine = scene.gateway.services.store.reader.sync_engine
 

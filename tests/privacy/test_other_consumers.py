@@ -12,8 +12,8 @@ from app.store.database import Store
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.work import record_reads, vacuum, work_of
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.statement_work import record_reads, vacuum, work_of
 
 OTHERS = 1_000
 PAGE = "nodes { id status } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -38,7 +38,7 @@ class Shared(NamedTuple):
 
     gateway: Gateway
     planner: Planner
-    world: World
+    scenario: Scenario
 
     @property
     def store(self) -> Store:
@@ -49,28 +49,28 @@ class Shared(NamedTuple):
 async def shared(databases: Databases) -> AsyncGenerator[Shared]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
-        world = await make_world(gateway, "accepted")
+        scenario = await make_scenario(gateway, "accepted")
         # Pages of the tables that are as full before as afterwards.
-        await _add_members(gateway.services.store, await world.owner.register())
-        yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), world)
+        await _add_members(gateway.services.store, await scenario.owner.register())
+        yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), scenario)
         await reader.close()
 
 
 async def test_members_take_a_consumer_no_more_work_when_others_are_added(shared: Shared) -> None:
-    before = await _work(shared, shared.world.consumer)
+    before = await _work(shared, shared.scenario.consumer)
 
-    await _add_members(shared.store, shared.world.image)
+    await _add_members(shared.store, shared.scenario.image)
 
-    assert _dearer(before, await _work(shared, shared.world.consumer)) == {}
+    assert _dearer(before, await _work(shared, shared.scenario.consumer)) == {}
 
 
 async def test_the_work_of_reading_all_members_would_be_noticed(shared: Shared) -> None:
     """For the owner their number is counted."""
-    before = await _work(shared, shared.world.owner)
+    before = await _work(shared, shared.scenario.owner)
 
-    await _add_members(shared.store, shared.world.image)
+    await _add_members(shared.store, shared.scenario.image)
 
-    dearer = _dearer(before, await _work(shared, shared.world.owner))
+    dearer = _dearer(before, await _work(shared, shared.scenario.owner))
     assert {("plan", "their number"), ("long way", "their number")} <= dearer.keys()
 
 
@@ -79,7 +79,7 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
     assert viewer.caller is not None
     found: dict[tuple[str, str], int] = {}
     for name, query in QUERIES.items():
-        document = f"{{ {query} }}".replace("@", shared.world.image).replace("%", shared.world.consumer_row)
+        document = f"{{ {query} }}".replace("@", shared.scenario.image).replace("%", shared.scenario.consumer_row)
         ready = shared.planner.bind(document, None, {}, viewer.caller)
         assert ready is not None, name
         found["plan", name] = sum(work_of(shared.store, [(ready.statement.sql, ready.values)]))

@@ -19,10 +19,10 @@ from app.store.engines.engine import parse_url
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after, member_changes_after
 from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.outages import database_outage
 from tests.harness.server import Server, bearer, run_server
-from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

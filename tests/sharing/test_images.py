@@ -7,7 +7,7 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.gateway import IMAGE, Gateway, refusal_code
-from tests.harness.world import fresh_id, make_world
+from tests.harness.scenario import fresh_id, make_scenario
 
 SNAPSHOT = {"name": "db", "origin": "SNAPSHOT", "serverId": "srv-1"}
 
@@ -150,24 +150,24 @@ async def test_only_an_operator_makes_an_image_public(shared_gateway: Gateway) -
 async def test_a_protected_image_is_not_deleted_and_is_shared_and_revoked_all_the_same(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "pending", protected=True)
+    scenario = await make_scenario(shared_gateway, "pending", protected=True)
 
-    assert refusal_code(await world.owner.delete(world.image)) == "FORBIDDEN"
-    assert refusal_code(await world.owner.revoke(world.image, world.consumer.id)) == "ok"
-    await world.owner.update(world.image, protected=False)
-    assert (await world.owner.delete(world.image))["deletedImageId"] == world.image
-    assert refusal_code(await world.owner.delete(world.image)) == "NOT_FOUND"
+    assert refusal_code(await scenario.owner.delete(scenario.image)) == "FORBIDDEN"
+    assert refusal_code(await scenario.owner.revoke(scenario.image, scenario.consumer.id)) == "ok"
+    await scenario.owner.update(scenario.image, protected=False)
+    assert (await scenario.owner.delete(scenario.image))["deletedImageId"] == scenario.image
+    assert refusal_code(await scenario.owner.delete(scenario.image)) == "NOT_FOUND"
 
 
 async def test_offers_and_answers_do_not_touch_the_image(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    before = await world.other.get(operations.IMAGE, id=world.image)
+    scenario = await make_scenario(shared_gateway, "none")
+    before = await scenario.other.get(operations.IMAGE, id=scenario.image)
 
-    await world.owner.offer(world.image, world.consumer.id)
-    await world.consumer.accept(world.image)
-    await world.owner.revoke(world.image, world.consumer.id)
+    await scenario.owner.offer(scenario.image, scenario.consumer.id)
+    await scenario.consumer.accept(scenario.image)
+    await scenario.owner.revoke(scenario.image, scenario.consumer.id)
 
-    assert await world.other.get(operations.IMAGE, id=world.image) == before
+    assert await scenario.other.get(operations.IMAGE, id=scenario.image) == before
 
 
 @pytest.mark.parametrize("image_id", ["", "nonsense", "nul \0", "123", "A" * 10_000, "٣"])
@@ -181,28 +181,31 @@ async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, im
 
 
 async def test_a_refusal_points_to_the_argument_that_holds_the_id(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
+    scenario = await make_scenario(shared_gateway, "none")
 
-    for refused in (await world.stranger.update(world.image, name="x"), await world.stranger.delete(world.image)):
+    for refused in (
+        await scenario.stranger.update(scenario.image, name="x"),
+        await scenario.stranger.delete(scenario.image),
+    ):
         assert refused["errors"][0]["path"] == ["input", "id"]
 
 
 async def test_an_operator_that_deactivates_an_image_too_early_meets_its_state_and_not_a_lack_of_rights(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "none", status="QUEUED")
+    scenario = await make_scenario(shared_gateway, "none", status="QUEUED")
 
-    assert refusal_code(await world.operator.update(world.image, status="DEACTIVATED")) == "CONFLICT"
+    assert refusal_code(await scenario.operator.update(scenario.image, status="DEACTIVATED")) == "CONFLICT"
 
 
 async def test_a_time_of_change_never_goes_back_with_the_clock(run_gateway: Any) -> None:
     async with run_gateway() as gateway:
-        world = await make_world(gateway, "pending")
-        before = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+        scenario = await make_scenario(gateway, "pending")
+        before = (await scenario.owner.get(operations.IMAGE, id=scenario.image))["image"]
         gateway.services.store.clock = lambda: datetime(2020, 1, 1, tzinfo=UTC)
-        await world.consumer.accept(world.image)
-        await world.owner.update(world.image, name="later")
-        after = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+        await scenario.consumer.accept(scenario.image)
+        await scenario.owner.update(scenario.image, name="later")
+        after = (await scenario.owner.get(operations.IMAGE, id=scenario.image))["image"]
 
     assert after["updatedAt"] >= before["updatedAt"]
     assert after["members"]["nodes"][0]["updatedAt"] >= before["members"]["nodes"][0]["updatedAt"]

@@ -6,7 +6,7 @@ import pytest
 
 from app.store import images
 from tests.harness.gateway import IMAGE, Gateway
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 REORDERING = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 UNSEEN = [

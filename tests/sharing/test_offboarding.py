@@ -14,11 +14,11 @@ from app.store.tenant_holdings import Holdings
 from tests.harness import operations
 from tests.harness.commands import error_of, output_of
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after
 from tests.harness.gateway import Gateway
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import run_server
-from tests.harness.story import changes_after
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 
 RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 EVERYTHING = """{

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.harness.gateway import IMAGE, Gateway, Tenant
-from tests.harness.world import fresh_id, make_world
+from tests.harness.scenario import fresh_id, make_scenario
 
 LONG = "x" * 300
 
@@ -65,12 +65,12 @@ async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(sha
 
 
 async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    before = await everything(world.owner)
+    scenario = await make_scenario(shared_gateway, "none")
+    before = await everything(scenario.owner)
 
-    payload = await world.owner.do(
+    payload = await scenario.owner.do(
         "offerImage",
-        imageId=world.image,
+        imageId=scenario.image,
         tenantIds=[fresh_id(), "x", " 1"],
         idempotencyKey="",
         clientMutationId=LONG,
@@ -79,28 +79,28 @@ async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway
     places = [["tenantIds", "1"], ["tenantIds", "2"]]
     assert problems_of(payload) == bad(*places, ["idempotencyKey"], ["clientMutationId"])
     assert payload["members"] == []
-    assert await everything(world.owner) == before
+    assert await everything(scenario.owner) == before
 
 
 async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
-    both = {"imageId": world.image, "idempotencyKey": "", "clientMutationId": LONG}
+    scenario = await make_scenario(shared_gateway, "pending")
+    both = {"imageId": scenario.image, "idempotencyKey": "", "clientMutationId": LONG}
 
-    revoked = await world.owner.do("revokeMember", **both, tenantId="x")
-    answered = [await world.consumer.do(f"{deed}Offer", **both) for deed in ("accept", "reject", "defer")]
-    deleted = await world.owner.do("deleteImage", id=world.image, idempotencyKey="", clientMutationId=LONG)
+    revoked = await scenario.owner.do("revokeMember", **both, tenantId="x")
+    answered = [await scenario.consumer.do(f"{deed}Offer", **both) for deed in ("accept", "reject", "defer")]
+    deleted = await scenario.owner.do("deleteImage", id=scenario.image, idempotencyKey="", clientMutationId=LONG)
 
     assert problems_of(revoked) == bad(["tenantId"], ["idempotencyKey"], ["clientMutationId"])
     assert [problems_of(one) for one in [*answered, deleted]] == [bad(["idempotencyKey"], ["clientMutationId"])] * 4
 
 
 async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
+    scenario = await make_scenario(shared_gateway, "pending")
     new, more = fresh_id(), [fresh_id() for _ in range(4)]
-    asked = ["x", new, world.owner.id, new, world.consumer.id, *more]
+    asked = ["x", new, scenario.owner.id, new, scenario.consumer.id, *more]
 
-    payload = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
-    again = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
+    payload = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=asked, idempotencyKey="k")
+    again = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=asked, idempotencyKey="k")
 
     codes = {int(error["path"][2]): error["code"] for error in payload["errors"]}
     assert {place: codes[place] for place in (0, 2, 3, 4)} == {

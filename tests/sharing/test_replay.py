@@ -14,8 +14,8 @@ from app.model import LogEntry, Member
 from app.store.database import Store
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after, member_changes_after
 from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, start_gateway
-from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = pytest.mark.slow
 

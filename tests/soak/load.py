@@ -82,9 +82,9 @@ class EventWatcher(Watcher):
         if codes:
             assert codes <= {"UNAVAILABLE", "RATE_LIMITED"}, result
             return
-        self.received.append(ReceivedItem(monotonic(), result["data"][self.subject.field]))
+        self.received.append(ReceivedItem(monotonic(), result["data"][self.model.field]))
 
 
 def to_event_watcher(watcher: Watcher, token: Callable[[], str]) -> EventWatcher:
     """Convert a WebSocket watcher to one over SSE."""
-    return EventWatcher(watcher.url, token, watcher.viewer, watcher.subject, watcher.initial, watcher.query)
+    return EventWatcher(watcher.url, token, watcher.viewer, watcher.model, watcher.initial, watcher.query)

@@ -23,7 +23,7 @@ from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import upgrade
 from tests.harness.gateway import settings_for
 from tests.harness.kernel import memory_of
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 from tests.soak import verdict
 from tests.soak.faults import READY_SECONDS, Restarts, Window
 from tests.soak.load import Reader, to_event_watcher
@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The parameters of a run. The seed chooses the workers that are restarted."""
 
     seconds: float
@@ -89,7 +89,7 @@ def _token(tenant_id: str, *roles: str) -> str:
     return SharedSecret(settings_for("sqlite+aiosqlite://")).mint(tenant_id, known, timedelta(hours=9), "soak")
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+async def run(plan: RunPlan, folder: Path, say: Say) -> Outcome:
     outcome = Outcome()
     async with _run_system(plan, folder) as place:
         async with asyncio.TaskGroup() as group:
@@ -103,7 +103,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
 
 
 @asynccontextmanager
-async def _run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
+async def _run_system(plan: RunPlan, folder: Path) -> AsyncGenerator[System]:
     database = await asyncio.to_thread(Database, folder)
     archive = Archive(database.url)
     machine = Machine(folder / "machine", database.url, "app", **SETTINGS)
@@ -128,7 +128,7 @@ async def _run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
         await asyncio.to_thread(database.close)
 
 
-async def _run_load(plan: Plan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
+async def _run_load(plan: RunPlan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     await _wait_until_ready(place)
     try:
@@ -154,7 +154,7 @@ async def _wait_until_ready(place: System) -> None:
         watcher.start()
 
 
-async def _run_phases(plan: Plan, place: System, ended: asyncio.Event, group: asyncio.TaskGroup) -> None:
+async def _run_phases(plan: RunPlan, place: System, ended: asyncio.Event, group: asyncio.TaskGroup) -> None:
     """Warm up for 5 % of the time, stay calm until 20 %, then restart; workers only until half of the time."""
     await asyncio.sleep(plan.seconds * 0.05)  # until every operation has run once
     calm = monotonic()
@@ -195,7 +195,7 @@ async def _wait_for_watches(place: System, outcome: Outcome) -> None:
     outcome.violations += [f"{watcher.viewer} never came to {head.seq}" for watcher in behind()]
 
 
-async def _check(plan: Plan, place: System, outcome: Outcome) -> None:
+async def _check(plan: RunPlan, place: System, outcome: Outcome) -> None:
     changes, seal = await place.archive.whole_log(), Seal(await place.archive.head())
     attempts = by_image(place.writers)
     lost = of_chaos.check_log(changes, await place.archive.members(), attempts)

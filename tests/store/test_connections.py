@@ -16,7 +16,7 @@ from app.store.plan.statement import Statement
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 ASKERS = 12
 FOREVER = "SELECT pg_sleep(60)"

@@ -12,10 +12,10 @@ import pytest
 from tests.harness.databases import PostgresDatabases, upgrade
 from tests.harness.kernel import workers_of
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_sse import EVENTS
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 QUERY = {"query": "{ viewer { id } }"}
 

@@ -8,9 +8,9 @@ from time import sleep
 import pytest
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, error_code, first_error, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
 
 IMAGES = "{ images { nodes { id } } }"
 

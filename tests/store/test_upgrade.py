@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from app.store import migrate
 from tests.harness.commands import run
 from tests.harness.databases import Databases
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 BEFORE = "0002"

@@ -21,8 +21,8 @@ from app.store.engines.transaction import Transaction
 from app.store.snapshot import read_once
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, refusal_code
+from tests.harness.scenario import make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import make_world
 
 NEWS = LogEntry(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
 
@@ -117,17 +117,17 @@ async def test_those_who_write_in_another_way_take_turns_with_the_actions(store:
 
 
 async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gateway: Gateway) -> None:
-    world = await make_world(gateway, "none")
-    await world.owner.offer(world.image, "77")
+    scenario = await make_scenario(gateway, "none")
+    await scenario.owner.offer(scenario.image, "77")
     await gateway.services.feed.stop()  # which reads with prepared statements, too
     compiled: list[str] = []
     with (
         record_statements(gateway) as sent,
         patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # what it does is what is looked at
     ):
-        assert refusal_code(await world.owner.offer(world.image, world.consumer.id)) == "ok"
+        assert refusal_code(await scenario.owner.offer(scenario.image, scenario.consumer.id)) == "ok"
         offered = len(compiled)
-        assert refusal_code(await world.consumer.accept(world.image)) == "ok"
+        assert refusal_code(await scenario.consumer.accept(scenario.image)) == "ok"
 
     is_sqlite = gateway.services.store.url.get_backend_name() == "sqlite"
     # PostgreSQL locks the image besides. Nothing was sent that was not prepared.

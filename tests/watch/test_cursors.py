@@ -7,8 +7,8 @@ import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.scenario import make_scenario
 from tests.harness.watch_items import current_cursor, expect_items, expect_refusal, items_until_bookmark
-from tests.harness.world import make_world
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +19,14 @@ async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
 
 
 async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
-    world = await make_world(live_gateway, "pending")
-    cursor = await current_cursor(world.consumer)
+    scenario = await make_scenario(live_gateway, "pending")
+    cursor = await current_cursor(scenario.consumer)
 
-    await expect_refusal(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
-    await expect_refusal(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
-    await expect_items(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
+    await expect_refusal(scenario.other, "CURSOR_INVALID", "another viewer", after=cursor)
+    await expect_refusal(
+        scenario.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"}
+    )
+    await expect_items(live_gateway.tenant(scenario.consumer.id, "observer"), cursor, [])
 
 
 @pytest.mark.parametrize(
@@ -39,17 +41,17 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
     ],
 )
 async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
-    world = await make_world(live_gateway, "none")
+    scenario = await make_scenario(live_gateway, "none")
 
-    await expect_refusal(world.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(world.owner)))
+    await expect_refusal(scenario.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(scenario.owner)))
 
 
 async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
     live_gateway: Gateway,
 ) -> None:
-    world = await make_world(live_gateway, "pending")
-    starts = {caller: await current_cursor(caller) for caller in (world.owner, world.consumer)}
-    await world.consumer.accept(world.image)
+    scenario = await make_scenario(live_gateway, "pending")
+    starts = {caller: await current_cursor(caller) for caller in (scenario.owner, scenario.consumer)}
+    await scenario.consumer.accept(scenario.image)
 
     twice = [[await items_until_bookmark(caller, start) for _ in range(2)] for caller, start in starts.items()]
 

@@ -10,10 +10,10 @@ import pytest
 from app.errors import Unavailable
 from app.store import log, snapshot
 from tests.harness.databases import Databases, PostgresDatabases
-from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import scrape
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture

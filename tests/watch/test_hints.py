@@ -10,7 +10,7 @@ import pytest
 from app.store.engines.notify import CHANNEL
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 
 NEVER_SECONDS = 600.0
 
@@ -27,21 +27,21 @@ async def test_what_is_committed_at_one_worker_wakes_the_watchers_of_another(
     workers: tuple[Gateway, Gateway, str],
 ) -> None:
     first, second, _ = workers
-    world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watch() as items:
+    scenario = await make_scenario(first, "pending")
+    async with elsewhere(second, scenario.owner.id).watch() as items:
         await anext(items)
-        await world.consumer.accept(world.image)
+        await scenario.consumer.accept(scenario.image)
         assert (await anext(items))["status"] == "ACCEPTED"
 
 
 async def test_killed_sessions_come_back_and_bring_what_was_missed(workers: tuple[Gateway, Gateway, str]) -> None:
     first, second, url = workers
-    world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watch() as items:
+    scenario = await make_scenario(first, "pending")
+    async with elsewhere(second, scenario.owner.id).watch() as items:
         await anext(items)
         for status in ("ACCEPTED", "REJECTED"):
             await _kill_sessions(url)
-            await (world.consumer.accept if status == "ACCEPTED" else world.consumer.reject)(world.image)
+            await (scenario.consumer.accept if status == "ACCEPTED" else scenario.consumer.reject)(scenario.image)
             assert (await anext(items))["status"] == status
 
 

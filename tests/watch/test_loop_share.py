@@ -7,7 +7,7 @@ import pytest
 
 from app.api.operation import loop_share as module
 from app.api.operation.loop_share import LoopShares, ShuttingDown
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 
 class Clocks:

@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from app.store import log
 from tests.harness.checker import CheckedWatch, FullLog, mark_in
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.patience import wait_until
-from tests.harness.plants import PLANTS
-from tests.harness.story import changes_after
-from tests.harness.subjects import Viewer
+from tests.harness.planted_bugs import PLANTED_BUGS
+from tests.harness.waiting import wait_until
+from tests.harness.watch_model import Viewer
 
 TENANTS = ("1", "2", "3")
 FILTERS: tuple[dict[str, Any], ...] = ({}, {"role": "PRODUCER"}, {"role": "CONSUMER"}, {"status": ["ACCEPTED"]})
@@ -228,7 +228,7 @@ def test_without_a_planted_bug_the_story_is_fine(databases: Databases) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
+@pytest.mark.parametrize("plant", PLANTED_BUGS.values(), ids=PLANTED_BUGS)
 def test_the_checker_sees_a_planted_bug(
     sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch, plant: Any
 ) -> None:

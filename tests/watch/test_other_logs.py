@@ -15,8 +15,8 @@ from app.store import log
 from tests.harness.checker import mark_in
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.patience import wait_until
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.waiting import wait_until
 
 Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 
@@ -34,10 +34,10 @@ async def head_of(gateway: Gateway) -> int:
     return (await gateway.services.feed.head()).seq
 
 
-async def back_and_forth(world: World, times: int) -> None:
+async def back_and_forth(scenario: Scenario, times: int) -> None:
     for _ in range(times):
-        await world.consumer.accept(world.image)
-        await world.consumer.reject(world.image)
+        await scenario.consumer.accept(scenario.image)
+        await scenario.consumer.reject(scenario.image)
 
 
 def kinds(items: list[Any]) -> list[Any]:
@@ -45,11 +45,11 @@ def kinds(items: list[Any]) -> list[Any]:
 
 
 async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_another_one(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
-    await back_and_forth(world, 2)
+    await back_and_forth(scenario, 2)
 
-    async with world.consumer.watch(initial="SNAPSHOT") as items:
+    async with scenario.consumer.watch(initial="SNAPSHOT") as items:
         state = await anext(items)
         await restore(gateway, keep)
         rest = [await anext(items) for _ in range(4)]
@@ -58,47 +58,47 @@ async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_a
 
 
 async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
-    await back_and_forth(world, 2)
+    await back_and_forth(scenario, 2)
 
-    async with world.consumer.watch() as items:
+    async with scenario.consumer.watch() as items:
         first = await anext(items)
         await restore(gateway, keep)
-        await back_and_forth(world, 3)
+        await back_and_forth(scenario, 3)
         then = await anext(items)
 
     assert kinds([first, then]) == ["WatchBookmark", "EPOCH_CHANGED"]
 
 
 async def test_a_cursor_of_the_old_log_never_passes_for_one_of_the_new(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
-    async with world.consumer.watch() as items:
+    async with scenario.consumer.watch() as items:
         start = (await anext(items))["cursor"]
-    await back_and_forth(world, 4)
+    await back_and_forth(scenario, 4)
 
-    async with world.consumer.watch(after=start) as items:
+    async with scenario.consumer.watch(after=start) as items:
         await anext(items)
         await restore(gateway, keep)
         late = await anext(items)
-    await back_and_forth(world, 6)
-    async with world.consumer.watch(after=late["cursor"]) as items:
+    await back_and_forth(scenario, 6)
+    async with scenario.consumer.watch(after=late["cursor"]) as items:
         resumed = await anext(items)
 
     assert kinds([resumed]) == ["EPOCH_CHANGED"]
 
 
 async def test_a_standby_that_lacked_the_last_events_and_has_written_others_since_is_noticed(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    await back_and_forth(world, 1)
+    scenario = await make_scenario(gateway, "pending")
+    await back_and_forth(scenario, 1)
     head = await head_of(gateway)
-    async with world.consumer.watch() as items:
+    async with scenario.consumer.watch() as items:
         await anext(items)
         async with gateway.services.store.transaction() as tx:
             await tx.conn.execute(text("DELETE FROM event WHERE seq > :kept"), {"kept": head - 2})
             await tx.conn.execute(text("UPDATE event_head SET seq = :kept"), {"kept": head - 2})
-            await log.append(tx, [_answered(world)] * 3)
+            await log.append(tx, [_answered(scenario)] * 3)
         told = await anext(items)
 
     assert kinds([told]) == ["EPOCH_CHANGED"]
@@ -118,13 +118,13 @@ CHANGES = ["MemberStatusChanged"] * 2
 async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_one_of_the_new(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, begun: list[str], manner: dict[str, str]
 ) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     feed = gateway.services.feed
     if "after" in manner:
-        assert world.consumer.caller is not None
-        manner = {"after": feed.seal.close_between(await head_of(gateway), world.consumer.caller)}
+        assert scenario.consumer.caller is not None
+        manner = {"after": feed.seal.close_between(await head_of(gateway), scenario.consumer.caller)}
 
-    async with world.consumer.watch(**manner) as items:
+    async with scenario.consumer.watch(**manner) as items:
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_new", asleep)
             await asyncio.sleep(0.3)  # a read that was under way has ended
@@ -133,7 +133,7 @@ async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_
             first = asyncio.ensure_future(anext(items))
             await asyncio.wait({first}, timeout=0.3)
         told = [await first, *[await anext(items) for _ in begun[1:]]]
-        await back_and_forth(world, 1)
+        await back_and_forth(scenario, 1)
         told += [await anext(items) for _ in CHANGES]
 
     assert kinds(told) == [*begun, *CHANGES]
@@ -145,12 +145,12 @@ async def asleep() -> bool:
     return False
 
 
-def _answered(world: World) -> LogEntry:
+def _answered(scenario: Scenario) -> LogEntry:
     return LogEntry(
-        image_id=world.image,
-        owner_id=world.owner.id,
-        tenant_id=world.consumer.id,
-        actor_id=world.consumer.id,
+        image_id=scenario.image,
+        owner_id=scenario.owner.id,
+        tenant_id=scenario.consumer.id,
+        actor_id=scenario.consumer.id,
         kind=ChangeKind.ANSWERED,
         member_id="m",
         previous_status=MemberStatus.PENDING,
@@ -173,16 +173,16 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
     two: tuple[Gateway, Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     awake, sleepy = two
-    world = await make_world(awake, "pending")
+    scenario = await make_scenario(awake, "pending")
     feed = sleepy.services.feed
     await wait_until(lambda: feed._ring.top > 0)
 
-    async with sleepy.tenant(world.consumer.id).watch() as items:
+    async with sleepy.tenant(scenario.consumer.id).watch() as items:
         await anext(items)
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_new", asleep)
             await asyncio.sleep(0.3)  # a read that was under way has ended
-            await back_and_forth(world, 1)
+            await back_and_forth(scenario, 1)
             await Upkeep(awake.services.store, timedelta(0), 0).once()
         told = [await anext(items) for _ in range(3)]
 

@@ -13,10 +13,10 @@ from app.api.watch.operation import WatchOperation
 from app.api.watch.payload_cache import Payloads
 from app.documents.unplanned import Unplanned
 from tests.harness import operations
-from tests.harness.at_hand import Case, ContextStub, cases
+from tests.harness.api_objects import Case, ContextStub, cases
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.queries import CORE
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 from tests.plan.test_rendering import WATCHES, coerced, roots_of
 
 AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: watchOffers(after: $after) {
@@ -67,13 +67,13 @@ async def items_of(
 async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_bytes(
     gateway: Gateway, executions: list[Any], monkeypatch: pytest.MonkeyPatch, wanted: Any
 ) -> None:
-    world = await make_world(gateway, "accepted")
+    scenario = await make_scenario(gateway, "accepted")
 
-    rendered = await items_of(gateway, world.owner, 4, **wanted)
+    rendered = await items_of(gateway, scenario.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
     gateway.schema.streams.payloads = Payloads()
-    executed = await items_of(gateway, world.owner, 4, **wanted)
+    executed = await items_of(gateway, scenario.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)
 
@@ -85,6 +85,6 @@ def _unplanned(*_: Any) -> Any:
 async def test_a_watch_that_reads_the_present_state_is_executed_as_ever(
     gateway: Gateway, executions: list[Any]
 ) -> None:
-    world = await make_world(gateway, "accepted")
+    scenario = await make_scenario(gateway, "accepted")
 
-    assert len(await items_of(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
+    assert len(await items_of(gateway, scenario.owner, 4, operations.WATCH)) == len(executions) == 4

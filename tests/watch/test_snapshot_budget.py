@@ -12,7 +12,7 @@ from app.documents.price import WATCH as PRICE_OF_A_START
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
-from tests.harness.sockets import Peer, connect
+from tests.harness.sockets import WebSocketClient, connect
 from tests.watch.test_turns import item_of
 
 ITEMS = 12
@@ -39,7 +39,7 @@ async def streaming(server: InProcessServer, transport: str) -> AsyncGenerator[C
     """The next item of a snapshot, over each transport that carries one."""
     if transport == "websocket":
         async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-            peer = Peer(connection)
+            peer = WebSocketClient(connection)
             await peer.init(server.token)
             assert (await peer.receive())["type"] == "connection_ack"
             await peer.subscribe(SNAPSHOT)

@@ -16,9 +16,9 @@ from tests.clients.test_resume import CLIENTS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.kernel import connection_count
 from tests.harness.node import Run
-from tests.harness.patience import wait_until
-from tests.harness.resuming import UNTIL, run_watcher
+from tests.harness.resuming_clients import UNTIL, run_watcher
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,7 @@ from app.web.server.websocket_protocol import MAX_FRAGMENTS
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.server import Server
-from tests.harness.wire import (
+from tests.harness.raw_connection import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -25,6 +24,7 @@ from tests.harness.wire import (
     parse_responses,
     upgrade,
 )
+from tests.harness.server import Server
 
 BROKEN_HANDSHAKES: dict[str, tuple[bytes, int]] = {
     "too many headers": (upgrade(*(f"x{number}: y" for number in range(200))), 431),

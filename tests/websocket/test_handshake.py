@@ -7,12 +7,12 @@ import pytest
 
 from tests.harness.gateway import IMAGE
 from tests.harness.operations import MUTATIONS, WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import STOP_SECONDS, Server, run_server
-from tests.harness.sockets import Peer, connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.sockets import WebSocketClient, connect_socket
 
 
-async def do(peer: Peer, mutation: str, **input: Any) -> Any:
+async def do(peer: WebSocketClient, mutation: str, **input: Any) -> Any:
     """The payload of one mutation over the socket."""
     answer, end = await peer.run(MUTATIONS[mutation], op="do", input=input)
     assert end == {"id": "do", "type": "complete"}
@@ -21,7 +21,7 @@ async def do(peer: Peer, mutation: str, **input: Any) -> Any:
     return payload
 
 
-async def register(peer: Peer) -> str:
+async def register(peer: WebSocketClient) -> str:
     return (await do(peer, "registerImage", **IMAGE))["image"]["id"]
 
 

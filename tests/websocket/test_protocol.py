@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 QUERY = "{ __typename }"
 MALFORMED: dict[str, object] = {

@@ -6,9 +6,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 VIEWER = "{ viewer { id } }"
 
