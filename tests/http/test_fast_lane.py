@@ -1,4 +1,4 @@
-"""The fast lane answers plain requests within the HTTP protocol, and no client can tell the difference."""
+"""The fast lane handles plain requests within the HTTP protocol, indistinguishably from the endpoint."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -40,7 +40,7 @@ async def _scenario(server: InProcessServer) -> tuple[Scenario, str]:
     return scenario, server.token_of(scenario.consumer.id)
 
 
-async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
+async def test_the_fast_lane_handles_queries_and_mutations_and_nothing_else(
     server: InProcessServer, dial: Connect
 ) -> None:
     scenario, token = await _scenario(server)
@@ -62,7 +62,7 @@ async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 @pytest.mark.parametrize("more", [[], ["connection: close"], ["accept: application/graphql-response+json"]])
-async def test_no_client_can_tell_the_lane_from_the_endpoint(
+async def test_the_fast_lane_responds_exactly_like_the_endpoint(
     server: InProcessServer, dial: Connect, version: str, more: list[str]
 ) -> None:
     scenario, token = await _scenario(server)
@@ -81,7 +81,7 @@ async def test_no_client_can_tell_the_lane_from_the_endpoint(
     assert answers[0] == answers[1]
 
 
-async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcessServer, dial: Connect) -> None:
+async def test_pipelined_requests_get_their_responses_in_order(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
     line.send(
@@ -95,19 +95,17 @@ async def test_requests_in_one_packet_are_answered_in_their_order(server: InProc
     assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
 
 
-async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcessServer, dial: Connect) -> None:
+async def test_a_request_sent_byte_by_byte_gets_its_response(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
     for byte in request(token, POINT, id=scenario.image):
         line.send(bytes([byte]))
         await line.writer.drain()
-        await asyncio.sleep(0)  # so that it leaves alone
+        await asyncio.sleep(0)  # so that it is sent by itself
     assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
-async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
-    server: InProcessServer, dial: Connect
-) -> None:
+async def test_a_client_that_disconnects_midway_affects_no_other(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     whole = request(token, ACCEPT, id=scenario.image)
     for part in (whole[:-5], whole):
@@ -120,7 +118,9 @@ async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_no
     assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
-async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcessServer, dial: Connect) -> None:
+async def test_after_a_fault_in_the_fast_lane_the_endpoint_handles_the_request(
+    server: InProcessServer, dial: Connect
+) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
     with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
@@ -128,7 +128,7 @@ async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcessServ
         assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
-async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessServer, dial: Connect) -> None:
+async def test_the_fast_lane_reports_errors_like_the_endpoint(server: InProcessServer, dial: Connect) -> None:
     line = await dial()
     line.send(request("nonsense", POINT, id="x"))
     status, headers, told = await line.read_response()
@@ -137,7 +137,7 @@ async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessSer
     assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
 
 
-async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
+async def test_a_request_in_transit_gets_its_response_before_a_drain_closes_its_connection(
     server: InProcessServer, dial: Connect
 ) -> None:
     scenario, token = await _scenario(server)
@@ -155,7 +155,7 @@ async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_c
     assert await line.is_closed()
 
 
-async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
+async def test_a_fault_behind_the_fast_lane_is_masked_and_has_a_request_id(
     server: InProcessServer, dial: Connect
 ) -> None:
     scenario, token = await _scenario(server)
@@ -173,7 +173,7 @@ async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
     assert "a secret" not in str(told)
 
 
-async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcessServer, dial: Connect) -> None:
+async def test_a_repeated_request_sees_later_changes(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
     told: list[Any] = []
@@ -185,9 +185,7 @@ async def test_a_request_that_comes_again_sees_what_has_changed_since(server: In
     assert told == [1, 0]
 
 
-async def test_a_request_that_comes_again_needs_a_token_that_still_counts(
-    server: InProcessServer, dial: Connect
-) -> None:
+async def test_a_repeated_request_needs_a_token_that_is_still_valid(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
     line.send(request(token, POINT, id=scenario.image))
@@ -197,7 +195,9 @@ async def test_a_request_that_comes_again_needs_a_token_that_still_counts(
         assert (await line.read_response())[0] == "HTTP/1.1 401 Unauthorized"
 
 
-async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcessServer, dial: Connect) -> None:
+async def test_the_same_document_of_another_tenant_is_a_different_request(
+    server: InProcessServer, dial: Connect
+) -> None:
     scenario, _ = await _scenario(server)
     line, told = await dial(), list[Any]()
     for tenant_id in (scenario.consumer.id, scenario.owner.id, "999888777"):

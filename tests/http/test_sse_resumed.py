@@ -1,4 +1,4 @@
-"""Streams of events that go on behind `Last-Event-ID`, with which EventSource comes back by itself."""
+"""Event streams that resume after `Last-Event-ID`, which EventSource sends when it reconnects."""
 
 import json
 import ssl
@@ -72,7 +72,7 @@ def offer_image(server: Server, owner: str, consumer: str, image: str | None = N
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_watch_goes_on_behind_the_last_event_however_it_was_asked_for(server: Server, way: str, method: str) -> None:
+def test_a_watch_resumes_after_the_last_event_however_it_was_requested(server: Server, way: str, method: str) -> None:
     owner, consumer, body = server.token(fresh_id()), fresh_id(), WAYS[way]
     token = server.token(consumer)
     with streamed(server.client, token, body) as told:
@@ -85,7 +85,7 @@ def test_a_watch_goes_on_behind_the_last_event_however_it_was_asked_for(server: 
     assert (missed["__typename"], missed["tenant"]["id"]) == ("MemberStatusChanged", consumer)
 
 
-def test_a_trusted_watch_named_by_its_hash_comes_beside_json_and_goes_on_behind_the_last_event(tmp_path: Path) -> None:
+def test_a_trusted_watch_sent_by_hash_resumes_after_the_last_event(tmp_path: Path) -> None:
     digest, tenant = sha256(ALONE.encode()).hexdigest(), fresh_id()
     manifest = tmp_path / "documents.json"
     manifest.write_text(json.dumps({digest: ALONE}))
@@ -118,7 +118,7 @@ def test_the_last_event_is_newer_than_the_cursor_of_the_variables_and_of_the_doc
 @pytest.mark.parametrize(
     "last", ["nonsense", "x" * 5_000, "ä".encode(), b"\xff", "0", "*", '"quoted"', "a, b"], ids=repr
 )
-def test_an_event_id_that_is_no_cursor_is_refused_and_not_passed_over(server: Server, last: str | bytes) -> None:
+def test_an_invalid_event_id_is_refused_and_not_ignored(server: Server, last: str | bytes) -> None:
     with streamed(server.client, server.token(fresh_id()), {"query": VARIABLE}, last) as told:
         refused, end = told
 
@@ -137,12 +137,12 @@ def test_an_event_id_of_another_watch_or_viewer_is_refused(server: Server) -> No
             assert code(next(told)) == "CURSOR_INVALID"
 
 
-def test_an_empty_event_id_is_none(server: Server) -> None:
+def test_an_empty_event_id_counts_as_absent(server: Server) -> None:
     with streamed(server.client, server.token(fresh_id()), {"query": VARIABLE}, "") as told:
         assert item(next(told))["__typename"] == "WatchBookmark"
 
 
-def test_a_snapshot_that_was_cut_says_so_and_begins_again(server: Server) -> None:
+def test_an_interrupted_snapshot_sends_a_reset_and_starts_over(server: Server) -> None:
     owner = server.token(fresh_id())
     image = server.register(owner)
     server.do("offerImage", owner, imageId=image, tenantIds=["10", "11", "12"])
@@ -158,7 +158,7 @@ def test_a_snapshot_that_was_cut_says_so_and_begins_again(server: Server) -> Non
 
 
 @pytest.mark.parametrize("way", ["direct", "through nginx"])
-def test_a_stream_that_is_cut_after_each_event_tells_every_change_once(
+def test_a_stream_interrupted_after_each_event_delivers_every_change_once(
     server: Server, tmp_path: Path, way: str
 ) -> None:
     tenant = fresh_id()

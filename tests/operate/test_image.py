@@ -1,4 +1,4 @@
-"""What the image does: the wheel, installed alone, served by a user without rights from a read-only tree."""
+"""The container image: the wheel alone, served by an unprivileged user from a read-only file system."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ for folder in (os.path.dirname(app.__file__), sys.prefix, "/", "/tmp", "/var/tmp
 
 @pytest.fixture(scope="module")
 def place() -> Generator[Path]:
-    # Not below pytest's own folder, which is shut to other users.
+    # Not below pytest's own folder, which other users may not read.
     with TemporaryDirectory(prefix="gateway-image-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -60,13 +60,13 @@ def environment(place: Path, wheel: Path) -> Path:
     return place / "environment"
 
 
-def test_the_wheel_says_in_an_sbom_which_packages_of_others_it_carries(wheel: Path) -> None:
+def test_the_wheel_contains_an_sbom_of_its_third_party_packages(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (name,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
     text = archive.read(name).decode()
     carried = {unquote(one["purl"]) for one in json.loads(text)["components"]}
 
-    # It compiles dozens of grammars, which every process that collects this file would wait for.
+    # Imported here, because it compiles dozens of grammars, which would slow down collection.
     from cyclonedx.validation.json import JsonStrictValidator
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -76,7 +76,7 @@ def test_the_wheel_says_in_an_sbom_which_packages_of_others_it_carries(wheel: Pa
     assert {f"pkg:npm/{name}@{one['version']}" for name, one in built_in.items()} <= carried
 
 
-def test_the_image_stops_writes_and_serves_as_its_readers_are_told() -> None:
+def test_the_image_matches_its_documentation() -> None:
     assert STAGE.user.partition(":")[0].isdigit()
     assert STAGE.user != "0:0"
     assert STAGE.stop_signal == "SIGTERM"
@@ -84,7 +84,7 @@ def test_the_image_stops_writes_and_serves_as_its_readers_are_told() -> None:
     assert STAGE.environment["IMAGE_GATEWAY_DATABASE_URL"] == f"sqlite+aiosqlite:///{DATA}/gateway.db"
 
 
-async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_data(
+async def test_the_image_serves_unprivileged_from_a_read_only_file_system_and_keeps_its_data(
     place: Path, environment: Path
 ) -> None:
     (data := place / "data").mkdir()

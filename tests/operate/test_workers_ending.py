@@ -1,4 +1,4 @@
-"""The process above the workers is told to end while it starts one of them: none is forgotten, and none is killed."""
+"""The supervisor gets SIGTERM while it starts a worker: no worker is left running, and none is killed."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.harness.gateway import settings_for
 
 
 class FakeProcess:
-    """A worker that lives until it is told to end, as far as the process above it can tell."""
+    """A worker that runs until terminated, as seen by the supervisor."""
 
     def __init__(self, is_dead: bool = False) -> None:
         self.pid, self.exitcode, self.is_dead, self.was_killed = 0, 0, is_dead, False
@@ -30,7 +30,7 @@ class FakeProcess:
         self.was_killed = self.is_dead = True
 
     def join(self, timeout: float) -> None:
-        """It is over at once, or never."""
+        """Return at once or never."""
 
     def close(self) -> None:
         os.close(self.sentinel)
@@ -39,7 +39,7 @@ class FakeProcess:
 
 @pytest.fixture
 def started() -> Iterator[list[FakeProcess]]:
-    """Every process that was started. The handlers of this process's signals come back."""
+    """All started processes. The signal handlers of this process are restored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     made: list[FakeProcess] = []
     yield made
@@ -57,7 +57,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., FakeProcess]) -> 
         Workers(settings, listener, lambda *_: None).run()
 
 
-def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
+def test_workers_that_were_starting_at_sigterm_are_terminated_too(
     monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
     def start(*_: object) -> FakeProcess:
@@ -70,7 +70,7 @@ def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
     assert [process.was_killed for process in started] == [False, False]
 
 
-def test_a_dead_worker_is_not_replaced_when_the_end_was_told_meanwhile(
+def test_a_dead_worker_is_not_replaced_after_sigterm(
     monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
     def start(*_: object) -> FakeProcess:

@@ -1,4 +1,4 @@
-"""Mutations on the short way: each is carried out once, and says what the long way says, whatever comes of it."""
+"""Planned mutations: each is executed once, and returns what graphql-core returns, whatever the outcome."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ from tests.harness.scenario import Scenario, make_scenario
 
 
 class Ways:
-    """The two ways of one gateway."""
+    """Execution with a plan and with graphql-core on one gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -38,7 +38,7 @@ class Ways:
         return orjson.dumps(await tenant.get(DOCUMENTS[mutation], input=input))
 
     async def failed(self, tenant: Tenant, document: str, **variables: Any) -> Any:
-        """The data and the errors of a mutation that the short way carries out with errors."""
+        """The data and the errors of a planned mutation that fails."""
         with pytest.raises(ExecutedWithErrors) as failed:
             await self.planner.answer(document, "Q", variables, tenant.caller, "test")
         errors = faults.format_errors(faults.client_errors(failed.value.result, "test"))
@@ -50,7 +50,7 @@ async def ways(gateway: Gateway) -> Ways:
     return Ways(gateway)
 
 
-async def test_every_mutation_and_every_refusal_is_told_the_same_both_ways(databases: Databases) -> None:
+async def test_every_mutation_and_every_refusal_has_the_same_response_both_ways(databases: Databases) -> None:
     told: list[list[tuple[str, bytes]]] = []
     for way in ("long", "short"):
         async with start_gateway(settings_for(databases.fresh(), member_quota=2)) as gateway:
@@ -91,7 +91,7 @@ _POSSIBLE = {
     [Unavailable("Not now."), RuntimeError("a secret"), ValueError("a secret"), CursorInvalid("No."), KeyError("x")],
     ids=lambda fault: type(fault).__name__,
 )
-async def test_what_an_action_raises_is_told_the_same_both_ways(
+async def test_an_exception_of_an_action_has_the_same_response_both_ways(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     async def fails(*_: Any) -> Any:
@@ -108,7 +108,7 @@ async def test_what_an_action_raises_is_told_the_same_both_ways(
 
 
 @pytest.mark.parametrize("spoilt", [{"status": None}, {"status": "MELTED"}, {"id": None}, {"id": object()}])
-async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
+async def test_an_outcome_that_cannot_be_rendered_has_the_same_response_both_ways(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
 ) -> None:
     scenario = await make_scenario(ways.gateway, "pending")
@@ -130,7 +130,7 @@ async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
 
 
 @pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
-async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
+async def test_a_mutation_is_executed_once_whatever_fails_after_it(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
 ) -> None:
     calls = record_answers(monkeypatch, ended)
@@ -158,7 +158,7 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
         (ACCEPT.replace("status }", "status image { members { totalCount } } }"), None, "Image.members"),
     ],
 )
-async def test_what_is_not_right_is_found_out_before_anything_is_done(
+async def test_invalid_operations_are_refused_before_anything_is_executed(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
 ) -> None:
     calls = record_answers(monkeypatch, None)
@@ -168,7 +168,7 @@ async def test_what_is_not_right_is_found_out_before_anything_is_done(
     assert (ways.planner.fallbacks, calls) == ({reason: 1}, [])
 
 
-async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were_not(databases: Databases) -> None:
+async def test_too_many_consumers_are_refused_after_fewer_were_accepted(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), max_cost=60)
     async with start_gateway(settings) as gateway:
         planner = Ways(Gateway(gateway.services, build_schema(settings))).planner
@@ -181,7 +181,7 @@ async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were
         assert planner.fallbacks == {"refused": 1}
 
 
-async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
+async def test_without_permission_nothing_is_executed(ways: Ways) -> None:
     scenario: Scenario = await make_scenario(ways.gateway, "pending")
 
     assert (
@@ -190,7 +190,9 @@ async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
     assert ways.planner.fallbacks == {"mutation": 1}
 
 
-async def test_the_view_of_the_store_is_given_up_after_each_call(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_snapshot_of_the_store_is_released_after_each_call(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[str] = []
     close = Context.close
 

@@ -1,4 +1,4 @@
-"""Mutations on the short way, as clients of each transport are told of them."""
+"""Planned mutations over each transport."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -23,7 +23,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
 @pytest.mark.parametrize("transport", ["http", "websocket"])
-async def test_clients_are_told_of_what_was_carried_out_once(
+async def test_clients_get_the_outcome_of_a_mutation_that_was_executed_once(
     served: InProcessServer, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
 ) -> None:
     calls = record_answers(monkeypatch, ended)

@@ -1,4 +1,4 @@
-"""What others share with each other makes no list of mine dearer: counted in steps of the embedded database."""
+"""Images shared among others don't make a tenant's lists more expensive, in instructions of SQLite."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -31,7 +31,7 @@ COUNTED = {name: query.replace(PAGE, "totalCount") for name, query in LISTS.item
 
 
 class GrowthScene:
-    """A small scenario, and its file."""
+    """A small world, and its SQLite file."""
 
     def __init__(self, gateway: Gateway, scenario: Scenario, path: str) -> None:
         self.gateway = gateway
@@ -63,7 +63,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("way", "lists", "name"), WAYS)
-async def test_a_list_and_its_count_take_no_more_steps_when_others_share_more(
+async def test_a_list_and_its_count_take_no_more_instructions_when_others_share_more(
     scene: GrowthScene, way: str, lists: str, name: str
 ) -> None:
     steps, queries = {"plan": _steps_of_plan, "long way": _steps_of_long_way}[way], {"LISTS": LISTS, "COUNTED": COUNTED}
@@ -73,16 +73,16 @@ async def test_a_list_and_its_count_take_no_more_steps_when_others_share_more(
     _grow(scene.path)
 
     after = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
-    assert dearer(before, after) == {}
+    assert more_expensive(before, after) == {}
 
 
-def dearer(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """What takes more steps than before, but for those few by which an index ends elsewhere."""
+def more_expensive(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """The statements that take more instructions than before, apart from a few for the depth of an index."""
     return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.1 + 5}
 
 
 class Steps:
-    """Counts the instructions that SQLite carries out on a connection."""
+    """Counts the instructions that SQLite executes on a connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.number = 0
@@ -119,7 +119,7 @@ async def _steps_of_long_way(scene: GrowthScene, query: str, viewer: Tenant) -> 
 
 
 def _grow(path: str) -> None:
-    """Strangers with many images, older than all others, which they share with each other."""
+    """Add strangers with many images, older than all others, which they share with each other."""
     connection = sqlite3.connect(path)
     for stranger in range(STRANGERS):
         for number in range(IMAGES_OF_EACH):

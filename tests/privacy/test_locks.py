@@ -1,4 +1,4 @@
-"""Privacy of waiting: nobody waits for, or locks, an image that it may not see."""
+"""Privacy of locks: no caller waits for, or locks, an image that it may not see."""
 
 import asyncio
 from typing import Any
@@ -10,7 +10,7 @@ from tests.harness.gateway import refusal_code, settings_for, start_gateway
 from tests.harness.scenario import make_scenario
 
 
-async def test_no_one_waits_for_the_lock_of_an_image_that_it_may_not_see(
+async def test_a_caller_never_waits_for_the_lock_of_an_image_that_it_may_not_see(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
@@ -35,7 +35,7 @@ def _mutations_of(image: str) -> dict[str, dict[str, Any]]:
     }
 
 
-async def test_what_is_unseen_is_not_locked_by_the_one_who_asks(postgres_databases: PostgresDatabases) -> None:
+async def test_a_caller_never_locks_an_image_that_it_may_not_see(postgres_databases: PostgresDatabases) -> None:
     url = postgres_databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
         scenario = await make_scenario(gateway, "none")

@@ -1,4 +1,4 @@
-"""A consumer's members take no more work the more other consumers an image has, so they tell nothing of these."""
+"""Reading a consumer's own members takes no more work if an image has more consumers, so timing reveals nothing."""
 
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
@@ -34,7 +34,7 @@ QUERIES = {
 
 
 class Shared(NamedTuple):
-    """An image of which the consumer is one of few, as yet."""
+    """An image that has few consumers so far."""
 
     gateway: Gateway
     planner: Planner
@@ -50,28 +50,28 @@ async def shared(databases: Databases) -> AsyncGenerator[Shared]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
         scenario = await make_scenario(gateway, "accepted")
-        # Pages of the tables that are as full before as afterwards.
+        # So that the pages of the tables are equally full before and afterwards.
         await _add_members(gateway.services.store, await scenario.owner.register())
         yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), scenario)
         await reader.close()
 
 
-async def test_members_take_a_consumer_no_more_work_when_others_are_added(shared: Shared) -> None:
+async def test_members_take_no_more_work_for_a_consumer_when_others_are_added(shared: Shared) -> None:
     before = await _work(shared, shared.scenario.consumer)
 
     await _add_members(shared.store, shared.scenario.image)
 
-    assert _dearer(before, await _work(shared, shared.scenario.consumer)) == {}
+    assert _more_expensive(before, await _work(shared, shared.scenario.consumer)) == {}
 
 
 async def test_the_work_of_reading_all_members_would_be_noticed(shared: Shared) -> None:
-    """For the owner their number is counted."""
+    """For the owner, who sees all of them, the work grows."""
     before = await _work(shared, shared.scenario.owner)
 
     await _add_members(shared.store, shared.scenario.image)
 
-    dearer = _dearer(before, await _work(shared, shared.scenario.owner))
-    assert {("plan", "their number"), ("long way", "their number")} <= dearer.keys()
+    more_expensive = _more_expensive(before, await _work(shared, shared.scenario.owner))
+    assert {("plan", "their number"), ("long way", "their number")} <= more_expensive.keys()
 
 
 async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
@@ -89,13 +89,15 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
     return found
 
 
-def _dearer(before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]) -> dict[tuple[str, str], object]:
-    """What takes more work than before, but for a level of an index, or a row that lies on another page."""
+def _more_expensive(
+    before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], object]:
+    """The statements that take more work than before, apart from another level of an index or another page."""
     return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.05 + 6}
 
 
 async def _add_members(store: Store, image: str) -> None:
-    """Consumers of the image whose rows are older and newer than all others."""
+    """Add consumers to the image whose rows are older and newer than all others."""
     rows = [
         {"id": str(uuid4()), "image": image, "tenant": f"7{number}", "year": ("2001", "2080")[number % 2]}
         for number in range(OTHERS)

@@ -1,4 +1,4 @@
-"""What may not be known of is alike on the wire too: over HTTP and over WebSocket, for every query, act and watch."""
+"""Unseen images are indistinguishable over HTTP and WebSocket, in every query, mutation and watch."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ OPERATIONS = {
 
 
 class UnseenImages:
-    """A tenant, and images that it may not know of, for the reasons there are."""
+    """A tenant, and images that it may not know of, for every reason."""
 
     def __init__(self, server: Server) -> None:
         owner, self.viewer = server.token(fresh_id()), fresh_id()
@@ -39,7 +39,7 @@ def unseen(server: Server) -> UnseenImages:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocket(
+async def test_unseen_images_are_indistinguishable_over_http_and_websocket(
     server: Server, unseen: UnseenImages, name: str
 ) -> None:
     query, input = OPERATIONS[name]
@@ -55,9 +55,7 @@ async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocke
     assert len(answers) == 1, answers
 
 
-async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(
-    server: Server, unseen: UnseenImages
-) -> None:
+async def test_a_watch_of_an_unseen_image_is_live_and_silent(server: Server, unseen: UnseenImages) -> None:
     firsts: list[Any] = []
     for image in unseen.images:
         async with connect_socket(server, unseen.token) as peer:
@@ -69,6 +67,6 @@ async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(
 
 
 async def _is_silent(peer: WebSocketClient) -> bool:
-    """Nothing came between the first item and the answer to a ping."""
+    """Whether nothing arrives between the first item and a pong."""
     await peer.send({"type": "ping"})
     return (await peer.receive())["type"] == "pong"

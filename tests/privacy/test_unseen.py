@@ -1,4 +1,4 @@
-"""What a caller may not see costs what does not exist costs: at every entry that takes an ID, on either way."""
+"""Unseen objects take as much work as nonexistent ones, for every argument that is an ID, with and without a plan."""
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -46,7 +46,7 @@ SIDES = [(True, True), (True, False), (False, True)]
 
 
 class UnseenObjects(NamedTuple):
-    """A viewer, and for every reason there is an image, or a member row, that it may not know of."""
+    """A viewer, and an image or a member row that it may not know of for every reason."""
 
     gateway: Gateway
     planner: Planner
@@ -107,13 +107,13 @@ async def _members(gateway: Gateway, viewer: Tenant) -> dict[str, str]:
 
 
 def _neighbour(id: str) -> str:
-    """An ID that nothing has, and from which that row is the next one towards the middle."""
+    """An unused ID next to this one."""
     number = UUID(id).int
     return str(UUID(int=number - 1 if id < "8" else number + 1))
 
 
 async def _add_ends(store: Store) -> None:
-    """Rows at either end, as there are in every store that is not almost empty."""
+    """Add rows at either end, as in every store that is not almost empty."""
     kept = {"id", "image_id"}
     for table, columns in (("image", list(IMAGE.c.keys())), ("member", list(MEMBER.c.keys()))):
         for end in ("00000000-0000-4000-8000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"):
@@ -125,28 +125,28 @@ async def _add_ends(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_a_planned_query_works_as_long_for_an_image_that_is_unseen_as_for_none(
+async def test_a_planned_query_takes_as_much_work_for_an_unseen_image_as_for_none(
     unseen: UnseenObjects, name: str
 ) -> None:
     await _alike(unseen, unseen.images, lambda id: _planned(unseen, QUERIES[name], id))
 
 
 @pytest.mark.parametrize("name", ["node", "nodes"])
-async def test_a_planned_query_works_as_long_for_a_member_that_is_unseen_as_for_none(
+async def test_a_planned_query_takes_as_much_work_for_an_unseen_member_as_for_none(
     unseen: UnseenObjects, name: str
 ) -> None:
     await _alike(unseen, unseen.members, lambda id: _planned(unseen, QUERIES[name], id))
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_the_long_way_works_as_long_for_an_image_that_is_unseen_as_for_none(
+async def test_an_unplanned_query_takes_as_much_work_for_an_unseen_image_as_for_none(
     unseen: UnseenObjects, name: str
 ) -> None:
     await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, QUERIES[name], _variables(QUERIES[name], id)))
 
 
 @pytest.mark.parametrize("name", ["node", "nodes"])
-async def test_the_long_way_works_as_long_for_a_member_that_is_unseen_as_for_none(
+async def test_an_unplanned_query_takes_as_much_work_for_an_unseen_member_as_for_none(
     unseen: UnseenObjects, name: str
 ) -> None:
     await _alike(
@@ -155,16 +155,14 @@ async def test_the_long_way_works_as_long_for_a_member_that_is_unseen_as_for_non
 
 
 @pytest.mark.parametrize("name", ACTS)
-async def test_a_mutation_works_as_long_for_an_image_that_is_unseen_as_for_none(
-    unseen: UnseenObjects, name: str
-) -> None:
+async def test_a_mutation_takes_as_much_work_for_an_unseen_image_as_for_none(unseen: UnseenObjects, name: str) -> None:
     operation = operations.MUTATIONS[name]
 
     await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, operation, {"input": _input(name, id)}))
 
 
 @pytest.mark.parametrize(("as_producer", "as_consumer"), SIDES)
-async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
+async def test_a_watch_of_an_unseen_image_starts_like_one_of_none(
     unseen: UnseenObjects, as_producer: bool, as_consumer: bool
 ) -> None:
     async def began(id: str) -> list[Sent]:
@@ -178,7 +176,7 @@ async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
     await _alike(unseen, unseen.images, began)
 
 
-async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revoking_nobody(
+async def test_revoking_anothers_member_takes_as_much_work_as_revoking_nobody(
     unseen: UnseenObjects,
 ) -> None:
     taken = unseen.shared.other.id
@@ -193,7 +191,7 @@ async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revok
 
 
 @pytest.mark.parametrize("name", ["image", "node", "nodes"])
-async def test_a_lookup_that_stops_where_nothing_is_found_would_be_noticed(
+async def test_a_lookup_that_stops_early_would_be_noticed(
     unseen: UnseenObjects, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(named, "is_beside", lambda table, id: table.c.id == id)
@@ -206,11 +204,11 @@ async def test_a_lookup_that_stops_where_nothing_is_found_would_be_noticed(
 
 
 async def _alike(unseen: UnseenObjects, ids: dict[str, str], ask: Callable[[str], Awaitable[list[Sent]]]) -> None:
-    """The work for each ID is that for the ID beside it, which nothing has."""
+    """Check that each ID takes as much work as an unused ID next to it."""
     found = {why: [_work_of(unseen, await ask(one)) for one in (id, _neighbour(id))] for why, id in ids.items()}
 
     assert all(there for there, _ in found.values())
-    # The viewer's own row on an image that is not shared at present is found: a few instructions, or a buffer.
+    # The viewer's own row on an image that is not shared now is found, which takes a few instructions or a buffer.
     own_row = found.pop("inert")
     assert all(abs(there - absent) <= 3 for there, absent in zip(*own_row, strict=True)), own_row
     assert {why: there for why, (there, _) in found.items()} == {why: absent for why, (_, absent) in found.items()}
@@ -237,6 +235,6 @@ def _input(act: str, id: str) -> dict[str, Any]:
 
 
 def _work_of(unseen: UnseenObjects, sent: list[Sent]) -> list[int]:
-    """The work of the operation's own statements, without those of the tailer and of upkeep."""
+    """The work of the operation's own statements, without those of the tailer and of background jobs."""
     ours = [one for one in sent if "event" not in one[0] and any(table in one[0] for table in TABLES)]
     return work_of(unseen.store, ours)

@@ -1,6 +1,6 @@
-"""Who gets which answer: the table of the rule book, over role, operation and state of the consumer's row.
+"""The outcome of each operation, by the caller's role and the state of the consumer's row.
 
-A cell holds one answer, or five: for no row, pending, accepted, rejected, and revoked.
+A cell contains one outcome, or five: for no row, pending, accepted, rejected, and revoked.
 """
 
 from collections.abc import Awaitable, Callable
@@ -150,12 +150,12 @@ def _cells(table: dict[Operation, tuple[str, ...]]) -> Any:
 
 @pytest.fixture(scope="module")
 async def calm_scenarios(shared_gateway: Gateway) -> dict[str, Scenario]:
-    """A scenario in each state, for those who only look."""
+    """A scenario in each state, for tests that only read."""
     return {state: await make_scenario(shared_gateway, state) for state in STATES}
 
 
 @_cells(READS)
-async def test_everyone_sees_what_the_table_says(
+async def test_each_role_sees_what_the_table_says(
     calm_scenarios: dict[str, Scenario], operation: Operation, role: str, state: str, expected: str
 ) -> None:
     scenario = calm_scenarios[state]
@@ -164,7 +164,7 @@ async def test_everyone_sees_what_the_table_says(
 
 
 @_cells(WRITES)
-async def test_everyone_may_do_what_the_table_says(
+async def test_each_role_may_do_what_the_table_says(
     shared_gateway: Gateway, operation: Operation, role: str, state: str, expected: str
 ) -> None:
     scenario = await make_scenario(shared_gateway, state)

@@ -1,4 +1,4 @@
-"""A UUID in capitals is the same UUID, wherever an ID is taken; answers have it in small letters."""
+"""UUIDs are case-insensitive in every argument, and in lower case in every response."""
 
 from collections.abc import AsyncGenerator, Callable
 
@@ -27,7 +27,7 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.mark.parametrize("spelt", SPELLINGS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_what_is_read_by_its_id_is_found_in_any_spelling(
+async def test_an_object_is_found_by_its_id_in_any_case(
     server: InProcessServer, transport: str, spelt: Callable[[str], str]
 ) -> None:
     scenario = await make_scenario(server.gateway, "pending")
@@ -47,7 +47,7 @@ async def test_what_is_read_by_its_id_is_found_in_any_spelling(
     assert {"imageId": scenario.image, "kind": "OFFERED"} in log.body["data"]["offerEvents"]["nodes"]
 
 
-async def test_a_literal_in_the_document_is_the_same_id_too(shared_gateway: Gateway) -> None:
+async def test_an_id_literal_in_the_document_is_case_insensitive_too(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
 
     found = await scenario.consumer.get(f'{{ image(id: "{scenario.image.upper()}") {{ id }} }}')
@@ -55,7 +55,7 @@ async def test_a_literal_in_the_document_is_the_same_id_too(shared_gateway: Gate
     assert found == {"image": {"id": scenario.image}}
 
 
-async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -> None:
+async def test_every_mutation_accepts_an_id_in_capitals(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     owner, consumer, loud = scenario.owner, scenario.consumer, scenario.image.upper()
 
@@ -71,7 +71,7 @@ async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -
     assert done[4]["image"]["id"] == done[6]["deletedImageId"] == scenario.image
 
 
-async def test_a_retry_that_spells_the_id_otherwise_is_the_same_request(shared_gateway: Gateway) -> None:
+async def test_a_retry_with_the_id_in_another_case_is_the_same_request(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     first, again = [
         await scenario.owner.do("offerImage", imageId=spelt, tenantIds=[scenario.consumer.id], idempotencyKey="k")
@@ -82,9 +82,7 @@ async def test_a_retry_that_spells_the_id_otherwise_is_the_same_request(shared_g
 
 
 @pytest.mark.parametrize("query", ["watchOffers", "watchImages"])
-async def test_a_watch_of_an_image_in_capitals_tells_its_changes_and_goes_on_in_small_letters(
-    shared_gateway: Gateway, query: str
-) -> None:
+async def test_a_watch_of_an_image_in_capitals_resumes_in_lower_case(shared_gateway: Gateway, query: str) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     kind = "OfferWatchFilter" if query == "watchOffers" else "ImageWatchFilter"
     text = f"""subscription($after: Cursor, $filter: {kind}) {{ {query}(after: $after, filter: $filter) {{ cursor
@@ -103,7 +101,7 @@ async def test_a_watch_of_an_image_in_capitals_tells_its_changes_and_goes_on_in_
 
 
 @pytest.mark.parametrize("odd", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
-async def test_other_spellings_are_no_id(shared_gateway: Gateway, odd: str) -> None:
+async def test_other_uuid_formats_are_not_ids(shared_gateway: Gateway, odd: str) -> None:
     scenario: Scenario = await make_scenario(shared_gateway, "pending")
 
     found = await scenario.consumer.get("query($id: ID!) { image(id: $id) { id } }", id=odd % scenario.image.upper())

@@ -1,10 +1,10 @@
-"""The main job, as a user sees it."""
+"""The handshake as users see it."""
 
 from tests.harness.gateway import Gateway
 from tests.harness.operations import DEFAULT_IMAGES
 
 
-async def test_a_producer_offers_a_consumer_accepts_and_both_hear_of_it(gateway: Gateway) -> None:
+async def test_a_producer_offers_a_consumer_accepts_and_both_watches_receive_it(gateway: Gateway) -> None:
     producer, consumer = gateway.tenant("1001"), gateway.tenant("2002")
     image = await producer.register()
 

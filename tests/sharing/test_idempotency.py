@@ -1,4 +1,4 @@
-"""A retry with the same idempotency key (K1)."""
+"""Retries with the same idempotency key."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ async def test_the_same_key_and_input_registers_one_image(shared_gateway: Gatewa
     assert (first["clientMutationId"], again["clientMutationId"]) == ("a", "b")
 
 
-async def test_an_offer_that_is_sent_again_gives_the_recorded_outcome_with_its_objects_as_of_now(
+async def test_a_retried_offer_returns_the_recorded_outcome_with_current_objects(
     shared_gateway: Gateway,
 ) -> None:
     scenario = await make_scenario(shared_gateway, "none")
@@ -66,7 +66,7 @@ async def test_a_refusal_is_recorded_too(shared_gateway: Gateway) -> None:
     assert (refusal_code(refused), refused) == ("FORBIDDEN", again)
 
 
-async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
+async def test_an_outcome_recorded_by_a_newer_version_is_not_interpreted(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
@@ -80,7 +80,7 @@ async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
 
 
 @pytest.mark.parametrize("mutation", ["acceptOffer", "revokeMember", "deleteImage", "updateImage"])
-async def test_every_mutation_takes_a_key(shared_gateway: Gateway, mutation: str) -> None:
+async def test_every_mutation_accepts_a_key(shared_gateway: Gateway, mutation: str) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     caller = scenario.consumer if mutation == "acceptOffer" else scenario.owner
     input: dict[str, Any] = {
@@ -103,7 +103,7 @@ async def test_keys_are_private_to_a_tenant(shared_gateway: Gateway) -> None:
     assert refusal_code(await _offer(second, ["5"])) == "ok"
 
 
-async def test_a_key_is_free_again_after_24_hours(shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_can_be_reused_after_24_hours(shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     await _offer(scenario, ["5"])
     await scenario.owner.revoke(scenario.image, "5")
@@ -119,7 +119,7 @@ async def _offer(scenario: Scenario, tenant_ids: list[str]) -> Any:
     return await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
 
 
-async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
+async def test_reusing_a_key_clears_only_its_own_record(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = await make_scenario(shared_gateway, "none"), await make_scenario(shared_gateway, "none")
@@ -135,7 +135,9 @@ async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
     assert "idempotency_key" in clearing[0]
 
 
-async def test_what_one_user_of_a_tenant_may_not_do_is_not_held_against_the_next(shared_gateway: Gateway) -> None:
+async def test_a_refusal_for_lack_of_rights_is_not_recorded_for_other_users_of_the_tenant(
+    shared_gateway: Gateway,
+) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     observer = shared_gateway.tenant(scenario.owner.id, "observer")
     input: dict[str, Any] = {"imageId": scenario.image, "tenantIds": ["5"], "idempotencyKey": "k"}
@@ -144,7 +146,7 @@ async def test_what_one_user_of_a_tenant_may_not_do_is_not_held_against_the_next
     assert refusal_code(await scenario.owner.do("offerImage", **input)) == "ok"
 
 
-async def test_a_recorded_answer_of_a_membership_that_has_ended_shows_nothing_of_it(shared_gateway: Gateway) -> None:
+async def test_a_recorded_outcome_of_an_ended_membership_reveals_nothing_of_it(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     await scenario.consumer.do("acceptOffer", imageId=scenario.image, idempotencyKey="k")
     await scenario.owner.revoke(scenario.image, scenario.consumer.id)

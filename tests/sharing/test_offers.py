@@ -1,4 +1,4 @@
-"""Offering to many consumers in one call, each with an outcome of its own."""
+"""Offering to many consumers in one call, with an outcome for each."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.harness.gateway import Gateway, refusal_code
 from tests.harness.scenario import fresh_id, make_scenario
 
 
-async def test_each_consumer_has_an_outcome_of_its_own_and_one_refusal_undoes_no_other(
+async def test_each_consumer_has_its_own_outcome_and_a_refusal_affects_no_other(
     shared_gateway: Gateway,
 ) -> None:
     scenario = await make_scenario(shared_gateway, "none")
@@ -30,7 +30,7 @@ async def test_each_consumer_has_an_outcome_of_its_own_and_one_refusal_undoes_no
     assert payload["errors"][0]["path"] == ["input", "tenantIds", "0"]
 
 
-async def test_a_conflict_carries_the_membership_that_stands_unchanged(shared_gateway: Gateway) -> None:
+async def test_a_conflict_includes_the_unchanged_membership(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "rejected")
 
     payload = await scenario.owner.offer(scenario.image, scenario.consumer.id)
@@ -43,7 +43,7 @@ async def test_a_conflict_carries_the_membership_that_stands_unchanged(shared_ga
     "tenant_id",
     ["", " ", "1 ", " 1", "abc", "1" * 21, "1\0", "1\n", "-1", "٣", "9b2f4c1e-7d35-4a6b-8c90-1f2e3d4c5b6a", "1e5"],
 )
-async def test_a_tenant_id_has_the_form_of_the_setting_and_nothing_is_trimmed(
+async def test_a_tenant_id_matches_the_pattern_of_the_setting_and_is_not_trimmed(
     shared_gateway: Gateway, tenant_id: str
 ) -> None:
     scenario = await make_scenario(shared_gateway, "none")
@@ -59,7 +59,7 @@ async def test_a_tenant_id_has_the_form_of_the_setting_and_nothing_is_trimmed(
 
 
 @pytest.mark.parametrize("tenant_id", ['a"b', "a\\b", "a\nb", "a\x85b"])
-def test_a_tenant_id_holds_nothing_that_json_would_escape_whatever_the_setting_allows(tenant_id: str) -> None:
+def test_a_tenant_id_never_contains_characters_that_json_escapes(tenant_id: str) -> None:
     with pytest.raises(BadUserInput):
         formats.tenant_id(tenant_id, "(?s:.+)")
 
@@ -73,7 +73,7 @@ async def test_an_offer_names_1_to_100_consumers(shared_gateway: Gateway, tenant
     assert (refusal_code(payload), payload["errors"][0]["tenantId"]) == ("BAD_USER_INPUT", None)
 
 
-async def test_a_refusal_of_the_whole_call_is_one_error_without_a_tenant_id(shared_gateway: Gateway) -> None:
+async def test_a_refusal_of_the_whole_call_is_a_single_error_without_a_tenant_id(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
 
     payload = await scenario.stranger.offer(scenario.image, fresh_id(), fresh_id())
@@ -81,7 +81,9 @@ async def test_a_refusal_of_the_whole_call_is_one_error_without_a_tenant_id(shar
     assert [(error["code"], error["tenantId"]) for error in payload["errors"]] == [("NOT_FOUND", None)]
 
 
-async def test_pending_and_accepted_rows_fill_the_quota_and_rejected_ones_do_not(shared_gateway: Gateway) -> None:
+async def test_pending_and_accepted_rows_count_towards_the_quota_and_rejected_ones_do_not(
+    shared_gateway: Gateway,
+) -> None:
     scenario = await make_scenario(shared_gateway, "rejected")
 
     payload = await scenario.owner.offer(scenario.image, *(fresh_id() for _ in range(5)))
@@ -142,7 +144,7 @@ async def test_inbox_and_outbox_are_filtered_by_their_own_sides(shared_gateway: 
     assert (await first.consumer.get(inbox, image="nonsense"))["offers"]["nodes"] == []
 
 
-async def test_an_answer_is_not_blown_up_with_what_was_sent(shared_gateway: Gateway) -> None:
+async def test_a_response_is_not_inflated_by_the_input(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     long = "9" * 300
 
@@ -155,7 +157,7 @@ async def test_an_answer_is_not_blown_up_with_what_was_sent(shared_gateway: Gate
     assert (refused["members"], refused["clientMutationId"]) == ([], None)
 
 
-async def test_only_offers_name_the_tenant_that_a_refusal_is_about(shared_gateway: Gateway) -> None:
+async def test_only_errors_of_offers_have_a_tenant_id(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
 
     refused = await scenario.owner.revoke(scenario.image, "not digits")

@@ -1,4 +1,4 @@
-"""A form is told all that is wrong with it at once, and of a list which item it is."""
+"""All problems of an input are reported at once, with the index of list items."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ async def everything(tenant: Tenant) -> Any:
     return await tenant.get("{ images(hidden: null) { nodes { name tags updatedAt } } sentOffers { totalCount } }")
 
 
-async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_a_new_image_is_reported_at_once(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     wrong: dict[str, Any] = {
         "name": "",
@@ -44,7 +44,7 @@ async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gate
     assert (await everything(owner))["images"]["nodes"] == []
 
 
-async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_both(shared_gateway: Gateway) -> None:
+async def test_an_origin_with_a_missing_and_a_foreign_field_has_both_reported(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     address = {"sourceUrl": "https://images.example/a", "serverId": None}
 
@@ -53,7 +53,7 @@ async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_bot
     assert problems_of(payload) == bad(["serverId"], ["sourceUrl"])
 
 
-async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_a_change_is_reported_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register(tags=["kept"])
     before = await everything(owner)
@@ -64,7 +64,7 @@ async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(sha
     assert await everything(owner) == before
 
 
-async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_an_offer_is_reported_at_once(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     before = await everything(scenario.owner)
 
@@ -82,7 +82,7 @@ async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway
     assert await everything(scenario.owner) == before
 
 
-async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_the_other_mutations_is_reported_at_once(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     both = {"imageId": scenario.image, "idempotencyKey": "", "clientMutationId": LONG}
 
@@ -94,7 +94,7 @@ async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gatew
     assert [problems_of(one) for one in [*answered, deleted]] == [bad(["idempotencyKey"], ["clientMutationId"])] * 4
 
 
-async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(shared_gateway: Gateway) -> None:
+async def test_each_refused_tenant_of_an_offer_is_reported_with_its_index(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     new, more = fresh_id(), [fresh_id() for _ in range(4)]
     asked = ["x", new, scenario.owner.id, new, scenario.consumer.id, *more]
@@ -115,7 +115,7 @@ async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(
     assert again == payload, "a retry tells the same places"
 
 
-async def test_a_single_mistake_is_told_alone(shared_gateway: Gateway) -> None:
+async def test_a_single_problem_is_reported_alone(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     assert problems_of(await owner.do("registerImage", **{**IMAGE, "tags": ["a", "a"]})) == bad(["tags", "1"])

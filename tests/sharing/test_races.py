@@ -35,7 +35,7 @@ def elsewhere(gateway: Gateway, caller: Tenant) -> Tenant:
     return Tenant(gateway, caller.caller)
 
 
-async def test_identical_offers_at_once_leave_one_row_and_one_event(
+async def test_concurrent_identical_offers_leave_one_row_and_one_event(
     rivals: tuple[Gateway, Gateway], rounds: int
 ) -> None:
     for _ in range(rounds):
@@ -68,7 +68,7 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
         assert (await consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 0
 
 
-async def test_offers_at_once_fill_the_quota_and_not_one_more(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
+async def test_concurrent_offers_never_exceed_the_quota(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
     for _ in range(max(1, rounds // 15)):
         owner = rivals[0].tenant(fresh_id())
         image = await owner.register()

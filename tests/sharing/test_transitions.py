@@ -1,4 +1,4 @@
-"""What each act makes of a member row, from each state it may be in."""
+"""The effect of each operation on a member row in each state."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.harness.scenario import Scenario, make_scenario
 INERT = "inert"
 ACTS = ("offer", "revoke", "accept", "reject", "defer")
 TABLE = {
-    # from: offer, revoke, accept, reject, defer; the row after the act, or the refusal
+    # state: offer, revoke, accept, reject, defer; the status afterwards, or the refusal
     "none": ("PENDING", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"),
     "pending": ("CONFLICT", "none", "ACCEPTED", "REJECTED", "PENDING"),
     "accepted": ("CONFLICT", "none", "ACCEPTED", "REJECTED", "PENDING"),
@@ -28,7 +28,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("state", "act", "after"), CASES)
-async def test_an_act_takes_the_row_where_the_table_says(
+async def test_each_operation_changes_the_row_as_the_table_says(
     shared_gateway: Gateway, state: str, act: str, after: str
 ) -> None:
     scenario = await make_scenario(shared_gateway, "accepted" if state == INERT else state)
@@ -68,7 +68,7 @@ async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gat
     assert {item["tenant"]["id"] for item in to_owner} == {scenario.consumer.id, scenario.other.id}
 
 
-async def test_leaving_shared_and_coming_back_revives_the_rows_with_their_status(shared_gateway: Gateway) -> None:
+async def test_sharing_an_image_again_restores_the_status_of_its_members(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "accepted")
     before = await _row(scenario)
 

@@ -1,4 +1,4 @@
-"""Visibility: who sees an image that is not, or no longer, shared; and what they are told of it."""
+"""Visibility: who sees an image that is not shared, and which of its fields."""
 
 import pytest
 
@@ -7,7 +7,9 @@ from tests.harness.gateway import Gateway, refusal_code
 from tests.harness.scenario import make_scenario
 
 
-async def test_an_inert_row_gives_its_consumer_nothing_and_stays_listed_to_the_owner(shared_gateway: Gateway) -> None:
+async def test_an_inert_row_gives_its_consumer_no_access_and_remains_listed_for_the_owner(
+    shared_gateway: Gateway,
+) -> None:
     scenario = await make_scenario(shared_gateway, "accepted")
     await scenario.owner.update(scenario.image, visibility="PRIVATE")
 
@@ -20,7 +22,7 @@ async def test_an_inert_row_gives_its_consumer_nothing_and_stays_listed_to_the_o
 
 
 @pytest.mark.parametrize(("visibility", "listed"), [("COMMUNITY", False), ("PUBLIC", True)])
-async def test_an_open_image_is_seen_by_all_and_tells_strangers_nothing_of_its_parties(
+async def test_a_public_or_community_image_is_visible_to_all_without_its_parties(
     shared_gateway: Gateway, visibility: str, listed: bool
 ) -> None:
     scenario = await make_scenario(shared_gateway, "accepted")
@@ -40,7 +42,7 @@ async def test_an_open_image_is_seen_by_all_and_tells_strangers_nothing_of_its_p
     assert (own["owner"], own["members"]["totalCount"]) == ({"id": scenario.owner.id}, 2)
 
 
-async def test_the_owner_of_a_public_image_can_not_be_found_by_filter(shared_gateway: Gateway) -> None:
+async def test_the_owner_of_a_public_image_cannot_be_found_by_filtering(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     owner = shared_gateway.tenant(scenario.owner.id, "admin", "operator")
     await owner.update(scenario.image, visibility="PUBLIC")
@@ -60,7 +62,7 @@ async def test_a_consumer_finds_the_images_of_a_producer_that_are_shared_to_it(s
     assert owner["images"] == {"totalCount": 1, "nodes": [{"id": scenario.image}]}
 
 
-async def test_a_hidden_image_is_left_out_of_lists_and_seen_by_its_id(shared_gateway: Gateway) -> None:
+async def test_a_hidden_image_is_omitted_from_lists_and_visible_by_its_id(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "accepted")
     await scenario.owner.update(scenario.image, hidden=True)
     hidden = "{ images(hidden: true) { nodes { id } } }"
@@ -80,7 +82,7 @@ async def test_a_hidden_image_is_left_out_of_lists_and_seen_by_its_id(shared_gat
 
 
 @pytest.mark.parametrize("visibility", ["PRIVATE", "COMMUNITY", "PUBLIC"])
-async def test_only_a_shared_image_takes_offers(shared_gateway: Gateway, visibility: str) -> None:
+async def test_only_a_shared_image_can_be_offered(shared_gateway: Gateway, visibility: str) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     owner = shared_gateway.tenant(scenario.owner.id, "admin", "operator")
     await owner.update(scenario.image, visibility=visibility)

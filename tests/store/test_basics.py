@@ -1,4 +1,4 @@
-"""The store: how it is opened, migrated and written, and that it numbers its log."""
+"""The store: opening, migrating, writing, and the numbering of the log."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ from tests.harness.gateway import Gateway
 from tests.harness.scenario import make_scenario
 
 
-async def test_sqlite_is_opened_durable_and_strict(sqlite_databases: SqliteDatabases) -> None:
+async def test_sqlite_is_opened_with_durability_and_strict_types(sqlite_databases: SqliteDatabases) -> None:
     store = Store(parse_url(sqlite_databases.fresh()))
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
@@ -50,7 +50,7 @@ async def test_writers_begin_immediately_and_readers_do_not(sqlite_databases: Sq
     await store.close()
 
 
-async def test_the_migrations_make_what_the_model_says(databases: Databases) -> None:
+async def test_the_migrations_match_the_model(databases: Databases) -> None:
     store = Store(parse_url(databases.fresh()))
 
     def differences(conn: Connection) -> list[Any]:
@@ -61,7 +61,7 @@ async def test_the_migrations_make_what_the_model_says(databases: Databases) -> 
     await store.close()
 
 
-async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_nothing(databases: Databases) -> None:
+async def test_an_unmigrated_store_is_refused_and_migrating_twice_has_no_effect(databases: Databases) -> None:
     store = Store(parse_url(databases.blank()))
 
     with pytest.raises(SetupError, match="image-gateway migrate"):
@@ -75,7 +75,7 @@ async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_
     await store.close()
 
 
-async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Databases) -> None:
+async def test_a_store_without_the_numbering_trigger_is_refused(databases: Databases) -> None:
     store = Store(parse_url(databases.fresh()))
     on_table = "" if store.url.get_backend_name() == "sqlite" else " ON event"
     async with store.transaction() as tx:
@@ -86,7 +86,7 @@ async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Da
     await store.close()
 
 
-async def test_no_two_stores_share_their_epoch_or_their_key(databases: Databases) -> None:
+async def test_every_store_has_its_own_epoch_and_key(databases: Databases) -> None:
     heads: list[Any] = []
     for _ in range(2):
         store = Store(parse_url(databases.blank()))
@@ -98,7 +98,7 @@ async def test_no_two_stores_share_their_epoch_or_their_key(databases: Databases
     assert heads[0].key != heads[1].key
 
 
-async def test_the_log_is_numbered_as_it_commits_and_a_rollback_takes_no_number(gateway: Gateway) -> None:
+async def test_the_log_is_numbered_in_commit_order_and_a_rollback_leaves_no_gap(gateway: Gateway) -> None:
     store, scenario = gateway.services.store, await make_scenario(gateway, "pending")
     before = await read_once(store, log.head)
 
@@ -111,7 +111,7 @@ async def test_the_log_is_numbered_as_it_commits_and_a_rollback_takes_no_number(
     assert numbers == list(range(1, before.seq + 2))
 
 
-async def test_identical_offers_at_once_leave_one_row_and_one_event(gateway: Gateway) -> None:
+async def test_concurrent_identical_offers_leave_one_row_and_one_event(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "none")
     told = (await gateway.services.feed.head()).seq
 
@@ -122,7 +122,7 @@ async def test_identical_offers_at_once_leave_one_row_and_one_event(gateway: Gat
     assert (await gateway.services.feed.head()).seq == told + 1
 
 
-async def test_accept_against_revoke_has_one_winner_and_the_dead_do_not_rise(gateway: Gateway) -> None:
+async def test_accept_against_revoke_has_one_winner_and_a_revoked_row_is_not_revived(gateway: Gateway) -> None:
     for _ in range(10):
         scenario = await make_scenario(gateway, "pending")
 
@@ -135,7 +135,7 @@ async def test_accept_against_revoke_has_one_winner_and_the_dead_do_not_rise(gat
         assert (await scenario.consumer.get("{ images { totalCount } }"))["images"]["totalCount"] == 0
 
 
-async def test_the_same_key_at_once_is_carried_out_once(gateway: Gateway) -> None:
+async def test_concurrent_requests_with_one_idempotency_key_are_executed_once(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "none")
     input = {"imageId": scenario.image, "tenantIds": ["5"], "idempotencyKey": "k"}
 
@@ -157,7 +157,7 @@ async def test_one_operation_reads_one_view_of_the_store(gateway: Gateway) -> No
     await snapshot.renew()
 
 
-async def test_work_on_the_store_runs_to_its_end_when_its_caller_goes_away(gateway: Gateway) -> None:
+async def test_a_transaction_completes_when_its_caller_is_cancelled(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
 
     async def leave() -> None:
@@ -171,7 +171,7 @@ async def test_work_on_the_store_runs_to_its_end_when_its_caller_goes_away(gatew
     for _ in range(20):
         await leave()
     async with asyncio.timeout(10):
-        # As at the end of a server: the tailer would open another connection behind the close.
+        # As at shutdown: otherwise the tailer would open another connection after the close.
         await gateway.services.feed.stop()
         await gateway.services.store.close()
     assert gateway.services.store._units == set()

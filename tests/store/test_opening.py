@@ -1,4 +1,4 @@
-"""A worker that starts while PostgreSQL is away, or not migrated yet: alive, not ready, and ready by itself."""
+"""A worker that starts while PostgreSQL is down or not migrated is alive, and becomes ready by itself."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ WATCH = "subscription { watchOffers { cursor } }"
 
 @contextmanager
 def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tuple[Server, ExitStack]]:
-    """The server, and what ends the outage when it is closed."""
+    """A server started in an outage, and a resource whose closing ends the outage."""
     with ExitStack() as outage:
         outage.enter_context(database_outage(url))
         with run_server(folder, database_url=url, workers=workers, rate_per_tenant=100_000) as server:
@@ -38,7 +38,7 @@ def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tupl
 
 
 def asked(server: Server, query: str, token: str) -> httpx2.Response:
-    """By whichever worker takes a new connection."""
+    """The response of whichever worker accepts a new connection."""
     with httpx2.Client(base_url=server.base, timeout=20) as client:
         return client.post("/graphql", json={"query": query}, headers=bearer(token))
 
@@ -68,7 +68,7 @@ async def refuses_what_needs_the_store(server: Server, token: str) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
+async def test_a_worker_started_in_an_outage_becomes_ready_by_itself(
     postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
 ) -> None:
     with started_in_an_outage(tmp_path, postgres_databases.fresh(), workers) as (server, outage):
@@ -90,7 +90,7 @@ async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
+async def test_a_worker_also_waits_for_an_unmigrated_database(
     postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
 ) -> None:
     url = postgres_databases.blank()
@@ -107,7 +107,7 @@ async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
 
 
 @pytest.mark.parametrize("kind", ["refused", "silent"])
-def test_a_server_that_still_waits_ends_in_good_order(tmp_path: Path, kind: str) -> None:
+def test_a_server_that_is_still_waiting_shuts_down_cleanly(tmp_path: Path, kind: str) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         if kind == "silent":

@@ -1,4 +1,4 @@
-"""A store that is slow, lost or overrun: nothing hangs, nothing is half done, and service comes back."""
+"""Outages of the store: nothing hangs, nothing is partially done, and service recovers."""
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
@@ -18,7 +18,7 @@ from tests.harness.gateway import Gateway, refusal_code, settings_for, start_gat
 from tests.harness.scenario import make_scenario
 
 
-async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_reads(
+async def test_a_snapshot_whose_connection_is_lost_ends_quietly_and_the_next_one_works(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
@@ -37,7 +37,7 @@ async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_rea
 
 
 @pytest.mark.slow
-async def test_a_lock_that_is_held_elsewhere_for_long_is_unavailable_and_the_shutdown_waits_for_none(
+async def test_waiting_for_a_lock_times_out_as_unavailable_and_does_not_delay_shutdown(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
@@ -53,7 +53,7 @@ async def test_a_lock_that_is_held_elsewhere_for_long_is_unavailable_and_the_shu
             assert refusal_code(await scenario.owner.delete(scenario.image)) == "ok"
 
 
-async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(gateway: Gateway) -> None:
+async def test_clients_that_hold_every_connection_do_not_block_the_feed(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     store, feed, consumer = gateway.services.store, gateway.services.feed, scenario.consumer.caller
     assert consumer is not None

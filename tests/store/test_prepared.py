@@ -1,4 +1,4 @@
-"""Reads of what operations and watches nest are compiled once, because compiling takes longer than reading."""
+"""Statements of nested reads are compiled once, because compiling takes longer than executing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ READS: dict[str, Read] = {
 
 
 @pytest.mark.parametrize("kind", READS)
-async def test_a_read_of_several_ids_is_compiled_once_whatever_its_values_are(
+async def test_a_read_of_several_ids_is_compiled_once_for_all_values(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
@@ -56,7 +56,7 @@ async def test_a_read_of_several_ids_is_compiled_once_whatever_its_values_are(
     assert compiled == []
 
 
-async def test_an_id_that_is_named_twice_or_beside_others_is_found_once(shared_gateway: Gateway) -> None:
+async def test_a_repeated_id_is_found_once(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     store, caller = shared_gateway.services.store, scenario.owner.caller
     assert caller is not None

@@ -1,4 +1,4 @@
-"""The watch: complete, in order, once, resumable; and each viewer hears of its own rows only."""
+"""The watch delivers every change once and in order, can be resumed, and shows each viewer only its own rows."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,13 +13,13 @@ from tests.harness.watch_items import current_cursor, expect_items, expect_refus
 
 @pytest.fixture(scope="module")
 async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
-    """One for many watches, with bookmarks after a short silence, so that a test knows when all is told."""
+    """A gateway for many watches, with frequent bookmarks, so that a test knows when all changes have arrived."""
     async with start_gateway(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
         yield gateway
 
 
 async def take(items: Any, number: int, kind: str = "MemberStatusChanged") -> list[Any]:
-    """The next items of one kind, if they come at all: a long row of others says that they do not."""
+    """The next items of one kind. Fails after many items of other kinds."""
     taken: list[Any] = []
     for _ in range(number + 50):
         if len(taken) == number:
@@ -30,7 +30,7 @@ async def take(items: Any, number: int, kind: str = "MemberStatusChanged") -> li
     return taken
 
 
-async def test_a_watch_without_a_cursor_says_at_once_from_where_it_is_live(live_gateway: Gateway) -> None:
+async def test_a_watch_without_a_cursor_starts_with_a_bookmark(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "pending")
 
     async with scenario.consumer.watch() as items:
@@ -43,7 +43,7 @@ async def test_a_watch_without_a_cursor_says_at_once_from_where_it_is_live(live_
         assert await take(items, 1) == [second]
 
 
-async def test_a_watch_resumes_behind_any_of_its_cursors_without_loss_or_repetition(live_gateway: Gateway) -> None:
+async def test_a_watch_resumes_after_any_of_its_cursors_without_loss_or_repetition(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "pending")
     async with scenario.consumer.watch() as items:
         await anext(items)
@@ -56,7 +56,7 @@ async def test_a_watch_resumes_behind_any_of_its_cursors_without_loss_or_repetit
         await expect_items(scenario.consumer, item["cursor"], whole[index + 1 :])
 
 
-async def test_a_watch_goes_back_further_than_the_memory_of_the_feed(run_gateway: Any) -> None:
+async def test_a_watch_resumes_from_before_the_ring_of_the_feed(run_gateway: Any) -> None:
     async with run_gateway(feed_ring_size=2) as gateway:
         scenario = await make_scenario(gateway, "pending")
         async with scenario.consumer.watch() as items:
@@ -69,7 +69,7 @@ async def test_a_watch_goes_back_further_than_the_memory_of_the_feed(run_gateway
             assert [item["status"] for item in await take(items, 10)] == ["ACCEPTED", "REJECTED"] * 5
 
 
-async def test_a_lost_hint_only_delays(run_gateway: Any) -> None:
+async def test_a_lost_hint_only_causes_a_delay(run_gateway: Any) -> None:
     async with run_gateway(poll_seconds=0.05) as gateway:
         scenario = await make_scenario(gateway, "pending")
         gateway.services.store._on_commit = lambda: None
@@ -80,7 +80,7 @@ async def test_a_lost_hint_only_delays(run_gateway: Any) -> None:
             assert [item["status"] for item in await take(items, 1)] == ["ACCEPTED"]
 
 
-async def test_silence_is_broken_by_bookmarks_that_move_with_the_log(run_gateway: Any) -> None:
+async def test_a_silent_watch_sends_bookmarks_that_advance_with_the_log(run_gateway: Any) -> None:
     async with run_gateway(bookmark_seconds=0.05) as gateway:
         scenario = await make_scenario(gateway, "pending")
         async with scenario.stranger.watch() as items:
@@ -91,7 +91,7 @@ async def test_silence_is_broken_by_bookmarks_that_move_with_the_log(run_gateway
     assert first["cursor"] not in {item["cursor"] for item in bookmarks[1:]}
 
 
-async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(live_gateway: Gateway) -> None:
+async def test_a_viewer_receives_only_changes_of_rows_to_which_it_is_a_party(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "none")
     callers = [scenario.owner, scenario.consumer, scenario.other, scenario.stranger, scenario.operator]
     starts = [await current_cursor(caller) for caller in callers]
@@ -110,7 +110,7 @@ async def test_everyone_hears_of_the_rows_that_it_is_a_party_to_and_of_no_other(
         assert [(item["kind"], item["status"]) for item in heard] == steps
 
 
-async def test_after_the_revocation_nothing_more_of_the_image_is_heard(live_gateway: Gateway) -> None:
+async def test_nothing_more_of_the_image_is_received_after_a_revocation(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "accepted")
     start = await current_cursor(scenario.consumer)
 
@@ -133,7 +133,7 @@ async def test_an_operator_who_revokes_is_not_named(live_gateway: Gateway) -> No
     assert last["actor"] is None
 
 
-async def test_the_member_of_an_item_is_read_as_of_now(live_gateway: Gateway) -> None:
+async def test_the_member_of_an_item_is_read_in_its_current_state(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "pending")
     start = await current_cursor(scenario.owner)
     await scenario.consumer.accept(scenario.image)
@@ -171,7 +171,7 @@ async def test_a_filter_narrows_the_watch(live_gateway: Gateway, filter: dict[st
     assert [item["status"] for item in heard] == steps
 
 
-async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(live_gateway: Gateway) -> None:
+async def test_an_unknown_and_a_foreign_image_give_the_same_silent_stream(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "accepted")
     unknown = "00000000-0000-4000-8000-000000000000"
 
@@ -183,5 +183,5 @@ async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(
         await scenario.consumer.accept(scenario.image)
 
 
-async def test_nobody_watches_without_a_token(live_gateway: Gateway) -> None:
+async def test_a_watch_requires_a_token(live_gateway: Gateway) -> None:
     await expect_refusal(live_gateway.anonymous, "UNAUTHENTICATED", "bearer token")

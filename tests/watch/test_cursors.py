@@ -1,4 +1,4 @@
-"""Cursors of a watch: whose they are, for what they are good, and that none can be changed."""
+"""Cursors of a watch: valid only for their viewer and filter, and tamper-proof."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,12 +13,12 @@ from tests.harness.watch_items import current_cursor, expect_items, expect_refus
 
 @pytest.fixture(scope="module")
 async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
-    """One for many watches, with bookmarks after a short silence, so that a test knows when all is told."""
+    """A gateway for many watches, with frequent bookmarks, so that a test knows when all changes have arrived."""
     async with start_gateway(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
         yield gateway
 
 
-async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
+async def test_a_cursor_is_valid_only_for_its_viewer_and_its_filter(live_gateway: Gateway) -> None:
     scenario = await make_scenario(live_gateway, "pending")
     cursor = await current_cursor(scenario.consumer)
 
@@ -40,13 +40,13 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
         lambda c: c * 2,
     ],
 )
-async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
+async def test_a_modified_cursor_is_refused(live_gateway: Gateway, spoil: Any) -> None:
     scenario = await make_scenario(live_gateway, "none")
 
     await expect_refusal(scenario.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(scenario.owner)))
 
 
-async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
+async def test_the_cursor_of_an_item_is_the_same_within_a_tenant_and_differs_between_parties(
     live_gateway: Gateway,
 ) -> None:
     scenario = await make_scenario(live_gateway, "pending")
@@ -60,6 +60,6 @@ async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one
 
 
 def _other(letter: str) -> str:
-    """The letter beside it, which may differ in a single bit."""
+    """The next letter of the alphabet, which may differ in a single bit."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return alphabet[alphabet.index(letter) ^ 1]

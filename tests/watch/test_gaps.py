@@ -1,4 +1,4 @@
-"""Where a watch begins, and what it says when it can't go on: snapshots and resets."""
+"""The start of a watch, and interruptions: snapshots and resets."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,7 +21,7 @@ async def first_items(caller: Tenant, number: int, **variables: Any) -> list[Any
         return [await anext(items) for _ in range(number)]
 
 
-async def test_a_snapshot_tells_the_present_state_and_then_every_change_from_it(gateway: Gateway) -> None:
+async def test_a_snapshot_sends_the_current_state_followed_by_every_change(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "accepted")
 
     async with scenario.owner.watch(initial="SNAPSHOT") as items:
@@ -59,7 +59,7 @@ async def test_a_snapshot_tells_the_present_state_and_then_every_change_from_it(
         ("owner", {"imageId": "\0"}, 0),
     ],
 )
-async def test_a_snapshot_holds_what_the_viewer_may_see_and_asked_for(
+async def test_a_snapshot_contains_what_the_viewer_may_see_and_its_filter_selects(
     gateway: Gateway, caller: str, filter: Any, seen: int
 ) -> None:
     scenario = await make_scenario(gateway, "pending")
@@ -69,7 +69,7 @@ async def test_a_snapshot_holds_what_the_viewer_may_see_and_asked_for(
     assert [item["__typename"] for item in items] == ["MemberState"] * seen + ["WatchSynced"]
 
 
-async def test_a_cursor_from_inside_a_snapshot_begins_it_again(gateway: Gateway) -> None:
+async def test_a_cursor_from_inside_a_snapshot_restarts_it(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     [state] = await first_items(scenario.owner, 1, initial="SNAPSHOT")
 
@@ -79,7 +79,7 @@ async def test_a_cursor_from_inside_a_snapshot_begins_it_again(gateway: Gateway)
         assert again[0]["reason"] == "SNAPSHOT_INCOMPLETE"
 
 
-async def test_a_cursor_of_another_log_or_of_the_future_resets_or_fails_as_asked(gateway: Gateway) -> None:
+async def test_a_cursor_of_another_log_or_of_the_future_resets_or_fails_as_requested(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     feed, viewer = gateway.services.feed, scenario.owner.caller
     assert viewer is not None
@@ -97,7 +97,7 @@ async def test_a_cursor_of_another_log_or_of_the_future_resets_or_fails_as_asked
         assert (await first_items(scenario.owner, 1, after=oldest, onGap="FAIL"))[0]["kind"] == "OFFERED"
 
 
-async def test_a_caller_that_has_become_an_operator_starts_anew(gateway: Gateway) -> None:
+async def test_the_watch_of_a_caller_that_became_an_operator_is_reset(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     [bookmark] = await first_items(scenario.owner, 1)
     promoted = gateway.tenant(scenario.owner.id, "admin", "operator")
@@ -107,7 +107,7 @@ async def test_a_caller_that_has_become_an_operator_starts_anew(gateway: Gateway
     assert (reset["__typename"], reset["reason"]) == ("WatchReset", "ACCESS_CHANGED")
 
 
-async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None:
+async def test_a_new_epoch_resets_running_watches(run_gateway: Run) -> None:
     async with run_gateway() as gateway:
         scenario = await make_scenario(gateway, "pending")
         async with scenario.owner.watch() as items:
@@ -119,7 +119,7 @@ async def test_a_new_epoch_resets_the_watches_that_run(run_gateway: Run) -> None
     assert (reset["__typename"], reset["reason"]) == ("WatchReset", "EPOCH_CHANGED")
 
 
-async def test_a_watch_without_bookmarks_is_silent_after_the_first(run_gateway: Run) -> None:
+async def test_a_watch_without_bookmarks_sends_only_the_initial_one(run_gateway: Run) -> None:
     async with run_gateway(bookmark_seconds=0.05) as gateway:
         scenario = await make_scenario(gateway, "pending")
         async with scenario.owner.watch(bookmarks=False) as items:

@@ -1,4 +1,4 @@
-"""The watch of images: own ones, and those shared to the viewer as long as they are."""
+"""The watch of images: the viewer's own, and those shared to it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ async def now(caller: Tenant) -> str:
 
 
 async def changes_after(caller: Tenant, after: str, **variables: Any) -> list[Any]:
-    """All changes up to now, which a change of a marker image delimits."""
+    """All changes so far, delimited by a change of a marker image."""
     mark = await caller.register(status="QUEUED", name="mark")
     told: list[Any] = []
     async with caller.watch(query=WATCH_IMAGES, after=after, **variables) as items:
@@ -30,7 +30,7 @@ def steps(items: list[Any]) -> list[Any]:
     return [(item["kind"], item["state"], item["sight"]) for item in items]
 
 
-async def test_the_owner_hears_of_the_whole_life_of_an_image(shared_gateway: Gateway) -> None:
+async def test_the_owner_receives_every_change_of_an_image(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     start = await now(owner)
     image = await owner.register(status="QUEUED")
@@ -53,7 +53,7 @@ async def test_the_owner_hears_of_the_whole_life_of_an_image(shared_gateway: Gat
     assert {item["owner"]["id"] for item in told} == {owner.id}
 
 
-async def test_a_consumer_gains_and_loses_sight_of_an_image_and_hears_nothing_between(shared_gateway: Gateway) -> None:
+async def test_a_consumer_receives_gaining_and_losing_an_image_and_nothing_outside(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "none", status="SAVING")
     start = await now(scenario.consumer)
     await scenario.owner.offer(scenario.image, scenario.consumer.id)
@@ -78,7 +78,7 @@ async def test_a_consumer_gains_and_loses_sight_of_an_image_and_hears_nothing_be
     assert {item["image"] and item["image"]["id"] for item in told} == {None}
 
 
-async def test_the_deletion_of_a_shared_image_reaches_its_consumers_and_of_a_private_one_not(
+async def test_the_deletion_of_an_image_reaches_its_consumers_only_if_it_is_shared(
     shared_gateway: Gateway,
 ) -> None:
     for visibility, expected in (("SHARED", ["DELETED"]), ("PRIVATE", ["ACCESS_LOST"])):
@@ -89,7 +89,7 @@ async def test_the_deletion_of_a_shared_image_reaches_its_consumers_and_of_a_pri
         assert [item["kind"] for item in await changes_after(scenario.consumer, start)] == expected
 
 
-async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared_gateway: Gateway) -> None:
+async def test_an_image_that_becomes_public_stays_visible_but_sends_no_more_changes(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     start = await now(scenario.consumer)
     await scenario.owner.update(scenario.image, visibility="COMMUNITY")
@@ -100,7 +100,7 @@ async def test_an_image_that_opens_to_all_is_seen_on_but_heard_of_no_more(shared
     assert (last["kind"], last["previousVisibility"], last["sight"]) == ("CHANGED", "SHARED", "COMMUNITY")
 
 
-async def test_everyone_hears_of_its_own_side_only(shared_gateway: Gateway) -> None:
+async def test_each_party_receives_only_its_own_side(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "accepted", status="SAVING")
     starts = {name: await now(scenario.caller(name)) for name in ("owner", "consumer", "other", "stranger")}
     await scenario.owner.update(scenario.image, status="ACTIVE")
@@ -112,7 +112,7 @@ async def test_everyone_hears_of_its_own_side_only(shared_gateway: Gateway) -> N
     assert [await told(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
 
 
-async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) -> None:
+async def test_an_operator_receives_the_changes_of_every_image_once(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "accepted", status="SAVING")
     operator = shared_gateway.tenant(scenario.consumer.id, "admin", "operator")
     start = await now(operator)
@@ -123,7 +123,7 @@ async def test_an_operator_hears_of_every_image_once(shared_gateway: Gateway) ->
     assert (change["kind"], change["sight"]) == ("CHANGED", "PRIVATE")
 
 
-async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(shared_gateway: Gateway) -> None:
+async def test_an_unknown_and_a_foreign_image_give_the_same_silent_stream(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "accepted", status="SAVING")
     for image in (scenario.image, "00000000-0000-4000-8000-000000000000", "nonsense", "\0"):
         async with scenario.stranger.watch(query=WATCH_IMAGES, initial="SNAPSHOT", filter={"imageId": image}) as items:
@@ -141,7 +141,7 @@ async def test_an_image_that_is_unknown_or_foreign_gives_the_same_silent_stream(
         ("consumer", {"role": "PRODUCER"}, 0),
     ],
 )
-async def test_a_snapshot_holds_own_images_and_live_memberships(
+async def test_a_snapshot_contains_own_images_and_active_memberships(
     shared_gateway: Gateway, caller: str, filter: Any, seen: int
 ) -> None:
     scenario: Scenario = await make_scenario(shared_gateway, "pending")
@@ -153,7 +153,7 @@ async def test_a_snapshot_holds_own_images_and_live_memberships(
     assert kinds == ["ImageState"] * seen + ["WatchSynced"]
 
 
-async def test_a_cursor_of_the_offers_does_not_start_a_watch_of_images(shared_gateway: Gateway) -> None:
+async def test_a_cursor_of_an_offers_watch_does_not_start_a_watch_of_images(shared_gateway: Gateway) -> None:
     from tests.harness.gateway import WatchRefused
 
     owner = shared_gateway.tenant(fresh_id())

@@ -1,4 +1,4 @@
-"""The log, pulled: `offerEvents` tells in pages what a watch tells."""
+"""`offerEvents` returns the log in pages, with the same events as a watch."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.harness.scenario import Scenario, make_scenario
 from tests.watch.test_gaps import first_items
 
 
-async def test_the_log_is_pulled_in_pages_that_concatenate_to_what_a_watch_tells(gateway: Gateway) -> None:
+async def test_the_pages_of_the_log_concatenate_to_the_items_of_a_watch(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     for _ in range(3):
         await scenario.consumer.accept(scenario.image)
@@ -44,14 +44,14 @@ def _start_of_log(gateway: Gateway, scenario: Scenario) -> str:
     return gateway.services.feed.seal.close_between(0, scenario.consumer.caller)
 
 
-async def test_a_cursor_from_inside_a_snapshot_can_not_be_pulled_from(gateway: Gateway) -> None:
+async def test_a_cursor_from_inside_a_snapshot_cannot_start_a_page(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     [state] = await first_items(scenario.owner, 1, initial="SNAPSHOT")
 
     assert (await scenario.owner.execute(OFFER_EVENTS, after=state["cursor"])).code == "CURSOR_EXPIRED"
 
 
-async def test_how_far_a_page_reads_does_not_hang_on_what_others_do(
+async def test_how_far_a_page_reads_does_not_depend_on_others(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(offer_events, "READ_AT_MOST", 10)

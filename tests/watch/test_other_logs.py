@@ -1,4 +1,4 @@
-"""A log that becomes another one behind a watch: a backup is restored, a standby takes over, all is dropped."""
+"""A log that is replaced under a watch: a backup is restored, a standby takes over, or everything is dropped."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -22,7 +22,7 @@ Run = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
 async def restore(gateway: Gateway, keep: int) -> None:
-    """What restoring an older backup and rotating the epoch come to, seen by a tailer that was there before."""
+    """Do what restoring an older backup and rotating the epoch does, under a running tailer."""
     seal = gateway.services.feed.seal
     async with gateway.services.store.transaction() as tx:
         await tx.conn.execute(text("DELETE FROM event WHERE seq > :keep"), {"keep": keep})
@@ -44,7 +44,7 @@ def kinds(items: list[Any]) -> list[Any]:
     return [item.get("reason") or item["__typename"] for item in items]
 
 
-async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_another_one(gateway: Gateway) -> None:
+async def test_a_slow_consumer_of_a_snapshot_gets_a_reset_when_the_log_is_replaced(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
     await back_and_forth(scenario, 2)
@@ -57,7 +57,7 @@ async def test_a_consumer_that_is_slow_in_its_snapshot_is_told_that_the_log_is_a
     assert kinds([state, *rest]) == ["MemberState", "WatchSynced", "EPOCH_CHANGED", "MemberState", "WatchSynced"]
 
 
-async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gateway: Gateway) -> None:
+async def test_a_slow_consumer_of_the_first_bookmark_gets_a_reset_too(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
     await back_and_forth(scenario, 2)
@@ -71,7 +71,7 @@ async def test_a_consumer_that_is_slow_at_its_first_bookmark_is_told_so_too(gate
     assert kinds([first, then]) == ["WatchBookmark", "EPOCH_CHANGED"]
 
 
-async def test_a_cursor_of_the_old_log_never_passes_for_one_of_the_new(gateway: Gateway) -> None:
+async def test_a_cursor_of_the_old_log_is_never_valid_in_the_new_one(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     keep = await head_of(gateway)
     async with scenario.consumer.watch() as items:
@@ -89,7 +89,7 @@ async def test_a_cursor_of_the_old_log_never_passes_for_one_of_the_new(gateway: 
     assert kinds([resumed]) == ["EPOCH_CHANGED"]
 
 
-async def test_a_standby_that_lacked_the_last_events_and_has_written_others_since_is_noticed(gateway: Gateway) -> None:
+async def test_a_standby_that_diverged_from_the_log_is_noticed(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     await back_and_forth(scenario, 1)
     head = await head_of(gateway)
@@ -115,7 +115,7 @@ CHANGES = ["MemberStatusChanged"] * 2
         (["EPOCH_CHANGED", "MemberState", "WatchSynced"], {"after": "a cursor of the old log"}),
     ],
 )
-async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_one_of_the_new(
+async def test_a_watch_that_starts_before_its_worker_notices_a_new_log_follows_the_new_log(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, begun: list[str], manner: dict[str, str]
 ) -> None:
     scenario = await make_scenario(gateway, "pending")
@@ -127,7 +127,7 @@ async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_
     async with scenario.consumer.watch(**manner) as items:
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_new", asleep)
-            await asyncio.sleep(0.3)  # a read that was under way has ended
+            await asyncio.sleep(0.3)  # a read in progress has ended
             async with gateway.services.store.transaction() as tx:
                 await log.rotate_epoch(tx)
             first = asyncio.ensure_future(anext(items))
@@ -141,7 +141,7 @@ async def test_a_watch_that_begins_before_its_worker_has_noticed_another_log_is_
 
 
 async def asleep() -> bool:
-    await asyncio.sleep(0.05)  # instead of a read, so that the loop is not kept busy
+    await asyncio.sleep(0.05)  # in place of a read, without occupying the event loop
     return False
 
 
@@ -162,14 +162,14 @@ def _answered(scenario: Scenario) -> LogEntry:
 
 @pytest.fixture
 async def two(databases: Databases) -> AsyncGenerator[tuple[Gateway, Gateway]]:
-    """Two gateways on one store, which keeps nothing that it need not."""
+    """Two gateways on one store with the shortest retention."""
     changes: dict[str, Any] = {"event_retention": timedelta(days=9_000), "event_retention_count": 0}
     settings = settings_for(databases.fresh(), bookmark_seconds=0.3, **changes)
     async with start_gateway(settings) as one, start_gateway(settings) as other:
         yield one, other
 
 
-async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_waiting_for_news(
+async def test_a_worker_that_slept_through_retention_sends_a_reset_without_a_new_event(
     two: tuple[Gateway, Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     awake, sleepy = two
@@ -181,10 +181,10 @@ async def test_a_worker_that_slept_while_everything_was_dropped_says_so_without_
         await anext(items)
         with monkeypatch.context() as patched:
             patched.setattr(feed, "_read_new", asleep)
-            await asyncio.sleep(0.3)  # a read that was under way has ended
+            await asyncio.sleep(0.3)  # a read in progress has ended
             await back_and_forth(scenario, 1)
             await Upkeep(awake.services.store, timedelta(0), 0).once()
         told = [await anext(items) for _ in range(3)]
 
-    # Its first bookmark may still have been due from before.
+    # Its first bookmark may date from before.
     assert "EXPIRED" in kinds(told)

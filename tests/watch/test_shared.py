@@ -1,4 +1,4 @@
-"""One execution for all who ask the same, and the same bytes for each."""
+"""Equal watches share one execution and receive the same bytes."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ async def raw(gateway: Gateway, tenant: Tenant, held: AsyncExitStack, query: str
     return await held.enter_async_context(aclosing(gateway.schema.streams.run(query, {}, None, context)))
 
 
-async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gateway) -> None:
+async def test_a_shared_and_a_single_watcher_receive_the_same_bytes(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
         many = [await raw(gateway, scenario.owner, held) for _ in range(10)]
@@ -48,10 +48,8 @@ def _cursor(payload: bytes) -> str:
 
 
 @pytest.mark.parametrize("other", ["another tenant", "other roles", "another selection"])
-async def test_nothing_is_shared_between_those_who_differ(
-    gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A slow machine takes longer than a second for both.
+async def test_different_watches_share_nothing(gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a slow machine, both take longer than a second.
     monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_age", 600)
     scenario: Scenario = await make_scenario(gateway, "pending")
     query = operations.WATCH.replace("occurredAt", "") if other == "another selection" else operations.WATCH
@@ -72,7 +70,7 @@ async def test_nothing_is_shared_between_those_who_differ(
     assert made == 2
 
 
-async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway: Gateway) -> None:
+async def test_a_watcher_that_disconnects_does_not_affect_the_others(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
         first, second = [await raw(gateway, scenario.owner, held) for _ in range(2)]
@@ -86,7 +84,7 @@ async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_what_was_made_is_forgotten_soon_and_is_never_much(
+async def test_shared_payloads_are_dropped_soon_and_use_limited_memory(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_entries", 3)
@@ -110,7 +108,7 @@ subscription Live($x: Boolean!, $from: Cursor) { watchOffers(after: $from) {
 """
 
 
-async def test_a_variable_counts_although_another_operation_of_the_document_begins_there(gateway: Gateway) -> None:
+async def test_a_variable_used_by_another_operation_of_the_document_counts(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     assert scenario.owner.caller is not None
     start = gateway.services.feed.seal.close_between(0, scenario.owner.caller)
@@ -127,7 +125,7 @@ async def test_a_variable_counts_although_another_operation_of_the_document_begi
     assert await told(False) == {"cursor", "imageId"}
 
 
-async def test_a_watch_that_begins_after_a_revoke_was_answered_is_not_shown_the_membership(gateway: Gateway) -> None:
+async def test_a_watch_started_after_a_revocation_does_not_show_the_membership(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     assert scenario.consumer.caller is not None
     start = gateway.services.feed.seal.close_between(0, scenario.consumer.caller)

@@ -1,4 +1,4 @@
-"""Watches that wait for their turn: each change comes later, once and in order, and nothing is held meanwhile."""
+"""Watches that wait for their turn receive each change later, once and in order, and hold nothing meanwhile."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def item_of(payload: bytes) -> Any:
 
 
 def _overdrawn(gateway: Gateway, tenant: Tenant) -> Callable[[], None]:
-    """Have a tenant take an hour of the loop; what is given back lets that hour pass."""
+    """Charge a tenant for an hour of the loop, and return a function that lets that hour pass."""
     turns = gateway.services.loop_shares
     turns.charge(tenant.id, 3_600)
 
@@ -66,7 +66,7 @@ async def test_a_tenant_beyond_its_share_gets_each_change_later_once_and_in_orde
     assert [one["status"] for one in told] == ["ACCEPTED", "REJECTED"] * 5
 
 
-async def test_what_is_at_hand_waits_for_no_turn(gateway: Gateway) -> None:
+async def test_loaded_items_wait_for_no_turn(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     async with watched(gateway, scenario.owner, NESTED.replace("%s", "kind tenant { id }")) as payloads:
         await anext(payloads)
@@ -75,7 +75,7 @@ async def test_what_is_at_hand_waits_for_no_turn(gateway: Gateway) -> None:
         assert item_of(await anext(payloads))["tenant"]["id"] == scenario.consumer.id
 
 
-async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_from_others(gateway: Gateway) -> None:
+async def test_unsubscribing_while_waiting_leaves_nothing_and_does_not_affect_others(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     async with watched(gateway, scenario.owner) as first, watched(gateway, scenario.owner) as second:
         await asyncio.gather(anext(first), anext(second))
@@ -96,7 +96,7 @@ async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_
         await wait_until(lambda: gateway.schema.streams.payloads.waiting == 0)
 
 
-async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
+async def test_few_documents_of_one_tenant_are_executed_at_a_time(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = await make_scenario(gateway, "pending")
@@ -136,14 +136,14 @@ async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Ga
         assert await waiting is None
 
 
-async def test_a_snapshot_waits_for_its_turn_and_holds_no_view_of_the_store(gateway: Gateway) -> None:
+async def test_a_snapshot_waits_for_its_turn_without_holding_a_connection(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "pending")
     earn = _overdrawn(gateway, scenario.owner)
     async with watched(
         gateway, scenario.owner, DEAR.replace("(after: $after)", "(after: $after, initial: SNAPSHOT)")
     ) as told:
         waiting = asyncio.create_task(anext(told))
-        # That nothing comes can only be waited for.
+        # The absence of an item can only be observed by waiting.
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert gateway.services.store.connections()["reader"][0] == 0
