@@ -91,8 +91,8 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
             await client.send(frame(TEXT, introduced))
             for op in range(20):
                 tally.count_cases("watches too many")
-                asked = {"type": "subscribe", "id": str(op), "payload": {"query": WATCH}}
-                await client.send(frame(TEXT, json.dumps(asked).encode()))
+                watch_message = {"type": "subscribe", "id": str(op), "payload": {"query": WATCH}}
+                await client.send(frame(TEXT, json.dumps(watch_message).encode()))
             if place % 4 == 0:
                 return
             await _read_some_frames(client, tally)

@@ -37,9 +37,9 @@ async def test_the_verdict_of_an_attack_finds_the_planted_bugs() -> None:
 @pytest.mark.parametrize("mask", [b"\0\0\0\0", b"\x0a\x0b\x0c\x0d"])
 @pytest.mark.parametrize(("code", "blamed"), [(3522, 0), (3523, 1)])
 def test_the_server_may_echo_the_clients_close_code_and_no_other(mask: bytes, code: int, blamed: int) -> None:
-    tally, given = Tally(), (3522).to_bytes(2, "big")
+    tally, echoed = Tally(), (3522).to_bytes(2, "big")
     tally.check_close_code(
-        code, b"\x81\x80" + b"\x88\x82" + mask + bytes(one ^ key for one, key in zip(given, mask, strict=False))
+        code, b"\x81\x80" + b"\x88\x82" + mask + bytes(one ^ key for one, key in zip(echoed, mask, strict=False))
     )
 
     assert len(tally.violations) == blamed

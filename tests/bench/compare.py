@@ -52,10 +52,10 @@ class ComparedServer(NamedTuple):
 async def compare(options: CompareOptions, say: Print) -> Found:
     """Run the comparison, and print its tables and the promises kept."""
     world, found = seed.world(options.sizes), Found()
-    asked = workloads(world)
+    selected = workloads(world)
     with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         folder = Path(name)
-        embedded = [one for one in asked.values() if options.includes_workload(one.name)]
+        embedded = [one for one in selected.values() if options.includes_workload(one.name)]
         if embedded:
             template = folder / "template.db"
             await seed.write_sqlite(template, world)
@@ -63,7 +63,7 @@ async def compare(options: CompareOptions, say: Print) -> Found:
                 available_peers(options.includes_peer, say), embedded, folder, template, options, say
             )
         if options.includes_workload("postgres"):
-            workload = replace(asked["list"], name=on_postgres.NAME)
+            workload = replace(selected["list"], name=on_postgres.NAME)
             with ExitStack() as held:
                 # Migrations run an event loop of their own.
                 database = await asyncio.to_thread(held.enter_context, on_postgres.load(world))
@@ -76,7 +76,7 @@ async def compare(options: CompareOptions, say: Print) -> Found:
 
 async def _compare_workloads(
     peers: Iterable[Peer],
-    asked: Sequence[Workload],
+    selected: Sequence[Workload],
     folder: Path,
     template: Path | None,
     options: CompareOptions,
@@ -92,7 +92,7 @@ async def _compare_workloads(
             if template is not None:
                 shutil.copy(template, place / "gateway.db")
             servers.append(ComparedServer(peer, started.enter_context(peer.start(place)), place / "gateway.db"))
-        for workload in asked:
+        for workload in selected:
             concerned = [server for server in servers if workload.name in server.peer.workloads]
             _require_equal_responses(workload, concerned)
             found[workload.name] = await _measure(workload, concerned, options)

@@ -67,9 +67,9 @@ def python_peer(module: str) -> Callable[[Path], AbstractContextManager[Running]
 def run_process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.environ) -> Generator[Running]:
     """Run a command with the folder's file and a free port as arguments."""
     port = free_port()
-    given = [*command, str(folder / "gateway.db"), str(port)]
+    full_command = [*command, str(folder / "gateway.db"), str(port)]
     with (folder / "server.log").open("a") as log, pin_to_core(SERVER_CORE):
-        started = subprocess.Popen(given, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
+        started = subprocess.Popen(full_command, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
     try:
         _wait_until_listening(port, started, folder)
         yield Running(port, (started.pid,))

@@ -54,21 +54,21 @@ class WatcherGroup:
     """All watchers of one server: the number of their items, and the delays."""
 
     size: int
-    heard: int = 0
+    received: int = 0
     delays: list[float] = field(default_factory=list[float])
     _moments: dict[bytes, float] = field(default_factory=dict[bytes, float])
 
     def receive(self, payload: bytes) -> None:
-        self.heard += 1
+        self.received += 1
         if found := OCCURRED.search(payload):
-            told = found.group(1)
-            moment = self._moments.get(told)
+            iso_time = found.group(1)
+            moment = self._moments.get(iso_time)
             if moment is None:
-                moment = self._moments[told] = datetime.fromisoformat(told.decode()).timestamp()
+                moment = self._moments[iso_time] = datetime.fromisoformat(iso_time.decode()).timestamp()
             self.delays.append(datetime.now(UTC).timestamp() - moment)
 
-    async def wait_for(self, heard: int) -> None:
-        await wait_until(lambda: self.heard >= heard, PATIENCE_SECONDS)
+    async def wait_for(self, received: int) -> None:
+        await wait_until(lambda: self.received >= received, PATIENCE_SECONDS)
 
 
 async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> WatchFigures:
@@ -86,7 +86,7 @@ async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, 
         before = memory_of(pid)
         await come(range(size // 5, size))
         weight = (memory_of(pid) - before) / (size - size // 5) / 1024
-        crowd.heard = 0
+        crowd.received = 0
         await _burst(crowd, emit, 5)
         cost = max(await _cost(pid, _burst(crowd, emit, events)) - alone, TICK_SECONDS) / (events * size) * 1e6
         crowd.delays.clear()
@@ -104,7 +104,7 @@ async def _cost(pid: int, work: Awaitable[None]) -> float:
 
 
 async def _burst(crowd: WatcherGroup, emit: Emit, events: int) -> None:
-    due = crowd.heard + events * crowd.size
+    due = crowd.received + events * crowd.size
     await asyncio.gather(emit(events), crowd.wait_for(due))
 
 

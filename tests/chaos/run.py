@@ -68,8 +68,9 @@ async def _wait_and_report(plan: RunPlan, place: System, say: Say) -> None:
     while (passed := monotonic() - begun) < plan.seconds:
         await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two progress messages
         steps = sum(len(writer.attempts) for writer in place.writers)
-        heard = sum(len(watcher.received) for watcher in place.watchers)
-        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.thrown.total()} faults")
+        received_count = sum(len(watcher.received) for watcher in place.watchers)
+        faults = place.faults.thrown.total()
+        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {received_count} items received, {faults} faults")
         if to_rotate and passed > plan.seconds / 2:
             with suppress(Exception):  # the database is unavailable; the next check tries again
                 await place.archive.rotate_epoch()
@@ -86,7 +87,9 @@ async def _wait_for_watches(place: System, outcome: Outcome) -> None:
 
     with suppress(TimeoutError):
         await wait_until(lambda: not behind(), SETTLE_SECONDS)
-    outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
+    outcome.figures["seconds from the last fault until every watch had received_count all"] = round(
+        monotonic() - begun, 2
+    )
     outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in behind()]
 
 
@@ -109,7 +112,9 @@ async def _check(place: System, outcome: Outcome) -> None:
     attempts = by_image(place.writers)
     outcome.violations += verdict.check_log(changes, await place.archive.members(), attempts)
     for watcher in place.watchers:
-        trouble = verdict.check_watch(watcher, changes, place.archive, seal) if watcher.received else "heard nothing"
+        trouble = (
+            verdict.check_watch(watcher, changes, place.archive, seal) if watcher.received else "received_count nothing"
+        )
         outcome.violations += [f"{_name(watcher)}: {trouble}"] if trouble else []
         outcome.violations += [f"{_name(watcher)} ended: {watcher.trouble!r}"] if watcher.trouble else []
     outcome.violations += verdict.check_groups(place.watchers)
@@ -127,9 +132,9 @@ async def _check(place: System, outcome: Outcome) -> None:
 
 
 def _received_figures(watchers: list[Watcher]) -> dict[str, Any]:
-    items = [heard.item for watcher in watchers for heard in watcher.received]
+    items = [received_count.item for watcher in watchers for received_count in watcher.received]
     return {
-        "items heard": dict(Counter(item["__typename"] for item in items).most_common()),
+        "items received": dict(Counter(item["__typename"] for item in items).most_common()),
         "resets by reason": dict(Counter(item["reason"] for item in items if "reason" in item).most_common()),
     }
 

@@ -102,15 +102,15 @@ def _make_watcher(url: str, mint: Callable[..., str], owners: list[str], kind: i
     is_operator = kind % 12 == 11
     tenant_id = "999" if is_operator else people[kind % len(people)]
     of_images = kind % 3 == 2
-    wanted = FILTERS[kind % len(FILTERS)]
+    filter_ = FILTERS[kind % len(FILTERS)]
     if of_images:
-        wanted = {name: value for name, value in wanted.items() if name == "role"}
+        filter_ = {name: value for name, value in filter_.items() if name == "role"}
     query = WATCH_IMAGES if of_images else (PLAIN_WATCH if kind % 2 else WATCH)
     roles = ("operator",) if is_operator else ("admin",)
     return Watcher(
         url,
         lambda: mint(tenant_id, *roles),
-        Viewer(tenant_id, is_operator, wanted),
+        Viewer(tenant_id, is_operator, filter_),
         IMAGES if of_images else OFFERS,
         "SNAPSHOT" if kind % 4 < 2 else "CHANGES",
         query,

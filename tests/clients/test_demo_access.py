@@ -215,8 +215,8 @@ async def test_a_screen_reader_announces_each_change_once(visit: Visit) -> None:
 async def test_reduced_motion_is_respected(visit: Visit) -> None:
     demo = await open_demo(visit)
     motion: tuple[tuple[Literal["no-preference", "reduce"], str], ...] = (("no-preference", "glow"), ("reduce", "none"))
-    for wanted, animation in motion:
-        await demo.page.emulate_media(reduced_motion=wanted)
-        await demo.register_and_offer(f"moving-{wanted}")
+    for setting, animation in motion:
+        await demo.page.emulate_media(reduced_motion=setting)
+        await demo.register_and_offer(f"moving-{setting}")
         row = demo.producer.log_rows().first
         assert await row.evaluate("row => getComputedStyle(row).animationName") == animation

@@ -41,8 +41,8 @@ def page(node: Run, server: Server) -> Generator[Path]:
 def _run_as_new_consumer(page: Path, server: Server, program: str, **more: Any) -> Any:
     """Run a page as a new consumer, next to a new producer, and return what it prints."""
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
-    told = {"folder": str(page), "url": server.url, "producer": producer, "consumer": consumer, **more}
-    ended = run_in_folder("node", f"readme/{program}.mjs", json.dumps(told))
+    arguments = {"folder": str(page), "url": server.url, "producer": producer, "consumer": consumer, **more}
+    ended = run_in_folder("node", f"readme/{program}.mjs", json.dumps(arguments))
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return json.loads(ended.stdout)
 
@@ -61,7 +61,7 @@ def test_a_set_up_shows_the_inbox_and_accepts_an_offer(story: Any) -> None:
 
 
 def test_a_set_up_survives_a_disconnection_without_duplicates_or_gaps(story: Any) -> None:
-    assert [(name, kind) for name, kind, _ in story["heard"]] == [
+    assert [(name, kind) for name, kind, _ in story["received"]] == [
         ("first", "ANSWERED"),
         ("third", "OFFERED"),
         ("second", "REVOKED"),
@@ -73,7 +73,7 @@ def test_a_set_up_survives_a_disconnection_without_duplicates_or_gaps(story: Any
         ("first", "ANSWERED"),
         ("eighth", "OFFERED"),
     ]
-    assert len({cursor for _, _, cursor in story["heard"]}) == len(story["heard"])
+    assert len({cursor for _, _, cursor in story["received"]}) == len(story["received"])
 
 
 def test_a_set_up_displays_the_current_state(story: Any) -> None:
@@ -136,13 +136,13 @@ def test_the_watch_discards_its_state_on_a_reset(page: Path, server: Server) -> 
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     both = {"producer": producer, "consumer": consumer}
     before = _run_as_new_consumer(page, server, "watch", last="last", **both)
-    from_inside_the_snapshot = before["heard"][0][2]
+    from_inside_the_snapshot = before["received"][0][2]
     gone = {"memberId": "gone", "imageId": "gone", "status": "ACCEPTED"}
     stored = json.dumps({"cursor": from_inside_the_snapshot, "offers": [["gone", gone]]})
 
     after = _run_as_new_consumer(page, server, "watch", last="later", stored={"offers": stored}, **both)
 
-    assert after["heard"][0][0] == "WatchReset"
+    assert after["received"][0][0] == "WatchReset"
     assert set(after["shown"]) == {*before["shown"], after["images"]["later"]}
 
 
@@ -156,7 +156,7 @@ def test_the_query_and_the_watch_of_the_front_door_show_an_offer(page: Path, ser
 
 
 def _things(played: Any, typename: str) -> list[str]:
-    return [image for name, image, _ in played["heard"] if name == typename]
+    return [image for name, image, _ in played["received"] if name == typename]
 
 
 def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
@@ -180,17 +180,17 @@ def test_the_gql_client_displays_both_kinds_of_errors(server: Server) -> None:
 
 def test_the_python_watch_resumes_in_a_new_process(server: Server, tmp_path: Path) -> None:
     consumer = fresh_id()
-    with _watching(server, server.token(consumer), tmp_path) as heard:
-        assert next(heard) == "WatchBookmark"
-        images = [_offer_image(server, consumer, "heard") for _ in range(2)]
-        assert [next(heard), next(heard)] == images
+    with _watching(server, server.token(consumer), tmp_path) as watched:
+        assert next(watched) == "WatchBookmark"
+        images = [_offer_image(server, consumer, "watched") for _ in range(2)]
+        assert [next(watched), next(watched)] == images
     missed = _offer_image(server, consumer, "missed")
 
-    with _watching(server, server.token(consumer), tmp_path) as heard:
-        first = next(heard)
+    with _watching(server, server.token(consumer), tmp_path) as watched:
+        first = next(watched)
         # It may have ended before it stored that the last item was processed; that item is then delivered again.
         assert first in (images[-1], missed)
-        assert first == missed or next(heard) == missed
+        assert first == missed or next(watched) == missed
 
 
 def _offer_image(server: Server, consumer: str, name: str) -> str:

@@ -43,10 +43,10 @@ def test_the_built_files_are_those_of_the_manifest() -> None:
 
 def test_the_built_files_come_from_the_packages_that_the_source_requires() -> None:
     source = ROOT / "app" / "web" / "graphiql"
-    wanted: dict[str, str] = json.loads((source / "package.json").read_text())["dependencies"]
+    required: dict[str, str] = json.loads((source / "package.json").read_text())["dependencies"]
     licences = (BUILT / "LICENCES.txt").read_text()
 
-    assert [name for name, version in wanted.items() if f"{name} {version} (" not in licences] == []
+    assert [name for name, version in required.items() if f"{name} {version} (" not in licences] == []
 
 
 @pytest.mark.slow

@@ -130,5 +130,5 @@ def test_graphql_eslint_refuses_a_bad_type(sandbox: NpmSandbox) -> None:
     linted = sandbox.node("lint.mjs", str(sandbox.root / "schema.graphql"))
 
     assert linted.returncode == 1, linted.stderr
-    told = {line.rpartition("/")[2].rstrip(")") for line in linted.stdout.splitlines()}
-    assert {"naming-convention", "require-description", "relay-connection-types", "relay-edge-types"} <= told
+    rules = {line.rpartition("/")[2].rstrip(")") for line in linted.stdout.splitlines()}
+    assert {"naming-convention", "require-description", "relay-connection-types", "relay-edge-types"} <= rules

@@ -50,18 +50,18 @@ def selected_fields(document: DocumentNode) -> set[str]:
 
 
 def test_every_root_field_has_an_operation() -> None:
-    wanted = {f"{root.name}.{field}" for root in ROOTS for field in root.fields}
+    expected = {f"{root.name}.{field}" for root in ROOTS for field in root.fields}
 
-    assert wanted - selected_fields(DOCUMENT) == set()
+    assert expected - selected_fields(DOCUMENT) == set()
 
 
 def test_every_field_of_every_type_is_selected() -> None:
     outputs = [type_ for type_ in SCHEMA.type_map.values() if isinstance(type_, GraphQLObjectType)]
-    wanted = {
+    expected = {
         f"{type_.name}.{field}" for type_ in outputs if not is_introspection_type(type_) for field in type_.fields
     }
 
-    assert wanted - selected_fields(DOCUMENT) == set()
+    assert expected - selected_fields(DOCUMENT) == set()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

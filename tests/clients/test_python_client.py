@@ -41,15 +41,15 @@ async def test_a_slow_consumer_receives_its_whole_snapshot(server: Server, monke
         tenants = [str(number) for number in range(1_000, 1_100)]
         server.do("offerImage", owner, imageId=server.register(owner), tenantIds=tenants)
 
-    told: list[str] = []
+    types: list[str] = []
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(_watch(server, "1", SNAPSHOT)) as items:
         async for item in items:
-            told.append(item["__typename"])
-            if told[-1] in ("WatchSynced", "WatchReset"):
+            types.append(item["__typename"])
+            if types[-1] in ("WatchSynced", "WatchReset"):
                 break
             await asyncio.sleep(0.01)  # the consumer is slow
 
-    assert told == ["MemberState"] * 300 + ["WatchSynced"]
+    assert types == ["MemberState"] * 300 + ["WatchSynced"]
 
 
 async def test_a_cursor_that_cannot_be_stored_is_an_error_and_not_retried_forever(

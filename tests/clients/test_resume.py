@@ -92,10 +92,10 @@ def test_a_client_resumes_by_itself_and_misses_nothing(
             pass
         _until_served(restartable, owner, image, "40")
         offer("50", UNTIL)
-        heard = [item for item in remaining_items(process) if item["__typename"] == "MemberStatusChanged"]
+        received = [item for item in remaining_items(process) if item["__typename"] == "MemberStatusChanged"]
 
-    assert [item["tenant"]["id"] for item in heard] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
-    assert len({item["cursor"] for item in heard}) == len(heard)
+    assert [item["tenant"]["id"] for item in received] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
+    assert len({item["cursor"] for item in received}) == len(received)
 
 
 def _until_served(restartable: Restartable, owner: str, image: str, consumer: str) -> None:
@@ -145,11 +145,11 @@ def test_a_python_watch_resumes_in_a_new_process_after_its_stored_cursor(server:
     server.do("offerImage", owner, imageId=image, tenantIds=["12", UNTIL])
 
     with run_watcher("python", server, tokens) as process:
-        heard = [item["tenant"]["id"] for item in remaining_items(process) if "tenant" in item]
+        received = [item["tenant"]["id"] for item in remaining_items(process) if "tenant" in item]
 
     # A printed item may not have been stored yet: the last one may be repeated, but none is missing.
-    assert heard[-2:] == ["12", UNTIL]
-    assert heard[:-2] in ([], ["11"], ["10", "11"])
+    assert received[-2:] == ["12", UNTIL]
+    assert received[:-2] in ([], ["11"], ["10", "11"])
 
 
 async def test_the_resume_wrapper_is_served_to_any_page(server: Server) -> None:

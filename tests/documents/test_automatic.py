@@ -23,16 +23,16 @@ def off(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 def code(server: Server, token: str | None, document: str, **fields: Any) -> str:
     """The error code of an operation sent as the hash of a document, or "ok"."""
-    asked = {"extensions": apollo_extensions(document), **fields}
-    answer = server.client.post("/graphql", json=asked, headers=bearer(token))
+    fields_sent = {"extensions": apollo_extensions(document), **fields}
+    answer = server.client.post("/graphql", json=fields_sent, headers=bearer(token))
     return error_code(answer) if "errors" in answer.json() else "ok"
 
 
 def test_a_document_sent_with_its_hash_is_persisted(server: Server) -> None:
     token = server.token(fresh_id())
     assert [code(server, token, VIEWER), code(server, token, VIEWER, query=VIEWER)] == [NOT_FOUND, "ok"]
-    for asked in ({"extensions": apollo_extensions(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
-        answer = server.client.post("/graphql", json=asked, headers=bearer(token)).json()
+    for fields_sent in ({"extensions": apollo_extensions(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
+        answer = server.client.post("/graphql", json=fields_sent, headers=bearer(token)).json()
         assert answer["data"]["viewer"]["id"]
 
 

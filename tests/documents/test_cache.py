@@ -167,15 +167,15 @@ def _remembered_for(remembered: CachedFunction[[], None], owner: object, text: s
 def test_a_syntax_error_is_cached_and_reported_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     parse, times = deadlines.parse, list[str]()
     monkeypatch.setattr(deadlines, "parse", lambda text, *limits: times.append(text) or parse(text, *limits))
-    documents, told = Documents(Settings()), list[Any]()
+    documents, reported = Documents(Settings()), list[Any]()
     for look in (documents.parse, lambda text: documents.operation_type(text, None), documents.has_subscription):
         with pytest.raises(Exception, match=r"Syntax Error: Expected Name|tokens") as refused:
             look(text)
-        told.append(refused.value)
+        reported.append(refused.value)
 
     assert len(times) == 1
-    assert len({error.message for error in told}) == 1
-    assert told[0].locations == told[2].locations
+    assert len({error.message for error in reported}) == 1
+    assert reported[0].locations == reported[2].locations
 
 
 def test_a_cached_refusal_keeps_no_reference_to_its_request() -> None:

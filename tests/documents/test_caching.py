@@ -92,19 +92,19 @@ def test_a_response_with_errors_is_not_cacheable(patient: Server) -> None:
 
 def test_a_response_by_post_is_not_cacheable(patient: Server) -> None:
     for path in ("/graphql", "/graphql?long=way"):
-        asked: dict[str, Any] = {"documentId": hash_of(IMAGES)}
-        answer = patient.client.post(path, json=asked, headers=bearer(patient.token("1")))
+        parameters_sent: dict[str, Any] = {"documentId": hash_of(IMAGES)}
+        answer = patient.client.post(path, json=parameters_sent, headers=bearer(patient.token("1")))
         assert answer.headers["cache-control"] == NOT_KEPT
 
 
 def test_head_sends_the_headers_of_get_and_no_body(patient: Server) -> None:
     token = patient.token(fresh_id())
-    asked = get(patient, token, documentId=hash_of(IMAGES))
+    parameters_sent = get(patient, token, documentId=hash_of(IMAGES))
     looked = get(patient, token, "HEAD", documentId=hash_of(IMAGES))
 
     assert (looked.status_code, looked.content) == (200, b"")
     assert {name: looked.headers[name] for name in ("etag", "content-length", "content-type")} == {
-        name: asked.headers[name] for name in ("etag", "content-length", "content-type")
+        name: parameters_sent.headers[name] for name in ("etag", "content-length", "content-type")
     }
 
 

@@ -37,8 +37,8 @@ UNKNOWN_FIELDS = f"{{ viewer {{ {' '.join(f'ids{n}' for n in range(900))} }} }}"
 def unlimited_settings(**changes: Any) -> Settings:
     """Settings without limits, so that the documents take as long as they need."""
     high: dict[str, Any] = {f"max_{what}": 10**6 for what in ("tokens", "repeats", "fields", "aliases", "root_fields")}
-    given = {**high, "max_cost": 10**9, "parse_seconds": 999, "validation_seconds": 999, **changes}
-    return Settings.load(**given)
+    settings_given = {**high, "max_cost": 10**9, "parse_seconds": 999, "validation_seconds": 999, **changes}
+    return Settings.load(**settings_given)
 
 
 def validated(settings: Settings, text: str) -> float:
@@ -105,8 +105,8 @@ async def test_documents_with_too_many_field_comparisons_are_too_complex(gateway
 
 async def test_ordinary_documents_need_few_comparisons(gateway: Gateway) -> None:
     """Thirty components of a page, each with its own fragment on the same list."""
-    wanted = "__typename id name status owner { id __typename }"
-    parts = " ".join(f"fragment f{n} on Image {{ {wanted} }}" for n in range(25))
+    selection = "__typename id name status owner { id __typename }"
+    parts = " ".join(f"fragment f{n} on Image {{ {selection} }}" for n in range(25))
     query = f"{{ images {{ nodes {{ {' '.join(f'...f{n}' for n in range(25))} }} }} }} {parts}"
 
     assert not (await gateway.tenant("1").execute(query)).errors

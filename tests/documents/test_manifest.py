@@ -99,12 +99,12 @@ def test_a_document_that_could_never_be_executed_is_refused(tmp_path: Path, docu
 def test_the_server_does_not_start_with_an_invalid_or_missing_manifest(tmp_path: Path) -> None:
     wrong = manifests.write_manifest(tmp_path / "m.json", "{ nope }")
 
-    for given, said in [
+    for files, said in [
         ({"documents_path": wrong}, "Cannot query field 'nope'"),
         ({"documents_path": tmp_path / "not-there.json"}, "There is no manifest of documents at"),
         ({"documents_mode": "only"}, "set IMAGE_GATEWAY_DOCUMENTS_PATH"),
     ]:
-        assert said in commands.error_of(tmp_path, "serve", "--port", "0", **given)
+        assert said in commands.error_of(tmp_path, "serve", "--port", "0", **files)
     assert not (tmp_path / "gateway.db").exists()
 
 
@@ -118,7 +118,7 @@ def test_the_doctor_checks_the_manifest(tmp_path: Path) -> None:
     assert (
         "ok    documents: 1 trusted ones fit the schema" in commands.run(tmp_path, "doctor", documents_path=good).stdout
     )
-    told = commands.run(tmp_path, "doctor", documents_path=wrong)
-    assert "FAIL  documents: " in told.stdout
-    assert "Cannot query field 'nope'" in told.stdout
-    assert told.returncode == 1
+    report = commands.run(tmp_path, "doctor", documents_path=wrong)
+    assert "FAIL  documents: " in report.stdout
+    assert "Cannot query field 'nope'" in report.stdout
+    assert report.returncode == 1

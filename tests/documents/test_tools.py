@@ -54,11 +54,11 @@ def test_the_manifest_of_relay_is_accepted_unchanged(workshop: NpmSandbox) -> No
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_apollo_persists_documents_automatically_and_then_sends_hashes(node: Run, tmp_path: Path, method: str) -> None:
     with run_server(tmp_path) as server:
-        told = _apollo(node, server, method)
+        result = _apollo(node, server, method)
 
-    assert told["tenants"] == [told["tenant"]] * 3
-    asked = [(one["method"], one["hasQuery"]) for one in told["requests"]]
-    assert asked == [(method, False), (method, True), (method, False), (method, False)]
+    assert result["tenants"] == [result["tenant"]] * 3
+    sent = [(one["method"], one["hasQuery"]) for one in result["requests"]]
+    assert sent == [(method, False), (method, True), (method, False), (method, False)]
 
 
 def _apollo(node: Run, server: Server, method: str) -> dict[str, Any]:

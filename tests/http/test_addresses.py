@@ -31,9 +31,13 @@ async def test_the_longest_url_is_accepted(server: Server) -> None:
 @pytest.mark.parametrize("character", ["%00", "%0a", "%0A", "%0d%0a", "%1f", "%7F", "%c2%85", "\t", "\n", "\x7f"])
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/graphql"])
 async def test_a_path_with_a_control_character_is_refused(server: Server, path: str, character: str) -> None:
-    for asked in (request("GET", path + character), request("POST", character + path), upgrade(path=path + character)):
+    for request_bytes in (
+        request("GET", path + character),
+        request("POST", character + path),
+        upgrade(path=path + character),
+    ):
         async with open_connection(server.port) as client:
-            await client.send(asked)
+            await client.send(request_bytes)
             [refused] = parse_responses(await client.read_to_end())
         assert refused.status == 400
 
@@ -45,11 +49,11 @@ async def test_a_control_character_in_a_query_string_is_allowed(server: Server) 
 async def test_a_trailing_slash_leads_to_the_same_endpoint(server: Server) -> None:
     tenant = fresh_id()
     headers, path = {"authorization": f"Bearer {server.token(tenant)}"}, "/graphql/"
-    asked = {"query": "{ viewer { id } }"}
+    request_bytes = {"query": "{ viewer { id } }"}
     found = [
-        server.client.post(path, json=asked, headers=headers),
+        server.client.post(path, json=request_bytes, headers=headers),
         server.client.post(path, json={"query": "{ viewer { id } offers { totalCount } }"}, headers=headers),
-        server.client.get(path, params=asked, headers=headers),
+        server.client.get(path, params=request_bytes, headers=headers),
     ]
     assert [answer.json()["data"]["viewer"]["id"] for answer in found] == [tenant] * 3
     plain = server.ws_url

@@ -39,9 +39,9 @@ def _literal(type_: Any) -> str:
     return {"Int": "1", "Boolean": "true", "ByteCount": "1"}.get(type_.name, '"1"')
 
 
-def _object(type_: GraphQLInputObjectType, given: dict[str, str]) -> str:
+def _object(type_: GraphQLInputObjectType, all_arguments: dict[str, str]) -> str:
     needed = {name: _literal(one.type) for name, one in type_.fields.items() if graphql.is_required_input_field(one)}
-    return "{" + ", ".join(f"{name}: {value}" for name, value in {**needed, **given}.items()) + "}"
+    return "{" + ", ".join(f"{name}: {value}" for name, value in {**needed, **all_arguments}.items()) + "}"
 
 
 def _spots(type_: Any, path: str) -> Iterator[tuple[str, Any, str]]:
@@ -62,8 +62,8 @@ def _places(word: str, root: Any, around: str = "%s", below: str = "") -> Iterat
         needed = {name: _literal(one.type) for name, one in field.args.items() if graphql.is_required_argument(one)}
         for argument, definition in field.args.items():
             for at, type_, text in _spots(definition.type, argument):
-                given = {**needed, argument: text}
-                arguments = ", ".join(f"{name}: {value}" for name, value in given.items())
+                all_arguments = {**needed, argument: text}
+                arguments = ", ".join(f"{name}: {value}" for name, value in all_arguments.items())
                 call = around % f"{field_name}({arguments}) {leaf}"
                 yield Place(f"{below}{field_name}.{at}", type_, f"{word}($v: {type_} = {_literal(type_)}) {{ {call} }}")
 

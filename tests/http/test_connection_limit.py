@@ -75,9 +75,9 @@ async def test_without_idle_connections_new_ones_are_refused_and_health_checks_w
         for sent, status in ((operation("{ __typename }"), 503), (LIVEZ, 200), (request("GET", "/graphql"), 503)):
             async with open_connection(server.port) as client:
                 await client.send(sent)
-                [told] = parse_responses(await client.read_to_end())
-                assert told.status == status
-                assert told.headers.get("retry-after") == ("1" if status == 503 else None)
+                [refusals] = parse_responses(await client.read_to_end())
+                assert refusals.status == status
+                assert refusals.headers.get("retry-after") == ("1" if status == 503 else None)
         assert (await scrape(server.port)).total("connections_turned_away_total", reason="refused") == 2
         assert (await scrape(server.port)).total("connections_most") == MIN_CONNECTIONS
 
@@ -118,9 +118,9 @@ async def test_a_websocket_and_a_connection_with_a_request_are_not_idle(
 
 def test_there_are_never_more_connections_than_file_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = settings_for("sqlite+aiosqlite:///none.db", max_open_connections=5_000)
-    told = {}
+    refusals = {}
     for files in (100, 1_024, 65_536, connections.resource.RLIM_INFINITY):
         monkeypatch.setattr(connections.resource, "getrlimit", lambda _, files=files: (files, files))
-        told[files] = ConnectionLimit(settings).max
+        refusals[files] = ConnectionLimit(settings).max
 
-    assert list(told.values()) == [50, 874, 5_000, 5_000]
+    assert list(refusals.values()) == [50, 874, 5_000, 5_000]

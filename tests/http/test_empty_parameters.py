@@ -53,7 +53,7 @@ async def test_an_empty_query_by_get_is_refused_as_absent(server: InProcessServe
 
 
 async def _send(
-    server: InProcessServer, method: str, accept: str, given: dict[str, str], suffix: str = ""
+    server: InProcessServer, method: str, accept: str, parameters: dict[str, str], suffix: str = ""
 ) -> httpx2.Response:
     headers = {"authorization": f"Bearer {server.token}", "accept": accept}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
@@ -61,5 +61,5 @@ async def _send(
         return await client.request(
             method,
             url,
-            **({"params": given} if method == "GET" else {"json": given}),  # type: ignore[arg-type]
+            **({"params": parameters} if method == "GET" else {"json": parameters}),  # type: ignore[arg-type]
         )

@@ -51,8 +51,8 @@ async def test_the_fast_lane_handles_queries_and_mutations_and_nothing_else(
 
     with patch.object(Endpoint, "__call__", unreachable):
         line.send(request(token, POINT, id=scenario.image))
-        status, _, told = await line.read_response()
-        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", scenario.image)
+        status, _, body = await line.read_response()
+        assert (status, body["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", scenario.image)
         line.send(request(token, ACCEPT, id=scenario.image))
         assert (await line.read_response())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
     for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
@@ -70,11 +70,11 @@ async def test_the_fast_lane_responds_exactly_like_the_endpoint(
     for path in ("/graphql", "/graphql?long=way"):
         line = await dial()
         line.send(request(token, POINT, path, version, *more, id=scenario.image))
-        status, headers, told = await line.read_response()
+        status, headers, body = await line.read_response()
         assert len(headers["x-request-id"]) == 32
         for name in OF_ONE_ANSWER_ONLY:
             del headers[name]
-        answers.append((status, headers, told))
+        answers.append((status, headers, body))
         if version == "1.0" or "connection: close" in more:
             assert await line.is_closed()
 
@@ -90,9 +90,9 @@ async def test_pipelined_requests_get_their_responses_in_order(server: InProcess
         request(token, "{ __schema { queryType { name } } }"),
         request(token, "{ viewer { id } }"),
     )
-    told = [(await line.read_response())[2]["data"] for _ in range(4)]
+    body = [(await line.read_response())[2]["data"] for _ in range(4)]
 
-    assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
+    assert [next(iter(one)) for one in body] == ["acceptOffer", "image", "__schema", "viewer"]
 
 
 async def test_a_request_sent_byte_by_byte_gets_its_response(server: InProcessServer, dial: Connect) -> None:
@@ -131,10 +131,10 @@ async def test_after_a_fault_in_the_fast_lane_the_endpoint_handles_the_request(
 async def test_the_fast_lane_reports_errors_like_the_endpoint(server: InProcessServer, dial: Connect) -> None:
     line = await dial()
     line.send(request("nonsense", POINT, id="x"))
-    status, headers, told = await line.read_response()
+    status, headers, body = await line.read_response()
 
     assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
-    assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
+    assert body["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
 
 
 async def test_a_request_in_transit_gets_its_response_before_a_drain_closes_its_connection(
@@ -149,9 +149,9 @@ async def test_a_request_in_transit_gets_its_response_before_a_drain_closes_its_
         one.shutdown()
     assert await idle.is_closed()
     line.send(whole[-5:])
-    _, headers, told = await line.read_response()
+    _, headers, body = await line.read_response()
 
-    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", scenario.image)
+    assert (headers["connection"], body["data"]["image"]["id"]) == ("close", scenario.image)
     assert await line.is_closed()
 
 
@@ -162,27 +162,27 @@ async def test_a_fault_behind_the_fast_lane_is_masked_and_has_a_request_id(
     line = await dial()
     with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
         line.send(request(token, ACCEPT, id=scenario.image))
-        status, headers, told = await line.read_response()
+        status, headers, body = await line.read_response()
 
-    [error] = told["errors"]
+    [error] = body["errors"]
     assert (status, error["extensions"]["code"]) == (
         "HTTP/1.1 500 Internal Server Error",
         ErrorCode.INTERNAL_SERVER_ERROR,
     )
     assert error["extensions"]["requestId"] == headers["x-request-id"]
-    assert "a secret" not in str(told)
+    assert "a secret" not in str(body)
 
 
 async def test_a_repeated_request_sees_later_changes(server: InProcessServer, dial: Connect) -> None:
     scenario, token = await _scenario(server)
     line = await dial()
-    told: list[Any] = []
+    body: list[Any] = []
     for _ in range(2):
         line.send(request(token, "{ offers { totalCount } }"))
-        told.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
+        body.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
         await scenario.consumer.accept(scenario.image)
 
-    assert told == [1, 0]
+    assert body == [1, 0]
 
 
 async def test_a_repeated_request_needs_a_token_that_is_still_valid(server: InProcessServer, dial: Connect) -> None:
@@ -199,9 +199,9 @@ async def test_the_same_document_of_another_tenant_is_a_different_request(
     server: InProcessServer, dial: Connect
 ) -> None:
     scenario, _ = await _scenario(server)
-    line, told = await dial(), list[Any]()
+    line, body = await dial(), list[Any]()
     for tenant_id in (scenario.consumer.id, scenario.owner.id, "999888777"):
         line.send(request(server.token_of(tenant_id), POINT, id=scenario.image))
-        told.append((await line.read_response())[2]["data"]["image"] is not None)
+        body.append((await line.read_response())[2]["data"]["image"] is not None)
 
-    assert told == [True, True, False]
+    assert body == [True, True, False]

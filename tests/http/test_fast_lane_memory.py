@@ -22,8 +22,8 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessS
 
 
 def _is_kept(server: InProcessServer, body: object, **headers: str) -> bool:
-    given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
-    raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
+    sent = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in sent.items()}
     before = len(server.fast_path._cache)
     server.fast_path.parse(raw, orjson.dumps(body))
     return len(server.fast_path._cache) > before

@@ -108,8 +108,8 @@ async def test_a_connection_closes_after_a_response_sent_before_100_continue(ser
 
 
 async def test_a_connection_stays_open_after_100_continue(server: Server) -> None:
-    asked = operation("{ __typename }", "expect: 100-continue")
-    head, end, body = asked.partition(b"\r\n\r\n")
+    message = operation("{ __typename }", "expect: 100-continue")
+    head, end, body = message.partition(b"\r\n\r\n")
     async with open_connection(server.port) as client:
         await client.send(head + end)
         assert (await client.read_response()).status == 100

@@ -110,12 +110,12 @@ def _expect_clear_response(answer: Any) -> None:
     if answer.headers["content-type"].startswith("text/html"):
         assert answer.request.method == "GET"  # GraphiQL, if the client accepts HTML
         return
-    told = answer.json()
-    assert isinstance(told, dict)
-    for error in told.get("errors", []):
+    body_json = answer.json()
+    assert isinstance(body_json, dict)
+    for error in body_json.get("errors", []):
         assert error["message"]
         assert error["extensions"]["code"] in set(ErrorCode) - {ErrorCode.INTERNAL_SERVER_ERROR}
-    assert "data" in told or told["errors"]
+    assert "data" in body_json or body_json["errors"]
 
 
 MESSAGES = st.lists(

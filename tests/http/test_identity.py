@@ -25,8 +25,8 @@ def call(field_name: str, root: GraphQLObjectType) -> str:
     """The shortest valid call of a root field, each of which has fields to select."""
     arguments = root.fields[field_name].args
     needed = [f"{name}: {literal(arg.type)}" for name, arg in arguments.items() if is_required_argument(arg)]
-    given = f"({', '.join(needed)})" if needed else ""
-    return f"{field_name}{given} {{ __typename }}"
+    argument_list = f"({', '.join(needed)})" if needed else ""
+    return f"{field_name}{argument_list} {{ __typename }}"
 
 
 def literal(type_: Any) -> str:

@@ -25,28 +25,31 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 
 def ask(server: Server, origin: str, method: str = "POST", path: str = "/graphql", **headers: str) -> httpx2.Response:
-    told = {"origin": origin, **bearer(server.token(fresh_id())), **headers}
-    told = {name.replace("_", "-"): value for name, value in told.items() if value}
+    sent_headers = {"origin": origin, **bearer(server.token(fresh_id())), **headers}
+    sent_headers = {name.replace("_", "-"): value for name, value in sent_headers.items() if value}
     if method == "POST":
-        return server.client.post(path, json={"query": VIEWER}, headers=told)
-    return server.client.request(method, path, params={"query": "{ __typename }"}, headers=told)
+        return server.client.post(path, json={"query": VIEWER}, headers=sent_headers)
+    return server.client.request(method, path, params={"query": "{ __typename }"}, headers=sent_headers)
 
 
 def preflight(server: Server, origin: str, method: str = "POST", **headers: str) -> httpx2.Response:
-    wanted = {"access-control-request-method": method, "access-control-request-headers": "authorization,content-type"}
-    return server.client.options("/graphql", headers={"origin": origin, **wanted, **headers})
+    preflight_headers = {
+        "access-control-request-method": method,
+        "access-control-request-headers": "authorization,content-type",
+    }
+    return server.client.options("/graphql", headers={"origin": origin, **preflight_headers, **headers})
 
 
 @pytest.mark.parametrize("origin", [CONSOLE, "http://localhost:5173"])
 def test_a_page_of_a_listed_origin_may_send_requests_and_read_responses(listing: Server, origin: str) -> None:
-    asked = preflight(listing, origin)
+    allowed = preflight(listing, origin)
     answer = ask(listing, origin)
 
-    assert (asked.status_code, asked.headers[ALLOWED]) == (200, origin)
-    assert {"authorization", "content-type"} <= set(asked.headers["access-control-allow-headers"].split(","))
-    assert "POST" in asked.headers["access-control-allow-methods"]
+    assert (allowed.status_code, allowed.headers[ALLOWED]) == (200, origin)
+    assert {"authorization", "content-type"} <= set(allowed.headers["access-control-allow-headers"].split(","))
+    assert "POST" in allowed.headers["access-control-allow-methods"]
     assert (answer.status_code, answer.headers[ALLOWED]) == (200, origin)
-    for response in (asked, answer):
+    for response in (allowed, answer):
         assert "access-control-allow-credentials" not in response.headers
         assert "Origin" in response.headers["vary"]
 
@@ -60,8 +63,8 @@ def test_a_page_of_another_origin_reads_nothing(listing: Server, origin: str) ->
 
 def test_without_the_setting_no_origin_may_read(server: Server) -> None:
     for origin in (CONSOLE, server.base):
-        asked = preflight(server, origin)
-        assert (asked.status_code, ALLOWED in asked.headers) == (204, False)
+        allowed = preflight(server, origin)
+        assert (allowed.status_code, ALLOWED in allowed.headers) == (204, False)
         assert ALLOWED not in ask(server, origin).headers
 
 
@@ -75,11 +78,13 @@ def test_responses_of_the_fast_lane_have_the_headers_of_all_others(listing: Serv
 
 def test_a_cached_request_does_not_serve_another_origin(listing: Server) -> None:
     token = listing.token(fresh_id())
-    told: list[str | None] = []
+    sent_headers: list[str | None] = []
     for origin in (CONSOLE, STRANGER, "", "http://localhost:5173"):
         headers = bearer(token) | ({"origin": origin} if origin else {})
-        told.append(listing.client.post("/graphql", json={"query": VIEWER}, headers=headers).headers.get(ALLOWED))
-    assert told == [CONSOLE, None, None, "http://localhost:5173"]
+        sent_headers.append(
+            listing.client.post("/graphql", json={"query": VIEWER}, headers=headers).headers.get(ALLOWED)
+        )
+    assert sent_headers == [CONSOLE, None, None, "http://localhost:5173"]
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,11 @@ async def pages(browser: Browser) -> AsyncGenerator[tuple[str, Page]]:
         yield origin, page
 
 
-async def told(page: Page, server: Server) -> list[Any]:
+async def fetch_results(page: Page, server: Server) -> list[Any]:
     """What a page can read over each transport."""
-    asked = [server.url, server.token("7")]
+    arguments = [server.url, server.token("7")]
     return [
-        await page.evaluate(ASK, asked),
+        await page.evaluate(ASK, arguments),
         await page.evaluate(GET, [server.url, "cors"]),
         await page.evaluate(DIAL, [server.ws_url]),
     ]
@@ -62,7 +62,11 @@ async def told(page: Page, server: Server) -> list[Any]:
 async def test_only_a_page_of_a_listed_origin_queries_and_watches(browser: Browser, tmp_path: Path) -> None:
     async with pages(browser) as (origin, page), pages(browser) as (_, stranger):
         with run_server(tmp_path, allowed_origins=origin) as server:
-            assert await told(page, server) == [[200, 32, {"viewer": {"id": "7"}}], ["cors", 200], "open"]
-            assert await told(stranger, server) == ["TypeError: Failed to fetch", "TypeError: Failed to fetch", 1006]
+            assert await fetch_results(page, server) == [[200, 32, {"viewer": {"id": "7"}}], ["cors", 200], "open"]
+            assert await fetch_results(stranger, server) == [
+                "TypeError: Failed to fetch",
+                "TypeError: Failed to fetch",
+                1006,
+            ]
             await stranger.evaluate(GET, [server.url, "no-cors"])
             assert '"status": 403' in server.log

@@ -27,10 +27,10 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessS
 @pytest.mark.parametrize("status", REFUSED)
 async def test_a_page_may_read_why_the_server_refused_its_request(server: InProcessServer, status: int) -> None:
     header, body = REFUSED[status]
-    for origin, told in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
+    for origin, allowed in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
         async with open_connection(server.port) as client:
             sent = request("POST", "/graphql", f"origin: {origin}", header, body=body)
             await client.send(sent.removesuffix(b"\r\n\r\n"))  # without the end of the headers
             refused = await client.read_response()
-        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, told)
-        assert ("vary" in refused.headers) == (told is not None)
+        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, allowed)
+        assert ("vary" in refused.headers) == (allowed is not None)

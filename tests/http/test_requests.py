@@ -105,8 +105,8 @@ def test_other_methods_get_405_with_the_allowed_ones(server: Server, method: str
 
 
 def test_options_lists_the_allowed_methods(server: Server) -> None:
-    told = server.client.options("/graphql")
-    assert (told.status_code, told.headers["allow"], told.content) == (204, METHODS, b"")
+    described = server.client.options("/graphql")
+    assert (described.status_code, described.headers["allow"], described.content) == (204, METHODS, b"")
 
 
 def test_head_is_get_without_a_body_and_opens_no_event_stream(server: Server) -> None:

@@ -93,18 +93,18 @@ async def test_a_client_that_sent_in_time_is_not_disconnected_before_its_respons
 async def test_a_request_gets_its_response_before_junk_closes_the_connection(hasty: Server) -> None:
     # A query of the log is executed without a plan, which takes longer.
     query = "{ images { totalCount } offerEvents { pageInfo { hasNextPage } } }"
-    asked = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
+    request_bytes = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
     for junk in (b"junk\r\n\r\n", upgrade(), LIVEZ + b"junk\r\n\r\n"):
         async with open_connection(hasty.port) as client:
-            await client.send(asked + asked + junk)
+            await client.send(request_bytes + request_bytes + junk)
             found = parse_responses(await client.read_to_end())
         assert [json.loads(answer.body)["data"]["images"] for answer in found[:2]] == [{"totalCount": 0}] * 2
 
 
 async def _hear(client: RawConnection, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        heard = await client.read_to_end()
-    raise AssertionError(f"the server hung up after {heard!r}")
+        received = await client.read_to_end()
+    raise AssertionError(f"the server hung up after {received!r}")
 
 
 @pytest.mark.parametrize("kind", ["headers", "an address", "trailers", "a body of crumbs"])
@@ -116,37 +116,37 @@ async def test_an_endless_request_is_cut_off_and_not_buffered(patient: Server, k
         "a body of crumbs": (request("POST", "/graphql", *CHUNKED, body=b""), b"1;%s\r\n \r\n" % (b"b" * 1_000)),
     }[kind]
     async with open_connection(patient.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
+        received = asyncio.create_task(client.read_to_end())
         await client.send(begun)
         for _ in range(2 * MAX_HEAD_BYTES // 1_000):
             await client.send(more)
-        [refused] = parse_responses(await heard)
+        [refused] = parse_responses(await received)
     assert refused.status == (414 if kind == "an address" else 431)
     assert "er than" in json.loads(refused.body)["errors"][0]["message"]
 
 
 async def test_an_upload_that_continues_after_its_refusal_is_cut_off(patient: Server) -> None:
     async with open_connection(patient.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
+        received = asyncio.create_task(client.read_to_end())
         await client.send(request("POST", "/graphql", *CHUNKED, body=b""))
         for _ in range(400):
             await client.send(b"3e8\r\n" + b" " * 1_000 + b"\r\n")
-        [refused] = parse_responses(await heard)
+        [refused] = parse_responses(await received)
     assert refused.status == 413
 
 
 async def test_pipelined_requests_all_get_responses_and_few_are_buffered(sqlite_databases: Databases) -> None:
     async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
-        longest = asyncio.create_task(_longest_queue(server, heard))
+        received = asyncio.create_task(client.read_to_end())
+        longest = asyncio.create_task(_longest_queue(server, received))
         await client.send(*[request("GET", "/livez", "a: " + "b" * 500) * 50] * 80, LAST)
-        assert [answer.status for answer in parse_responses(await heard)] == [200] * 4_001
+        assert [answer.status for answer in parse_responses(await received)] == [200] * 4_001
         assert 0 < await longest < MAX_PIPELINED
 
 
-async def _longest_queue(server: InProcessServer, heard: "asyncio.Task[bytes]") -> int:
+async def _longest_queue(server: InProcessServer, received: "asyncio.Task[bytes]") -> int:
     longest = 0
-    while not heard.done():
+    while not received.done():
         longest = max([longest, *(len(one.pipeline) for one in server.connections)])
         await asyncio.sleep(0)  # samples once per iteration of the event loop
     return longest
@@ -212,11 +212,11 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-async def test_a_request_gets_its_response_although_invalid_bytes_follow(server: Server, asked: bytes) -> None:
+@pytest.mark.parametrize("request_bytes", ASKED.values(), ids=ASKED)
+async def test_a_request_gets_its_response_although_invalid_bytes_follow(server: Server, request_bytes: bytes) -> None:
     for _ in range(5):
         async with open_connection(server.port) as client:
             hearing = asyncio.create_task(client.read_to_end())
-            await client.send(asked + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
+            await client.send(request_bytes + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
             first, *rest = parse_responses(await hearing)
         assert (first.status in (200, 400, 405), [answer.status for answer in rest] in ([], [400])) == (True, True)

@@ -54,10 +54,10 @@ def test_a_watch_sends_each_change_with_its_cursor_and_resumes_after_it(server: 
     owner = server.token(fresh_id())
     image = server.register(owner)
     with stream(server, WATCH, owner, after=None) as response:
-        told = events(response)
-        first = next(told)
+        stream_events = events(response)
+        first = next(stream_events)
         server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
-        ten, eleven = next(told), next(told)
+        ten, eleven = next(stream_events), next(stream_events)
     with stream(server, WATCH, owner, last=ten["id"], after=first["id"]) as response:
         again = next(events(response))
 

@@ -78,10 +78,10 @@ async def test_a_stalled_websocket_buffers_few_responses_and_gets_all_once_it_re
             assert server.slow_readers.bytes < 6 * response
             assert held < OPERATIONS / 2 * response
             peer.connection.transport.resume_reading()
-            heard = [await peer.receive() for _ in range(2 * OPERATIONS)]
+            messages = [await peer.receive() for _ in range(2 * OPERATIONS)]
         await wait_until(lambda: server.slow_readers.bytes == 0)
 
-    assert sum(message["type"] == "next" for message in heard) == OPERATIONS
+    assert sum(message["type"] == "next" for message in messages) == OPERATIONS
 
 
 async def test_an_http_client_that_reads_no_byte_of_its_response_is_disconnected(

@@ -38,9 +38,9 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="pr
 
 
 def promtool(*arguments: str) -> str:
-    told = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    completed = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 @needs_promtool
@@ -102,5 +102,7 @@ def _cases(folder: Path, series: dict[str, str], expected: list[dict[str, Any]])
 
 def _fails(folder: Path, series: dict[str, str], expected: list[dict[str, Any]]) -> bool:
     """Whether an unexpected alert has fired."""
-    told = subprocess.run(["promtool", "test", "rules", str(_cases(folder, series, expected))], capture_output=True)
-    return told.returncode == 1 and b"FAILED" in told.stdout + told.stderr
+    completed = subprocess.run(
+        ["promtool", "test", "rules", str(_cases(folder, series, expected))], capture_output=True
+    )
+    return completed.returncode == 1 and b"FAILED" in completed.stdout + completed.stderr

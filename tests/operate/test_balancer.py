@@ -67,12 +67,12 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
             both.start(name)
             balancer.wait_for_workers(*WORKERS)
         offer(UNTIL)
-        heard = [
+        received = [
             [item for item in remaining_items(client) if item["__typename"] == "MemberStatusChanged"]
             for client in clients
         ]
 
-    for items in heard:
+    for items in received:
         assert [item["tenant"]["id"] for item in items if item["kind"] == "OFFERED"] == offered
         assert len({item["cursor"] for item in items}) == len(items)
     assert len(offered) > len(WORKERS), "no offer was made while a worker ended"

@@ -61,17 +61,17 @@ def test_token_prints_only_a_token_that_is_valid_for_an_hour(tmp_path: Path) -> 
 
 
 def test_token_accepts_several_roles_and_a_lifetime(tmp_path: Path) -> None:
-    asked = ("--role", "observer", "--role", "creator", "--ttl", "60")
-    token = output_of(tmp_path, "token", "--tenant", "1001", *asked).strip()
+    options = ("--role", "observer", "--role", "creator", "--ttl", "60")
+    token = output_of(tmp_path, "token", "--tenant", "1001", *options).strip()
 
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="image-gateway")
     assert sorted(claims["roles"]) == ["creator", "observer"]
     assert claims["exp"] - claims["iat"] == 60
 
 
-@pytest.mark.parametrize("asked", [("--ttl", "0"), ("--ttl", "9" * 20), ("--role", "king")], ids=" ".join)
-def test_token_rejects_an_invalid_lifetime_or_role(tmp_path: Path, asked: tuple[str, str]) -> None:
-    result = run(tmp_path, "token", "--tenant", "1001", *asked)
+@pytest.mark.parametrize("options", [("--ttl", "0"), ("--ttl", "9" * 20), ("--role", "king")], ids=" ".join)
+def test_token_rejects_an_invalid_lifetime_or_role(tmp_path: Path, options: tuple[str, str]) -> None:
+    result = run(tmp_path, "token", "--tenant", "1001", *options)
 
     assert (result.returncode, result.stdout) == (2, "")
     assert "Traceback" not in result.stderr

@@ -37,9 +37,9 @@ async def test_an_operation_has_one_line_with_the_fields_for_operators(verbose_s
     tenant = fresh_id()
     answer = verbose_server.post(POINT, verbose_server.token(tenant), id=str(uuid4()))
 
-    told = await wait_for_line(verbose_server, event="operation", request_id=answer.headers["x-request-id"])
-    assert told.pop("duration_ms") > 0
-    assert {name: told[name] for name in told.keys() - {"timestamp", "event", "request_id"}} == {
+    logged_fields = await wait_for_line(verbose_server, event="operation", request_id=answer.headers["x-request-id"])
+    assert logged_fields.pop("duration_ms") > 0
+    assert {name: logged_fields[name] for name in logged_fields.keys() - {"timestamp", "event", "request_id"}} == {
         "level": "info",
         "logger": "operations",
         "operation": "Point",
@@ -69,9 +69,9 @@ async def test_every_execution_path_logs_the_line(verbose_server: Server, form: 
         headers = [*bearer(token).items(), ("accept", accept), *twice]
         assert verbose_server.client.post("/graphql", json=body, headers=headers).status_code == 200
 
-    told = await wait_for_line(verbose_server, event="operation", tenant=tenant)
-    assert (told["operation"], told["kind"], told["cost"]) == ("Pages", "query", 1 + 7 * 2)
-    assert told["transport"] == {"socket": "websocket"}.get(form, "http")
+    logged_fields = await wait_for_line(verbose_server, event="operation", tenant=tenant)
+    assert (logged_fields["operation"], logged_fields["kind"], logged_fields["cost"]) == ("Pages", "query", 1 + 7 * 2)
+    assert logged_fields["transport"] == {"socket": "websocket"}.get(form, "http")
 
 
 @pytest.mark.parametrize("form", ["socket", "events"])
@@ -97,8 +97,8 @@ async def test_an_invalid_operation_name_is_not_logged(verbose_server: Server) -
     long = "N" * 5_000
     answer = verbose_server.post(f"query {long} {{ viewer {{ id }} }}", token)
 
-    told = await wait_for_line(verbose_server, event="operation", request_id=answer.headers["x-request-id"])
-    assert told["operation"] == long[:100]
+    logged_fields = await wait_for_line(verbose_server, event="operation", request_id=answer.headers["x-request-id"])
+    assert logged_fields["operation"] == long[:100]
     assert secret not in verbose_server.log
 
 
@@ -107,13 +107,13 @@ async def test_the_line_contains_the_codes_of_errors_and_refusals(verbose_server
     broken, unfit = verbose_server.post("{ viewer { ", token), verbose_server.post("{ nothing }", token)
     refused = verbose_server.post(operations.MUTATIONS["acceptOffer"], token, input={"imageId": str(uuid4())})
 
-    async def told(answer: Any) -> tuple[str, list[str], list[str]]:
+    async def logged_fields(answer: Any) -> tuple[str, list[str], list[str]]:
         found = await wait_for_line(verbose_server, event="operation", request_id=answer.headers["x-request-id"])
         return found["kind"], found["codes"], found["refusals"]
 
-    assert await told(broken) == ("unknown", ["GRAPHQL_PARSE_FAILED"], [])
-    assert await told(unfit) == ("query", ["GRAPHQL_VALIDATION_FAILED"], [])
-    assert await told(refused) == ("mutation", [], ["NOT_FOUND"])
+    assert await logged_fields(broken) == ("unknown", ["GRAPHQL_PARSE_FAILED"], [])
+    assert await logged_fields(unfit) == ("query", ["GRAPHQL_VALIDATION_FAILED"], [])
+    assert await logged_fields(refused) == ("mutation", [], ["NOT_FOUND"])
 
 
 async def test_a_watch_logs_its_start_and_its_end_with_the_number_of_items(verbose_server: Server) -> None:
@@ -187,13 +187,13 @@ async def test_a_fault_is_logged_with_its_traceback_and_without_values(verbose_s
     spoil(verbose_server.database, image, secret)
     answer = verbose_server.post(SPOILT, token, id=image)
 
-    told = await wait_for_line(verbose_server, event="fault", request_id=answer.headers["x-request-id"])
-    assert "Traceback (most recent call last)" in told["exception"]
-    assert "LookupError" in told["exception"]
+    logged_fields = await wait_for_line(verbose_server, event="fault", request_id=answer.headers["x-request-id"])
+    assert "Traceback (most recent call last)" in logged_fields["exception"]
+    assert "LookupError" in logged_fields["exception"]
     assert secret not in verbose_server.log
-    assert (await wait_for_line(verbose_server, event="operation", request_id=told["request_id"]))["codes"] == [
-        "INTERNAL_SERVER_ERROR"
-    ]
+    assert (await wait_for_line(verbose_server, event="operation", request_id=logged_fields["request_id"]))[
+        "codes"
+    ] == ["INTERNAL_SERVER_ERROR"]
 
 
 async def test_a_client_cannot_choose_its_request_id(verbose_server: Server) -> None:
@@ -205,7 +205,7 @@ async def test_a_client_cannot_choose_its_request_id(verbose_server: Server) -> 
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "logged_fields"),
     [
         ("off", []),
         ("errors", ["failed"]),
@@ -213,7 +213,7 @@ async def test_a_client_cannot_choose_its_request_id(verbose_server: Server) -> 
         ("all", ["quick", "failed", "slow", "quick at once", "slow at once"]),
     ],
 )
-def test_the_setting_selects_the_operations_that_are_logged(setting: str, told: list[str]) -> None:
+def test_the_setting_selects_the_operations_that_are_logged(setting: str, logged_fields: list[str]) -> None:
     settings = settings_for("sqlite://", operation_log=setting, slow_operation_seconds=3600.0)
     those = Operations(Summaries(build_schema().documents), settings)
     caller: Any = None
@@ -226,4 +226,4 @@ def test_the_setting_selects_the_operations_that_are_logged(setting: str, told: 
         for name, seconds in (("quick at once", 0), ("slow at once", 3601)):
             those.record_query("{ __typename }", name, None, caller, name, perf_counter() - seconds)
 
-    assert [entry["request_id"] for entry in logged] == told
+    assert [entry["request_id"] for entry in logged] == logged_fields

@@ -52,8 +52,8 @@ async def test_a_query_is_forwarded_and_logged_with_its_request_id_but_without_i
 ) -> None:
     tenant = fresh_id()
     token = proxied.server.token(tenant)
-    given = {"query": "query($id: ID!) { image(id: $id) { id } }", "variables": json.dumps({"id": tenant})}
-    answer = proxied.client.get("/graphql", params=given, headers=bearer(token))
+    parameters = {"query": "query($id: ID!) { image(id: $id) { id } }", "variables": json.dumps({"id": tenant})}
+    answer = proxied.client.get("/graphql", params=parameters, headers=bearer(token))
 
     assert answer.json() == {"data": {"image": None}}
     log = proxied.folder / "gateway.log"

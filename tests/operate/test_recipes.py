@@ -88,8 +88,13 @@ def test_a_postgresql_database_in_use_is_backed_up_and_restored(
 def tools_for(url: str) -> dict[str, str]:
     parts = make_url(url)
     host = parts.host or str(parts.query.get("host", ""))
-    given = {"PGHOST": host, "PGPORT": str(parts.port or ""), "PGUSER": parts.username, "PGDATABASE": parts.database}
-    return {name: value for name, value in {**given, "PGPASSWORD": parts.password}.items() if value}
+    connection = {
+        "PGHOST": host,
+        "PGPORT": str(parts.port or ""),
+        "PGUSER": parts.username,
+        "PGDATABASE": parts.database,
+    }
+    return {name: value for name, value in {**connection, "PGPASSWORD": parts.password}.items() if value}
 
 
 def test_a_backup_is_never_overwritten_and_a_failed_one_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -47,22 +47,22 @@ def _misread() -> None:
     ],
 )
 def test_values_in_messages_are_omitted(act: Callable[[], Any]) -> None:
-    told = format_traceback(raised(act))
+    logged = format_traceback(raised(act))
 
-    assert SECRET not in told
-    assert "Traceback" in told
-    assert "test_tracebacks.py" in told
-    assert "Error" in told
+    assert SECRET not in logged
+    assert "Traceback" in logged
+    assert "test_tracebacks.py" in logged
+    assert "Error" in logged
 
 
 def test_the_cause_of_an_exception_is_logged_first() -> None:
-    told = format_traceback(raised(_misread))
+    logged = format_traceback(raised(_misread))
 
-    assert told.index("\nValueError\n") < told.index("\nIt led to:\n") < told.rindex("GraphQLError")
+    assert logged.index("\nValueError\n") < logged.index("\nIt led to:\n") < logged.rindex("GraphQLError")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "logged"),
     [
         (Unavailable("The store can't be reached."), "app.errors.Unavailable: The store can't be reached."),
         (FileNotFoundError(2, "No such file or directory", SECRET), "FileNotFoundError: No such file or directory"),
@@ -71,12 +71,12 @@ def test_the_cause_of_an_exception_is_logged_first() -> None:
         (psycopg.OperationalError("no line\nmore"), "psycopg.OperationalError: no line"),
     ],
 )
-def test_messages_about_the_code_and_its_environment_are_kept(error: Exception, told: str) -> None:
-    assert headline(error) == told
+def test_messages_about_the_code_and_its_environment_are_kept(error: Exception, logged: str) -> None:
+    assert headline(error) == logged
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "logged"),
     [
         ("SELECT CAST(:value AS integer)", "psycopg.errors.InvalidTextRepresentation: SQLSTATE 22P02"),
         ("INSERT INTO event_head SELECT 1, 0, 0, :value, 'x' FROM event_head", "duplicate key value violates unique"),
@@ -84,7 +84,7 @@ def test_messages_about_the_code_and_its_environment_are_kept(error: Exception, 
     ],
 )
 def test_postgresqls_messages_keep_the_schema_and_omit_values(
-    postgres_databases: PostgresDatabases, statement: str, told: str
+    postgres_databases: PostgresDatabases, statement: str, logged: str
 ) -> None:
     engine = create_engine(make_url(postgres_databases.fresh()))
     with closing(engine.raw_connection()) as line, engine.connect() as connection:
@@ -93,7 +93,7 @@ def test_postgresqls_messages_keep_the_schema_and_omit_values(
     engine.dispose()
 
     assert SECRET in str(error)
-    assert told in format_traceback(error)
+    assert logged in format_traceback(error)
     assert SECRET not in format_traceback(error)
 
 

@@ -46,10 +46,10 @@ async def test_changes_made_at_one_worker_reach_watches_at_another_in_order(
             first.do("offerImage", owner, imageId=image, tenantIds=["2"])
             second.do("acceptOffer", consumer, imageId=image)
             first.do("revokeMember", owner, imageId=image, tenantId="2")
-            heard = [[await peer.next_item() for _ in range(3)] for peer in (here, there)]
+            received = [[await peer.next_item() for _ in range(3)] for peer in (here, there)]
 
-    assert [item["kind"] for item in heard[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
-    assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
+    assert [item["kind"] for item in received[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
+    assert [item["cursor"] for item in received[0]] == [item["cursor"] for item in received[1]]
 
 
 @pytest.mark.usefixtures("new_interpreters")

@@ -51,21 +51,21 @@ async def ways(gateway: Gateway) -> Ways:
 
 
 async def test_every_mutation_and_every_refusal_has_the_same_response_both_ways(databases: Databases) -> None:
-    told: list[list[tuple[str, bytes]]] = []
+    recorded: list[list[tuple[str, bytes]]] = []
     for way in ("long", "short"):
         async with start_gateway(settings_for(databases.fresh(), member_quota=2)) as gateway:
             story = Recording(getattr(Ways(gateway), way))
             await run_every_mutation(gateway, story)
-            told.append(story.responses)
+            recorded.append(story.responses)
 
-    for long, short in zip(*told, strict=True):
+    for long, short in zip(*recorded, strict=True):
         assert short == long
-    assert _refusals(told[0]) == _POSSIBLE
+    assert _refusals(recorded[0]) == _POSSIBLE
 
 
-def _refusals(told: list[tuple[str, bytes]]) -> dict[str, set[str]]:
+def _refusals(recorded: list[tuple[str, bytes]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for mutation, answer in told:
+    for mutation, answer in recorded:
         payload = json.loads(answer)[mutation]
         found.setdefault(mutation, set()).update(error["code"] for error in payload["errors"])
         if not payload["errors"]:
@@ -162,9 +162,9 @@ async def test_invalid_operations_are_refused_before_anything_is_executed(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
 ) -> None:
     calls = record_answers(monkeypatch, None)
-    given = {"input": {"imageId": "5"}} if variables is None else variables
+    arguments = {"input": {"imageId": "5"}} if variables is None else variables
 
-    assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None
+    assert await ways.planner.answer(document, "Q", arguments, ways.gateway.tenant("2").caller, "test") is None
     assert (ways.planner.fallbacks, calls) == ({reason: 1}, [])
 
 

@@ -100,10 +100,10 @@ async def test_a_plan_without_the_visibility_of_members_would_be_noticed(
 async def test_a_plan_that_reveals_the_owner_would_be_noticed(
     populated: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(parts: Any, scope: Scope) -> Any:
+    def reveal(parts: Any, scope: Scope) -> Any:
         return objects.render("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
 
-    monkeypatch.setitem(RELATIONS, ("image", "owner"), told)
+    monkeypatch.setitem(RELATIONS, ("image", "owner"), reveal)
     community = Query(f"{OWNERS.text} # not planned before", {"id": await _community(populated)})
 
     short, long, _ = await both_ways(populated, populated.viewers["stranger"], community)

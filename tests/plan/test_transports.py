@@ -61,6 +61,6 @@ async def _over_websocket(served: InProcessServer, query: str, variables: Any) -
         peer = WebSocketClient(connection)
         await peer.init(served.token)
         await peer.receive()
-        heard = await peer.run(query, **variables)
-    assert [message["type"] for message in heard] == ["next", "complete"]
-    return heard[0]["payload"]
+        messages = await peer.run(query, **variables)
+    assert [message["type"] for message in messages] == ["next", "complete"]
+    return messages[0]["payload"]

@@ -169,8 +169,8 @@ async def test_a_watch_of_an_unseen_image_starts_like_one_of_none(
         sides: Any = {"as_producer": as_producer, "as_consumer": as_consumer}
         with record_reads(unseen.store) as sent:
             await read_once(unseen.store, images.read_watched, unseen.caller, 9, image_id=id, **sides)
-            wanted = MemberFilter(image_id=id)
-            await read_once(unseen.store, members.read_watched, unseen.caller, 9, row_filter=wanted, **sides)
+            filter_ = MemberFilter(image_id=id)
+            await read_once(unseen.store, members.read_watched, unseen.caller, 9, row_filter=filter_, **sides)
         return sent
 
     await _alike(unseen, unseen.images, began)

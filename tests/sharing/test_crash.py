@@ -38,9 +38,9 @@ async def test_no_acknowledged_mutation_is_lost_by_kill_9(databases: Databases, 
         with run_server(tmp_path, database_url=url, member_quota=-1) as server:
             acknowledged |= await _offer_until_killed(server, mutations, random.randrange(mutations // 4, mutations))
 
-    told, rows = await _story(url)
-    assert acknowledged <= set(told)
-    assert told == rows, "what was not acknowledged was done whole or not at all"
+    logged, rows = await _story(url)
+    assert acknowledged <= set(logged)
+    assert logged == rows, "what was not acknowledged was done whole or not at all"
     with run_server(tmp_path, database_url=url) as server:
         assert server.client.get("/readyz").status_code == 200
 
@@ -96,12 +96,12 @@ async def test_a_database_outage_causes_unavailable_until_it_is_over(
             with database_outage(url):
                 during = await owner.execute(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
             after = await _served_again(gateway, image)
-            heard = await anext(items)
+            item = await anext(items)
 
     assert (during.code, during.data) == ("UNAVAILABLE", None)
-    assert (heard["kind"], heard["memberId"]) == ("OFFERED", after)
-    told, rows = await _story(url)
-    assert told == rows == [after]
+    assert (item["kind"], item["memberId"]) == ("OFFERED", after)
+    logged, rows = await _story(url)
+    assert logged == rows == [after]
 
 
 def _input(image: str, tenant_id: str) -> dict[str, Any]:

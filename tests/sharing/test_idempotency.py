@@ -28,7 +28,7 @@ async def test_a_retried_offer_returns_the_recorded_outcome_with_current_objects
 ) -> None:
     scenario = await make_scenario(shared_gateway, "none")
     tenant_ids = [scenario.consumer.id, scenario.other.id, "bad"]
-    told = (await shared_gateway.services.feed.head()).seq
+    logged = (await shared_gateway.services.feed.head()).seq
 
     first = await _offer(scenario, tenant_ids)
     await scenario.consumer.accept(scenario.image)
@@ -37,7 +37,7 @@ async def test_a_retried_offer_returns_the_recorded_outcome_with_current_objects
     assert first["errors"] == again["errors"]
     assert [error["code"] for error in again["errors"]] == ["BAD_USER_INPUT", "CONFLICT"]
     assert [member["status"] for member in (*first["members"], *again["members"])] == ["PENDING", "ACCEPTED"]
-    assert (await shared_gateway.services.feed.head()).seq == told + 2
+    assert (await shared_gateway.services.feed.head()).seq == logged + 2
 
 
 async def test_another_input_under_the_same_key_is_refused_and_changes_nothing(shared_gateway: Gateway) -> None:

@@ -76,12 +76,12 @@ async def test_its_consumers_and_its_producers_receive_the_changes(gateway: Gate
     async with story.partner.watch() as watch:
         await anext(watch)
         await offboarding.remove(gateway.services.store, story.leaver.id)
-        heard = [await anext(watch) for _ in range(4)]
+        items = [await anext(watch) for _ in range(4)]
 
-    told = {(item["kind"], item["imageId"], item["status"], item["tenant"]["id"]) for item in heard}
+    received = {(item["kind"], item["imageId"], item["status"], item["tenant"]["id"]) for item in items}
     ended = {("REVOKED", image, None, story.leaver.id) for image in story.joined}
-    assert told == {("IMAGE_DELETED", story.own[0], None, story.partner.id), *ended}
-    assert {item["actor"]["id"] for item in heard} == {story.leaver.id}
+    assert received == {("IMAGE_DELETED", story.own[0], None, story.partner.id), *ended}
+    assert {item["actor"]["id"] for item in items} == {story.leaver.id}
 
 
 async def test_each_removed_row_has_one_event(gateway: Gateway) -> None:
@@ -156,14 +156,14 @@ async def test_the_command_is_a_dry_run_unless_confirmed_and_works_next_to_a_run
     with run_server(tmp_path, database_url=url) as server:
         image = server.register(server.token(leaver), protected=True, visibility="SHARED")
         server.do("offerImage", server.token(leaver), imageId=image, tenantIds=[partner])
-        asked = ("remove-tenant", "--tenant", leaver, "--database", url)
+        command = ("remove-tenant", "--tenant", leaver, "--database", url)
 
-        dry = output_of(tmp_path, *asked)
+        dry = output_of(tmp_path, *command)
         assert "Nothing was changed" in dry
         assert "1 (members: 1)" in dry
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 1
 
-        done = output_of(tmp_path, *asked, "--yes")
+        done = output_of(tmp_path, *command, "--yes")
         assert done.endswith("All of it is gone.\n")
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 0
         events = server.data("{ offerEvents { nodes { kind } } }", server.token(partner))["offerEvents"]["nodes"]

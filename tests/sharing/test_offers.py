@@ -47,7 +47,7 @@ async def test_a_tenant_id_matches_the_pattern_of_the_setting_and_is_not_trimmed
     shared_gateway: Gateway, tenant_id: str
 ) -> None:
     scenario = await make_scenario(shared_gateway, "none")
-    told = (await shared_gateway.services.feed.head()).seq
+    head_before = (await shared_gateway.services.feed.head()).seq
 
     answers = [
         refusal_code(await caller.offer(scenario.image, tenant_id)) for caller in (scenario.owner, scenario.stranger)
@@ -55,7 +55,7 @@ async def test_a_tenant_id_matches_the_pattern_of_the_setting_and_is_not_trimmed
     revoked = await scenario.owner.revoke(scenario.image, tenant_id)
 
     assert [*answers, refusal_code(revoked)] == ["BAD_USER_INPUT"] * 3
-    assert (await shared_gateway.services.feed.head()).seq == told
+    assert (await shared_gateway.services.feed.head()).seq == head_before
 
 
 @pytest.mark.parametrize("tenant_id", ['a"b', "a\\b", "a\nb", "a\x85b"])

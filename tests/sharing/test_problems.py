@@ -97,10 +97,10 @@ async def test_every_problem_of_the_other_mutations_is_reported_at_once(shared_g
 async def test_each_refused_tenant_of_an_offer_is_reported_with_its_index(shared_gateway: Gateway) -> None:
     scenario = await make_scenario(shared_gateway, "pending")
     new, more = fresh_id(), [fresh_id() for _ in range(4)]
-    asked = ["x", new, scenario.owner.id, new, scenario.consumer.id, *more]
+    tenant_ids = ["x", new, scenario.owner.id, new, scenario.consumer.id, *more]
 
-    payload = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=asked, idempotencyKey="k")
-    again = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=asked, idempotencyKey="k")
+    payload = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
+    again = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
 
     codes = {int(error["path"][2]): error["code"] for error in payload["errors"]}
     assert {place: codes[place] for place in (0, 2, 3, 4)} == {
@@ -111,7 +111,7 @@ async def test_each_refused_tenant_of_an_offer_is_reported_with_its_index(shared
     }
     assert codes[8] == "LIMIT_EXCEEDED"
     assert all(error["path"][:2] == ["input", "tenantIds"] for error in payload["errors"])
-    assert all(error["tenantId"] == asked[int(error["path"][2])] for error in payload["errors"])
+    assert all(error["tenantId"] == tenant_ids[int(error["path"][2])] for error in payload["errors"])
     assert again == payload, "a retry tells the same places"
 
 

@@ -40,13 +40,13 @@ async def test_concurrent_identical_offers_leave_one_row_and_one_event(
 ) -> None:
     for _ in range(rounds):
         scenario = await make_scenario(rivals[0], "none")
-        told = await _log_head(rivals[0])
+        head_before = await _log_head(rivals[0])
         owners = [elsewhere(gateway, scenario.owner) for gateway in rivals]
 
         payloads = await asyncio.gather(*(owner.offer(scenario.image, scenario.consumer.id) for owner in owners * 3))
 
         assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 5 + ["ok"]
-        assert await _log_head(rivals[0]) == told + 1
+        assert await _log_head(rivals[0]) == head_before + 1
 
 
 async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
@@ -55,7 +55,7 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
     for _ in range(rounds):
         scenario = await make_scenario(rivals[0], "pending")
         consumer = elsewhere(rivals[1], scenario.consumer)
-        told = await _log_head(rivals[0])
+        head_before = await _log_head(rivals[0])
 
         accepted, revoked = await asyncio.gather(
             consumer.accept(scenario.image), scenario.owner.revoke(scenario.image, consumer.id)
@@ -63,7 +63,7 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
 
         assert refusal_code(revoked) == "ok", "a row that is there is revoked, accepted or not"
         assert refusal_code(accepted) in ("ok", "NOT_FOUND")
-        assert await _log_head(rivals[0]) == told + 1 + (refusal_code(accepted) == "ok")
+        assert await _log_head(rivals[0]) == head_before + 1 + (refusal_code(accepted) == "ok")
         assert (await consumer.get(operations.IMAGE, id=scenario.image))["image"] is None
         assert (await consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 0
 

@@ -102,9 +102,9 @@ class Sharing(RuleBasedStateMachine):
     def _outcome_of(self, action: Any) -> None:
         before = self._head(), self._table()
         payload = self._run(action)
-        told = len(self._run(member_changes_after(self._store(), before[0])))
-        assert told == (self._table() != before[1])
-        assert refusal_code(payload) == "ok" or told == 0
+        logged = len(self._run(member_changes_after(self._store(), before[0])))
+        assert logged == (self._table() != before[1])
+        assert refusal_code(payload) == "ok" or logged == 0
 
     def _run(self, work: Any) -> Any:
         return self.runner.run(work)

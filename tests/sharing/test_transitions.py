@@ -54,7 +54,7 @@ async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gat
     scenario = await make_scenario(shared_gateway, "accepted" if state == INERT else state)
     if state == INERT:
         await scenario.owner.update(scenario.image, visibility="PRIVATE")
-    told = await _member_change_count(shared_gateway)
+    change_count = await _member_change_count(shared_gateway)
 
     async with scenario.consumer.watch() as consumers, scenario.owner.watch() as owners:
         await anext(consumers)
@@ -63,7 +63,7 @@ async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gat
         to_consumer, to_owner = await anext(consumers), [await anext(owners), await anext(owners)]
 
     assert await _row(scenario) is None
-    assert await _member_change_count(shared_gateway) == told + 2
+    assert await _member_change_count(shared_gateway) == change_count + 2
     assert (to_consumer["kind"], to_consumer["status"], to_consumer["member"]) == ("IMAGE_DELETED", None, None)
     assert {item["tenant"]["id"] for item in to_owner} == {scenario.consumer.id, scenario.other.id}
 

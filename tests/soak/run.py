@@ -176,9 +176,9 @@ async def _sample_memory(place: System, ended: asyncio.Event, say: Say) -> None:
         if looks % 5 == 0:
             reads = sum(len(reader.reads) for reader in place.readers)
             steps = sum(len(writer.attempts) for writer in place.writers)
-            heard = sum(len(watcher.received) for watcher in place.watchers)
+            item_count = sum(len(watcher.received) for watcher in place.watchers)
             sizes = [round(memory_of(pid) / 1e6) for pid in place.machine.workers()]
-            done = f"{reads} reads, {steps} steps, {heard} items heard"
+            done = f"{reads} reads, {steps} steps, {item_count} items received"
             say(f"{now - place.begun:4.0f} s: {done}, {sizes} MB, {dict(place.restarts.thrown)}")
         await asyncio.sleep(1)  # between two samples
 
@@ -202,7 +202,9 @@ async def _check(plan: RunPlan, place: System, outcome: Outcome) -> None:
     outcomes = Counter(attempt.outcome for tried in attempts.values() for attempt in tried)
     outcome.violations += lost
     for watcher in place.watchers:
-        trouble = of_chaos.check_watch(watcher, changes, place.archive, seal) if watcher.received else "heard nothing"
+        trouble = (
+            of_chaos.check_watch(watcher, changes, place.archive, seal) if watcher.received else "item_count nothing"
+        )
         outcome.violations += [f"{watcher.viewer}: {trouble}"] if trouble else []
         outcome.violations += [f"{watcher.viewer} ended: {watcher.trouble!r}"] if watcher.trouble else []
     outcome.violations += of_chaos.check_groups(place.watchers)
@@ -211,7 +213,7 @@ async def _check(plan: RunPlan, place: System, outcome: Outcome) -> None:
         "mutations acknowledged": outcomes[ACKNOWLEDGED],
         "answers lost": outcomes[LOST],
         "rows lost": len(lost),
-        "items heard": sum(len(watcher.received) for watcher in place.watchers),
+        "items received": sum(len(watcher.received) for watcher in place.watchers),
         "restarts": dict(place.restarts.thrown),
         "starts of the machine": place.machine.starts,
     }

@@ -25,12 +25,12 @@ from tests.harness.scenario import make_scenario
 
 async def test_sqlite_is_opened_with_durability_and_strict_types(sqlite_databases: SqliteDatabases) -> None:
     store = Store(parse_url(sqlite_databases.fresh()))
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
     for engine in (store.reader, store.writer):
         async with engine.connect() as conn:
-            found = {name: (await conn.execute(text(f"PRAGMA {name}"))).scalar() for name in wanted}
-        assert found == wanted
+            found = {name: (await conn.execute(text(f"PRAGMA {name}"))).scalar() for name in expected}
+        assert found == expected
     await store.close()
 
 
@@ -113,13 +113,13 @@ async def test_the_log_is_numbered_in_commit_order_and_a_rollback_leaves_no_gap(
 
 async def test_concurrent_identical_offers_leave_one_row_and_one_event(gateway: Gateway) -> None:
     scenario = await make_scenario(gateway, "none")
-    told = (await gateway.services.feed.head()).seq
+    head_before = (await gateway.services.feed.head()).seq
 
     payloads = await asyncio.gather(*(scenario.owner.offer(scenario.image, scenario.consumer.id) for _ in range(10)))
 
     assert sum(len(payload["members"]) for payload in payloads) == 1
     assert [error["code"] for payload in payloads for error in payload["errors"]] == ["CONFLICT"] * 9
-    assert (await gateway.services.feed.head()).seq == told + 1
+    assert (await gateway.services.feed.head()).seq == head_before + 1
 
 
 async def test_accept_against_revoke_has_one_winner_and_a_revoked_row_is_not_revived(gateway: Gateway) -> None:

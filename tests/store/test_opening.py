@@ -37,7 +37,7 @@ def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tupl
             yield server, outage
 
 
-def asked(server: Server, query: str, token: str) -> httpx2.Response:
+def query_new_connection(server: Server, query: str, token: str) -> httpx2.Response:
     """The response of whichever worker accepts a new connection."""
     with httpx2.Client(base_url=server.base, timeout=20) as client:
         return client.post("/graphql", json={"query": query}, headers=bearer(token))
@@ -57,11 +57,11 @@ async def refuses_what_needs_the_store(server: Server, token: str) -> None:
     assert (server.client.get("/livez").status_code, ready(server)) == (200, 503)
     assert server.client.get("/metrics").status_code == 200
     for query in (VIEWER, OWN, REGISTER):
-        answer = asked(server, query, token)
+        answer = query_new_connection(server, query, token)
         assert (answer.status_code, error_code(answer)) in ((503, "UNAVAILABLE"), (200, "UNAVAILABLE")), query
     assert server.get(OWN, token).status_code == 503
     assert "event: complete" not in server.post(WATCH, token, EVENTS).text
-    assert asked(server, "{ __schema { queryType { name } } }", token).status_code == 200
+    assert query_new_connection(server, "{ __schema { queryType { name } } }", token).status_code == 200
     async with connect_socket(server, token) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013

@@ -67,10 +67,10 @@ async def test_clients_that_hold_every_connection_do_not_block_the_feed(gateway:
             asyncio.timeout(10),
             aclosing(feed.follow(consumer, lambda _: True, position, 60, feed.seal)) as items,
         ):
-            heard = await anext(items)
+            item = await anext(items)
 
-    assert heard.change is not None
-    assert heard.change.entry.status is MemberStatus.ACCEPTED
+    assert item.change is not None
+    assert item.change.entry.status is MemberStatus.ACCEPTED
 
 
 def _end_all_sessions(url: str) -> None:

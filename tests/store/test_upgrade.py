@@ -48,12 +48,12 @@ class OlderWorker:
         image, member = str(uuid4()), str(uuid4())
         now = datetime.now(UTC)
         on_sqlite = self._engine.dialect.name == "sqlite"
-        told = now.isoformat(timespec="microseconds")[:-6] + "Z" if on_sqlite else now
+        timestamp = now.isoformat(timespec="microseconds")[:-6] + "Z" if on_sqlite else now
         kinds = [] if on_sqlite else [bindparam("now", type_=DateTime(timezone=True))]
         with self._engine.begin() as transaction:
             for insert in INSERTS:
-                given = {"image": image, "member": member, "now": told, **self._parties}
-                transaction.execute(text(insert).bindparams(*kinds), given)
+                values = {"image": image, "member": member, "now": timestamp, **self._parties}
+                transaction.execute(text(insert).bindparams(*kinds), values)
         self.offered.append(image)
 
     @contextmanager
@@ -89,10 +89,10 @@ def test_a_store_of_an_older_revision_is_migrated_under_load_without_loss(databa
             with run_server(tmp_path, database_url=url) as newer:
                 newer.register(newer.token(consumer))
                 before_the_look = len(older.offered)
-                told = _logged_offers(newer, consumer)
+                timestamp = _logged_offers(newer, consumer)
     assert older.faults == []
     assert 1 < migrated < before_the_look < len(older.offered)
-    assert told[:before_the_look] == older.offered[:before_the_look]
+    assert timestamp[:before_the_look] == older.offered[:before_the_look]
 
 
 @contextmanager
@@ -118,10 +118,10 @@ def _revision(engine: Engine) -> str:
 
 def _logged_offers(server: Server, tenant: str) -> list[str]:
     """The images offered to the tenant according to the log, in its order."""
-    told: list[str] = []
+    timestamp: list[str] = []
     after, more = None, True
     while more:
         page = server.data(EVENTS, server.token(tenant), after=after)["offerEvents"]
-        told += [node["imageId"] for node in page["nodes"]]
+        timestamp += [node["imageId"] for node in page["nodes"]]
         after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-    return told
+    return timestamp

@@ -106,8 +106,8 @@ async def test_a_viewer_receives_only_changes_of_rows_to_which_it_is_a_party(liv
     everything = consumers[:2] + others + consumers[2:]
     expected = [everything, consumers, others, [], everything]
     for caller, start, steps in zip(callers, starts, expected, strict=True):
-        heard = await items_until_bookmark(caller, start)
-        assert [(item["kind"], item["status"]) for item in heard] == steps
+        received = await items_until_bookmark(caller, start)
+        assert [(item["kind"], item["status"]) for item in received] == steps
 
 
 async def test_nothing_more_of_the_image_is_received_after_a_revocation(live_gateway: Gateway) -> None:
@@ -160,15 +160,15 @@ async def test_the_member_of_an_item_is_read_in_its_current_state(live_gateway: 
 )
 async def test_a_filter_narrows_the_watch(live_gateway: Gateway, filter: dict[str, Any], steps: list[Any]) -> None:
     scenario = await make_scenario(live_gateway, "pending")
-    wanted = {**filter, **({"imageId": scenario.image} if filter.get("imageId") == "image" else {})}
-    start = await current_cursor(scenario.consumer, filter=wanted)
+    watch_filter = {**filter, **({"imageId": scenario.image} if filter.get("imageId") == "image" else {})}
+    start = await current_cursor(scenario.consumer, filter=watch_filter)
 
     await scenario.consumer.accept(scenario.image)
     await scenario.consumer.reject(scenario.image)
     await scenario.owner.revoke(scenario.image, scenario.consumer.id)
 
-    heard = await items_until_bookmark(scenario.consumer, start, filter=wanted)
-    assert [item["status"] for item in heard] == steps
+    received = await items_until_bookmark(scenario.consumer, start, filter=watch_filter)
+    assert [item["status"] for item in received] == steps
 
 
 async def test_an_unknown_and_a_foreign_image_give_the_same_silent_stream(live_gateway: Gateway) -> None:

@@ -51,10 +51,10 @@ async def test_concurrent_commits_share_a_hint(workers: tuple[Gateway, Gateway, 
         await listener.execute(f"LISTEN {CHANNEL}".encode())
         for _ in range(200):
             first.services.store._on_commit()
-        heard = [notice async for notice in listener.notifies(timeout=1.0)]
+        notices = [notice async for notice in listener.notifies(timeout=1.0)]
 
-    assert 1 <= len(heard) < 20
-    assert {notice.payload for notice in heard} == {""}
+    assert 1 <= len(notices) < 20
+    assert {notice.payload for notice in notices} == {""}
 
 
 def elsewhere(gateway: Gateway, tenant_id: str) -> Any:

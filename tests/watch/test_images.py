@@ -17,12 +17,12 @@ async def now(caller: Tenant) -> str:
 async def changes_after(caller: Tenant, after: str, **variables: Any) -> list[Any]:
     """All changes so far, delimited by a change of a marker image."""
     mark = await caller.register(status="QUEUED", name="mark")
-    told: list[Any] = []
+    received: list[Any] = []
     async with caller.watch(query=WATCH_IMAGES, after=after, **variables) as items:
         async for item in items:
             if item["imageId"] == mark:
-                return told
-            told.append(item)
+                return received
+            received.append(item)
     raise AssertionError("the watch ended")
 
 
@@ -38,19 +38,19 @@ async def test_the_owner_receives_every_change_of_an_image(shared_gateway: Gatew
     await owner.update(image, name="no change of status or visibility")
     await owner.delete(image)
 
-    told = await changes_after(owner, start)
+    received = await changes_after(owner, start)
 
-    assert steps(told) == [
+    assert steps(received) == [
         ("REGISTERED", "QUEUED", "SHARED"),
         ("CHANGED", "SAVING", "PRIVATE"),
         ("DELETED", None, None),
     ]
-    assert [(item["previousStatus"], item["previousVisibility"]) for item in told] == [
+    assert [(item["previousStatus"], item["previousVisibility"]) for item in received] == [
         (None, None),
         ("QUEUED", "SHARED"),
         ("SAVING", "PRIVATE"),
     ]
-    assert {item["owner"]["id"] for item in told} == {owner.id}
+    assert {item["owner"]["id"] for item in received} == {owner.id}
 
 
 async def test_a_consumer_receives_gaining_and_losing_an_image_and_nothing_outside(shared_gateway: Gateway) -> None:
@@ -66,16 +66,16 @@ async def test_a_consumer_receives_gaining_and_losing_an_image_and_nothing_outsi
     await scenario.owner.update(scenario.image, visibility="PRIVATE")
     await scenario.owner.delete(scenario.image)
 
-    told = await changes_after(scenario.consumer, start)
+    received = await changes_after(scenario.consumer, start)
 
-    assert steps(told) == [
+    assert steps(received) == [
         ("ACCESS_GAINED", "SAVING", "SHARED"),
         ("CHANGED", "ACTIVE", "SHARED"),
         ("ACCESS_LOST", None, None),
         ("ACCESS_GAINED", "ACTIVE", "SHARED"),
         ("ACCESS_LOST", None, None),
     ]
-    assert {item["image"] and item["image"]["id"] for item in told} == {None}
+    assert {item["image"] and item["image"]["id"] for item in received} == {None}
 
 
 async def test_the_deletion_of_an_image_reaches_its_consumers_only_if_it_is_shared(
@@ -105,11 +105,11 @@ async def test_each_party_receives_only_its_own_side(shared_gateway: Gateway) ->
     starts = {name: await now(scenario.caller(name)) for name in ("owner", "consumer", "other", "stranger")}
     await scenario.owner.update(scenario.image, status="ACTIVE")
 
-    async def told(name: str, **filter: Any) -> list[Any]:
+    async def received(name: str, **filter: Any) -> list[Any]:
         changes = await changes_after(scenario.caller(name), starts[name])
         return [item["kind"] for item in changes if item["imageId"] == scenario.image]
 
-    assert [await told(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
+    assert [await received(name) for name in starts] == [["CHANGED"], ["CHANGED"], ["CHANGED"], []]
 
 
 async def test_an_operator_receives_the_changes_of_every_image_once(shared_gateway: Gateway) -> None:

@@ -99,9 +99,9 @@ async def test_a_standby_that_diverged_from_the_log_is_noticed(gateway: Gateway)
             await tx.conn.execute(text("DELETE FROM event WHERE seq > :kept"), {"kept": head - 2})
             await tx.conn.execute(text("UPDATE event_head SET seq = :kept"), {"kept": head - 2})
             await log.append(tx, [_answered(scenario)] * 3)
-        told = await anext(items)
+        received = await anext(items)
 
-    assert kinds([told]) == ["EPOCH_CHANGED"]
+    assert kinds([received]) == ["EPOCH_CHANGED"]
 
 
 CHANGES = ["MemberStatusChanged"] * 2
@@ -132,12 +132,12 @@ async def test_a_watch_that_starts_before_its_worker_notices_a_new_log_follows_t
                 await log.rotate_epoch(tx)
             first = asyncio.ensure_future(anext(items))
             await asyncio.wait({first}, timeout=0.3)
-        told = [await first, *[await anext(items) for _ in begun[1:]]]
+        received = [await first, *[await anext(items) for _ in begun[1:]]]
         await back_and_forth(scenario, 1)
-        told += [await anext(items) for _ in CHANGES]
+        received += [await anext(items) for _ in CHANGES]
 
-    assert kinds(told) == [*begun, *CHANGES]
-    assert {mark_in(feed.seal, item["cursor"]).epoch for item in told} == {feed.seal.epoch}
+    assert kinds(received) == [*begun, *CHANGES]
+    assert {mark_in(feed.seal, item["cursor"]).epoch for item in received} == {feed.seal.epoch}
 
 
 async def asleep() -> bool:
@@ -184,7 +184,7 @@ async def test_a_worker_that_slept_through_retention_sends_a_reset_without_a_new
             await asyncio.sleep(0.3)  # a read in progress has ended
             await back_and_forth(scenario, 1)
             await Upkeep(awake.services.store, timedelta(0), 0).once()
-        told = [await anext(items) for _ in range(3)]
+        received = [await anext(items) for _ in range(3)]
 
     # Its first bookmark may date from before.
-    assert "EXPIRED" in kinds(told)
+    assert "EXPIRED" in kinds(received)

@@ -43,13 +43,13 @@ async def test_a_watch_resumes_from_exactly_the_floor_and_not_from_one_below(sho
     scenario = await make_scenario(short_retention, "pending")
     start = (await first_items(scenario.owner, 1))[0]["cursor"]
     await to_and_fro(scenario, 2)
-    heard = [item["cursor"] for item in await first_items(scenario.owner, 4, after=start)]
+    cursors = [item["cursor"] for item in await first_items(scenario.owner, 4, after=start)]
     await _keep_only(short_retention, 2)
 
-    at_the_floor = await first_items(scenario.owner, 2, after=heard[1], onGap="FAIL")
-    below = await first_items(scenario.owner, 1, after=heard[0])
+    at_the_floor = await first_items(scenario.owner, 2, after=cursors[1], onGap="FAIL")
+    below = await first_items(scenario.owner, 1, after=cursors[0])
 
-    assert [item["cursor"] for item in at_the_floor] == heard[2:]
+    assert [item["cursor"] for item in at_the_floor] == cursors[2:]
     assert (below[0]["__typename"], below[0]["reason"]) == ("WatchReset", "EXPIRED")
 
 

@@ -29,7 +29,7 @@ async def test_a_shared_and_a_single_watcher_receive_the_same_bytes(gateway: Gat
         start, *_ = [await anext(payloads) for payloads in many]
         with record_statements(gateway) as sent:
             await scenario.consumer.accept(scenario.image)
-            told = await asyncio.gather(*(anext(payloads) for payloads in many))
+            payloads_of = await asyncio.gather(*(anext(payloads) for payloads in many))
         cursor = _cursor(start)
         context = Context(gateway.services, scenario.owner.caller, "test")
         held.push_async_callback(context.close)
@@ -37,8 +37,8 @@ async def test_a_shared_and_a_single_watcher_receive_the_same_bytes(gateway: Gat
         lone = gateway.schema.streams.run(operations.WATCH, {"after": cursor}, None, context)
         alone = await anext(await held.enter_async_context(aclosing(lone)))
 
-    assert len(set(told)) == 1
-    assert told[0] == alone
+    assert len(set(payloads_of)) == 1
+    assert payloads_of[0] == alone
     reads = [statement for statement in sent if "FROM named" in statement]
     assert len(reads) == 1, "the nested member was read once for all ten"
 
@@ -113,7 +113,7 @@ async def test_a_variable_used_by_another_operation_of_the_document_counts(gatew
     assert scenario.owner.caller is not None
     start = gateway.services.feed.seal.close_between(0, scenario.owner.caller)
 
-    async def told(x: bool) -> set[str]:
+    async def payloads_of(x: bool) -> set[str]:
         context = Context(gateway.services, scenario.owner.caller, "test")
         variables = {"x": x, "from": start}
         async with aclosing(gateway.schema.streams.run(TWO_OPERATIONS, variables, "Live", context)) as payloads:
@@ -121,8 +121,8 @@ async def test_a_variable_used_by_another_operation_of_the_document_counts(gatew
         await context.close()
         return set(item)
 
-    assert await told(True) == {"cursor", "kind"}
-    assert await told(False) == {"cursor", "imageId"}
+    assert await payloads_of(True) == {"cursor", "kind"}
+    assert await payloads_of(False) == {"cursor", "imageId"}
 
 
 async def test_a_watch_started_after_a_revocation_does_not_show_the_membership(gateway: Gateway) -> None:

@@ -83,9 +83,9 @@ async def test_a_snapshot_is_charged_by_its_items_and_waits_for_the_budget(
         bucket.level = float(BRIM)
         rest = [await waiting, *[await item() for _ in range(6)]]
 
-    told = [*first, *rest]
-    assert sorted(one["tenant"]["id"] for one in told[:-1]) == [str(100 + number) for number in range(ITEMS)]
-    assert told[-1]["__typename"] == "WatchSynced"
+    items_in_order = [*first, *rest]
+    assert sorted(one["tenant"]["id"] for one in items_in_order[:-1]) == [str(100 + number) for number in range(ITEMS)]
+    assert items_in_order[-1]["__typename"] == "WatchSynced"
     assert bucket.level == BRIM - 6 * COST_OF_AN_ITEM
 
 

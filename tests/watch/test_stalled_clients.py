@@ -62,10 +62,10 @@ async def test_a_stalled_client_is_disconnected_and_misses_nothing(
                 assert (await _next(process))["__typename"] == "WatchBookmark"
                 due = await _stall(proxy, server, owner, image)
                 server.do("offerImage", owner, imageId=image, tenantIds=[UNTIL])
-                heard = [item async for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
+                received = [item async for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
 
-    assert [item["tenant"]["id"] for item in heard] == [*due, UNTIL]
-    assert len({item["cursor"] for item in heard}) == len(heard)
+    assert [item["tenant"]["id"] for item in received] == [*due, UNTIL]
+    assert len({item["cursor"] for item in received}) == len(received)
 
 
 async def _stall(proxy: Proxy, server: Server, owner: str, image: str) -> list[str]:

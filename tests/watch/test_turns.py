@@ -60,10 +60,10 @@ async def test_a_tenant_beyond_its_share_gets_each_change_later_once_and_in_orde
         others = [item_of(await anext(consumers))["cursor"] for _ in range(10)]
         assert not waiting.done()
         earn()
-        told = [item_of(await waiting), *[item_of(await anext(owners)) for _ in range(9)]]
+        received = [item_of(await waiting), *[item_of(await anext(owners)) for _ in range(9)]]
 
-    assert len({one["cursor"] for one in told}) == len(set(others)) == 10
-    assert [one["status"] for one in told] == ["ACCEPTED", "REJECTED"] * 5
+    assert len({one["cursor"] for one in received}) == len(set(others)) == 10
+    assert [one["status"] for one in received] == ["ACCEPTED", "REJECTED"] * 5
 
 
 async def test_loaded_items_wait_for_no_turn(gateway: Gateway) -> None:
@@ -117,10 +117,10 @@ async def test_few_documents_of_one_tenant_are_executed_at_a_time(
         streams = [await held.enter_async_context(watched(gateway, scenario.owner, query)) for query in queries]
         await asyncio.gather(*map(anext, streams))
         await scenario.consumer.accept(scenario.image)
-        told = [item_of(payload) for payload in await asyncio.gather(*map(anext, streams))]
+        received = [item_of(payload) for payload in await asyncio.gather(*map(anext, streams))]
 
     assert most <= module.AT_ONCE
-    assert len({one["cursor"] for one in told}) == 1
+    assert len({one["cursor"] for one in received}) == 1
 
 
 async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Gateway) -> None:
@@ -141,8 +141,8 @@ async def test_a_snapshot_waits_for_its_turn_without_holding_a_connection(gatewa
     earn = _overdrawn(gateway, scenario.owner)
     async with watched(
         gateway, scenario.owner, DEAR.replace("(after: $after)", "(after: $after, initial: SNAPSHOT)")
-    ) as told:
-        waiting = asyncio.create_task(anext(told))
+    ) as received:
+        waiting = asyncio.create_task(anext(received))
         # The absence of an item can only be observed by waiting.
         await asyncio.sleep(0.05)
         assert not waiting.done()
@@ -150,5 +150,5 @@ async def test_a_snapshot_waits_for_its_turn_without_holding_a_connection(gatewa
         earn()
         kinds = [item_of(await waiting)["__typename"]]
         while kinds[-1] == "MemberState":
-            kinds.append(item_of(await anext(told))["__typename"])
+            kinds.append(item_of(await anext(received))["__typename"])
     assert kinds[-1] == "WatchSynced"

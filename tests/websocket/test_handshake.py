@@ -55,8 +55,8 @@ async def test_queries_and_mutations_run_on_the_socket_of_a_watch(server: Server
     producer, consumer = fresh_id(), fresh_id()
     async with connect_socket(server, server.token(producer)) as peer:
         image_id = await register(peer)
-        heard = await peer.run("query($id: ID!) { image(id: $id) { name } }", id=image_id)
-        assert heard == [
+        received = await peer.run("query($id: ID!) { image(id: $id) { name } }", id=image_id)
+        assert received == [
             {"id": "1", "type": "next", "payload": {"data": {"image": {"name": "ubuntu"}}}},
             {"id": "1", "type": "complete"},
         ]
@@ -64,8 +64,8 @@ async def test_queries_and_mutations_run_on_the_socket_of_a_watch(server: Server
         await peer.next_item()
         offer = {"imageId": image_id, "tenantIds": [consumer]}
         await peer.subscribe(MUTATIONS["offerImage"], op="offer", input=offer)
-        heard = [await peer.receive() for _ in range(3)]
-        assert sorted((message["id"], message["type"]) for message in heard) == [
+        received = [await peer.receive() for _ in range(3)]
+        assert sorted((message["id"], message["type"]) for message in received) == [
             ("offer", "complete"),
             ("offer", "next"),
             ("watch", "next"),
@@ -91,8 +91,8 @@ async def test_a_stranger_receives_nothing_of_a_handshake(server: Server) -> Non
         await do(producer, "offerImage", imageId=await register(producer), tenantIds=[fresh_id()])
         own = await register(other)
         await other.subscribe(MUTATIONS["offerImage"], op="do", input={"imageId": own, "tenantIds": [fresh_id()]})
-        heard = [await other.receive() for _ in range(3)]
-        told = [message["payload"]["data"]["watchOffers"] for message in heard if message["id"] == "1"]
+        received = [await other.receive() for _ in range(3)]
+        told = [message["payload"]["data"]["watchOffers"] for message in received if message["id"] == "1"]
         assert [item["imageId"] for item in told] == [own]
 
 

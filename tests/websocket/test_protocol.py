@@ -136,7 +136,7 @@ async def test_a_watch_that_the_client_completes_frees_its_id(server: Server) ->
 
 async def test_completing_an_unknown_operation_is_ignored(server: Server) -> None:
     async with connect_socket(server) as peer:
-        await peer.send({"type": "complete", "id": "never heard of"})
+        await peer.send({"type": "complete", "id": "unknown"})
         assert await peer.is_alive()
 
 
@@ -152,9 +152,9 @@ async def test_one_operation_too_many_is_refused_and_the_others_continue(tmp_pat
         async with connect_socket(server, server.token(fresh_id())) as peer:
             for op in ("1", "2", "3"):
                 await peer.subscribe(WATCH, op)
-            heard = {message["id"]: message for message in [await peer.receive() for _ in range(3)]}
-            assert [heard[op]["type"] for op in ("1", "2", "3")] == ["next", "next", "error"]
-            assert heard["3"]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+            received = {message["id"]: message for message in [await peer.receive() for _ in range(3)]}
+            assert [received[op]["type"] for op in ("1", "2", "3")] == ["next", "next", "error"]
+            assert received["3"]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
             await peer.send({"type": "complete", "id": "1"})
             assert await peer.is_alive()
 
