@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from app.api.operation.context import Services
 from app.api.plan.planner import Planner
 from app.api.schema import build_schema
-from app.cloud import open_front
+from app.cloud import cloud_sources, open_front
 from app.documents.manifest import trusted_documents
 from app.documents.persisted import PersistedDocuments
 from app.documents.price import Prices
@@ -87,6 +87,7 @@ def build_parts(
         identities=identities,
         slow_readers=slow_readers,
         connection_limit=connection_limit,
+        cloud=None if cloud is None or front is None else cloud_sources(cloud, front.mirror),
     )
     return Parts(
         services=services,

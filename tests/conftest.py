@@ -76,6 +76,8 @@ def _add_implied_markers(item: pytest.Item) -> None:
     engine = item.get_closest_marker("engine")
     if (engine and _engine_of(item) not in (None, *engine.args)) or item.get_closest_marker("alone"):
         item.add_marker(pytest.mark.long)
+    if "bus_url" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.bus)
     if item.get_closest_marker("long") or item.get_closest_marker("cloud"):
         item.add_marker(pytest.mark.slow)
 

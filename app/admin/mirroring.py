@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import logs
-from app.cloud import open_cloud
+from app.cloud import open_cloud, open_mirror
 from app.command import Database, exit_on_setup_error
 from app.errors import SetupError
 from app.mirror.look import Mirror
@@ -51,7 +51,7 @@ async def _mirror(settings: Settings, rate: float) -> tuple[int, int]:
         if cloud is None:
             raise SetupError("There is no cloud to mirror. Set IMAGE_GATEWAY_UPSTREAM; docker/README.md says how.")
         await migrate.require_current(store)
-        return await _read_all(Mirror(store, cloud.glance), cloud.glance, rate)
+        return await _read_all(open_mirror(cloud, store, settings), cloud.glance, rate)
     except UpstreamError as error:
         raise SetupError(f"The cloud can't be read: {error}. Run `image-gateway doctor`.") from None
     finally:

@@ -34,6 +34,7 @@ class BusListener:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        self._mirror.figures.is_bus_connected = False
         works = [self._follow, *([self._look] * LOOKS_AT_ONCE)]
         self._tasks = [asyncio.create_task(work()) for work in works]
 
@@ -50,12 +51,14 @@ class BusListener:
                 self._report(str(error))
             except Exception as error:  # whatever it is, the sweep finds what is lost meanwhile
                 logger.error("the notifications can't be followed", exc_info=error)
+            self._mirror.figures.is_bus_connected = False
             await asyncio.sleep(RETRY_SECONDS)
 
     def _connected(self) -> None:
         if self._problem is not None:
             logger.info("the notifications are back")
         self._problem = None
+        self._mirror.figures.is_bus_connected = True
         self._on_connected()
 
     def _report(self, problem: str) -> None:
@@ -65,6 +68,7 @@ class BusListener:
         self._problem = problem
 
     async def _mark(self, image_id: str) -> None:
+        self._mirror.figures.notifications += 1
         await self._mirror.mark([image_id])
         if image_id not in self._waiting:
             self._waiting.add(image_id)

@@ -35,8 +35,10 @@ class Sweep:
             return True
         if not (self._rate and (found := await self._next(self._page(self._rate)))):
             self.restart()
+            self._mirror.figures.sweep_rounds += 1
             return False
         self._after = found[-1]
+        self._mirror.figures.sweep_progress = self._progress
         await look_at(self._mirror, found, LOOKS_AT_ONCE, self._rate)
         return True
 
@@ -48,6 +50,12 @@ class Sweep:
         self._before = found[-1]
         await look_at(self._mirror, found, LOOKS_AT_ONCE, rate)
         return True
+
+    @property
+    def _progress(self) -> float:
+        """The share of the round that is done. The IDs are random, and so are evenly distributed."""
+        share = int(self._after[:8] or "0", 16) / 16**8
+        return (share + self._is_second_half) / 2
 
     async def _next(self, number: int) -> list[str]:
         if not self._is_second_half:

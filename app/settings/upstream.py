@@ -36,6 +36,11 @@ class UpstreamSettings(BaseSettings):
     upstream_password: SecretStr | None = Field(default=None, description="The password of that user.")
     upstream_project: str | None = Field(default=None, description="The name of the project that its token is for.")
     upstream_domain: str = Field(default="Default", description="The name of the domain of that user and project.")
+    upstream_read_access: Literal["cloud", "projects"] = Field(
+        default="cloud",
+        description="How the gateway reads: `cloud` if Glance's policy shows its user all images, `projects` if its "
+        "user has the role `reader` in each project, inherited from the domain; then it needs no project of its own.",
+    )
     upstream_roles: str = Field(
         default="reader=observer member=observer,creator,admin manager=observer,creator,admin "
         "admin=observer,creator,admin,operator",

@@ -11,6 +11,7 @@ import yaml
 from tests.harness.dashboards import DOCKER, alerts, panels, queries
 
 ALERTS = DOCKER / "prometheus" / "alerts.yaml"
+CALLS = "image_gateway_upstream_call_duration_seconds"
 LOOKS, DURATION = "image_gateway_log_looks_total", "image_gateway_operation_duration_seconds"
 # For each alert: what Prometheus has seen, a value a minute, when it goes off.
 TROUBLE: dict[str, dict[str, str]] = {
@@ -28,6 +29,10 @@ TROUBLE: dict[str, dict[str, str]] = {
     "WatchesStartAnew": {'image_gateway_watch_resets_total{reason="EXPIRED"}': "0+1x60"},
     "NotificationQueueFills": {"image_gateway_notification_queue_usage": "0.6x60"},
     "TransactionStaysOpen": {"image_gateway_oldest_transaction_seconds": "0+60x60"},
+    "MirrorIsOutOfDate": {"image_gateway_mirror_age_seconds": "0+60x60"},
+    "LooksFallBehind": {"image_gateway_mirror_marks_waiting": "5000x60"},
+    "NotificationsAreAway": {"image_gateway_mirror_bus_connected": "0x60"},
+    "CloudDoesNotAnswer": {f'{CALLS}_count{{service="glance",status="unanswered"}}': "0+60x60"},
     "FilesRunOut": {'process_open_fds{job="gateway"}': "900x60", 'process_max_fds{job="gateway"}': "1000x60"},
     "ConnectionsRunOut": {
         "haproxy_process_current_connections": "7900x60",

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.web.monitoring.histogram import BOUNDS, Histogram
+from app.histogram import BOUNDS, Histogram
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.figures import PREFIX, scrape
