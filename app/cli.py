@@ -14,6 +14,8 @@ import typer
 from app import logs
 from app.admin.backup import backup
 from app.admin.doctor import doctor
+from app.admin.exporting import export
+from app.admin.importing import import_file
 from app.admin.mirroring import mirror
 from app.admin.offboarding import remove_tenant
 from app.api.schema import build_schema
@@ -146,6 +148,8 @@ app.command()(backup)
 app.command()(doctor)
 app.command()(remove_tenant)
 app.command()(mirror)
+app.command()(export)
+app.command("import")(import_file)
 
 
 @contextmanager

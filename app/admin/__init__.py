@@ -1,1 +1,1 @@
-"""Commands for operators: doctor, backup, offboarding a tenant."""
+"""Commands for operators: doctor, backup, export and import, offboarding a tenant."""

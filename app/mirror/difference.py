@@ -4,12 +4,12 @@ Glance does not say who has made a change. The log names the tenant whose right 
 and the image, the consumer for an answer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
-from app.model import Caller, ChangeKind, LogEntry, MemberStatus, SeenImage, SeenMember
+from app.model import Caller, ChangeKind, LogEntry, SeenImage, SeenMember
 from app.sharing import log_entries
 from app.upstream.views import MemberView, View
 
@@ -77,21 +77,12 @@ def _compare_members(
         if (row := rows.get(member.tenant_id)) is None:
             row = SeenMember(id=str(uuid4()), image_id=image.id, **member._asdict())
             found.added.append(row)
-            for kind, step in _first_steps(row):
-                actor = owner if kind is ChangeKind.OFFERED else _as_tenant(row.tenant_id, now)
-                found.entries += log_entries.of_members(kind, actor, image, [(row, *step)])
+            found.entries += log_entries.of_found_member(owner, _as_tenant(row.tenant_id, now), image, row)
         elif (after := row.replace(**member._asdict())) != row:
             found.changed.append(after)
             if after.status is not row.status:
                 actor, step = _as_tenant(row.tenant_id, now), (after, row.status, after.status)
                 found.entries += log_entries.of_members(ChangeKind.ANSWERED, actor, image, [step])
-
-
-def _first_steps(row: SeenMember) -> Iterator[tuple[ChangeKind, tuple[MemberStatus | None, MemberStatus]]]:
-    """An offer begins as PENDING. One that was answered before it was first seen has had two steps."""
-    yield ChangeKind.OFFERED, (None, MemberStatus.PENDING)
-    if row.status is not MemberStatus.PENDING:
-        yield ChangeKind.ANSWERED, (MemberStatus.PENDING, row.status)
 
 
 def _as_tenant(tenant_id: str | None, now: datetime) -> Caller:

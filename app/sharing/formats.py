@@ -11,6 +11,7 @@ from app.sharing.names import readable
 from app.sharing.problems import Mistakes
 
 NAME_LIMIT = 255
+TENANT_ID_LIMIT = 255
 TAG_LIMIT = 50
 TAGS_BYTES = 4_096
 URL_LIMIT = 2048
@@ -43,7 +44,7 @@ def id_or_none(text: str | None) -> str | None:
 
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
-    if not re.fullmatch(pattern, text) or uuid(text) or _ESCAPED.search(text):
+    if not 1 <= len(text) <= TENANT_ID_LIMIT or not re.fullmatch(pattern, text) or _ESCAPED.search(text):
         raise BadUserInput(f"A tenant ID has the form {pattern}, without quotes; nothing is trimmed.", path)
     return text
 

@@ -35,6 +35,14 @@ def of_members(kind: ChangeKind, caller: Caller, image: SeenImage, steps: Iterab
     ]
 
 
+def of_found_member(owner: Caller, consumer: Caller, image: SeenImage, row: SeenMember) -> list[LogEntry]:
+    """The entries of a member that was made elsewhere: its offer, and the answer to it if there is one."""
+    entries = of_members(ChangeKind.OFFERED, owner, image, [(row, None, MemberStatus.PENDING)])
+    if row.status is not MemberStatus.PENDING:
+        entries += of_members(ChangeKind.ANSWERED, consumer, image, [(row, MemberStatus.PENDING, row.status)])
+    return entries
+
+
 def of_registration(caller: Caller, image: SeenImage) -> list[LogEntry]:
     return [_of_image(caller, image, _owner(image), ImageChangeKind.REGISTERED, None, image)]
 

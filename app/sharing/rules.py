@@ -7,7 +7,7 @@ The order is always: see the image, the right, the state.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, Malformed, NotFound, Refusal
+from app.errors import BadUserInput, Conflict, Forbidden, LimitExceeded, NotFound, Refusal
 from app.model import (
     Caller,
     ImageOrigin,
@@ -17,6 +17,7 @@ from app.model import (
     SeenImage,
     SeenMember,
 )
+from app.sharing.problems import Mistakes
 
 UNSEEN_IMAGE = "No image with this ID is visible to you. An offer may have been withdrawn, or the image deleted."
 UNSEEN_MEMBER = "No membership like this is visible to you. It may never have been offered, or have ended."
@@ -61,15 +62,19 @@ def may_register(caller: Caller, visibility: ImageVisibility) -> None:
 
 def fits_origin(origin: ImageOrigin, server_id: str | None, source_url: str | None) -> None:
     """A SNAPSHOT names its server, an IMPORT its address, and neither has the other's. Raises Malformed."""
-    needed, foreign = ("serverId", "sourceUrl") if origin is ImageOrigin.SNAPSHOT else ("sourceUrl", "serverId")
-    values = {"serverId": server_id, "sourceUrl": source_url}
-    mistakes: list[BadUserInput] = []
-    if values[needed] is None:
-        mistakes.append(BadUserInput(f"Origin {origin} needs {needed}.", ("input", needed)))
-    if values[foreign] is not None:
-        mistakes.append(BadUserInput(f"{foreign} does not belong to origin {origin}.", ("input", foreign)))
-    if mistakes:
-        raise Malformed(*mistakes)
+    needed, value = ("serverId", server_id) if origin is ImageOrigin.SNAPSHOT else ("sourceUrl", source_url)
+    mistakes = Mistakes()
+    if value is None:
+        mistakes.found.append(BadUserInput(f"Origin {origin} needs {needed}.", ("input", needed)))
+    mistakes.check(has_no_other_origin, origin, server_id, source_url)
+    mistakes.require_none()
+
+
+def has_no_other_origin(origin: ImageOrigin, server_id: str | None, source_url: str | None) -> None:
+    """Only a SNAPSHOT has a server, and only an IMPORT an address."""
+    foreign, value = ("sourceUrl", source_url) if origin is ImageOrigin.SNAPSHOT else ("serverId", server_id)
+    if value is not None:
+        raise BadUserInput(f"{foreign} does not belong to origin {origin}.", ("input", foreign))
 
 
 def may_offer(caller: Caller, image: SeenImage) -> None:

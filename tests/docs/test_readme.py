@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from app.errors import ErrorCode, Overloaded, TokenExpired, UserErrorCode
+from app.errors import ErrorCode, NoRole, Overloaded, TokenExpired, UserErrorCode
 from app.model import Role
-from app.settings import PREFIX, Settings
+from app.settings import FROM_FILES, PREFIX, Settings
 from app.web.wire import problems
 from tests.harness.commands import PATIENCE_SECONDS, ServeCommand, environment, start_serve
 from tests.harness.readme import (
@@ -92,7 +92,9 @@ def test_the_other_commands_are_spelled_right(mark: str) -> None:
 def test_every_setting_that_is_named_exists() -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", DOCUMENTATION))
 
-    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert named <= {
+        f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *(f"{one}_FILE" for one in FROM_FILES))
+    }
 
 
 @pytest.mark.parametrize(("where", "codes"), [("payload", UserErrorCode), ("top level", ErrorCode)])
@@ -105,7 +107,11 @@ def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where:
 
 
 # Problems of a code that are reported in another way than the rest of it, by the words behind the code.
-SPECIAL = {"with an expired token": TokenExpired, "at the limit of operations": Overloaded}
+SPECIAL = {
+    "with an expired token": TokenExpired,
+    "for a token without a role": NoRole,
+    "at the limit of operations": Overloaded,
+}
 
 
 def test_a_table_says_of_each_code_how_every_transport_reports_it() -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from app.web.http import caching
 from tests.harness import manifests
 from tests.harness.manifests import apollo_extensions, hash_of
 from tests.harness.server import Server, bearer, error_code, run_server
@@ -29,6 +32,16 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 def get(server: Server, token: str | None, method: str = "GET", **parameters: str) -> httpx2.Response:
     headers = bearer(token) | {"if-none-match": parameters.pop("known", "")}
     return server.client.request(method, "/graphql", params=parameters, headers=headers)
+
+
+def test_a_cached_answer_varies_by_every_header_that_may_carry_a_token() -> None:
+    request = Request({"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b""})
+    caching.note_hash(request, "hash")
+    caching.note(request, b"{}")
+
+    answer = caching.add_cache_headers(request, Response(), 60, "x-auth-token")
+
+    assert answer.headers["vary"] == "Accept, Authorization, x-auth-token"
 
 
 def test_a_persisted_query_by_get_may_be_kept_by_its_caller_alone(patient: Server) -> None:

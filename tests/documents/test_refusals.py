@@ -37,7 +37,7 @@ DOCUMENTS = {
     "a long unknown directive": f"{{ viewer @{LONG} {{ id }} }}",
 }
 VARIABLES = {
-    "ten thousand wrong items": ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [{}] * 10_000}),
+    "a thousand wrong items": ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [{}] * 1_000}),
     "wrong items in a list": ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": [{LONG: LONG}]}),
     "a long text for a number": ("query($n: Int!) { images(first: $n) { nodes { id } } }", {"n": LONG}),
     "a long text for a cursor": ("query($a: String) { images(after: $a) { nodes { id } } }", {"a": LONG}),

@@ -4,8 +4,10 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 
 from app.api.schema import build_schema
+from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from tests.harness.gateway import Gateway
 
@@ -123,6 +125,37 @@ async def test_introspection_as_the_tools_send_it_stays_within_the_limits(gatewa
     from graphql import get_introspection_query
 
     assert (await gateway.anonymous.get(get_introspection_query()))["__schema"]["queryType"]["name"] == "Query"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        ("query($a: [MemberStatus!]) { offers(status: $a) { totalCount } }", {"a": ["PENDING"] * 1_001}, "1001 values"),
+        (
+            "query($a: ImageVisibility) { images(visibility: $a) { totalCount } }",
+            {"a": "P" * 10_001},
+            "10001 characters",
+        ),
+        ("query($a: ID!) { image(id: $a) { id } }", {"a": {"k" * 10_001: 1}}, "10001 characters"),
+        ("query($a: ID!) { image(id: $a) { id } }", {"a": {f"k{n}": 1 for n in range(1_001)}}, "1001 values"),
+        (f"{{ nodes(ids: [{'1 ' * 1_001}]) {{ id }} }}", {}, "1001, and the limit is 1000"),
+        ("{ viewer {" + "\n" * 5_001 + "nobody } }", {}, "5001 lines"),
+        ("{ viewer {" + "\r" * 5_001 + "nobody } }", {}, "5001 lines"),
+    ],
+)
+def test_what_is_far_larger_than_any_use_of_it_is_refused_before_it_is_coerced(
+    query: str, variables: dict[str, Any], message: str
+) -> None:
+    assert message in _refusal(query, variables)
+    assert Prices(build_schema().documents).of(query, None, variables).cost == REFUSED
+
+
+def _refusal(query: str, variables: dict[str, Any]) -> str:
+    """The message of the error with which a document is refused, when it is parsed or when it is measured."""
+    try:
+        return _errors(Settings(), query, variables)[0].message
+    except GraphQLError as error:
+        return error.message
 
 
 def _errors(settings: Settings, query: str, variables: dict[str, Any]) -> list[Any]:

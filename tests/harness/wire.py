@@ -7,7 +7,7 @@ import ssl
 import struct
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.harness.patience import PATIENCE_SECONDS
 
@@ -105,9 +105,9 @@ def request(method: str = "GET", path: str = "/livez", *headers: str, body: byte
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def operation(query: str, *headers: str) -> bytes:
+def operation(query: str, *headers: str, variables: dict[str, Any] | None = None) -> bytes:
     """A plain POST request with an operation."""
-    body = json.dumps({"query": query}).encode()
+    body = json.dumps({"query": query, "variables": variables}).encode()
     plain = ("content-type: application/json", f"content-length: {len(body)}")
     return request("POST", "/graphql", *plain, *headers, body=body)
 

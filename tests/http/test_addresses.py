@@ -5,6 +5,7 @@ import json
 import pytest
 
 from app.web.server.framing import MAX_URL_BYTES
+from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket
 from tests.harness.wire import open_connection, parse_responses, request, upgrade
@@ -65,3 +66,24 @@ async def test_an_endpoint_with_a_slash_behind_it_is_the_endpoint(server: Server
 async def test_no_redirect_goes_where_the_client_says_that_this_is(server: Server, path: str) -> None:
     answer = server.client.get(path, headers={"host": "evil.example", "x-forwarded-proto": "https"})
     assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+@pytest.mark.parametrize("path", ["/api/graphql", "/subscriptions", "/nothing"])
+async def test_a_path_with_nothing_is_404_and_says_where_the_api_is(server: Server, path: str) -> None:
+    for sent in (request("POST", path), upgrade(path=path)):
+        async with open_connection(server.port) as client:
+            await client.send(sent)
+            answer = await client.read_response()
+        [error] = json.loads(answer.body)["errors"]
+        assert (answer.status, error["extensions"]["code"]) == (404, "BAD_REQUEST")
+        assert "/graphql" in error["message"]
+        assert answer.headers["x-request-id"] == error["extensions"]["requestId"]
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/livez"])
+async def test_headers_that_arrive_at_once_have_a_limit_too(server: Server, path: str) -> None:
+    large = request("POST", path, f"x: {'y' * MAX_HEAD_BYTES}", "content-type: application/json", body=b"{}")
+    async with open_connection(server.port) as client:
+        await client.send(large)
+        [refused] = parse_responses(await client.read_to_end())
+    assert refused.status == 431

@@ -44,8 +44,7 @@ async def gateway(sqlite_databases: SqliteDatabases, keys: KeyServer) -> AsyncGe
 
 def waiting(gateway: TrustingGateway) -> int:
     """How many wait for the next look at the key set."""
-    assert gateway.tokens._key_set is not None
-    return gateway.tokens._key_set._waiting
+    return gateway.tokens._key_sets[0]._waiting
 
 
 async def is_told_to_come_again(gateway: TrustingGateway, token: str) -> None:

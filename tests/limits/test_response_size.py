@@ -40,7 +40,7 @@ GREEDY = {
 
 @pytest.mark.parametrize("name", GREEDY)
 def test_what_may_become_too_large_is_refused_before_anything_is_read(name: str) -> None:
-    [refusal] = LIMITED.errors(LIMITED.parse(GREEDY[name]), None, {})
+    [refusal] = LIMITED.errors(GREEDY[name], None, {})
 
     assert refusal.extensions == {"code": "QUERY_TOO_COMPLEX"}
     assert "Ask for less at a time" in refusal.message
@@ -48,7 +48,7 @@ def test_what_may_become_too_large_is_refused_before_anything_is_read(name: str)
 
 def test_the_refusal_says_how_large_the_response_may_become() -> None:
     generous = build_schema(Settings(max_cost=10**9)).documents
-    [refusal] = generous.errors(generous.parse(GREEDY["aliases"]), None, {})
+    [refusal] = generous.errors(GREEDY["aliases"], None, {})
 
     assert "bytes, and the limit is 8000000." in refusal.message
 

@@ -139,7 +139,7 @@ def test_a_secret_that_is_missing_or_short_is_asked_for(
     [
         ({"colour": "blue"}, "Unknown setting IMAGE_GATEWAY_COLOUR"),
         ({"port": "http"}, "IMAGE_GATEWAY_PORT"),
-        ({"tenant_id_pattern": ".*"}, "UUID"),
+        ({"auth_issuer": "a, b"}, "one issuer"),
         ({"tenant_id_pattern": "["}, "not a regular expression"),
     ],
 )

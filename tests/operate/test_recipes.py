@@ -97,13 +97,15 @@ def test_a_backup_is_never_written_over_and_one_that_fails_leaves_nothing(tmp_pa
     (tmp_path / "gateway.db").touch()
     assert "holds no store of the gateway" in error_of(tmp_path, "backup", "one.db")
     assert run(tmp_path, "migrate").returncode == 0
+    assert run(tmp_path, "migrate", "--database", "sqlite+aiosqlite:///made.db").returncode == 0
     assert run(tmp_path, "backup", "one.db").returncode == 0
     before = (tmp_path / "one.db").read_bytes()
 
     assert "is there already" in error_of(tmp_path, "backup", "one.db")
-    assert "can't be made" in error_of(tmp_path, "backup", "no/such/folder/one.db")
+    assert "There is no folder" in error_of(tmp_path, "backup", "no/such/folder/one.db")
 
     assert (tmp_path / "one.db").read_bytes() == before
+    assert [(tmp_path / name).stat().st_mode & 0o077 for name in ("one.db", "made.db")] == [0, 0]
     assert sorted(path.name for path in tmp_path.glob("*one*")) == ["one.db"]
     with closing(sqlite3.connect(tmp_path / "one.db")) as made:
         assert made.execute("SELECT count(*) FROM event_head").fetchone() == (1,)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.documents.documents import MOST_VALUES
+from app.documents.limits import MOST_VALUES
 from tests.harness.queries import Query
 from tests.plan.test_equality import Cast, both_ways, cast
 

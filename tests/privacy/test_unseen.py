@@ -89,7 +89,10 @@ async def _images(gateway: Gateway, viewer: Tenant) -> dict[str, str]:
         await viewer.accept(world.image)
     await revoked.owner.revoke(revoked.image, viewer.id)
     await inert.owner.update(inert.image, visibility="PRIVATE")
+    tenant = gateway.tenant(str(uuid4()))
+    await tenant.offer(await tenant.register(), viewer.id)
     return {
+        "of a tenant": tenant.id,
         "unknown": _neighbour(str(uuid4())),
         "private": await foreign.owner.register(visibility="PRIVATE"),
         "shared to others": foreign.image,

@@ -35,7 +35,7 @@ async def test_an_offer_that_is_sent_again_gives_the_recorded_outcome_with_its_o
     again = await _offer(world, tenant_ids)
 
     assert first["errors"] == again["errors"]
-    assert [error["code"] for error in again["errors"]] == ["BAD_USER_INPUT", "CONFLICT"]
+    assert [error["code"] for error in again["errors"]] == ["CONFLICT", "BAD_USER_INPUT"]
     assert [member["status"] for member in (*first["members"], *again["members"])] == ["PENDING", "ACCEPTED"]
     assert (await shared_gateway.services.feed.head()).seq == told + 2
 

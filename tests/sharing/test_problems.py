@@ -97,7 +97,7 @@ async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gatew
 async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(shared_gateway: Gateway) -> None:
     world = await make_world(shared_gateway, "pending")
     new, more = fresh_id(), [fresh_id() for _ in range(4)]
-    asked = ["x", new, world.owner.id, new, world.consumer.id, *more]
+    asked = [world.owner.id, new, "x", new, world.consumer.id, *more]
 
     payload = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
     again = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
@@ -112,6 +112,7 @@ async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(
     assert codes[8] == "LIMIT_EXCEEDED"
     assert all(error["path"][:2] == ["input", "tenantIds"] for error in payload["errors"])
     assert all(error["tenantId"] == asked[int(error["path"][2])] for error in payload["errors"])
+    assert list(codes) == sorted(codes), "they have the order of the input"
     assert again == payload, "a retry tells the same places"
 
 

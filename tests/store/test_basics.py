@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 from app.errors import SetupError
 from app.model import LogEntry
+from app.store import imports as imports
 from app.store import log, migrate
 from app.store import mirror_tables as mirror_tables  # completes the metadata
 from app.store.database import Store

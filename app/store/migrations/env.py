@@ -3,6 +3,7 @@
 from alembic import context
 
 from app import model
+from app.store import imports as imports
 from app.store import mirror_tables as mirror_tables  # its tables belong to the metadata
 
 context.configure(

@@ -136,4 +136,4 @@ def _json(data: str | bytes, name: str) -> Any:
     try:
         return exact_json.loads(data)
     except JSONDecodeError as error:
-        raise HTTPException(400, f"{name} can't be parsed as JSON.") from error
+        raise HTTPException(400, f"{name} can't be parsed as JSON: {error.msg}.") from error
