@@ -79,7 +79,7 @@ async def site(
     database_url = postgres_databases.fresh()
     await cloud.image()  # Glance's exchange is there from its first notification on
     async with lines_to(cloud) as lined:
-        settings = front_settings(lined.cloud) | {
+        settings: dict[str, Any] = front_settings(lined.cloud) | {
             "upstream_seconds": 10,
             "upstream_poll_seconds": 0.5,
             "upstream_sweep_rate": 50,
