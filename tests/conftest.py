@@ -29,6 +29,8 @@ from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.server import Server, run_server
 
 NO_SKIPS = "TESTS_MUST_NOT_SKIP"
+# The first test against a cloud installs and starts it.
+CLOUD_SECONDS = 900
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,6 +78,8 @@ def _add_implied_markers(item: pytest.Item) -> None:
     engine = item.get_closest_marker("engine")
     if (engine and _engine_of(item) not in (None, *engine.args)) or item.get_closest_marker("alone"):
         item.add_marker(pytest.mark.long)
+    if item.get_closest_marker("cloud") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(CLOUD_SECONDS))
     if "bus_url" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.bus)
     if item.get_closest_marker("long") or item.get_closest_marker("cloud"):
