@@ -16,6 +16,14 @@ class Row:
     _replace: Any
     _asdict: Any
 
+    # The default values of the columns that have one.
+    _defaults: Any
+
+    @classmethod
+    def new(cls, **values: Any) -> Self:
+        """Make a row of these values. A column that is left out has the default of the table."""
+        return cls(**{**cls._defaults, **values})
+
     @classmethod
     def from_values(cls, values: Iterable[Any]) -> Self:
         """Make a row of its values, in the order of the columns."""
@@ -32,7 +40,9 @@ class Row:
 def named_tuple(table: type[T]) -> type[T]:
     """A named tuple type with the columns of the table; to the type checker it is the table's own class."""
     make: Any = NamedTuple
-    return make(table.__name__, [(name, field.annotation) for name, field in table.model_fields.items()])
+    columns = make(table.__name__, [(name, field.annotation) for name, field in table.model_fields.items()])
+    columns._defaults = defaults(table)
+    return columns
 
 
 def defaults(table: type[SQLModel]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _compare_members(
             found.entries += log_entries.of_members(ChangeKind.REVOKED, owner, image, [(row, row.status, None)])
     for member in members.values():
         if (row := rows.get(member.tenant_id)) is None:
-            row = SeenMember(id=str(uuid4()), image_id=image.id, **member._asdict())
+            row = SeenMember.new(id=str(uuid4()), image_id=image.id, **member._asdict())
             found.added.append(row)
             found.entries += log_entries.of_found_member(owner, _as_tenant(row.tenant_id, now), image, row)
         elif (after := row.replace(**member._asdict())) != row:

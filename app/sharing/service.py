@@ -229,7 +229,7 @@ async def _log_update(tx: Transaction, caller: Caller, before: SeenImage, after:
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:
-    return SeenMember(
+    return SeenMember.new(
         id=str(uuid4()),
         image_id=image.id,
         tenant_id=tenant_id,

@@ -64,7 +64,7 @@ def member_views(body: Any) -> tuple[dict[str, MemberView], frozenset[str]]:
 
 def _image(body: dict[str, Any]) -> SeenImage:
     is_snapshot = body.get("image_type") == "snapshot" and bool(body.get("instance_uuid"))
-    return SeenImage(
+    return SeenImage.new(
         id=str(body["id"]),
         owner_id=_owner(body.get("owner")),
         name=_text(body.get("name") or ""),

@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("new_interpreters")
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns("graphiql")
 OWNER, CONSUMER = "1001", "2002"
+AT = "2026-11-23T20:09:00Z"
 REGISTER = "mutation($input: RegisterImageInput!) { registerImage(input: $input) { image { id cpuArchitecture } } }"
 UPDATE = "mutation($input: UpdateImageInput!) { updateImage(input: $input) { image { cpuArchitecture } } }"
 OFFER = """mutation($id: ID!) {
@@ -157,6 +160,16 @@ def test_after_three_edits_a_new_field_can_be_read_everywhere(databases: Databas
             [member] = owner.data(OFFER, id=image["id"])["offerImage"]["members"]
             assert member == {"image": expected}
             assert next(item for item in items if item["watchOffers"]) == {"watchOffers": {"member": member}}
+
+
+def test_after_three_edits_an_image_of_a_cloud_has_the_new_field_too(tmp_path: Path) -> None:
+    Copy(tmp_path).add_the_field()
+    described = {"id": "i", "status": "active", "visibility": "shared", "created_at": AT, "updated_at": AT}
+    code = f"from app.upstream.views import image_view; print(image_view({described!r}).cpu_architecture)"
+
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert found.stdout == "None\n"
 
 
 @pytest.mark.long
