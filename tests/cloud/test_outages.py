@@ -16,8 +16,8 @@ from tests.cloud.lines import LinedCloud, lines_to
 from tests.harness.databases import PostgresDatabases
 from tests.harness.operations import MUTATIONS
 from tests.harness.outages import database_outage
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 SERVICES = ("bus", "glance", "keystone", "store")
@@ -79,7 +79,7 @@ async def site(
     database_url = postgres_databases.fresh()
     await cloud.image()  # Glance's exchange is there from its first notification on
     async with lines_to(cloud) as lined:
-        settings = front_settings(lined.cloud) | {
+        settings: dict[str, Any] = front_settings(lined.cloud) | {
             "upstream_seconds": 10,
             "upstream_poll_seconds": 0.5,
             "upstream_sweep_rate": 50,

@@ -26,7 +26,8 @@ def image(**changes: Any) -> SeenImage:
     given: dict[str, Any] = {
         "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT, "server_id": None,
         "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
-        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "disk_format": None, "container_format": None, "tags": ["a"], "protected": False,
+        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "disk_format": "raw",
+        "container_format": "bare", "tags": ["a"], "protected": False,
         "hidden": False, "created_at": AT, "updated_at": AT,
     }  # fmt: skip
     return SeenImage(**{**given, **changes})

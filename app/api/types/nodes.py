@@ -86,7 +86,7 @@ class Image(Node):
         description="Format of the disk in the data, such as `qcow2`; null if unknown. Only in front of a cloud."
     )
     container_format: str | None = strawberry.field(
-        description="Format of the container around the disk, such as `bare`; null if unknown. Only in front of a cloud."
+        description="Format of the container in the data, such as `bare`; null if unknown. Only in front of a cloud."
     )
     tags: list[str] = strawberry.field(description="Up to 50 tags set by the owner, each 1 to 255 characters.")
     protected: bool = strawberry.field(
