@@ -9,10 +9,11 @@ from app.admin.identity import check_settings, fetch_keys
 from app.errors import Unauthenticated
 from app.model import Caller
 from app.settings import Settings
+from app.settings.issuers import IssuerSettings
 from app.web.callers import issuers, tokens
 from app.web.callers.claims import mismatches, read_claims, shown, unknown_issuer, verify_token
 from app.web.callers.faults import Fault
-from app.web.callers.identity import SharedSecret
+from app.web.callers.identity import secret_keys
 from app.web.callers.issuer_choice import IssuerChoice, unverified_claims
 from app.web.callers.keys import Key
 from app.web.callers.policy import TokenPolicy
@@ -22,17 +23,13 @@ LONGEST_VALUE = 300
 
 async def check_token(settings: Settings, token: str) -> AsyncIterator[Check]:
     """Check a token in the steps of the server. Claims are read even if the signature is wrong."""
-    if settings.upstream is not None:
-        yield note("token", "Keystone verifies it, and says no more than yes or no", "Look it up with: openstack token")
+    if (obstacle := _obstacle(settings)) is not None:
+        yield obstacle
         return
-    if (setup := check_settings(settings)).result is not Result.OK:
-        yield setup
-        return
+    trusted = issuers.trusted_issuers(settings)
+    policies = [issuers.policy_for(entry, settings) for entry in trusted]
     try:
-        _check_form(token)
-        claims, (algorithm, key_id) = unverified_claims(token), tokens.read_header(token.partition(".")[0])
-        trusted = issuers.trusted_issuers(settings)
-        policies = [issuers.policy_for(entry, settings) for entry in trusted]
+        (algorithm, key_id), claims = _parse(token)
         index = IssuerChoice(policies).index_for(token)
     except Unauthenticated as problem:
         yield fail("form", _sentence(problem), "Give one token, as the client sends it behind `Bearer`.")
@@ -41,21 +38,38 @@ async def check_token(settings: Settings, token: str) -> AsyncIterator[Check]:
     if index is None:
         yield _difference("issuer", unknown_issuer(policies).expected, shown(claims.get("iss")))
         return
-    published, keys = await fetch_keys(trusted[index], settings)
-    if keys is not None:
-        yield keys
-    is_first = issuers.has_first_issuer(settings) and index == 0
-    secret_keys = SharedSecret(settings).keys if is_first and settings.auth_secret is not None else ()
-    verdict = _verify(token, lambda: tokens.candidate_keys(token, secret_keys, published), policies[index])
-    for check in _explain(claims, policies[index], verdict):
+    async for check in _check_against(trusted[index], settings, token, claims):
         yield check
 
 
-def _check_form(token: str) -> None:
+def _obstacle(settings: Settings) -> Check | None:
+    """The reason why no token can be explained."""
+    if settings.upstream is not None:
+        return note("token", "Keystone verifies it, and gives no reasons", "Look at the log of Keystone.")
+    setup = check_settings(settings)
+    return None if setup.result is Result.OK else setup
+
+
+def _parse(token: str) -> tuple[tuple[str, str | None], dict[str, Any]]:
+    """The algorithm, the key ID and the claims, none of them verified."""
     if len(token) > tokens.MAX_TOKEN:
         raise Unauthenticated(Fault.TOO_LONG)
     if not tokens.FORM.fullmatch(token):
         raise Unauthenticated(Fault.FORM)
+    return tokens.read_header(token.partition(".")[0]), unverified_claims(token)
+
+
+async def _check_against(
+    entry: IssuerSettings, settings: Settings, token: str, claims: Mapping[str, Any]
+) -> AsyncIterator[Check]:
+    """Check a token against the keys and the policy of its issuer."""
+    published, keys = await fetch_keys(entry, settings)
+    if keys is not None:
+        yield keys
+    policy = issuers.policy_for(entry, settings)
+    verdict = _verify(token, lambda: tokens.candidate_keys(token, secret_keys(entry, settings), published), policy)
+    for check in _explain(claims, policy, verdict):
+        yield check
 
 
 def _verify(token: str, find_keys: Callable[[], Sequence[Key]], policy: TokenPolicy) -> Caller | Unauthenticated:
@@ -68,24 +82,27 @@ def _verify(token: str, find_keys: Callable[[], Sequence[Key]], policy: TokenPol
 def _explain(claims: Mapping[str, Any], policy: TokenPolicy, verdict: Caller | Unauthenticated) -> Iterator[Check]:
     failed = {mismatch.check: mismatch for mismatch in mismatches(read_claims(claims, policy))}
     if isinstance(verdict, Unauthenticated) and str(verdict) not in [str(one.problem) for one in failed.values()]:
-        advice = (
-            f"It says that it ends at {_time(claims.get('exp'))}; it is {_time(datetime.now(UTC).timestamp())} here."
-        )
+        ends, now = _time(claims.get("exp")), _time(datetime.now(UTC).timestamp())
+        advice = f"It says that it ends at {ends}; it is {now} here."
         yield fail("signature and times", _sentence(verdict), advice)
     else:
         yield ok("signature and times", f"a key of {policy.issuer} has signed it, and it is valid now")
-    found = {
-        "issuer": claims.get("iss"),
-        "audience": policy.audience_claim(claims),
-        "tenant": policy.tenant_claim(claims),
-        "roles": policy.roles_claim(claims),
-    }
-    for name, value in found.items():
+    for name, value in _found(claims, policy).items():
         if (mismatch := failed.get(name)) is not None:
             yield _difference(name, mismatch.expected, mismatch.found)
         else:
             yield ok(name, _bounded(shown(value)))
     yield _caller(verdict)
+
+
+def _found(claims: Mapping[str, Any], policy: TokenPolicy) -> dict[str, Any]:
+    """The values that are checked, by the names of the checks."""
+    return {
+        "issuer": claims.get("iss"),
+        "audience": policy.audience_claim(claims),
+        "tenant": policy.tenant_claim(claims),
+        "roles": policy.roles_claim(claims),
+    }
 
 
 def _difference(name: str, expected: str, found: str) -> Check:

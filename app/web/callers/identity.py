@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 
@@ -12,9 +12,10 @@ from pydantic import SecretStr
 from app.errors import SetupError, Unauthenticated
 from app.model import Caller, Role
 from app.settings import Settings
+from app.settings.issuers import IssuerSettings
 from app.sharing import formats
 from app.web.callers.faults import Fault
-from app.web.callers.issuers import first_issuer, policy_for, trusted_issuers
+from app.web.callers.issuers import first_issuer, has_first_issuer, policy_for, trusted_issuers
 from app.web.callers.keys import Key
 
 ALGORITHM = "HS256"
@@ -108,6 +109,12 @@ class SharedSecret:
             "exp": now + ttl,
         }
         return jwt.encode(claims, self._secret, ALGORITHM)
+
+
+def secret_keys(entry: IssuerSettings, settings: Settings) -> Sequence[Key]:
+    """The keys of the shared secret, which sign tokens of the first issuer only."""
+    is_first = has_first_issuer(settings) and entry == first_issuer(settings)
+    return SharedSecret(settings).keys if is_first and settings.auth_secret is not None else ()
 
 
 def _key(secret: SecretStr) -> Key:

@@ -16,7 +16,7 @@ from app.settings.issuers import IssuerSettings
 from app.web.callers import issuers
 from app.web.callers.claims import VerifiedToken, unknown_issuer, verify_token
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
-from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
+from app.web.callers.identity import ALGORITHM, Lease, secret_keys
 from app.web.callers.issuer_choice import IssuerChoice
 from app.web.callers.key_index import KeyIndex
 from app.web.callers.key_set import KeySet
@@ -113,10 +113,8 @@ class Tokens:
 
     def _open(self, entry: IssuerSettings) -> Issuer:
         settings, policy = self._settings, issuers.policy_for(entry, self._settings)
-        is_first = issuers.has_first_issuer(settings) and entry == issuers.first_issuer(settings)
-        secret_keys = SharedSecret(settings).keys if is_first and settings.auth_secret is not None else ()
         if not issuers.has_key_set(entry, settings):
-            return Issuer(policy, secret_keys, None)
+            return Issuer(policy, secret_keys(entry, settings), None)
         key_set = KeySet(
             issuers.key_server(entry),
             entry.jwks_algorithms.split(),
@@ -125,7 +123,7 @@ class Tokens:
             self._withdraw,
             policy.issuer if policy.is_template else None,
         )
-        return Issuer(policy, secret_keys, key_set)
+        return Issuer(policy, secret_keys(entry, settings), key_set)
 
     def _issuer(self, token: str) -> Issuer:
         if (index := self._choice.index_for(token)) is not None:
