@@ -56,7 +56,7 @@ class Keystone:
         """The IDs of the enabled projects in which the token's user has a role. Raises UpstreamError."""
         answer = await self._service.call("GET", PROJECTS, {"x-auth-token": token})
         try:
-            return [str(project["id"]) for project in answer.body["projects"]]
+            return [str(project["id"]) for project in answer.body["projects"] if project.get("enabled", True)]
         except (KeyError, TypeError):
             raise Unanswered("Keystone lists projects in an unknown way") from None
 

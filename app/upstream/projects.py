@@ -1,8 +1,11 @@
 """Reading with a role in each project instead of one that sees the whole cloud: one token for each project."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import structlog
 
 from app.model import SeenImage
 from app.upstream.credential import Credential
@@ -15,6 +18,7 @@ from app.upstream.views import View
 # A new project is noticed after this time.
 LIST_SECONDS = 60.0
 T = TypeVar("T")
+logger: Any = structlog.get_logger("mirror")
 
 
 class ProjectReader:
@@ -42,15 +46,24 @@ class ProjectReader:
 
     async def images(self, **filters: str) -> AsyncGenerator[SeenImage]:
         """The images of all readable projects, hidden ones included. Raises UpstreamError."""
-        for project_id, reader in (await self._current_readers()).items():
-            async for image in reader.images(owner=project_id, **filters):
-                yield image
+        readers = dict(await self._current_readers())
+        unreadable = 0
+        for project_id, reader in readers.items():
+            try:
+                async for image in reader.images(owner=project_id, **filters):
+                    yield image
+            except Unreadable as error:  # it has been disabled, or the role in it has ended
+                unreadable += 1
+                logger.warning("a project is left out", reason=str(error))
+        if unreadable == len(readers):
+            raise Unreadable("none of the projects can be read any more")
 
     async def is_empty(self) -> bool:
         """Whether none of the projects sees any image. Raises UpstreamError."""
         for reader in (await self._current_readers()).values():
-            if not await reader.is_empty():
-                return False
+            with suppress(Unreadable):
+                if not await reader.is_empty():
+                    return False
         return True
 
     async def may_change(self, image: SeenImage) -> bool:

@@ -17,8 +17,8 @@ from tests.cloud.users import Front
 from tests.harness.commands import environment
 from tests.harness.databases import Databases
 from tests.harness.gateway import start_gateway
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 COUNT = "{ offers(first: 1) { totalCount } offerEvents { nodes { imageId status } } }"

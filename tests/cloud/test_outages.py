@@ -16,8 +16,8 @@ from tests.cloud.lines import LinedCloud, lines_to
 from tests.harness.databases import PostgresDatabases
 from tests.harness.operations import MUTATIONS
 from tests.harness.outages import database_outage
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 SERVICES = ("bus", "glance", "keystone", "store")

@@ -9,9 +9,9 @@ from app.documents.limits import MOST_CHARACTERS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.raw_connection import open_connection, operation
 from tests.harness.transports import send_over
-from tests.harness.wire import open_connection, operation
+from tests.harness.waiting import wait_until
 
 WATCH = "subscription { watchOffers { cursor } }"
 QUERIES = [

@@ -13,7 +13,7 @@ from app.web.callers.keys import NoKeys, parse_keys
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import claims_for, signing_key
 from tests.harness.key_server import Behaviour, KeyServer, reply, run_key_server
-from tests.harness.trusting import run_trusting_gateway, short_times
+from tests.harness.trusting_gateway import run_trusting_gateway, short_times
 
 __all__ = ["short_times"]
 KEY = signing_key("first", "RS256")

@@ -17,9 +17,9 @@ from tests.harness.gateway import SECRET, settings_for
 from tests.harness.issuer import claims_for, encode_segment, shared_secret, signing_key
 from tests.harness.key_server import run_key_server
 from tests.harness.operations import MUTATIONS
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, first_error, run_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 from tests.http.test_sse import EVENTS, events
 
 MARK = "mark-of-a-stranger"

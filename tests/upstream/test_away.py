@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.web.wire.mirror_age import MirrorAge
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:1"  # no program listens there
 

@@ -12,7 +12,7 @@ from app.mirror.look import Mirror
 from app.mirror.sweep import Sweep
 from app.upstream.errors import Unanswered, Unreached
 from tests.harness.dashboards import names_of_cloud, names_served
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 from tests.upstream.test_away import app as app  # a gateway before a cloud that is away
 from tests.upstream.test_mirror import IMAGE, Source, image
 from tests.upstream.test_mirror import gateway as gateway
