@@ -29,8 +29,10 @@ def _processes() -> Iterator[Path]:
 
 
 def _is_glance(process: Path, cloud: Cloud) -> bool:
+    """Gunicorn hides its command line and environment, but not the log that it writes."""
+    log = str(cloud.folder / "log" / "glance-access.log")
     try:
-        return f"--config {cloud.folder}/conf/glance.gunicorn.py\0".encode() in (process / "environ").read_bytes()
+        return any(file.is_symlink() and str(file.readlink()) == log for file in (process / "fd").iterdir())
     except OSError:
         return False
 
