@@ -127,6 +127,7 @@ def _unchanged(value: Any, *_path: str) -> Any:
 _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     # column: name in the schema, whether null clears it, check
     "name": ("name", False, label),
+    "external_id": ("externalId", True, label),
     "server_id": ("serverId", True, label),
     "source_url": ("sourceUrl", True, source_url),
     "checksum": ("checksum", True, label),

@@ -47,7 +47,9 @@ async def cast(databases: Databases) -> AsyncGenerator[Cast]:
 
 async def _fill(gateway: Gateway, world: World) -> None:
     for number, name in enumerate(ODD_NAMES):
-        image = await world.owner.register(name=name, sizeBytes=number or None, osType="LINUX", hidden=number == 1)
+        image = await world.owner.register(
+            name=name, externalId=name, sizeBytes=number or None, osType="LINUX", hidden=number == 1
+        )
         await world.owner.offer(image, world.consumer.id, world.other.id)
         await (world.consumer.accept if number % 2 else world.consumer.reject)(image)
         visibility = ["SHARED", "SHARED", "COMMUNITY", "PRIVATE", "PUBLIC"][number]

@@ -18,7 +18,8 @@ IMAGE, AT = "5d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", datetime(2026, 11, 28, tzinf
 
 def image(**changes: Any) -> SeenImage:
     given: dict[str, Any] = {
-        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT, "server_id": None,
+        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT,
+        "external_id": None, "server_id": None,
         "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
         "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "tags": ["a"], "protected": False,
         "hidden": False, "created_at": AT, "updated_at": AT,
