@@ -7,12 +7,14 @@ from app.background import Component
 from app.mirror.bus import BusListener
 from app.mirror.front import Front
 from app.mirror.look import Mirror
+from app.mirror.owners import KnownOwners
 from app.mirror.worker import MirrorWorker
 from app.settings import Settings
 from app.store.database import Store
 from app.web.callers.identity import IdentityProvider
 from app.web.callers.keystone_tokens import KeystoneTokens
 from app.web.callers.tokens import Tokens
+from app.web.monitoring.cloud import CloudSources
 
 if TYPE_CHECKING:
     from app.upstream.opening import Upstream as Cloud
@@ -35,7 +37,16 @@ def open_identities(settings: Settings, cloud: "Cloud | None") -> IdentityProvid
 
 
 def open_front(cloud: "Cloud", store: Store, settings: Settings) -> Front:
-    return Front(cloud.glance, cloud.authority, Mirror(store, cloud.glance), settings.upstream_seconds)
+    return Front(cloud.glance, cloud.authority, open_mirror(cloud, store, settings), settings.upstream_seconds)
+
+
+def open_mirror(cloud: "Cloud", store: Store, settings: Settings) -> Mirror:
+    is_whole = settings.upstream_read_access == "cloud"
+    return Mirror(store, cloud.glance if is_whole else KnownOwners(store, cloud.glance))
+
+
+def cloud_sources(cloud: "Cloud", mirror: Mirror) -> CloudSources:
+    return CloudSources(mirror, {name: service.durations for name, service in cloud.services.items()})
 
 
 def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Settings) -> Iterator[Component]:
@@ -50,4 +61,4 @@ def mirror_components(cloud: "Cloud | None", mirror: Mirror | None, settings: Se
         from app.upstream.notifications import Notifications
 
         notifications = Notifications(settings.upstream_bus_url.get_secret_value(), settings.upstream_bus_queue)
-        yield BusListener(mirror, notifications, worker.request_census)
+        yield BusListener(mirror, notifications, worker.catch_up)

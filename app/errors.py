@@ -11,8 +11,9 @@
 
     Problem                 sent as a top-level GraphQL error
     ├── Unauthenticated     no token, or an invalid one
-    │   └── TokenExpired    a fresh token would help
-    │       └── KeyAwaited  its key is unknown, but the next fetch of the key set may bring it
+    │   ├── TokenExpired    a fresh token would help
+    │   │   └── KeyAwaited  its key is unknown, but the next fetch of the key set may bring it
+    │   └── NoRole          the token is valid, but gives its caller no role here; sent as FORBIDDEN
     ├── CursorInvalid       the cursor was not made here, or not for this watch
     ├── CursorExpired       the cursor is older than the log
     ├── ResponseTooLarge    the response would exceed its limit
@@ -130,6 +131,10 @@ class TokenExpired(Unauthenticated):
 
 class KeyAwaited(TokenExpired):
     pass
+
+
+class NoRole(Unauthenticated):
+    code = ErrorCode.FORBIDDEN
 
 
 class CursorInvalid(Problem):

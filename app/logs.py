@@ -30,6 +30,7 @@ OURS = (
     "plan",
     "refusals",
     "store",
+    "tokens",
     "upkeep",
     "workers",
 )

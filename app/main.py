@@ -17,6 +17,7 @@ from app.web.browser.demo import Demo, demo_routes
 from app.web.browser.ide import Ide, root_handler
 from app.web.callers.identity import IdentityProvider, SharedSecret
 from app.web.http.endpoint import Endpoint
+from app.web.http.not_found import respond_not_found
 from app.web.limits.budget_sync import BudgetSync
 from app.web.monitoring.peers import PeerSocket
 
@@ -46,6 +47,7 @@ def create_app(
     app = Starlette(routes=list(_routes(parts, demo)), lifespan=lifespan)
     # Starlette's redirects would trust the client's Host header and scheme.
     app.router.redirect_slashes = False
+    app.router.default = respond_not_found
     app.state.parts = parts
     app.state.max_body_bytes = settings.max_body_bytes
     return app

@@ -26,9 +26,12 @@ class ImageVisibility(StrEnum):
 
 class ImageStatus(StrEnum):
     QUEUED = "QUEUED"
+    UPLOADING = "UPLOADING"
+    IMPORTING = "IMPORTING"
     SAVING = "SAVING"
     ACTIVE = "ACTIVE"
     DEACTIVATED = "DEACTIVATED"
+    KILLED = "KILLED"
 
 
 class ImageOrigin(StrEnum):
@@ -104,6 +107,8 @@ class Image(SQLModel, table=True):
     min_ram_mb: int = 0
     os_type: OsType | None = Field(default=None, sa_type=word_of(OsType))
     checksum: str | None = Field(default=None, max_length=255)
+    disk_format: str | None = Field(default=None, max_length=255)
+    container_format: str | None = Field(default=None, max_length=255)
     tags: list[str] = Field(default_factory=list, sa_type=JSON)
     protected: bool = False
     hidden: bool = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from app.api.operation.context import Services
 from app.api.plan.planner import Planner
 from app.api.schema import build_schema
-from app.cloud import open_front
+from app.cloud import cloud_sources, open_front
 from app.documents.manifest import trusted_documents
 from app.documents.persisted import PersistedDocuments
 from app.documents.price import Prices
@@ -38,6 +38,7 @@ from app.web.pipeline import Pipeline
 from app.web.server.fast_path import FastPath
 from app.web.websockets.view import SocketView
 from app.web.wire.cors import CorsPolicy
+from app.web.wire.mirror_age import MirrorAge
 
 if TYPE_CHECKING:
     from app.upstream.opening import Upstream as Cloud
@@ -72,7 +73,8 @@ def build_parts(
     front = None if cloud is None else open_front(cloud, store, settings)
     services = Services(settings, store, feed, None if front is None else Carrier(store, front))
     reader, traces = _open_reader(store, settings)
-    pipeline = _build_pipeline(services, reader, traces)
+    mirror_age = None if front is None else MirrorAge(lambda: front.mirror.age, settings.upstream_stale_seconds)
+    pipeline = _build_pipeline(services, reader, traces, mirror_age)
     cors = CorsPolicy(settings.allowed_origins)
     sockets = SocketView(pipeline, identities, cors)
     slow_readers, connection_limit = SlowReaders(), ConnectionLimit(settings)
@@ -85,6 +87,7 @@ def build_parts(
         identities=identities,
         slow_readers=slow_readers,
         connection_limit=connection_limit,
+        cloud=None if cloud is None or front is None else cloud_sources(cloud, front.mirror),
     )
     return Parts(
         services=services,
@@ -98,7 +101,7 @@ def build_parts(
         fast_path=FastPath(pipeline, identities, cors, is_enabled=traces is None),
         connection_limit=connection_limit,
         slow_readers=slow_readers,
-        health=Health(feed, identities, None if front is None else lambda: front.mirror.age),
+        health=Health(feed, identities, mirror_age),
         metrics=Metrics(sources, peer_socket),
         cloud=cloud,
         mirror=None if front is None else front.mirror,
@@ -127,7 +130,9 @@ def _open_reader(store: Store, settings: Settings) -> tuple[Reader, Traces | Non
     return TracedReader(reader, traces.unit), traces
 
 
-def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -> Pipeline:
+def _build_pipeline(
+    services: Services, reader: Reader, traces: Traces | None, mirror_age: MirrorAge | None
+) -> Pipeline:
     settings, schema = services.settings, build_schema(services.settings)
     documents = schema.documents
     trusted = trusted_documents(settings, documents)
@@ -140,4 +145,5 @@ def _build_pipeline(services: Services, reader: Reader, traces: Traces | None) -
         schema=schema,
         services=services,
         operations=Operations(Summaries(documents), settings, traces),
+        mirror_age=mirror_age,
     )

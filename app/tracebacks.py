@@ -22,6 +22,15 @@ def format_traceback(error: BaseException) -> str:
     return "\n".join(_lines(error, set()))
 
 
+def clear_tracebacks(error: BaseException) -> None:
+    """Release the frames of an error and its causes: they keep its request alive until the garbage is collected."""
+    held = [error]
+    for one in held:
+        one.__traceback__ = None
+        reasons = (getattr(one, "original_error", None), one.__cause__, one.__context__)
+        held += [reason for reason in reasons if reason is not None and all(reason is not other for other in held)]
+
+
 def headline(error: BaseException) -> str:
     """The type of an exception, and its message unless it may quote a client."""
     kind, message = type(error), _message(error)

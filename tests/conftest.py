@@ -29,6 +29,8 @@ from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.server import Server, run_server
 
 NO_SKIPS = "TESTS_MUST_NOT_SKIP"
+# The first test against a cloud installs and starts it.
+CLOUD_SECONDS = 900
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,8 +58,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     for item in items:
         _add_implied_markers(item)
-    wanted = config.getoption("--engine")
-    left_out = {item for item in items if wanted and _engine_of(item) not in (None, wanted)}
+    engine_option = config.getoption("--engine")
+    left_out = {item for item in items if engine_option and _engine_of(item) not in (None, engine_option)}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
@@ -76,6 +78,10 @@ def _add_implied_markers(item: pytest.Item) -> None:
     engine = item.get_closest_marker("engine")
     if (engine and _engine_of(item) not in (None, *engine.args)) or item.get_closest_marker("alone"):
         item.add_marker(pytest.mark.long)
+    if item.get_closest_marker("cloud") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(CLOUD_SECONDS))
+    if "bus_url" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.bus)
     if item.get_closest_marker("long") or item.get_closest_marker("cloud"):
         item.add_marker(pytest.mark.slow)
 
@@ -234,9 +240,9 @@ def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
     """The demo as it is started, and the demo of two workers on PostgreSQL."""
-    folder, given = tmp_path_factory.mktemp("demo"), ["--demo", "--port", "0"]
+    folder, serve_options = tmp_path_factory.mktemp("demo"), ["--demo", "--port", "0"]
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_databases").fresh()
-        given += ["--workers", "2", "--database", url]
-    with start_serve(folder, *given, auth_secret=None) as demo:
+        serve_options += ["--workers", "2", "--database", url]
+    with start_serve(folder, *serve_options, auth_secret=None) as demo:
         yield demo

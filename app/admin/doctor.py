@@ -12,6 +12,8 @@ import typer
 from app import logs
 from app.admin import machine, stores
 from app.admin.findings import Check, Result, fail, ok
+from app.admin.identity import check_identity
+from app.admin.token_checks import check_token
 from app.api.schema import build_schema
 from app.command import Database
 from app.documents.manifest import trusted_documents
@@ -19,18 +21,23 @@ from app.errors import SetupError
 from app.settings import Settings
 from app.store.database import Store
 from app.store.engines.engine import parse_url
-from app.web.callers.keys import NoKeys, parse_keys
-from app.web.callers.tokens import check_identity_settings
 
+LONGEST_FILE = 65_536
 MARKS = {Result.OK: "ok   ", Result.NOTE: "note ", Result.FAIL: "FAIL "}
 
 
 def doctor(
     database: Database = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON, for programs.")] = False,
+    token: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Option("--token", metavar="FILE", help="Explain the token in a file instead; - is standard input."),
+    ] = None,
 ) -> None:
     """Check settings, store, migrations, clocks and limits, and say what to do. Exits with 1 if a check fails."""
-    checks = asyncio.run(_run_checks(database))
+    checks = asyncio.run(
+        _run_checks(database) if token is None else _explain_token(database, _text(token.read(LONGEST_FILE)))
+    )
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
@@ -45,15 +52,32 @@ async def _run_checks(database: str | None) -> list[Check]:
     return [check async for check in _checks(database)]
 
 
+def _text(content: bytes) -> str:
+    """The token in a file, which may have `Bearer` before it."""
+    return content.decode("ascii", "replace").strip().removeprefix("Bearer ").strip()
+
+
+async def _explain_token(database: str | None, token: str) -> list[Check]:
+    try:
+        settings = Settings.load(database_url=database)
+    except SetupError as error:
+        return [_wrong_settings(error)]
+    return [check async for check in check_token(settings, token)]
+
+
+def _wrong_settings(error: SetupError) -> Check:
+    return fail("settings", str(error).removesuffix("."), "Correct it; docker/README.md lists the settings.")
+
+
 async def _checks(database: str | None) -> AsyncIterator[Check]:
     try:
         settings = Settings.load(database_url=database)
         url = parse_url(settings.database_url)
     except SetupError as error:
-        yield fail("settings", str(error).removesuffix("."), "Correct it; docker/README.md lists the settings.")
+        yield _wrong_settings(error)
         return
     yield ok("settings", "every IMAGE_GATEWAY_ variable is known and valid")
-    async for check in _check_identity(settings):
+    async for check in check_identity(settings):
         yield check
     if settings.documents_path is not None or settings.documents_mode == "only":
         yield _documents(settings)
@@ -71,51 +95,8 @@ async def _checks(database: str | None) -> AsyncIterator[Check]:
         yield check
 
 
-async def _check_identity(settings: Settings) -> AsyncIterator[Check]:
-    """Check the identity provider: Keystone, or the secret and keys with which the gateway verifies tokens itself."""
-    if settings.upstream is not None:
-        # The HTTP client is imported only where it is used.
-        from app.admin import clouds
-
-        async for check in clouds.check_cloud(settings):
-            yield check
-        return
-    yield (tokens := _tokens(settings))
-    if settings.auth_jwks_url is not None and tokens.result is Result.OK:
-        yield await _keys(settings)
-
-
 def _file(database: str | None) -> Path:
     return Path(database or "").absolute()
-
-
-def _tokens(settings: Settings) -> Check:
-    try:
-        check_identity_settings(settings)
-    except SetupError as error:
-        return fail(
-            "tokens",
-            str(error).removesuffix("."),
-            "Until then no caller can be identified, and `serve` refuses to start.",
-        )
-    secret = None if settings.auth_secret is None else "a shared secret"
-    keys = None if settings.auth_jwks_url is None else f"the keys at {settings.auth_jwks_url}"
-    return ok("tokens", f"they are verified by {' or '.join(filter(None, (secret, keys)))}")
-
-
-async def _keys(settings: Settings) -> Check:
-    # The HTTP client is imported only where it is used.
-    from app.web.callers.key_server import KeyServer
-
-    server = KeyServer(str(settings.auth_jwks_url))
-    try:
-        found = parse_keys(await server.fetch(), settings.auth_jwks_algorithms.split())
-    except NoKeys as problem:
-        advice = "Check IMAGE_GATEWAY_AUTH_JWKS_URL and that server; until it responds, its keys verify no token."
-        return fail("keys", f"{server.url} gives none: {problem}", advice)
-    finally:
-        await server.close()
-    return ok("keys", f"{server.url} gives {len({key.material for key in found})} usable keys")
 
 
 def _documents(settings: Settings) -> Check:

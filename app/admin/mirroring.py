@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import logs
-from app.cloud import open_cloud
+from app.cloud import open_cloud, open_mirror
 from app.command import Database, exit_on_setup_error
 from app.errors import SetupError
 from app.mirror.look import Mirror
+from app.mirror.looks import look_at
 from app.mirror.sources import Census
 from app.serving import sqlite_file
 from app.settings import Settings
@@ -38,17 +39,19 @@ def mirror(
         settings = Settings.load(database_url=database)
         logs.configure(settings)
         sqlite_file(settings, is_made=False)
-        number = asyncio.run(_mirror(settings, rate))
-        typer.echo(f"{number} images were read; the mirror is up to date.")
+        read, failed = asyncio.run(_mirror(settings, rate))
+        typer.echo(f"{read} images were read; the mirror is up to date.")
+        if failed:
+            typer.echo(f"{failed} could not be read. The server will try them again; its log says why.", err=True)
 
 
-async def _mirror(settings: Settings, rate: float) -> int:
+async def _mirror(settings: Settings, rate: float) -> tuple[int, int]:
     cloud, store = open_cloud(settings), Store(parse_url(settings.database_url))
     try:
         if cloud is None:
             raise SetupError("There is no cloud to mirror. Set IMAGE_GATEWAY_UPSTREAM; docker/README.md says how.")
         await migrate.require_current(store)
-        return await _read_all(Mirror(store, cloud.glance), cloud.glance, rate)
+        return await _read_all(open_mirror(cloud, store, settings), cloud.glance, rate)
     except UpstreamError as error:
         raise SetupError(f"The cloud can't be read: {error}. Run `image-gateway doctor`.") from None
     finally:
@@ -57,25 +60,15 @@ async def _mirror(settings: Settings, rate: float) -> int:
             await cloud.close()
 
 
-async def _read_all(mirror: Mirror, glance: "Glance", rate: float) -> int:
+async def _read_all(mirror: Mirror, glance: "Glance", rate: float) -> tuple[int, int]:
+    """The number of images that were read, and of those that could not be."""
     await Census(mirror, glance)()
-    total, done = await mirror.count_marked(), 0
-    with typer.progressbar(length=total, label="Images", file=sys.stderr) as bar:
-        while waiting := await mirror.marked(PAGE):
-            await _look_at(mirror, waiting, rate)
-            done += len(waiting)
-            bar.update(len(waiting))
-    return done
-
-
-async def _look_at(mirror: Mirror, image_ids: list[str], rate: float) -> None:
-    """Read these images at this rate, a limited number of them at a time."""
-    turn, clock = asyncio.Semaphore(LOOKS_AT_ONCE), asyncio.get_running_loop().time
-    began = clock()
-
-    async def look(place: int, image_id: str) -> None:
-        await asyncio.sleep(began + place / rate - clock())
-        async with turn:
-            await mirror.look(image_id)
-
-    await asyncio.gather(*(look(place, image_id) for place, image_id in enumerate(image_ids)))
+    await mirror.note_poll()
+    total, tried, failed, after = await mirror.count_marked(), 0, 0, ""
+    with typer.progressbar(length=total, label="Images", file=sys.stderr, show_pos=True) as bar:
+        while waiting := await mirror.waiting(after, max(1, min(PAGE, round(rate)))):
+            failed += len(await look_at(mirror, waiting, LOOKS_AT_ONCE, rate))
+            tried, after = tried + len(waiting), waiting[-1]
+            # A server that runs beside it reads some of them.
+            bar.update(total - await mirror.count_marked() - bar.pos)
+    return tried - failed, failed

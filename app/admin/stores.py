@@ -98,7 +98,8 @@ async def _hints(store: Store) -> Check:
 
 async def _log(store: Store, settings: Settings) -> Check:
     log = await checks.log(store)
-    found = f"epoch {log.epoch}, events {log.floor + 1} to {log.head}"
+    events = f"events {log.floor + 1} to {log.head}" if log.head > log.floor else "no events"
+    found = f"epoch {log.epoch}, {events}"
     if log.newest_at is None or log.newest_at <= datetime.now(UTC) + timedelta(seconds=settings.auth_leeway_seconds):
         return ok("log", found)
     ahead = f"{found}; the newest is of {log.newest_at:%Y-%m-%d %H:%M:%S}, which is in the future"

@@ -24,6 +24,7 @@ from graphql.validation.rules import overlapping_fields_can_be_merged as overlap
 from app.documents.limits import SMALLER, too_complex
 from app.documents.validation_rules import AllRules, Rules
 from app.errors import ErrorCode
+from app.tracebacks import clear_tracebacks
 
 # Each error costs time, and nobody reads more at once.
 MAX_ERRORS = 10
@@ -100,17 +101,8 @@ def validation_errors(
     except TooManyComparisons:
         return [too_complex(f"Its fields of the same names need more than {MAX_COMPARISONS} comparisons.")]
     for error in found:
-        _clear_tracebacks(error)
+        clear_tracebacks(error)
     return found
-
-
-def _clear_tracebacks(error: BaseException) -> None:
-    """Release the frames of an error and its causes, which keep the validator and the request alive."""
-    held = [error]
-    for one in held:
-        one.__traceback__ = None
-        reasons = (getattr(one, "original_error", None), one.__cause__, one.__context__)
-        held += [reason for reason in reasons if reason is not None and all(reason is not other for other in held)]
 
 
 class TooManyComparisons(Exception):

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -23,15 +22,15 @@ from app.documents import deadlines
 from app.documents.bounded_cache import BoundedCache
 from app.documents.cached_function import NOBODY, CachedFunction, Document
 from app.documents.introspection import Introspection, TooLarge
-from app.documents.limits import DocumentLimits, too_complex
+from app.documents.limits import DocumentLimits, too_complex, variables_error
 from app.documents.measure import Measure
 from app.documents.selections import operations_named
 from app.documents.validation_rules import Rules
 from app.errors import ErrorCode
 from app.settings import Settings
 
-# A first, generous bound on lists in variables; fields have smaller ones of their own.
-MOST_VALUES = 10_000
+# Each error takes time in proportion to the lines before it.
+MAX_LINES = 5_000
 _RULES = (*specified_rules, OneOfInputValidationRule)
 
 
@@ -109,6 +108,8 @@ class Documents:
     def _parse_or_error(self, document: str) -> DocumentNode | Callable[[], GraphQLError]:
         """The parsed document, or a factory of its error: an error that was raised keeps its traceback alive."""
         text = str(document)  # without the results of the document
+        if (lines := max(text.count("\n"), text.count("\r"))) > MAX_LINES:
+            return partial(too_complex, f"The document has {lines} lines, and the limit is {MAX_LINES}.")
         try:
             return deadlines.parse(text, self._max_tokens, self._settings.parse_seconds)
         except GraphQLSyntaxError as error:
@@ -127,10 +128,8 @@ class Documents:
         operation: OperationDefinitionNode | None,
         variables: Mapping[str, Any],
     ) -> GraphQLError | None:
-        if (longest := _longest(variables)) > MOST_VALUES:
-            # Checked before the values are coerced one by one.
-            return too_complex(f"A list in the variables has {longest} values, and the limit is {MOST_VALUES}.")
-        refusal = self._limits.document_error(document)
+        # Variables are checked before their values are coerced one by one.
+        refusal = variables_error(variables) or self._limits.document_error(document)
         if refusal or operation is None:
             return refusal
         measure = self.measure(text, operation, variables)
@@ -145,13 +144,6 @@ class Documents:
         document = self.parse(text)
         seconds = self._settings.validation_seconds
         return deadlines.validation_errors(self.schema, document, self._rules, not self._allows_introspection, seconds)
-
-
-def _longest(variables: Mapping[str, Any]) -> int:
-    """The length of the longest list among the variables and their fields."""
-    fields = (cast(dict[str, Any], one).values() for one in variables.values() if isinstance(one, dict))
-    values = chain(variables.values(), chain.from_iterable(fields))
-    return max((len(cast(list[Any], one)) for one in values if isinstance(one, list)), default=0)
 
 
 class Prepare(SchemaExtension):

@@ -22,6 +22,7 @@ from app.documents.bounded_cache import count_tokens
 from app.documents.cached_function import CachedFunction
 from app.documents.deadlines import without_garbage_collection
 from app.documents.documents import Documents
+from app.documents.limits import variables_error
 from app.documents.measure import TENANT_IDS
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
@@ -116,6 +117,8 @@ class PricedOperation:
         self._prices: dict[tuple[Any, ...], Price] = {}
 
     def price(self, variables: Mapping[str, Any]) -> Price:
+        if variables and variables_error(variables):
+            return _REFUSED
         sizing = self._sizing
         sizes = tuple([_size(variables.get(name, _ABSENT)) for name in sizing]) if sizing else ()
         found = self._prices.get(sizes)

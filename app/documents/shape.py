@@ -1,7 +1,7 @@
 """Properties of a whole document that determine how long its validation takes."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import DocumentNode, FieldNode, ListValueNode, ObjectValueNode, SelectionSetNode
 
@@ -22,12 +22,19 @@ def most_repeated_name(document: DocumentNode) -> int:
     return max(names.values(), default=0)
 
 
-def most_arguments(document: DocumentNode) -> int:
-    """The largest number of arguments of a field, or of input fields of an object.
+class Longest(NamedTuple):
+    """The largest number of arguments of a field or input fields of an object, and of values of a list.
 
-    Validation looks up each of them by name, and its errors quote the whole object.
+    Validation looks up each argument by name, and its errors quote the whole object. Each use of a list coerces its
+    values.
     """
-    most = 0
+
+    arguments: int
+    values: int
+
+
+def longest(document: DocumentNode) -> Longest:
+    arguments = values = 0
     waiting: list[Any] = list(document.definitions)
     while waiting:
         node = waiting.pop()
@@ -35,11 +42,12 @@ def most_arguments(document: DocumentNode) -> int:
         if isinstance(node, ObjectValueNode):
             inside += node.fields or ()
         elif isinstance(node, ListValueNode):
+            values = max(values, len(node.values or ()))
             waiting += node.values or ()
-        most = max(most, len(inside))
+        arguments = max(arguments, len(inside))
         waiting += [one.value for one in inside if isinstance(one.value, (ObjectValueNode, ListValueNode))]
         waiting += [*(getattr(node, "directives", None) or ())]
         waiting += [one.default_value for one in getattr(node, "variable_definitions", None) or () if one.default_value]
         if (selection_set := getattr(node, "selection_set", None)) is not None:
             waiting += selection_set.selections
-    return most
+    return Longest(arguments, values)

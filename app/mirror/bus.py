@@ -12,7 +12,7 @@ from app.upstream.errors import UpstreamError
 
 logger: Any = structlog.get_logger("mirror")
 LOOKS_AT_ONCE = 4
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 1.0
 
 
 class Notifications(Protocol):
@@ -30,9 +30,11 @@ class BusListener:
         self._on_connected = on_connected
         self._marked: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
+        self._problem: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        self._mirror.figures.is_bus_connected = False
         works = [self._follow, *([self._look] * LOOKS_AT_ONCE)]
         self._tasks = [asyncio.create_task(work()) for work in works]
 
@@ -44,14 +46,29 @@ class BusListener:
     async def _follow(self) -> None:
         while True:
             try:
-                await self._notifications.follow(self._on_connected, self._mark)
+                await self._notifications.follow(self._connected, self._mark)
             except (UpstreamError, Unavailable) as error:
-                logger.warning("there are no notifications", reason=str(error))
+                self._report(str(error))
             except Exception as error:  # whatever it is, the sweep finds what is lost meanwhile
                 logger.error("the notifications can't be followed", exc_info=error)
+            self._mirror.figures.is_bus_connected = False
             await asyncio.sleep(RETRY_SECONDS)
 
+    def _connected(self) -> None:
+        if self._problem is not None:
+            logger.info("the notifications are back")
+        self._problem = None
+        self._mirror.figures.is_bus_connected = True
+        self._on_connected()
+
+    def _report(self, problem: str) -> None:
+        """Log once that there are no notifications, however often the connection is tried."""
+        if problem != self._problem:
+            logger.warning("there are no notifications", reason=problem)
+        self._problem = problem
+
     async def _mark(self, image_id: str) -> None:
+        self._mirror.figures.notifications += 1
         await self._mirror.mark([image_id])
         if image_id not in self._waiting:
             self._waiting.add(image_id)

@@ -26,6 +26,10 @@ class Difference:
     removed: list[SeenMember] = field(default_factory=list[SeenMember])
     entries: list[LogEntry] = field(default_factory=list[LogEntry])
 
+    @property
+    def is_change(self) -> bool:
+        return bool(self.image or self.is_gone or self.added or self.changed or self.removed)
+
 
 def difference(was: SeenImage | None, rows: Mapping[str, SeenMember], view: View | None, now: datetime) -> Difference:
     """The writes that bring the mirror in line with the view. `rows` are the members by their tenants."""

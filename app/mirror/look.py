@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from app.mirror.difference import Difference, difference
+from app.mirror.figures import MirrorFigures
 from app.model import SeenImage
 from app.store import images, log, members, mirror
 from app.store.database import Store
@@ -39,6 +40,7 @@ class Mirror:
         self._store = store
         self._source = source
         self._polled_at = 0.0
+        self.figures = MirrorFigures()
 
     async def mark(self, image_ids: Sequence[str]) -> None:
         """Note, so that it outlives this process, that these images may have changed."""
@@ -50,8 +52,12 @@ class Mirror:
 
         await self._store.act(lambda tx: mirror.expect(tx, image_ids))
 
-    async def is_empty(self) -> bool:
-        return await self._store.act(lambda tx: mirror.is_empty(tx.conn))
+    async def is_new(self) -> bool:
+        """Whether Glance was never polled, so that all its images were there before the gateway.
+
+        The table may have rows by then: a change of our own, or a notification, marks an image at any time.
+        """
+        return not await self._store.act(lambda tx: mirror.polled_at(tx.conn))
 
     async def lead(self, holder: str, seconds: float) -> bool:
         return await self._store.act(lambda tx: mirror.lead(tx, holder, seconds))
@@ -74,14 +80,28 @@ class Mirror:
     async def with_members(self, after: str, limit: int) -> list[str]:
         return await self._store.act(lambda tx: mirror.with_members(tx.conn, after, limit))
 
-    async def marked(self, limit: int) -> list[str]:
-        return await self._store.act(lambda tx: mirror.marked(tx.conn, limit))
+    async def marked(self, limit: int, after: str = "") -> list[str]:
+        return await self._store.act(lambda tx: mirror.marked(tx.conn, after, limit))
+
+    async def expected(self, before: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.expected(tx.conn, before, limit))
+
+    async def waiting(self, after: str, limit: int) -> list[str]:
+        return await self._store.act(lambda tx: mirror.waiting(tx.conn, after, limit))
 
     async def count_marked(self) -> int:
         return await self._store.act(lambda tx: mirror.count_marked(tx.conn))
 
     async def look(self, image_id: str) -> None:
         """Read the image and store what has changed. Raises UpstreamError, or Unavailable."""
+        result = "failed"
+        try:
+            result = "changed" if await self._look(image_id) else "unchanged"
+        finally:
+            self.figures.looks[result] += 1
+
+    async def _look(self, image_id: str) -> bool:
+        """Read and store the image. Returns whether it has changed."""
         while True:
             if (position := await self._position(image_id)) is None:
                 await self.mark([image_id])
@@ -91,8 +111,8 @@ class Mirror:
                 await self._require_sight(image_id)
             if view is not None and view.duplicates:
                 logger.warning("several rows for one member", image=image_id, tenants=sorted(view.duplicates))
-            if await self._stored(image_id, position, view):
-                return
+            if (is_changed := await self._store_view(image_id, position, view)) is not None:
+                return is_changed
 
     async def _require_sight(self, image_id: str) -> None:
         """Raises Unanswered when images of others have vanished too: then it is the credential that has lost its role.
@@ -110,10 +130,12 @@ class Mirror:
     async def _position(self, image_id: str) -> MirrorState | None:
         return await self._store.act(lambda tx: mirror.state(tx.conn, image_id))
 
-    async def _stored(self, image_id: str, position: MirrorState, view: View | None) -> bool:
-        async def act(tx: Transaction) -> bool:
+    async def _store_view(self, image_id: str, position: MirrorState, view: View | None) -> bool | None:
+        """Store what has changed since that position. Returns whether anything has; None if it is out of date."""
+
+        async def act(tx: Transaction) -> bool | None:
             if not await mirror.advance(tx.conn, image_id, position):
-                return False
+                return None
             was = await mirror.image(tx.conn, image_id)
             rows = await mirror.all_members(tx.conn, image_id)
             found = difference(was, rows, view, tx.now)
@@ -121,7 +143,7 @@ class Mirror:
             await log.append(tx, () if position.is_import else found.entries)
             if view is None:
                 await mirror.forget(tx.conn, image_id)
-            return True
+            return found.is_change
 
         return await self._store.act(act)
 

@@ -10,6 +10,7 @@ from app.mirror.errand import Call, Errand, Intent, Refusals, not_seen, token_of
 from app.mirror.front import Images
 from app.model import Caller, SeenImage, SeenMember
 from app.sharing import rules
+from app.sharing.addressees import in_input_order
 from app.sharing.outcome import Outcome, Request
 from app.store import members
 from app.store.engines.transaction import Transaction
@@ -39,7 +40,8 @@ def offer(upstream: Images, caller: Caller, request: Request, image_id: str, to:
         verdicts = _verdicts(to.places, image, rows, refusals, earlier)
         refused = [_placed(refusal, place) for place, refusal in verdicts if refusal is not None]
         made = [rows[to.places[place]] for place, refusal in verdicts if refusal is None]
-        return Outcome(image, tuple(made), None, (*to.malformed, *refused), {row.id: row for row in rows.values()})
+        ordered = in_input_order((*to.malformed, *refused))
+        return Outcome(image, tuple(made), None, ordered, {row.id: row for row in rows.values()})
 
     return Errand(caller, request, image_id, decide, conclude, lambda one: Outcome(refusals=(*to.malformed, one)))
 

@@ -1,4 +1,4 @@
-"""Where marks come from: the times of images, and a sweep that comes past every image in turn."""
+"""Where marks come from: the times of images upstream."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -47,10 +47,9 @@ class Census:
         self._lists = lists
 
     async def __call__(self) -> None:
-        """Mark every difference; of an empty mirror, expect every image. Raises UpstreamError, or Unavailable."""
-        is_import = await self._mirror.is_empty()
+        """Mark every difference; for the first time, expect every image. Raises UpstreamError, or Unavailable."""
         there = {image.id: image.updated_at async for image in self._lists.images()}
-        if is_import:
+        if await self._mirror.is_new():
             await self._mirror.expect(list(there))
             return
         here = await self._mirrored()
@@ -65,27 +64,3 @@ class Census:
             found |= page
             after = page[-1][0]
         return found
-
-
-class Sweep:
-    """Marks a few images at a time: those with members first, then all of them, then it begins anew."""
-
-    def __init__(self, mirror: Mirror) -> None:
-        self._mirror = mirror
-        self._after = ""
-        self._is_second_half = False
-
-    async def __call__(self, number: int) -> bool:
-        """Mark the next images; whether a round has ended with them. Raises Unavailable."""
-        found = await self._next(number)
-        if found:
-            await self._mirror.mark(found)
-            self._after = found[-1]
-            return False
-        self._after, self._is_second_half = "", not self._is_second_half
-        return not self._is_second_half
-
-    async def _next(self, number: int) -> list[str]:
-        if not self._is_second_half:
-            return await self._mirror.with_members(self._after, number)
-        return [image_id for image_id, _ in await self._mirror.updates(self._after, number)]

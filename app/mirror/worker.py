@@ -5,48 +5,55 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
 from app.errors import Unavailable
+from app.mirror.leadership import Leadership
 from app.mirror.look import Mirror
-from app.mirror.sources import Census, Lists, Poll, Sweep
+from app.mirror.looks import look_at
+from app.mirror.sources import Census, Lists, Poll
+from app.mirror.sweep import Sweep
 from app.upstream.errors import UpstreamError
 
 logger: Any = structlog.get_logger("mirror")
 LOOKS_AT_ONCE = 4
 MARKED_AT_ONCE = 100
-LEAD_SECONDS = 10.0
 RETRY_SECONDS = 2.0
-SWEEP_SECONDS = 1.0
-
-# What is done again and again, and the pause after it in seconds.
-Step = tuple[Callable[[], Awaitable[None]], float]
+# The pause between two rounds of the sweep, which are short where there are few images.
+ROUND_SECONDS = 1.0
+CENSUS_SECONDS = 60.0
 
 
 class MirrorWorker:
-    """Asks what has changed, and looks where there are marks, those of an earlier process included."""
+    """Polls for what has changed, looks where there are marks, those of an earlier process included, and sweeps."""
 
     def __init__(self, mirror: Mirror, lists: Lists, poll_seconds: float, sweep_rate: float) -> None:
         self._mirror = mirror
         self._poll_seconds = poll_seconds
-        self._sweep_rate = sweep_rate
-        self._poll, self._sweep = Poll(mirror, lists), Sweep(mirror)
-        self._census = Census(mirror, lists)
-        self._is_census_due = True
-        self._id, self._leads_until = str(uuid4()), 0.0
+        self._lead = Leadership(mirror)
+        self._poll, self._census, self._sweep = Poll(mirror, lists), Census(mirror, lists), Sweep(mirror, sweep_rate)
+        self._census_due = float("-inf")
+        self._poll_now, self._look_now = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._repeat(step, pause)) for step, pause in self._steps()]
+        await self._lead.start()
+        steps = (self._poll_changes, self._look_at_marked, self._look_at_next)
+        self._tasks = [asyncio.create_task(self._repeat(step)) for step in steps]
         self._tasks.append(asyncio.create_task(self._follow_age()))
 
-    def _steps(self) -> list[Step]:
-        steps: list[Step] = [(self._ask, self._poll_seconds), (self._look_everywhere, self._poll_seconds / 4)]
-        if self._sweep_rate:
-            steps.append((self._go_round, SWEEP_SECONDS))
-        return steps
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lead.stop()
+
+    def catch_up(self) -> None:
+        """Compare the lists and begin a round of the sweep at once, because notifications may have been lost."""
+        self._census_due = float("-inf")
+        self._sweep.restart()
+        self._poll_now.set()
 
     async def _follow_age(self) -> None:
         while True:
@@ -54,60 +61,47 @@ class MirrorWorker:
                 await self._mirror.refresh_age()
             await asyncio.sleep(self._poll_seconds)
 
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def request_census(self) -> None:
-        """Hints may have been lost."""
-        self._is_census_due = True
-
-    async def _ask(self) -> None:
-        if self._is_census_due:
-            self._is_census_due = False
-            try:
-                await self._census()
-            except (UpstreamError, Unavailable):
-                self._is_census_due = True
-                raise
+    async def _poll_changes(self) -> None:
+        self._poll_now.clear()
+        if monotonic() >= self._census_due:
+            due = self._census_due
+            await self._census()
+            if due == self._census_due:  # it was not requested anew meanwhile
+                self._census_due = float("inf")
         await self._poll()
         await self._mirror.note_poll()
+        self._look_now.set()
+        await _wait(self._poll_now, self._poll_seconds)
 
-    async def _go_round(self) -> None:
-        # A sweep that runs ahead of the looks would only make them wait longer for what has really changed.
-        number = max(1, round(self._sweep_rate * SWEEP_SECONDS))
-        if len(await self._mirror.marked(number)) < number and await self._sweep(number):
-            self._is_census_due = True
+    async def _look_at_marked(self) -> None:
+        self._look_now.clear()
+        after = ""
+        while marked := await self._mirror.marked(MARKED_AT_ONCE, after):
+            after = marked[-1]
+            for failure in await look_at(self._mirror, marked, LOOKS_AT_ONCE):
+                logger.warning("an image can't be read", reason=str(failure))
+        await _wait(self._look_now, self._poll_seconds / 4)
 
-    async def _look_everywhere(self) -> None:
-        while waiting := await self._mirror.marked(MARKED_AT_ONCE):
-            turn = asyncio.Semaphore(LOOKS_AT_ONCE)
-            await asyncio.gather(*(self._look(turn, image_id) for image_id in waiting))
+    async def _look_at_next(self) -> None:
+        if not await self._sweep.look_at_next():
+            self._census_due = min(self._census_due, monotonic() + CENSUS_SECONDS)
+            await asyncio.sleep(ROUND_SECONDS)
 
-    async def _look(self, turn: asyncio.Semaphore, image_id: str) -> None:
-        async with turn:
-            await self._mirror.look(image_id)
-
-    async def _leads(self) -> bool:
-        now = monotonic()
-        if now < self._leads_until - LEAD_SECONDS / 2:
-            return True
-        if not await self._mirror.lead(self._id, LEAD_SECONDS):
-            return False
-        self._leads_until = now + LEAD_SECONDS
-        return True
-
-    async def _repeat(self, step: Callable[[], Awaitable[None]], pause: float) -> None:
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Carry out the step, which ends with a pause of its own, again and again while this process has the lead."""
         while True:
-            seconds = pause
+            await self._lead.acquired()
             try:
-                if await self._leads():
-                    await step()
+                await step()
+                continue
             except (UpstreamError, Unavailable) as error:
                 logger.warning("the mirror can't be kept up to date", reason=str(error))
-                seconds = max(pause, RETRY_SECONDS)
             except Exception as error:  # whatever it is, the marks stay and the work goes on
                 logger.error("the work of the mirror failed", exc_info=error)
-                seconds = max(pause, RETRY_SECONDS)
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,6 +1,8 @@
 """The settings, read once from the environment (`IMAGE_GATEWAY_...`); each file has one group of them."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -17,6 +19,16 @@ from app.settings.timing import TimingSettings
 from app.settings.upstream import UpstreamSettings
 
 PREFIX = "IMAGE_GATEWAY_"
+# Settings that may be in a file, which a variable with `_FILE` behind their name leads to: secrets, and the long one.
+FROM_FILES = (
+    "database_url",
+    "auth_secret",
+    "auth_previous_secret",
+    "auth_issuers",
+    "upstream_application_credential_secret",
+    "upstream_password",
+    "upstream_bus_url",
+)
 
 
 class Settings(
@@ -49,17 +61,42 @@ class Settings(
     def load(cls, **overrides: Any) -> Self:
         """Read the environment. Raises a SetupError that names the first variable that is wrong."""
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
+        known |= {f"{PREFIX}{name}_FILE".upper() for name in FROM_FILES}
         unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
         if unknown:
             raise SetupError(f"Unknown setting {', '.join(unknown)}. docker/README.md lists the settings.")
+        given = {name: value for name, value in overrides.items() if value is not None}
         try:
-            return cls(**{name: value for name, value in overrides.items() if value is not None})
+            return cls(**{**_read_files(os.environ), **given})
         except ValidationError as error:
             raise SetupError(_first_sentence(error)) from error
 
 
+def _read_files(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings whose values are in files, by the variables `..._FILE` that name them. Raises SetupError."""
+    variables = {name.upper(): value for name, value in environment.items()}
+    found = dict[str, Any]()
+    for name in FROM_FILES:
+        variable = f"{PREFIX}{name}".upper()
+        if (path := variables.get(f"{variable}_FILE")) is not None:
+            if variable in variables:
+                raise SetupError(f"{variable} and {variable}_FILE are both set. Unset one of them.")
+            found[name] = _read_file(f"{variable}_FILE", path)
+    return found
+
+
+def _read_file(variable: str, path: str) -> str:
+    try:
+        text = Path(path).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SetupError(f"{variable}: {path} can't be read: {reason}.") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
 def _first_sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+    setting, *inner = [str(part) for part in first["loc"]] or [""]
+    place = f" (in {'.'.join(inner)})" if inner else ""
     reason = str(first["msg"]).removeprefix("Value error, ")
-    return f"{name}: {reason}."
+    return f"{PREFIX}{setting.upper()}: {reason}{place}."

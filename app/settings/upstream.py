@@ -36,6 +36,11 @@ class UpstreamSettings(BaseSettings):
     upstream_password: SecretStr | None = Field(default=None, description="The password of that user.")
     upstream_project: str | None = Field(default=None, description="The name of the project that its token is for.")
     upstream_domain: str = Field(default="Default", description="The name of the domain of that user and project.")
+    upstream_read_access: Literal["cloud", "projects"] = Field(
+        default="cloud",
+        description="How the gateway reads: `cloud` if Glance's policy shows its user all images, `projects` if its "
+        "user has the role `reader` in each project, inherited from the domain; then it needs no project of its own.",
+    )
     upstream_roles: str = Field(
         default="reader=observer member=observer,creator,admin manager=observer,creator,admin "
         "admin=observer,creator,admin,operator",
@@ -54,10 +59,16 @@ class UpstreamSettings(BaseSettings):
         default=2, description="Seconds between two polls of Glance for changed images."
     )
 
+    upstream_stale_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=30,
+        description="Seconds since the last successful poll from which responses and `/readyz` report that the mirror "
+        "is out of date.",
+    )
+
     upstream_sweep_rate: Annotated[float, Field(ge=0, le=1_000)] = Field(
         default=20,
-        description="Images whose members are read again each second, to find changes that Glance does not announce; "
-        "images with members first. 0 for none.",
+        description="Images that are read again each second, to find changes of members that Glance does not announce; "
+        "those with members first. 0 for none.",
     )
 
     upstream_bus_url: SecretStr | None = Field(

@@ -1,8 +1,8 @@
 """Validators for values of settings. Each raises ValueError."""
 
-import random
+import json
 import re
-import uuid
+from collections.abc import Collection
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -11,8 +11,8 @@ ASYMMETRIC = frozenset(
 )  # fmt: skip
 
 
-def safe_url_of_keys(url: str) -> str:
-    """Require https, except on the loopback: who can change the keys in transit could forge any token."""
+def safe_url_of_keys(url: str, plain_hosts: Collection[str] | None = None) -> str:
+    """Require https, except on the loopback and for these hosts, since changed keys verify forged tokens."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -20,8 +20,9 @@ def safe_url_of_keys(url: str) -> str:
         raise ValueError(f"is not a URL: {error}") from error
     if not host or parts.fragment or parts.username is not None or not url.isascii() or not url.isprintable():
         raise ValueError("must be a plain URL, without a name and a password")
-    if parts.scheme not in ("http", "https") or (parts.scheme == "http" and not _is_loopback(host)):
-        raise ValueError("must be https; http is for the loopback only")
+    if parts.scheme != "https" and not (parts.scheme == "http" and (_is_loopback(host) or host in (plain_hosts or ()))):
+        others = "only" if plain_hosts is None else "and the hosts in IMAGE_GATEWAY_AUTH_PLAIN_HTTP_HOSTS"
+        raise ValueError(f"must be https; http is for the loopback {others}")
     return url
 
 
@@ -43,15 +44,27 @@ def duration(value: object) -> object:
     return float(value)
 
 
-def apart_from_uuids(pattern: str) -> str:
-    """A regular expression that matches no UUID."""
+def regular_expression(pattern: str) -> str:
     try:
-        compiled = re.compile(pattern)
+        re.compile(pattern)
     except re.error as error:
         raise ValueError(f"is not a regular expression: {error}") from error
-    if any(compiled.fullmatch(sample) for sample in _uuid_samples()):
-        raise ValueError("could match the form of a UUID, so a tenant ID could pass for an image ID")
     return pattern
+
+
+def json_value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+
+
+def hosts(words: str | None) -> str | None:
+    """Names or addresses of hosts, with spaces between them."""
+    for host in (words or "").split():
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is not the name of a host in lower case, without scheme, port and wildcard")
+    return words
 
 
 def _is_loopback(host: str) -> bool:
@@ -59,14 +72,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _uuid_samples() -> list[str]:
-    """UUIDs of every version and digit, always the same: any pattern for UUIDs matches one of them."""
-    digits, dice = "0123456789abcdef", random.Random(4122)
-    uniform = [f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in digits]
-    thrown = [str(uuid.UUID(int=dice.getrandbits(128), version=version)) for version in range(1, 6) for _ in range(50)]
-    return [form for sample in uniform + thrown for form in (sample, sample.upper())]
 
 
 def origins(listed: str) -> str:
@@ -95,5 +100,6 @@ def _parts(listed: str) -> list[str]:
 
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?")
+_HOST = re.compile(r"[0-9a-f:]*:[0-9a-f:]+|[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _DEFAULT_PORT = re.compile(r"^http://.*:80$|^https://.*:443$")

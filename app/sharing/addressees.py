@@ -15,6 +15,16 @@ def refusals_at(indexes: Iterable[int], verdicts: Iterable[Verdict]) -> Iterator
             yield verdict.refusal
 
 
+def in_input_order(refusals: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Refusals of tenant IDs, in the order of the input."""
+    return tuple(sorted(refusals, key=_index))
+
+
+def _index(refusal: Refusal) -> int:
+    last = refusal.path[-1] if refusal.path else ""
+    return int(last) if last.isdecimal() else -1
+
+
 def split_by_form(tenant_ids: Sequence[str], pattern: str) -> tuple[dict[int, str], tuple[BadUserInput, ...]]:
     """Split tenant IDs into the well-formed ones, by their index in the input, and refusals of the malformed ones.
 

@@ -11,6 +11,7 @@ from app.sharing.names import readable
 from app.sharing.problems import Mistakes
 
 NAME_LIMIT = 255
+TENANT_ID_LIMIT = 255
 TAG_LIMIT = 50
 TAGS_BYTES = 4_096
 URL_LIMIT = 2048
@@ -43,7 +44,7 @@ def id_or_none(text: str | None) -> str | None:
 
 def tenant_id(text: str, pattern: str, *path: str) -> str:
     """A tenant ID: compared as it is, nothing trimmed."""
-    if not re.fullmatch(pattern, text) or uuid(text) or _ESCAPED.search(text):
+    if not 1 <= len(text) <= TENANT_ID_LIMIT or not re.fullmatch(pattern, text) or _ESCAPED.search(text):
         raise BadUserInput(f"A tenant ID has the form {pattern}, without quotes; nothing is trimmed.", path)
     return text
 
@@ -131,6 +132,8 @@ _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     "server_id": ("serverId", True, label),
     "source_url": ("sourceUrl", True, source_url),
     "checksum": ("checksum", True, label),
+    "disk_format": ("diskFormat", True, label),
+    "container_format": ("containerFormat", True, label),
     "size_bytes": ("sizeBytes", True, partial(amount, limit=BYTE_COUNT_LIMIT)),
     "min_disk_gb": ("minDiskGb", False, amount),
     "min_ram_mb": ("minRamMb", False, amount),

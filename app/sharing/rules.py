@@ -47,8 +47,8 @@ def require_seen(image: SeenImage | None, argument: str = "imageId") -> SeenImag
 
 
 def starts_as(status: ImageStatus) -> None:
-    """Only an operator deactivates an image, and only one that is there."""
-    if status is ImageStatus.DEACTIVATED:
+    """An image begins in one of these states. Raises BadUserInput for the others."""
+    if status not in (ImageStatus.QUEUED, ImageStatus.SAVING, ImageStatus.ACTIVE):
         raise BadUserInput("An image is registered as QUEUED, SAVING or ACTIVE.", ("input", "status"))
 
 

@@ -16,7 +16,7 @@ from app.rows import defaults
 from app.settings import Settings
 from app.sharing import formats, log_entries, rules
 from app.sharing.action import carry_out, claim_external_id, lock_and_read, remove_with_members
-from app.sharing.addressees import refusals_at, split_by_form
+from app.sharing.addressees import in_input_order, refusals_at, split_by_form
 from app.sharing.ledger import Ledger, UpstreamActions
 from app.sharing.outcome import Outcome, Request
 from app.sharing.problems import Mistakes
@@ -146,9 +146,9 @@ async def offer_image(
             await members.add(tx.conn, made)
             steps = [(row, None, row.status) for row in made]
             await log.append(tx, log_entries.of_members(ChangeKind.OFFERED, caller, image, steps))
-        refusals = tuple(refusals_at(places, verdicts))
+        refusals = in_input_order(malformed + tuple(refusals_at(places, verdicts)))
         standing = {row.id: row for row in [*present.values(), *made]}
-        return Outcome(image, tuple(made), None, malformed + refusals, standing)
+        return Outcome(image, tuple(made), None, refusals, standing)
 
     def refused_outcome(refusal: Refusal) -> Outcome:
         return Outcome(refusals=(*malformed, refusal))

@@ -12,9 +12,13 @@ def copy(database: Path, target: Path) -> int:
     """Copy the store into a file that is not there yet, and return its size in bytes. Raises SetupError."""
     if target.exists():
         raise SetupError(f"{target} is there already. Choose another name, so that no older backup is lost.")
+    if not target.parent.is_dir():
+        raise SetupError(f"There is no folder {target.parent}. Create it, or choose another.")
     part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)
+        # It holds what only the gateway may know, so nobody else may read it.
+        part.touch(mode=0o600, exist_ok=False)
         _copy_whole(database, part)
         # Not by renaming over it: somebody else may have made it meanwhile.
         os.link(part, target)

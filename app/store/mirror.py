@@ -38,11 +38,6 @@ async def expect(tx: Transaction, image_ids: Sequence[str]) -> None:
     await _EXPECT.run_for_each(tx.conn, [{"image": image_id, "begin": begin} for image_id in sorted(image_ids)])
 
 
-async def is_empty(conn: Connection) -> bool:
-    """Whether nothing was ever mirrored."""
-    return not await _ANY.rows(conn)
-
-
 async def lead(tx: Transaction, holder: str, seconds: float) -> bool:
     """Whether this process is the one that looks for changes, until so many seconds from now."""
     now = int(tx.now.timestamp() * 1_000)
@@ -84,9 +79,19 @@ async def advance(conn: Connection, image_id: str, read_at: MirrorState) -> bool
     return bool(await _ADVANCE.rows(conn, image=image_id, version=read_at.version, marks=read_at.marks))
 
 
-async def marked(conn: Connection, limit: int) -> list[str]:
-    """Images that wait for a look, those of an import last."""
-    return [row[0] for row in await _MARKED.rows(conn, limit=limit)]
+async def marked(conn: Connection, after: str, limit: int) -> list[str]:
+    """Images that may have changed and wait for a look, in the order of their IDs."""
+    return [row[0] for row in await _MARKED.rows(conn, after=after, limit=limit)]
+
+
+async def expected(conn: Connection, before: str, limit: int) -> list[str]:
+    """Images of an import that wait for their first look, in the reverse order of their IDs."""
+    return [row[0] for row in await _EXPECTED.rows(conn, before=before, limit=limit)]
+
+
+async def waiting(conn: Connection, after: str, limit: int) -> list[str]:
+    """Images of both kinds, in the order of their IDs."""
+    return [row[0] for row in await _WAITING.rows(conn, after=after, limit=limit)]
 
 
 async def count_marked(conn: Connection) -> int:
@@ -129,7 +134,6 @@ _EXPECT = Prepared(
         "ON CONFLICT (image_id) DO NOTHING"
     )
 )
-_ANY = Prepared(text("SELECT 1 FROM mirrored_image LIMIT 1"))
 _LEAD = Prepared(
     text(
         "UPDATE mirror_leader SET holder = :holder, until = :end "
@@ -163,9 +167,10 @@ _ADVANCE = Prepared(
         "WHERE image_id = :image AND version = :version RETURNING version"
     )
 )
-_MARKED = Prepared(
-    text("SELECT image_id FROM mirrored_image WHERE marks > seen ORDER BY seen < 0, image_id LIMIT :limit")
-)
+_WAITS = "SELECT image_id FROM mirrored_image WHERE marks > seen"
+_MARKED = Prepared(text(f"{_WAITS} AND seen >= 0 AND image_id > :after ORDER BY image_id LIMIT :limit"))
+_EXPECTED = Prepared(text(f"{_WAITS} AND seen < 0 AND image_id < :before ORDER BY image_id DESC LIMIT :limit"))
+_WAITING = Prepared(text(f"{_WAITS} AND image_id > :after ORDER BY image_id LIMIT :limit"))
 _COUNT = Prepared(text("SELECT count(*) FROM mirrored_image WHERE marks > seen"))
 _FORGET = Prepared(text("DELETE FROM mirrored_image WHERE image_id = :image"))
 _IMAGE = Prepared(select(*IMAGE.c).where(IMAGE.c.id == slot("image")))

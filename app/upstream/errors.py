@@ -3,6 +3,7 @@
 UpstreamError
 ├── Unreached     no connection: nothing was sent
 ├── Unanswered    it may have been carried out: no answer, or one that proves nothing
+├── Unreadable    the gateway's own credential may not read it
 └── Refused       the service said no, with its status and its reason
 """
 
@@ -16,6 +17,10 @@ class Unreached(UpstreamError):
 
 
 class Unanswered(UpstreamError):
+    pass
+
+
+class Unreadable(UpstreamError):
     pass
 
 

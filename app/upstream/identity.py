@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from app.errors import Unauthenticated, Unavailable
+from app.errors import NoRole, Unauthenticated, Unavailable
 from app.model import Caller, Role
 
 RoleMap = Mapping[str, frozenset[Role]]
@@ -27,7 +27,7 @@ def role_map(words: str) -> dict[str, frozenset[Role]]:
 
 
 def caller_of(described: Mapping[str, Any], token: str, roles: RoleMap, tenant_id_pattern: str) -> Caller:
-    """The caller that the token stands for. Raises Unauthenticated if the gateway does not know it."""
+    """The caller that the token stands for. Raises Unauthenticated, or NoRole."""
     project_id = _member(described, "project", "id")
     if not isinstance(project_id, str):
         raise Unauthenticated(UNSCOPED)
@@ -35,7 +35,7 @@ def caller_of(described: Mapping[str, Any], token: str, roles: RoleMap, tenant_i
         raise Unauthenticated(f"The token's project ID has not the form {tenant_id_pattern}.")
     known = _known(described.get("roles"), roles)
     if not known:
-        raise Unauthenticated(NO_ROLE)
+        raise NoRole(NO_ROLE)
     user_id = _member(described, "user", "id")
     subject = user_id[:LONGEST_SUBJECT] if isinstance(user_id, str) else None
     return Caller(project_id, known, expiry(described), subject, token)

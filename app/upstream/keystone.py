@@ -8,7 +8,7 @@ from app.upstream.errors import Refused, Unanswered
 from app.upstream.identity import expiry
 from app.upstream.service import Response, Service
 
-TOKENS = "/auth/tokens"
+TOKENS, PROJECTS = "/auth/tokens", "/auth/projects"
 # By 401 and 404 Keystone says of a token that asks for itself: expired, revoked, or its project or user is gone.
 NOT_GOOD = frozenset({401, 404})
 
@@ -25,8 +25,8 @@ class IssuedToken(NamedTuple):
 class Keystone:
     """A client of Keystone; its URL ends with `/v3`."""
 
-    def __init__(self, url: str, seconds: float) -> None:
-        self._service = Service(url, seconds)
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     async def describe(self, token: str) -> Mapping[str, Any]:
         """Keystone's description of a token, requested with that token. Raises TokenRefused or UpstreamError."""
@@ -46,6 +46,19 @@ class Keystone:
         if not token:
             raise Unanswered("Keystone issued no token")
         return IssuedToken(token, expiry(_token_in(answer)))
+
+    async def issue_for(self, token: str, project_id: str) -> IssuedToken:
+        """A token of the same user for another project. Raises UpstreamError."""
+        identity = {"methods": ["token"], "token": {"id": token}}
+        return await self.issue({"identity": identity, "scope": {"project": {"id": project_id}}})
+
+    async def projects(self, token: str) -> list[str]:
+        """The IDs of the enabled projects in which the token's user has a role. Raises UpstreamError."""
+        answer = await self._service.call("GET", PROJECTS, {"x-auth-token": token})
+        try:
+            return [str(project["id"]) for project in answer.body["projects"] if project.get("enabled", True)]
+        except (KeyError, TypeError):
+            raise Unanswered("Keystone lists projects in an unknown way") from None
 
     async def close(self) -> None:
         await self._service.close()

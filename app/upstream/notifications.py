@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import aio_pika
 import orjson
-from aio_pika.exceptions import AMQPException
+from aio_pika.exceptions import AMQPException, ChannelNotFoundEntity
 
-from app.upstream.errors import Unreached
+from app.upstream.errors import Unreached, Unreadable
 
 EXCHANGE, KEY = "glance", "notifications.info"
 CONNECT_SECONDS = 10
@@ -42,6 +42,16 @@ class Notifications:
                         async with message.process(requeue=True):
                             if (image_id := image_in(message.body)) is not None:
                                 await on_image(image_id)
+        except (AMQPException, OSError, TimeoutError) as error:
+            raise Unreached(f"RabbitMQ can't be reached: {type(error).__name__}") from None
+
+    async def check(self) -> None:
+        """Raises Unreached, or Unreadable if Glance has never sent a notification."""
+        try:
+            async with await aio_pika.connect(self._url, timeout=CONNECT_SECONDS) as connection:
+                await (await connection.channel()).get_exchange(EXCHANGE, ensure=True)
+        except ChannelNotFoundEntity:
+            raise Unreadable(f"RabbitMQ has no exchange {EXCHANGE!r}") from None
         except (AMQPException, OSError, TimeoutError) as error:
             raise Unreached(f"RabbitMQ can't be reached: {type(error).__name__}") from None
 

@@ -1,5 +1,6 @@
 """The upstream that the settings name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -10,6 +11,9 @@ from app.upstream.credential import Credential, auth_of
 from app.upstream.glance import Glance
 from app.upstream.identity import RoleMap, role_map
 from app.upstream.keystone import Keystone
+from app.upstream.projects import ProjectReader
+from app.upstream.reading import ImageReader
+from app.upstream.service import Service
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,9 @@ class Upstream:
     keystone: Keystone
     authority: Authority
     glance: Glance
-    reader: Credential
+    credential: Credential
+    # The clients of both services by name, for their figures.
+    services: Mapping[str, Service]
 
     async def close(self) -> None:
         await self.keystone.close()
@@ -36,13 +42,21 @@ def open_upstream(settings: Settings) -> Upstream | None:
         )
     if settings.upstream_bus_url is not None and find_spec("aio_pika") is None:
         raise SetupError("Notifications need aio-pika: pip install 'image-sharing-gateway[notifications]'.")
-    keystone = Keystone(settings.upstream_keystone_url, settings.upstream_seconds)
-    reader = Credential(keystone, auth_of(settings))
+    auth, seconds = auth_of(settings), settings.upstream_seconds
+    identity, service = (
+        Service(settings.upstream_keystone_url, seconds),
+        Service(settings.upstream_glance_url + "/v2", seconds),
+    )
+    keystone = Keystone(identity)
+    credential = Credential(lambda: keystone.issue(auth))
+    is_whole = settings.upstream_read_access == "cloud"
+    reader = ImageReader(service, credential) if is_whole else ProjectReader(service, keystone, credential)
     return Upstream(
         keystone,
         Authority(keystone, _roles(settings), settings.tenant_id_pattern),
-        Glance(settings.upstream_glance_url, settings.upstream_seconds, reader),
-        reader,
+        Glance(service, reader),
+        credential,
+        {"keystone": identity, "glance": service},
     )
 
 

@@ -1,13 +1,16 @@
 """One HTTP service of the cloud: every call has a time limit, every answer a size limit, and nothing is sent twice."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httpx2
 import orjson
 
+from app.histogram import Histogram
 from app.upstream.errors import Refused, Unanswered, Unreached
 
 # The page of 1,000 images that Glance sends at most has about a megabyte.
@@ -31,6 +34,8 @@ class Service:
 
     def __init__(self, url: str, seconds: float, max_connections: int = 32) -> None:
         self.url = url.rstrip("/")
+        # How long the calls took, by status.
+        self.durations: defaultdict[str, Histogram] = defaultdict(Histogram)
         self._seconds = seconds
         self._client = httpx2.AsyncClient(
             trust_env=urlsplit(url).scheme == "https",
@@ -56,6 +61,24 @@ class Service:
         if content is not None:
             sent["content-type"] = content_type
         request = self._client.build_request(method, self.url + path, headers=sent, params=params, content=content)
+        began, status = perf_counter(), "unanswered"
+        try:
+            response = await self._send_in_time(request)
+            status = str(response.status)
+            return response
+        except Refused as refused:
+            status = str(refused.status)
+            raise
+        except Unreached:
+            status = "unreached"
+            raise
+        finally:
+            self.durations[status].add(perf_counter() - began)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _send_in_time(self, request: httpx2.Request) -> Response:
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._sent(request)
@@ -65,9 +88,6 @@ class Service:
             raise Unanswered(f"{self.url} did not answer within {self._seconds:g} s") from None
         except httpx2.HTTPError as error:
             raise Unanswered(f"{self.url} did not answer: {type(error).__name__}") from None
-
-    async def close(self) -> None:
-        await self._client.aclose()
 
     async def _sent(self, request: httpx2.Request) -> Response:
         answer = await self._client.send(request, stream=True)

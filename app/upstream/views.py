@@ -10,8 +10,11 @@ from app.upstream.errors import Unanswered
 
 _STATUSES = {
     "queued": ImageStatus.QUEUED,
+    "uploading": ImageStatus.UPLOADING,
+    "importing": ImageStatus.IMPORTING,
     "active": ImageStatus.ACTIVE,
     "deactivated": ImageStatus.DEACTIVATED,
+    "killed": ImageStatus.KILLED,
 }
 _OS_TYPES = {"linux": OsType.LINUX, "windows": OsType.WINDOWS}
 NAME_LIMIT = 255
@@ -76,6 +79,8 @@ def _image(body: dict[str, Any]) -> SeenImage:
         min_ram_mb=int(body.get("min_ram") or 0),
         os_type=_os_type(body.get("os_type")),
         checksum=_short(body.get("os_hash_value") or body.get("checksum")),
+        disk_format=_short(body.get("disk_format")),
+        container_format=_short(body.get("container_format")),
         tags=_tags(body.get("tags") or ()),
         protected=bool(body.get("protected")),
         hidden=bool(body.get("os_hidden")),

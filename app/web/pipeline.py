@@ -27,6 +27,7 @@ from app.web.limits.budget import Charge
 from app.web.limits.budgets import Budgets
 from app.web.limits.watches import WatchQuota
 from app.web.monitoring.operations import Operations
+from app.web.wire.mirror_age import MirrorAge
 
 READS = frozenset({OperationType.QUERY})
 READS_AND_WRITES = READS | {OperationType.MUTATION}
@@ -66,6 +67,8 @@ class Pipeline:
     schema: GatewaySchema
     services: Services
     operations: Operations
+    # Where the gateway stands in front of a cloud.
+    mirror_age: MirrorAge | None = None
 
     def find_document(self, query: str | None, hash: str | None, caller: Caller | None) -> Document:
         """The document that a request sends or names. Raises DocumentProblem."""

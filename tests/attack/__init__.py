@@ -1,6 +1,7 @@
-"""Attack: everything that a stranger on the internet may send, at a gateway that works meanwhile.
+"""Attack: hostile traffic against a gateway that is serving normal load.
 
-`python -m tests.attack --help`. `documents` are operations that schemathesis makes of the schema, `requests` and
-`frames` are bytes on HTTP and WebSocket lines that Hypothesis thinks up, `floods` are many at once of what is harmless
-alone. The `tally` counts what the server made of it; writers of `tests.chaos` share images meanwhile, and lose nothing.
+`python -m tests.attack --help`. `documents` sends operations that schemathesis generates from the schema, `requests`
+and `frames` send bytes that Hypothesis generates for HTTP and WebSocket connections, and `floods` sends harmless
+traffic in bulk. `tally` checks and counts the responses. Meanwhile, writers from `tests.chaos` share images, and must
+lose nothing.
 """

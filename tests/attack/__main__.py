@@ -9,8 +9,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from tests.attack.run import Plan, run
-from tests.harness.outcome import report_and_exit
+from tests.attack.run import RunPlan, run
+from tests.harness.report import report_and_exit
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -22,11 +22,11 @@ def main(
     ] = 5_000,
     engine: Annotated[str, typer.Option(help="`sqlite` or `postgres`.")] = "sqlite",
 ) -> None:
-    """Send hostile documents, requests, frames and floods. The exit status is the verdict."""
+    """Send hostile documents, requests, frames and floods. Exits with the verdict."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with TemporaryDirectory(prefix="attack-") as folder:
         Path(folder).chmod(0o755)
-        outcome = asyncio.run(run(Plan(examples, engine), Path(folder), typer.echo))
+        outcome = asyncio.run(run(RunPlan(examples, engine), Path(folder), typer.echo))
     report_and_exit(outcome.figures, outcome.violations)
 
 

@@ -11,8 +11,8 @@ from schemathesis import GenerationMode
 from schemathesis.graphql import nodes
 
 from tests.attack.tally import Tally
+from tests.harness.raw_connection import Response
 from tests.harness.server import Server, bearer
-from tests.harness.wire import Response
 
 NOT_OUR_SCHEMA = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -59,11 +59,11 @@ def _run_cases(
     def one(case: Any, token: str | None, known: str, extensions: bool) -> None:
         # Most operations end early on an unknown ID, so some IDs are replaced by existing ones.
         document = str(case.body).replace('""', json.dumps(known))
-        asked = {"query": document, **({"extensions": {"trace": True}} if extensions else {})}
-        answer = client.post("/graphql", json=asked, headers=bearer(token))
-        told = Response(answer.status_code, dict(answer.headers), answer.content)
+        request = {"query": document, **({"extensions": {"trace": True}} if extensions else {})}
+        answer = client.post("/graphql", json=request, headers=bearer(token))
+        response = Response(answer.status_code, dict(answer.headers), answer.content)
         tally.count_cases("documents of schemathesis")
-        tally.check_response(told, asked)
+        tally.check_response(response, request)
         if mode is GenerationMode.POSITIVE and not extensions:
             _check_not_misunderstood(answer.json(), document, tally)
 

@@ -7,8 +7,17 @@ from random import Random
 
 from tests.attack.tally import Tally
 from tests.harness.operations import WATCH
+from tests.harness.raw_connection import (
+    CLOSE,
+    TEXT,
+    RawConnection,
+    frame,
+    open_connection,
+    operation,
+    parse_responses,
+    request,
+)
 from tests.harness.server import Server
-from tests.harness.wire import CLOSE, TEXT, Connection, frame, open_connection, operation, parse_responses, request
 
 Flood = Callable[[Server, Tally, int], Awaitable[None]]
 AT_ONCE, POURING_AT_ONCE = 32, 8
@@ -82,8 +91,8 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
             await client.send(frame(TEXT, introduced))
             for op in range(20):
                 tally.count_cases("watches too many")
-                asked = {"type": "subscribe", "id": str(op), "payload": {"query": WATCH}}
-                await client.send(frame(TEXT, json.dumps(asked).encode()))
+                watch_message = {"type": "subscribe", "id": str(op), "payload": {"query": WATCH}}
+                await client.send(frame(TEXT, json.dumps(watch_message).encode()))
             if place % 4 == 0:
                 return
             await _read_some_frames(client, tally)
@@ -94,7 +103,7 @@ async def watches(server: Server, tally: Tally, number: int) -> None:
         await asyncio.gather(*(watch(place) for place in range(10)))
 
 
-async def _read_some_frames(client: Connection, tally: Tally) -> None:
+async def _read_some_frames(client: RawConnection, tally: Tally) -> None:
     for _ in range(5):
         opcode, payload = await client.read_frame()
         if opcode != TEXT:

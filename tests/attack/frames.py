@@ -12,19 +12,19 @@ from tests.attack.documents import UNHURRIED
 from tests.attack.requests import AT_ONCE, DAMAGES, Damage
 from tests.attack.tally import Tally
 from tests.harness.operations import MUTATIONS, OFFERS, WATCH
-from tests.harness.server import Server
-from tests.harness.wire import (
+from tests.harness.raw_connection import (
     BINARY,
     CLOSE,
     CONTINUATION,
     PING,
     PONG,
     TEXT,
-    Connection,
+    RawConnection,
     frame,
     open_connection,
     split_into,
 )
+from tests.harness.server import Server
 
 INIT = b'{"type":"connection_init"}'
 QUERIES = ["{ __typename }", "{ viewer { id } }", "{", "{ x }", WATCH, OFFERS, MUTATIONS["acceptOffer"], ""]
@@ -107,7 +107,7 @@ async def _run_case(
         tally.check_close_code(await ending, data)
 
 
-async def _read_until_closed(client: Connection, tally: Tally, sent: bytes) -> int | None:
+async def _read_until_closed(client: RawConnection, tally: Tally, sent: bytes) -> int | None:
     """Read until the server closes, checking that each text is a protocol message, and return the close code."""
     try:
         while True:

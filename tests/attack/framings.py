@@ -1,7 +1,7 @@
 """python -m tests.attack.framings: hides a request in the body of another, in every framing; it must not run.
 
-Direct, through nginx and through HAProxy, each with its configuration in docker/. Each hidden request
-registers an image whose name says which case it was, so that the store tells what was carried out.
+Requests are sent directly, through nginx and through HAProxy, each with its configuration in docker/. Each hidden
+request registers an image named after its case, so the store shows which of them were executed.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ import typer
 
 from tests.harness import balancer, nginx
 from tests.harness.kernel import free_port
-from tests.harness.outcome import report_and_exit
+from tests.harness.raw_connection import RawConnection, open_connection, operation, request
+from tests.harness.report import report_and_exit
 from tests.harness.server import Server, run_server
-from tests.harness.wire import Connection, open_connection, operation, request
 
 AT_ONCE = 8
 LAST = request("GET", "/livez", "connection: close")
@@ -47,20 +47,20 @@ LINES = [
 KINDS = ["application/json", "application/json", "text/plain", "application/json; charset=utf-16"]
 # More than the limit of a body (20 kB here), or more than uvicorn reads ahead.
 PADDINGS = [0, 0, 2, 30_000, 150_000, 150_000]
-# Not "0 0", which nginx takes for the end of the body: what follows is then a request of its own, and passed on as one.
+# Not "0 0", which nginx parses as the end of the body, so that it forwards what follows as a separate request.
 NO_SIZES = [b"0x0", b"-1", b"", b"fffffffffffffffff"]
 FRAMINGS = ["sized", "sized", "chunked", "chunked", "crumbs", "extended", "trailers", "both", "two sizes", "odd chunk"]
 
 
-class Case(NamedTuple):
+class SmugglingCase(NamedTuple):
     """A conversation: its pieces, and those after which the client waits for a response."""
 
     pieces: list[bytes]
     waits: bool
 
 
-def cases(seed: int, marker: str, token: str) -> Iterator[Case]:
-    """Generate cases without end; equal seeds give equal cases."""
+def cases(seed: int, marker: str, token: str) -> Iterator[SmugglingCase]:
+    """Generate cases indefinitely. A seed always generates the same cases."""
     dice, number = Random(seed), 0
     while True:
         number += 1
@@ -74,13 +74,13 @@ def hidden_request(name: str, token: str) -> bytes:
     return operation(query, f"authorization: Bearer {token}")
 
 
-def _case(dice: Random, inner: bytes, token: str) -> Case:
+def _case(dice: Random, inner: bytes, token: str) -> SmugglingCase:
     before = dice.choice([[], [], [operation("{ __typename }")], [request()] * 3])
     head, body = _outer_request(dice, b"\r\n" * (dice.choice(PADDINGS) // 2) + inner, token)
     cut = dice.randrange(len(body))
     body_pieces = dice.choice([[body], [body[:cut], body[cut:]]])
     pieces = dice.choice([[head, *body_pieces], [head + body_pieces[0], *body_pieces[1:]]])
-    return Case([b"".join(before) + pieces[0], *pieces[1:], LAST], dice.random() < 0.3)
+    return SmugglingCase([b"".join(before) + pieces[0], *pieces[1:], LAST], dice.random() < 0.3)
 
 
 def _outer_request(dice: Random, inner: bytes, token: str) -> tuple[bytes, bytes]:
@@ -147,7 +147,7 @@ async def attack(server: Server, way: Route, seed: int, examples: int) -> list[s
     return [node["name"] for node in nodes if node["name"].startswith(way.name)]
 
 
-async def _run_case(way: Route, case: Case) -> None:
+async def _run_case(way: Route, case: SmugglingCase) -> None:
     async with open_connection(way.port, way.trust) as client:
         if case.waits:
             await client.send(case.pieces[0])
@@ -159,7 +159,7 @@ async def _run_case(way: Route, case: Case) -> None:
         await client.read_for(1)
 
 
-async def _read_briefly(client: Connection) -> None:
+async def _read_briefly(client: RawConnection) -> None:
     try:
         async with asyncio.timeout(0.05):
             await client.reader.read(1)
@@ -171,7 +171,7 @@ def main(
     examples: Annotated[int, typer.Option(help="Cases on each route to the gateway.")] = 3_000,
     seed: Annotated[int, typer.Option(help="Seed of the random generator.")] = 1,
 ) -> None:
-    """Hide a request in the body of another, in every framing. The exit status is the verdict."""
+    """Hide a request in the body of another, in every framing. Exits with the verdict."""
     with TemporaryDirectory(prefix="framings-") as place, ExitStack() as held:
         (folder := Path(place)).chmod(0o755)
         server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from tests.attack import words
 from tests.attack.documents import UNHURRIED
 from tests.attack.tally import Tally
+from tests.harness.raw_connection import (
+    Response,
+    open_connection,
+    operation,
+    parse_responses,
+    request,
+    split_into,
+    upgrade,
+)
 from tests.harness.server import Server
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request, split_into, upgrade
 
 AT_ONCE = 32
 LAST = request("GET", "/livez", "connection: close")
@@ -75,8 +83,8 @@ def _whole_requests(token: str) -> st.SearchStrategy[bytes]:
 
 def _chunked(headers: list[str], chunks: list[bytes], trailer: bytes) -> bytes:
     body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in (*chunks, JSON_BODY) if chunk)
-    given = ("content-type: application/json", "transfer-encoding: chunked")
-    return request("POST", "/graphql", *given, *headers, body=body + b"0\r\n" + trailer + b"\r\n")
+    fixed_headers = ("content-type: application/json", "transfer-encoding: chunked")
+    return request("POST", "/graphql", *fixed_headers, *headers, body=body + b"0\r\n" + trailer + b"\r\n")
 
 
 class Conversation(NamedTuple):
@@ -128,23 +136,23 @@ async def _run_conversation(server: Server, tally: Tally, conversation: Conversa
             listening.cancel()
             return
         try:
-            heard = await listening
+            received = await listening
         except TimeoutError:
             tally.add_violation("a line is kept open", sent)
             return
-    _check_responses(heard, sent, tally)
+    _check_responses(received, sent, tally)
 
 
-def _check_responses(heard: bytes, sent: bytes, tally: Tally) -> None:
-    if not heard:
+def _check_responses(received: bytes, sent: bytes, tally: Tally) -> None:
+    if not received:
         tally.count_silence(sent)
         return
     try:
-        found = parse_responses(heard)
+        found = parse_responses(received)
     except (ValueError, IndexError):
         # A response to HEAD has no body, and one to a broken request may be incomplete.
-        found = [Response(int(status), {}, b"") for status in STATUS.findall(heard)]
-        if b"HEAD" not in sent and not any(b"close" in part.lower() for part in heard.split(b"\r\n")):
-            tally.add_violation(f"what is no answer: {heard!r}", sent)
+        found = [Response(int(status), {}, b"") for status in STATUS.findall(received)]
+        if b"HEAD" not in sent and not any(b"close" in part.lower() for part in received.split(b"\r\n")):
+            tally.add_violation(f"what is no answer: {received!r}", sent)
     for answer in found:
         tally.check_response(answer, sent)

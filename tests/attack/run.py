@@ -16,8 +16,8 @@ from tests.chaos.archive import Archive
 from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import postgres, upgrade
 from tests.harness.kernel import connection_count, memory_of
-from tests.harness.patience import wait_until
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import wait_until
 
 Say = Callable[[str], None]
 OWNERS = ["11", "12"]
@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The number of cases of each kind, and the engine. `is_planted` runs a gateway with planted bugs."""
 
     examples: int
@@ -47,11 +47,11 @@ class Outcome:
     figures: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+async def run(plan: RunPlan, folder: Path, say: Say) -> Outcome:
     tally = Tally()
     with ExitStack() as held:
         url = await asyncio.to_thread(_database, plan, folder, held)
-        module = "tests.attack.planted" if plan.is_planted else "app"
+        module = "tests.attack.buggy_gateway" if plan.is_planted else "app"
         server = await asyncio.to_thread(
             lambda: held.enter_context(run_server(folder, database_url=url, module=module, **SETTINGS))
         )
@@ -66,7 +66,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         return outcome
 
 
-def _database(plan: Plan, folder: Path, held: ExitStack) -> str:
+def _database(plan: RunPlan, folder: Path, held: ExitStack) -> str:
     if plan.engine == "sqlite":
         url = f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
         upgrade(url)
@@ -93,7 +93,7 @@ async def _writers(server: Server, url: str) -> AsyncGenerator[tuple[list[Writer
         await archive.close()
 
 
-async def _attack(plan: Plan, server: Server, tally: Tally, say: Say) -> tuple[int, int]:
+async def _attack(plan: RunPlan, server: Server, tally: Tally, say: Say) -> tuple[int, int]:
     """Run all attacks briefly to warm up, then in full. Returns the memory after each."""
     known = await asyncio.to_thread(_create_known_ids, server)
     await _run_attacks(1 + plan.examples // 20, server, tally, known, lambda _: None)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from app.errors import ErrorCode
-from tests.harness.wire import CLOSE, Response
+from tests.harness.raw_connection import CLOSE, Response
 
 TOLD = set(map(str, ErrorCode)) - {ErrorCode.INTERNAL_SERVER_ERROR}
 # Close codes of graphql-transport-ws, our own, and those of RFC 6455 for invalid frames.
@@ -70,12 +70,12 @@ class Tally:
 
     def _check_body(self, body: bytes, sent: object) -> None:
         try:
-            told = json.loads(body)
+            parsed = json.loads(body)
         except ValueError:
             self._add_violation("JSON that is none", body, sent)
             return
-        if isinstance(told, dict):
-            self._check_errors(told.get("errors", ()), sent)
+        if isinstance(parsed, dict):
+            self._check_errors(parsed.get("errors", ()), sent)
 
     def _check_errors(self, errors: Any, sent: object) -> None:
         for error in errors:
@@ -84,9 +84,9 @@ class Tally:
             if code not in TOLD or not error.get("message"):
                 self._add_violation(f"an error with the code {code}", json.dumps(error).encode(), sent)
 
-    def _add_violation(self, what: str, heard: bytes, sent: object) -> None:
+    def _add_violation(self, what: str, received: bytes, sent: object) -> None:
         if len(self.violations) < 100:
-            self.violations.append(f"{what}: {heard[:300]!r} to {str(sent)[:600]}")
+            self.violations.append(f"{what}: {received[:300]!r} to {str(sent)[:600]}")
 
     def figures(self) -> dict[str, Any]:
         return {

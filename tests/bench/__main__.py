@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from tests.bench import watch as watching
-from tests.bench.compare import Options
+from tests.bench.compare import CompareOptions
 from tests.bench.compare import compare as comparing
 from tests.bench.equality import ResponsesDiffer
 from tests.bench.growth import grow as growing
@@ -57,10 +57,10 @@ def compare(
     peers: Annotated[str, typer.Option(help="Parts of the names of peers, separated by commas; all by default.")] = "",
 ) -> None:
     """Compare reads and writes with other GraphQL servers and a hand-written route."""
-    asked = {*filter(None, only.split(","))}
-    if unknown := asked - {*WORKLOADS, "postgres"}:
+    workloads = {*filter(None, only.split(","))}
+    if unknown := workloads - {*WORKLOADS, "postgres"}:
         raise typer.BadParameter(f"There is no workload {', '.join(sorted(unknown))}.")
-    options = Options(rounds, seconds, [*asked], [*filter(None, peers.split(","))])
+    options = CompareOptions(rounds, seconds, [*workloads], [*filter(None, peers.split(","))])
     _run(comparing(options, typer.echo))
 
 

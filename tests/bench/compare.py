@@ -15,8 +15,8 @@ from tests.bench.load import Load
 from tests.bench.peers_known import available_peers
 from tests.bench.seed import LARGE, Sizes
 from tests.bench.servers import LOAD_CORE, Peer, Running
-from tests.bench.table import Figures, Found, Round
-from tests.bench.timed import Connection
+from tests.bench.table import Found, Round, WorkloadFigures
+from tests.bench.timed import TimedConnection
 from tests.bench.workloads import Workload, workloads
 from tests.harness.kernel import pin_to_core
 
@@ -25,7 +25,7 @@ WARM_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Options:
+class CompareOptions:
     """What to measure, and for how long. Empty lists select everything."""
 
     rounds: int = 7
@@ -41,7 +41,7 @@ class Options:
         return not self.only or workload in self.only
 
 
-class Server(NamedTuple):
+class ComparedServer(NamedTuple):
     """A running peer and its SQLite file."""
 
     peer: Peer
@@ -49,13 +49,13 @@ class Server(NamedTuple):
     file: Path
 
 
-async def compare(options: Options, say: Print) -> Found:
+async def compare(options: CompareOptions, say: Print) -> Found:
     """Run the comparison, and print its tables and the promises kept."""
     world, found = seed.world(options.sizes), Found()
-    asked = workloads(world)
+    selected = workloads(world)
     with TemporaryDirectory(prefix="gateway-bench-") as name, pin_to_core(LOAD_CORE):
         folder = Path(name)
-        embedded = [one for one in asked.values() if options.includes_workload(one.name)]
+        embedded = [one for one in selected.values() if options.includes_workload(one.name)]
         if embedded:
             template = folder / "template.db"
             await seed.write_sqlite(template, world)
@@ -63,7 +63,7 @@ async def compare(options: Options, say: Print) -> Found:
                 available_peers(options.includes_peer, say), embedded, folder, template, options, say
             )
         if options.includes_workload("postgres"):
-            workload = replace(asked["list"], name=on_postgres.NAME)
+            workload = replace(selected["list"], name=on_postgres.NAME)
             with ExitStack() as held:
                 # Migrations run an event loop of their own.
                 database = await asyncio.to_thread(held.enter_context, on_postgres.load(world))
@@ -75,19 +75,24 @@ async def compare(options: Options, say: Print) -> Found:
 
 
 async def _compare_workloads(
-    peers: Iterable[Peer], asked: Sequence[Workload], folder: Path, template: Path | None, options: Options, say: Print
+    peers: Iterable[Peer],
+    selected: Sequence[Workload],
+    folder: Path,
+    template: Path | None,
+    options: CompareOptions,
+    say: Print,
 ) -> Found:
     """Start all peers, and measure one workload after the other."""
     found: Found = {}
     with ExitStack() as started:
-        servers = list[Server]()
+        servers = list[ComparedServer]()
         for peer in peers:
             place = folder / peer.name
             place.mkdir(parents=True)
             if template is not None:
                 shutil.copy(template, place / "gateway.db")
-            servers.append(Server(peer, started.enter_context(peer.start(place)), place / "gateway.db"))
-        for workload in asked:
+            servers.append(ComparedServer(peer, started.enter_context(peer.start(place)), place / "gateway.db"))
+        for workload in selected:
             concerned = [server for server in servers if workload.name in server.peer.workloads]
             _require_equal_responses(workload, concerned)
             found[workload.name] = await _measure(workload, concerned, options)
@@ -96,7 +101,7 @@ async def _compare_workloads(
     return found
 
 
-def _require_equal_responses(workload: Workload, servers: Sequence[Server]) -> None:
+def _require_equal_responses(workload: Workload, servers: Sequence[ComparedServer]) -> None:
     ours, *others = servers
     expected = equality.responses(ours.peer, ours.running, workload)
     equality.require_substance(workload, expected)
@@ -106,7 +111,9 @@ def _require_equal_responses(workload: Workload, servers: Sequence[Server]) -> N
             equality.require_same_log(one.peer.name, one.file, ours.file)
 
 
-async def _measure(workload: Workload, servers: Sequence[Server], options: Options) -> dict[str, Figures]:
+async def _measure(
+    workload: Workload, servers: Sequence[ComparedServer], options: CompareOptions
+) -> dict[str, WorkloadFigures]:
     """Measure the servers in turn, round after round, so that noise affects all of them equally."""
     workload.prepare(options.rounds * options.seconds + WARM_SECONDS)
     found: dict[str, list[Round]] = {server.peer.name: [] for server in servers}
@@ -119,11 +126,11 @@ async def _measure(workload: Workload, servers: Sequence[Server], options: Optio
         for load, server in zip(loads, servers, strict=True):
             done = await load.run(options.seconds, server.running.cpu)
             found[server.peer.name].append(Round(done.microseconds, done.requests / done.seconds))
-    return {name: Figures.of(rounds) for name, rounds in found.items()}
+    return {name: WorkloadFigures.of(rounds) for name, rounds in found.items()}
 
 
-def _warm(workload: Workload, server: Server) -> None:
-    with closing(Connection(server.running.port)) as connection:
+def _warm(workload: Workload, server: ComparedServer) -> None:
+    with closing(TimedConnection(server.running.port)) as connection:
         for ask in workload.warm:
             connection.send(server.peer.translate_request(ask).raw())
 

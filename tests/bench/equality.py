@@ -33,8 +33,8 @@ def responses(peer: Peer, running: Running, workload: Workload) -> list[Any]:
             response = client.post(url, json=body, headers={"authorization": f"Bearer {ask.token}"})
             if response.status_code != 200 or response.json().get("errors"):
                 raise ResponsesDiffer(f"{peer.name} to {workload.name}: {response.status_code} {response.text[:2000]}")
-            told = peer.translate_response(response.json())
-            found.append(_without_new_ids(told) if workload.name == "offers" else told)
+            translated = peer.translate_response(response.json())
+            found.append(_without_new_ids(translated) if workload.name == "offers" else translated)
     return found
 
 
@@ -60,9 +60,9 @@ def require_substance(workload: Workload, found: list[Any]) -> None:
 
 def require_same_log(who: str, file: Path, expected: Path) -> None:
     """Raises ResponsesDiffer if the logs of two servers differ."""
-    found, wanted = _log_of(file), _log_of(expected)
-    if found != wanted:
-        raise ResponsesDiffer(f"{who} has written a different log:\n{found}\n{wanted}")
+    found, expected_log = _log_of(file), _log_of(expected)
+    if found != expected_log:
+        raise ResponsesDiffer(f"{who} has written a different log:\n{found}\n{expected_log}")
 
 
 def _log_of(file: Path) -> list[Any]:

@@ -3,7 +3,7 @@
 from functools import partial
 from itertools import count
 
-from tests.bench.timed import Connection, median_times
+from tests.bench.timed import TimedConnection, median_times
 from tests.bench.workloads import BenchRequest, Tokens
 
 # Enough fields to make parsing and validation measurable.
@@ -11,7 +11,7 @@ FIELDS = " ".join(f"f{number}: sentOffers(first: {number}) {{ totalCount }}" for
 SENT_BEFORE = ("by nobody", "by another", "by myself")
 
 
-def measure(connection: Connection, tokens: Tokens, tenants: list[str], rounds: int) -> dict[str, float]:
+def measure(connection: TimedConnection, tokens: Tokens, tenants: list[str], rounds: int) -> dict[str, float]:
     """The median microseconds of a request, by who has sent its document before."""
     mine, anothers = (tokens.of(tenant) for tenant in tenants)
     numbers = count(100_000)
@@ -24,7 +24,7 @@ def measure(connection: Connection, tokens: Tokens, tenants: list[str], rounds: 
     return median_times(cases, rounds)
 
 
-def _time(connection: Connection, token: str, sender: str, is_other: bool, numbers: "count[int]", _: int) -> float:
+def _time(connection: TimedConnection, token: str, sender: str, is_other: bool, numbers: "count[int]", _: int) -> float:
     """The microseconds of a request after the sender has sent its document, or another one of the same size.
 
     A document is sent in each case, since a server that has just compiled one compiles the next a little faster.

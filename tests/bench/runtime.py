@@ -23,8 +23,8 @@ class Node:
     npm: tuple[str, ...]
 
     def major(self) -> int:
-        told = subprocess.run([self.program, "--version"], capture_output=True, text=True, check=True).stdout
-        return int(told.removeprefix("v").partition(".")[0])
+        printed = subprocess.run([self.program, "--version"], capture_output=True, text=True, check=True).stdout
+        return int(printed.removeprefix("v").partition(".")[0])
 
 
 def prepare(folder: Path) -> Node | str:

@@ -37,9 +37,9 @@ class Running:
 
 @dataclass(frozen=True)
 class Peer:
-    """A server to compare: what it can be asked, and how it is started in a folder that has the world in it.
+    """A server to compare: the workloads it supports, and how to start it in a folder that contains the world.
 
-    `put` says a request in its words, `told` its answer in ours.
+    `translate_request` converts a request to its dialect, and `translate_response` its response to the gateway's.
     """
 
     name: str
@@ -67,9 +67,9 @@ def python_peer(module: str) -> Callable[[Path], AbstractContextManager[Running]
 def run_process(folder: Path, *command: str, surroundings: Mapping[str, str] = os.environ) -> Generator[Running]:
     """Run a command with the folder's file and a free port as arguments."""
     port = free_port()
-    given = [*command, str(folder / "gateway.db"), str(port)]
+    full_command = [*command, str(folder / "gateway.db"), str(port)]
     with (folder / "server.log").open("a") as log, pin_to_core(SERVER_CORE):
-        started = subprocess.Popen(given, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
+        started = subprocess.Popen(full_command, env={**surroundings, "BENCH_SECRET": SECRET}, stdout=log, stderr=log)
     try:
         _wait_until_listening(port, started, folder)
         yield Running(port, (started.pid,))

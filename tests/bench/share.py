@@ -1,9 +1,9 @@
 """Measures how one tenant's watches slow down another's point reads: their p95, busy against calm.
 
 The busy tenant holds many watches, each with a document of its own whose items have to be read from the store, and
-offers images to many tenants again and again. The other tenant reads one image after the other on one connection, from
-a process of its own, which the watching clients don't delay. Calm and busy turns alternate in one run, so that both
-meet the same machine; the ratio of the medians of their p95 counts.
+repeatedly offers images to many tenants. The other tenant reads one image after another on one connection, from
+a separate process, which the watching clients don't delay. Calm and busy periods alternate in one run, so that both
+see the same machine. The result is the ratio of the medians of their p95.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any
 import httpx2
 
 from tests.bench.lines import WatchConnection
-from tests.bench.timed import Connection
+from tests.bench.timed import TimedConnection
 from tests.harness.operations import MUTATIONS
 from tests.harness.server import Server, run_server
 
@@ -38,18 +38,18 @@ async def compare(
     """Print the ratio of each round and the total."""
     settings: dict[str, Any] = {"member_quota": -1, "bookmark_seconds": 3_600, "watch_loop_share": loop_share}
     with TemporaryDirectory() as folder, run_server(Path(folder), **settings) as server:
-        image, heard = server.register(server.token("2")), list[bytes]()
+        image, received = server.register(server.token("2")), list[bytes]()
         calm, busy = list[float](), list[float]()
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             read = _reader(process, server.port, _point_read(server.token("2"), image))
-            async with _watches(server, watches, heard):
+            async with _watches(server, watches, received):
                 for _ in range(rounds):
                     calm.append(await read(seconds))
                     offering = asyncio.create_task(_offer_for(server, seconds))
                     busy.append(await read(seconds))
                     await offering
-                    say(f"calm p95 {calm[-1]:7.2f} ms   busy p95 {busy[-1]:7.2f} ms   {len(heard)} payloads")
-                    await _wait_for_quiet(heard)
+                    say(f"calm p95 {calm[-1]:7.2f} ms   busy p95 {busy[-1]:7.2f} ms   {len(received)} payloads")
+                    await _wait_for_quiet(received)
     ratio = median(busy) / median(calm)
     say(f"ratio of the medians: {ratio:.1f} (bar: {BAR:g})")
     return ratio
@@ -69,7 +69,7 @@ def _reader(process: Executor, port: int, request: bytes) -> Callable[[float], A
 
 def _p95(port: int, request: bytes, seconds: float) -> float:
     """The 95th percentile of the time of point reads, in milliseconds."""
-    connection, spent, until = Connection(port), list[float](), perf_counter() + seconds
+    connection, spent, until = TimedConnection(port), list[float](), perf_counter() + seconds
     while perf_counter() < until or len(spent) < 2:
         took, response = connection.send(request)
         assert response["data"]["image"]["name"], response
@@ -91,11 +91,11 @@ async def _offer_for(server: Server, seconds: float) -> None:
             await asyncio.sleep(1)
 
 
-async def _wait_for_quiet(heard: list[bytes]) -> None:
+async def _wait_for_quiet(received: list[bytes]) -> None:
     """Wait until no more items have arrived for a while."""
     before = -1
-    while len(heard) > before:
-        before = len(heard)
+    while len(received) > before:
+        before = len(received)
         await asyncio.sleep(CALM_AGAIN_SECONDS)
 
 
@@ -107,16 +107,16 @@ async def _client(server: Server, tenant_id: str) -> AsyncGenerator[httpx2.Async
 
 
 @asynccontextmanager
-async def _watches(server: Server, count: int, heard: list[bytes]) -> AsyncGenerator[None]:
+async def _watches(server: Server, count: int, received: list[bytes]) -> AsyncGenerator[None]:
     loop, lines, token = asyncio.get_running_loop(), list[WatchConnection](), server.token("1")
     for number in range(count):
         query = NESTED % number
         _, line = await loop.create_connection(
-            lambda query=query: WatchConnection(server.port, token, query, heard.append), "127.0.0.1", server.port
+            lambda query=query: WatchConnection(server.port, token, query, received.append), "127.0.0.1", server.port
         )
         lines.append(line)
     try:
-        while len(heard) < count:
+        while len(received) < count:
             await asyncio.sleep(0.05)  # the first item of each watch shows that it has started
         yield
     finally:

@@ -14,15 +14,15 @@ class Round(NamedTuple):
     requests_a_second: float
 
 
-class Figures(NamedTuple):
-    """One server's figures for a workload over all rounds. The minimum time is the most stable one."""
+class WorkloadFigures(NamedTuple):
+    """One server's figures for a workload over all rounds. The minimum time is the most stable figure."""
 
     least: float
     median: float
     requests_a_second: float
 
     @classmethod
-    def of(cls, rounds: list[Round]) -> "Figures":
+    def of(cls, rounds: list[Round]) -> "WorkloadFigures":
         spent = [one.microseconds for one in rounds]
         return cls(min(spent), median(spent), median(one.requests_a_second for one in rounds))
 
@@ -36,7 +36,7 @@ class Promise(NamedTuple):
 
 
 # The figures of each workload, by the name of the server.
-Found = dict[str, dict[str, Figures]]
+Found = dict[str, dict[str, WorkloadFigures]]
 BARS = (
     Promise("list", "mercurius", 2.5),
     Promise("inbox", "mercurius", 3),
@@ -52,7 +52,7 @@ HEAD = f"{'':20}  {'CPU us':>8}  {'median':>8}  {'requests':>9}  {'ours is so ma
 UNITS = f"{'':20}  {'least':>8}  {'':>8}  {'a second':>9}  {'by CPU':>8}  {'by rate':>8}"
 
 
-def rows(workload: str, found: dict[str, Figures]) -> Iterator[str]:
+def rows(workload: str, found: dict[str, WorkloadFigures]) -> Iterator[str]:
     """The table of one workload."""
     yield f"\n{workload}"
     yield HEAD

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench import compare, first_seen, runtime, unseen, watch
-from tests.bench.compare import Options
+from tests.bench.compare import CompareOptions
 from tests.bench.equality import ResponsesDiffer, require_same
 from tests.bench.seed import SMALL, world
 from tests.bench.servers import OURS
@@ -22,7 +22,7 @@ async def test_the_benchmark_of_the_watch_compares_the_gateway_with_stock_strawb
     assert any("ratio: " in line for line in said)
 
 
-async def test_the_gateway_answers_as_a_hand_written_route_and_as_stock_strawberry_do() -> None:
+async def test_the_gateway_responds_like_a_hand_written_route_and_stock_strawberry() -> None:
     found, said = await _compared("hand-written", "Strawberry")
 
     assert {name: [*figures] for name, figures in found.items()} == {
@@ -32,7 +32,7 @@ async def test_the_gateway_answers_as_a_hand_written_route_and_as_stock_strawber
     assert sum("times hand-written" in line or "times Strawberry" in line for line in said) == 4, said
 
 
-async def test_the_gateway_answers_as_mercurius_does() -> None:
+async def test_the_gateway_responds_like_mercurius() -> None:
     if isinstance(reason := runtime.prepare(runtime.PEERS), str):
         pytest.skip(reason)  # where CI has installed Node, a skip is a failure
 
@@ -42,7 +42,7 @@ async def test_the_gateway_answers_as_mercurius_does() -> None:
     assert sum("times mercurius" in line for line in said) == 4, said
 
 
-def test_servers_that_answer_differently_are_not_measured() -> None:
+def test_servers_whose_responses_differ_are_not_measured() -> None:
     workload = workloads(world(SMALL))["point"]
     ours, theirs = [{"data": {"image": {"name": "one"}}}], [{"data": {"image": {"name": "other"}}}]
 
@@ -50,7 +50,7 @@ def test_servers_that_answer_differently_are_not_measured() -> None:
         require_same(workload, "a peer", theirs, ours)
 
 
-async def test_the_benchmark_of_unseen_images_sets_every_reason_beside_the_others_on_both_engines() -> None:
+async def test_the_benchmark_of_unseen_images_compares_every_kind_on_both_engines() -> None:
     said: list[str] = []
 
     found = await unseen.compare(2, said.append, SMALL)
@@ -67,5 +67,5 @@ async def test_the_benchmark_of_unseen_images_sets_every_reason_beside_the_other
 
 async def _compared(*peers: str) -> tuple[compare.Found, list[str]]:
     said: list[str] = []
-    options = Options(rounds=1, seconds=0.2, only=EMBEDDED, peers=peers, sizes=SMALL)
+    options = CompareOptions(rounds=1, seconds=0.2, only=EMBEDDED, peers=peers, sizes=SMALL)
     return await compare.compare(options, said.append), said

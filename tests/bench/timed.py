@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 60
 Times = dict[str, list[float]]
 
 
-class Connection:
+class TimedConnection:
     """A keep-alive connection."""
 
     def __init__(self, port: int) -> None:

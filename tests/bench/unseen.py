@@ -1,7 +1,7 @@
-"""Measures whether response times tell hidden images from those that do not exist.
+"""Measures whether response times distinguish hidden images from nonexistent ones.
 
-Each operation names 29 images of one kind, so that a small difference adds up; a mutation names one. The kinds take
-turns on one connection, request by request, so that whatever the machine does meanwhile hits all alike.
+A query names 29 images of one kind, so that a small difference adds up; a mutation names one. The kinds alternate
+on one connection, request by request, so that noise affects all of them equally.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.bench import first_seen, on_postgres, seed, servers, timed
 from tests.bench.queries import ACCEPT, OFFER
 from tests.bench.seed import LARGE, Sizes, World
 from tests.bench.servers import LOAD_CORE, Running
-from tests.bench.timed import Connection
+from tests.bench.timed import TimedConnection
 from tests.bench.workloads import BenchRequest, Tokens
 from tests.harness.kernel import pin_to_core
 from tests.harness.operations import MUTATIONS
@@ -49,7 +49,7 @@ OPERATIONS = {
 }
 
 
-class Scene(NamedTuple):
+class UnseenImages(NamedTuple):
     """A world, the calling tenant, and images of each kind."""
 
     world: World
@@ -69,7 +69,7 @@ async def compare(rounds: int, say: Say, sizes: Sizes = LARGE) -> Found:
             with ExitStack() as held:
                 # Migrations run an event loop of their own.
                 running = await asyncio.to_thread(held.enter_context, started(folder, scene.world))
-                connection = held.enter_context(closing(Connection(running.port)))
+                connection = held.enter_context(closing(TimedConnection(running.port)))
                 _revoke(scene, connection)
                 found[engine] = await asyncio.to_thread(_measure, scene, connection, rounds)
             for line in _table(engine, found[engine]):
@@ -77,7 +77,7 @@ async def compare(rounds: int, say: Say, sizes: Sizes = LARGE) -> Found:
     return found
 
 
-def _scene(sizes: Sizes) -> Scene:
+def _scene(sizes: Sizes) -> UnseenImages:
     world = seed.world(sizes)
     viewer = world.heavy[0]
     offered = {row[1] for row in world.members if row[2] == viewer}
@@ -90,10 +90,10 @@ def _scene(sizes: Sizes) -> Scene:
     ]
     unknown = [str(UUID(int=UUID(image).int ^ 1)) for image in foreign[3 * NAMED : 4 * NAMED]]
     images = {"unknown": unknown, "private": private, "shared to others": shared, "revoked": revoked}
-    return Scene(world, viewer, Tokens(), images, owners)
+    return UnseenImages(world, viewer, Tokens(), images, owners)
 
 
-def _revoke(scene: Scene, connection: Connection) -> None:
+def _revoke(scene: UnseenImages, connection: TimedConnection) -> None:
     """Offer the images to the viewer, and revoke the offers."""
     for image in scene.images["revoked"]:
         owner, viewer = scene.tokens.of(scene.owners[image]), scene.tokens.of(scene.viewer)
@@ -107,7 +107,7 @@ def _revoke(scene: Scene, connection: Connection) -> None:
             assert [payload["errors"] for payload in answer["data"].values()] == [[]], answer
 
 
-def _measure(scene: Scene, connection: Connection, rounds: int) -> dict[str, dict[str, float]]:
+def _measure(scene: UnseenImages, connection: TimedConnection, rounds: int) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name, operation in OPERATIONS.items():
         token = scene.tokens.of(scene.viewer)
@@ -124,7 +124,7 @@ def _measure(scene: Scene, connection: Connection, rounds: int) -> dict[str, dic
     return found
 
 
-def _time(connection: Connection, requests: list[bytes], turn: int) -> float:
+def _time(connection: TimedConnection, requests: list[bytes], turn: int) -> float:
     return connection.send(requests[turn % NAMED])[0]
 
 

@@ -19,8 +19,8 @@ import httpx2
 from tests.bench.lines import WatchConnection
 from tests.harness.kernel import cpu_of, free_port, memory_of
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import wait_until
 
 # Eight fields and their objects, none of which is read from the store.
 QUERY = """subscription { watchOffers { __typename cursor ... on MemberStatusChanged {
@@ -35,7 +35,7 @@ Emit = Callable[[int], Awaitable[None]]
 Come = Callable[[range], Awaitable[None]]
 
 
-class Figures(NamedTuple):
+class WatchFigures(NamedTuple):
     """The figures of one server with one number of watchers."""
 
     microseconds: float
@@ -50,34 +50,34 @@ class Figures(NamedTuple):
 
 
 @dataclass
-class Crowd:
+class WatcherGroup:
     """All watchers of one server: the number of their items, and the delays."""
 
     size: int
-    heard: int = 0
+    received: int = 0
     delays: list[float] = field(default_factory=list[float])
     _moments: dict[bytes, float] = field(default_factory=dict[bytes, float])
 
     def receive(self, payload: bytes) -> None:
-        self.heard += 1
+        self.received += 1
         if found := OCCURRED.search(payload):
-            told = found.group(1)
-            moment = self._moments.get(told)
+            iso_time = found.group(1)
+            moment = self._moments.get(iso_time)
             if moment is None:
-                moment = self._moments[told] = datetime.fromisoformat(told.decode()).timestamp()
+                moment = self._moments[iso_time] = datetime.fromisoformat(iso_time.decode()).timestamp()
             self.delays.append(datetime.now(UTC).timestamp() - moment)
 
-    async def wait_for(self, heard: int) -> None:
-        await wait_until(lambda: self.heard >= heard, PATIENCE_SECONDS)
+    async def wait_for(self, received: int) -> None:
+        await wait_until(lambda: self.received >= received, PATIENCE_SECONDS)
 
 
-async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> Figures:
-    """Watchers come, hear a burst for its cost, then single changes for their delay, and go.
+async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, size: int, events: int) -> WatchFigures:
+    """Measure the cost of a burst, the delay of single changes, and the memory of the watchers.
 
-    What the mutation costs that makes the burst is measured before they come, and taken off. What a watcher weighs is
-    measured from a fifth of them on, so that it does not hang on what the server holds once for all.
+    The cost of the mutation alone is measured before they connect, and subtracted. Memory per watcher is measured from
+    the first fifth on, to exclude what the server allocates once.
     """
-    crowd = Crowd(size)
+    crowd = WatcherGroup(size)
     # The first events cost more than the following ones.
     await emit(events)
     alone = await _cost(pid, emit(events))
@@ -86,7 +86,7 @@ async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, 
         before = memory_of(pid)
         await come(range(size // 5, size))
         weight = (memory_of(pid) - before) / (size - size // 5) / 1024
-        crowd.heard = 0
+        crowd.received = 0
         await _burst(crowd, emit, 5)
         cost = max(await _cost(pid, _burst(crowd, emit, events)) - alone, TICK_SECONDS) / (events * size) * 1e6
         crowd.delays.clear()
@@ -94,7 +94,7 @@ async def measure(pid: int, port: int, token: Callable[[int], str], emit: Emit, 
             await _burst(crowd, emit, 1)
             await asyncio.sleep(0.05)  # so that a change is not delayed by the previous one
     cut = quantiles(crowd.delays, n=100)
-    return Figures(cost, weight, cut[49] * 1000, cut[98] * 1000)
+    return WatchFigures(cost, weight, cut[49] * 1000, cut[98] * 1000)
 
 
 async def _cost(pid: int, work: Awaitable[None]) -> float:
@@ -103,13 +103,13 @@ async def _cost(pid: int, work: Awaitable[None]) -> float:
     return cpu_of(pid) - spent
 
 
-async def _burst(crowd: Crowd, emit: Emit, events: int) -> None:
-    due = crowd.heard + events * crowd.size
+async def _burst(crowd: WatcherGroup, emit: Emit, events: int) -> None:
+    due = crowd.received + events * crowd.size
     await asyncio.gather(emit(events), crowd.wait_for(due))
 
 
 @asynccontextmanager
-async def _open_watches(port: int, token: Callable[[int], str], crowd: Crowd) -> AsyncGenerator[Come]:
+async def _open_watches(port: int, token: Callable[[int], str], crowd: WatcherGroup) -> AsyncGenerator[Come]:
     loop, lines = asyncio.get_running_loop(), list[WatchConnection]()
 
     async def come(numbers: range) -> None:
@@ -174,7 +174,7 @@ async def _until_listening(port: int) -> None:
                 return
 
 
-async def measure_stock(size: int, rounds: int) -> list[Figures]:
+async def measure_stock(size: int, rounds: int) -> list[WatchFigures]:
     """Measure unmodified Strawberry, with fewer events because each takes so long."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/emit"
@@ -189,7 +189,7 @@ async def measure_stock(size: int, rounds: int) -> list[Figures]:
         return [await measure(process.pid, port, lambda _: "", emit, size, events) for _ in range(rounds)]
 
 
-async def measure_gateway(size: int, rounds: int, one_tenant: bool = True) -> list[Figures]:
+async def measure_gateway(size: int, rounds: int, one_tenant: bool = True) -> list[WatchFigures]:
     """Measure the gateway, with watchers of one tenant, who share executions, or each of another tenant."""
     with TemporaryDirectory() as folder, _run_gateway(Path(folder)) as server:
         shared = server.token("1")
@@ -219,8 +219,8 @@ async def _compare(sizes: list[int], rounds: int, say: Callable[[str], None]) ->
     _row(say, size, "  nobody alike", await measure_gateway(size, rounds, one_tenant=False))
 
 
-def _row(say: Callable[[str], None], size: int, who: str, found: list[Figures]) -> Figures:
-    best = Figures(
+def _row(say: Callable[[str], None], size: int, who: str, found: list[WatchFigures]) -> WatchFigures:
+    best = WatchFigures(
         min(one.microseconds for one in found),
         # Only in the first round does the server hold no memory of earlier watchers.
         found[0].kilobytes,

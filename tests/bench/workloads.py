@@ -18,7 +18,7 @@ CALLERS, CONSUMERS, CHECKED_OFFERS = 20, 2_000, 10
 # Tenants that call only once, and how many of their requests are prepared in advance.
 FIRST_NEWCOMER, NEWCOMERS_A_SECOND = 2 * 10**9, 1_000
 UNKNOWN_IMAGE = "00000000-0000-4000-8000-000000000000"
-# The offers that an image can take before its quota is full.
+# The number of offers that fill an image's quota.
 ROOM = 120
 PAIRS_A_SECOND = 4_000
 

@@ -11,10 +11,10 @@ from typing import Annotated
 import structlog
 import typer
 
-from tests.chaos.field import Plan
+from tests.chaos.field import RunPlan
 from tests.chaos.run import run
-from tests.harness.outcome import report_and_exit
-from tests.harness.plants import PLANTS
+from tests.harness.planted_bugs import PLANTED_BUGS
+from tests.harness.report import report_and_exit
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -25,13 +25,15 @@ def main(
     engine: Annotated[str, typer.Option(help="`postgres`: two machines, three workers; `sqlite`: one.")] = "postgres",
     watchers: Annotated[int, typer.Option(help="Watching clients.")] = 48,
     seed: Annotated[str, typer.Option(help="Seed of the faults; equal seeds give equal faults.")] = "",
-    plant: Annotated[str, typer.Option(help=f"A bug to plant, which the run must find: {', '.join(PLANTS)}.")] = "",
+    plant: Annotated[
+        str, typer.Option(help=f"A bug to plant, which the run must find: {', '.join(PLANTED_BUGS)}.")
+    ] = "",
 ) -> None:
-    """Run writers and watchers on a gateway under faults. The exit status is the verdict."""
+    """Run writers and watchers on a gateway under faults. Exits with the verdict."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if plant:
         os.environ["CHAOS_PLANT"] = plant
-    plan = Plan(seconds, engine, watchers, seed or str(random.randrange(10**6)), plant or None)
+    plan = RunPlan(seconds, engine, watchers, seed or str(random.randrange(10**6)), plant or None)
     typer.echo(f"Chaos on {engine} for {seconds:.0f} s, seed {plan.seed}")
     with TemporaryDirectory(prefix="chaos-") as folder:
         Path(folder).chmod(0o755)

@@ -16,7 +16,7 @@ from app.store import log
 from app.store.database import Store
 from app.store.engines.engine import parse_url
 from app.store.snapshot import read_once
-from tests.harness.story import changes_after
+from tests.harness.event_log import changes_after
 
 _ARCHIVE = SQLModel.metadata.tables["event"].to_metadata(MetaData(), name="archive")
 _OLD = ", ".join(f"OLD.{column.name}" for column in _ARCHIVE.columns)

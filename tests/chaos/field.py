@@ -37,7 +37,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The parameters of a run. `plant` names a bug that the verdict must find."""
 
     seconds: float
@@ -78,7 +78,7 @@ def mint(tenant_id: str, *roles: str) -> str:
 
 
 @asynccontextmanager
-async def run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
+async def run_system(plan: RunPlan, folder: Path) -> AsyncGenerator[System]:
     """Run the system on one engine until the block ends."""
     database = None if plan.engine == "sqlite" else await asyncio.to_thread(Database, folder)
     try:
@@ -106,9 +106,9 @@ async def _archive(url: str) -> AsyncGenerator[Archive]:
         await archive.close()
 
 
-async def _machines(plan: Plan, folder: Path, url: str, database: Database | None) -> list[Machine]:
+async def _machines(plan: RunPlan, folder: Path, url: str, database: Database | None) -> list[Machine]:
     """One machine on SQLite; two on PostgreSQL, with three workers in all."""
-    module = "tests.chaos.planted" if plan.plant else "app"
+    module = "tests.chaos.buggy_gateway" if plan.plant else "app"
     if database is None:
         return [Machine(folder / "one", url, module, **SETTINGS)]
     doors = [await database.proxied_url(folder / name) for name in ("one", "two")]

@@ -11,10 +11,10 @@ from typing import Any
 
 from app.events.cursor import Seal
 from tests.chaos import verdict
-from tests.chaos.field import STALL_SECONDS, Plan, System, run_system
+from tests.chaos.field import STALL_SECONDS, RunPlan, System, run_system
 from tests.chaos.watchers import Watcher
 from tests.chaos.writers import LOST, by_image
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 SETTLE_SECONDS = 90
 CALM_SECONDS = 2
@@ -27,7 +27,7 @@ class Outcome:
     figures: dict[str, Any]
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+async def run(plan: RunPlan, folder: Path, say: Say) -> Outcome:
     """Run under faults, wait until all watches have caught up, stop, and check what they received."""
     async with run_system(plan, folder) as place:
         await place.wait_until_ready()
@@ -41,7 +41,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
         return outcome
 
 
-async def _run_under_faults(plan: Plan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
+async def _run_under_faults(plan: RunPlan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     try:
         for watcher in place.watchers:
@@ -63,13 +63,14 @@ async def _run_under_faults(plan: Plan, place: System, outcome: Outcome, say: Sa
         played.set()
 
 
-async def _wait_and_report(plan: Plan, place: System, say: Say) -> None:
+async def _wait_and_report(plan: RunPlan, place: System, say: Say) -> None:
     begun, to_rotate = monotonic(), plan.plant is None
     while (passed := monotonic() - begun) < plan.seconds:
         await asyncio.sleep(min(5.0, plan.seconds - passed))  # between two progress messages
         steps = sum(len(writer.attempts) for writer in place.writers)
-        heard = sum(len(watcher.received) for watcher in place.watchers)
-        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {heard} items heard, {place.faults.thrown.total()} faults")
+        received_count = sum(len(watcher.received) for watcher in place.watchers)
+        faults = place.faults.thrown.total()
+        say(f"{monotonic() - begun:4.0f} s: {steps} steps, {received_count} items received, {faults} faults")
         if to_rotate and passed > plan.seconds / 2:
             with suppress(Exception):  # the database is unavailable; the next check tries again
                 await place.archive.rotate_epoch()
@@ -86,7 +87,9 @@ async def _wait_for_watches(place: System, outcome: Outcome) -> None:
 
     with suppress(TimeoutError):
         await wait_until(lambda: not behind(), SETTLE_SECONDS)
-    outcome.figures["seconds from the last fault until every watch had heard all"] = round(monotonic() - begun, 2)
+    outcome.figures["seconds from the last fault until every watch had received_count all"] = round(
+        monotonic() - begun, 2
+    )
     outcome.violations += [f"{_name(watcher)} never came to {head.seq}" for watcher in behind()]
 
 
@@ -109,7 +112,9 @@ async def _check(place: System, outcome: Outcome) -> None:
     attempts = by_image(place.writers)
     outcome.violations += verdict.check_log(changes, await place.archive.members(), attempts)
     for watcher in place.watchers:
-        trouble = verdict.check_watch(watcher, changes, place.archive, seal) if watcher.received else "heard nothing"
+        trouble = (
+            verdict.check_watch(watcher, changes, place.archive, seal) if watcher.received else "received_count nothing"
+        )
         outcome.violations += [f"{_name(watcher)}: {trouble}"] if trouble else []
         outcome.violations += [f"{_name(watcher)} ended: {watcher.trouble!r}"] if watcher.trouble else []
     outcome.violations += verdict.check_groups(place.watchers)
@@ -127,12 +132,12 @@ async def _check(place: System, outcome: Outcome) -> None:
 
 
 def _received_figures(watchers: list[Watcher]) -> dict[str, Any]:
-    items = [heard.item for watcher in watchers for heard in watcher.received]
+    items = [received_count.item for watcher in watchers for received_count in watcher.received]
     return {
-        "items heard": dict(Counter(item["__typename"] for item in items).most_common()),
+        "items received": dict(Counter(item["__typename"] for item in items).most_common()),
         "resets by reason": dict(Counter(item["reason"] for item in items if "reason" in item).most_common()),
     }
 
 
 def _name(watcher: Watcher) -> str:
-    return f"{watcher.subject.field} of {watcher.viewer.tenant_id}, {watcher.viewer.filter}, {watcher.initial}"
+    return f"{watcher.model.field} of {watcher.viewer.tenant_id}, {watcher.viewer.filter}, {watcher.initial}"

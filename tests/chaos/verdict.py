@@ -64,16 +64,16 @@ def check_watch(watcher: Watcher, changes: list[Change], archive: Archive, seal:
     """Check that a watch matches the log: ordered, unique, resumable, authorised, gaps reported (properties 2 to 7)."""
     first = mark_in(seal, watcher.received[0].item["cursor"])
     truth = FullLog(changes)
-    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, subject=watcher.subject)
+    watch = CheckedWatch(truth, watcher.viewer, first.seq, first.epoch, model=watcher.model)
     if watcher.initial == "SNAPSHOT":
         watch.states = {}
-    for place, heard in enumerate(watcher.received):
-        mark = mark_in(seal, heard.item["cursor"])
-        truth.floor, truth.epoch = archive.floor_at(heard.at), mark.epoch
+    for place, received_item in enumerate(watcher.received):
+        mark = mark_in(seal, received_item.item["cursor"])
+        truth.floor, truth.epoch = archive.floor_at(received_item.at), mark.epoch
         try:
-            watch.check(heard.item, mark)
+            watch.check(received_item.item, mark)
         except AssertionError as error:
-            what = str(error).splitlines()[0] if str(error) else f"differs from the log: {heard.item}"
+            what = str(error).splitlines()[0] if str(error) else f"differs from the log: {received_item.item}"
             return f"item {place}: {what}"
     return None
 
@@ -83,14 +83,14 @@ def check_groups(watchers: Sequence[Watcher]) -> list[str]:
     said: dict[tuple[Any, ...], str] = {}
     found: list[str] = []
     for watcher in watchers:
-        for heard in watcher.received:
-            if heard.item["__typename"] != watcher.subject.change:
+        for received_item in watcher.received:
+            if received_item.item["__typename"] != watcher.model.change:
                 continue
-            key = (*watcher.viewer[:2], watcher.query, str(watcher.viewer.filter), heard.item["cursor"])
-            if said.setdefault(key, _without_current_state(heard)) != _without_current_state(heard):
-                found.append(f"{watcher.viewer}: different bytes for the same item: {heard.item}")
+            key = (*watcher.viewer[:2], watcher.query, str(watcher.viewer.filter), received_item.item["cursor"])
+            if said.setdefault(key, _without_current_state(received_item)) != _without_current_state(received_item):
+                found.append(f"{watcher.viewer}: different bytes for the same item: {received_item.item}")
     return found
 
 
-def _without_current_state(heard: ReceivedItem) -> str:
-    return heard._replace(item={**heard.item, "member": None, "image": None}).bytes
+def _without_current_state(received_item: ReceivedItem) -> str:
+    return received_item._replace(item={**received_item.item, "member": None, "image": None}).bytes

@@ -13,7 +13,7 @@ from app.events.cursor import Seal
 from tests.chaos.writers import CONSUMERS
 from tests.harness.checker import mark_in
 from tests.harness.operations import WATCH, WATCH_IMAGES
-from tests.harness.subjects import IMAGES, OFFERS, Subject, Viewer
+from tests.harness.watch_model import IMAGES, OFFERS, Viewer, WatchModel
 
 PLAIN_WATCH = WATCH.replace("member { id status }\n  }\n  ... on MemberState", "}\n  ... on MemberState")
 SILENCE_SECONDS = 4.0
@@ -36,7 +36,7 @@ class Watcher:
     url: str
     token: Callable[[], str]
     viewer: Viewer
-    subject: Subject
+    model: WatchModel
     initial: str
     query: str
     received: list[ReceivedItem] = field(default_factory=list[ReceivedItem])
@@ -87,7 +87,7 @@ class Watcher:
         try:
             async with aclosing(items):
                 async for data in items:
-                    self.received.append(ReceivedItem(monotonic(), data[self.subject.field]))
+                    self.received.append(ReceivedItem(monotonic(), data[self.model.field]))
         except Exception as error:  # noqa: BLE001  # reported in the verdict, as no watch may end by itself
             self.trouble = error
 
@@ -102,15 +102,15 @@ def _make_watcher(url: str, mint: Callable[..., str], owners: list[str], kind: i
     is_operator = kind % 12 == 11
     tenant_id = "999" if is_operator else people[kind % len(people)]
     of_images = kind % 3 == 2
-    wanted = FILTERS[kind % len(FILTERS)]
+    filter_ = FILTERS[kind % len(FILTERS)]
     if of_images:
-        wanted = {name: value for name, value in wanted.items() if name == "role"}
+        filter_ = {name: value for name, value in filter_.items() if name == "role"}
     query = WATCH_IMAGES if of_images else (PLAIN_WATCH if kind % 2 else WATCH)
     roles = ("operator",) if is_operator else ("admin",)
     return Watcher(
         url,
         lambda: mint(tenant_id, *roles),
-        Viewer(tenant_id, is_operator, wanted),
+        Viewer(tenant_id, is_operator, filter_),
         IMAGES if of_images else OFFERS,
         "SNAPSHOT" if kind % 4 < 2 else "CHANGES",
         query,

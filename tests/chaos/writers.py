@@ -81,14 +81,14 @@ class Writer:
 
     async def _change_visibility(self, client: httpx2.AsyncClient, image: str) -> None:
         before = self._shared[image]
-        wanted = "SHARED" if before is not True else "PRIVATE"
-        outcome, _ = await self._do(client, "updateImage", self.tenant_id, id=image, visibility=wanted)
+        target = "SHARED" if before is not True else "PRIVATE"
+        outcome, _ = await self._do(client, "updateImage", self.tenant_id, id=image, visibility=target)
         if outcome == REFUSED:
             # An earlier deletion succeeded although its response was lost.
             del self._images[image]
             return
-        self._record(image, ("CHANGED", self.tenant_id, wanted), outcome, before is None)
-        self._shared[image] = None if outcome == LOST else wanted == "SHARED"
+        self._record(image, ("CHANGED", self.tenant_id, target), outcome, before is None)
+        self._shared[image] = None if outcome == LOST else target == "SHARED"
 
     async def _change_member(self, client: httpx2.AsyncClient, image: str) -> None:
         consumer = self._random.choice(CONSUMERS)

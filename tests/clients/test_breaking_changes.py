@@ -1,4 +1,4 @@
-"""Breaking changes of the schema: refused, unless the changelog declares each by its coordinate."""
+"""Breaking schema changes are refused unless the changelog declares each of them by its coordinate."""
 
 import re
 import subprocess
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.breaking import last_release, undeclared_breaks
+from tests.harness.breaking_changes import last_release, undeclared_breaks
 from tests.harness.node import Run
-from tests.harness.workshop import ROOT
+from tests.harness.npm_sandbox import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +36,13 @@ def change_hidden(repository: Path, new: str) -> None:
     (repository / "schema.graphql").write_text(schema)
 
 
-def judged(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def undeclared_breaks_in(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     release = last_release(repository)
     assert release == "v1.0.0"
     return undeclared_breaks(repository, release, node, tmp_path_factory.mktemp("released"))
 
 
-def test_the_schema_breaks_no_client_of_the_last_release_unsaid(node: Run, tmp_path: Path) -> None:
+def test_every_breaking_change_since_the_last_release_is_declared(node: Run, tmp_path: Path) -> None:
     release = last_release(ROOT)
     if release is None:
         print("No release is tagged yet: there is no client to break.")
@@ -75,10 +75,10 @@ def test_a_removal_is_refused_unless_it_is_declared(
     change_hidden(repository, "")
     (repository / "CHANGELOG.md").write_text(changelog)
 
-    assert judged(repository, node, tmp_path_factory) == refused
+    assert undeclared_breaks_in(repository, node, tmp_path_factory) == refused
 
 
-def test_an_addition_is_let_through(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_addition_is_allowed(repository: Path, node: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     change_hidden(repository, r"\g<0>  expiresAt: DateTime\n")
 
-    assert judged(repository, node, tmp_path_factory) == []
+    assert undeclared_breaks_in(repository, node, tmp_path_factory) == []

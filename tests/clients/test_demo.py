@@ -1,4 +1,4 @@
-"""`serve --demo`: what a newcomer sees first."""
+"""`serve --demo`, as a newcomer first sees it."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -18,7 +18,7 @@ SENT = "{ sentOffers { nodes { status } } images { nodes { origin serverId sourc
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
-    """A demo without any setting; it makes its own secret."""
+    """A demo without any settings, which generates its own secret."""
     with start_serve(tmp_path_factory.mktemp("demo"), "--demo", "--port", "0", auth_secret=None) as server:
         yield server
 
@@ -31,7 +31,7 @@ def test_the_demo_prints_its_addresses(demo: ServeCommand) -> None:
 
 
 @pytest.mark.parametrize("tenant_id", demo_module.TENANTS)
-def test_each_token_of_the_demo_speaks_for_its_tenant(demo: ServeCommand, tenant_id: str) -> None:
+def test_each_token_of_the_demo_authenticates_its_tenant(demo: ServeCommand, tenant_id: str) -> None:
     assert _data(demo, tenant_id, "{ viewer { id } }") == {"viewer": {"id": tenant_id}}
 
 

@@ -1,4 +1,4 @@
-"""Who can use the live demo page: with a phone, a keyboard, a screen reader, in the dark, and from this host alone."""
+"""Accessibility of the live demo page: phones, keyboards, screen readers and dark mode, from this host only."""
 
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Literal
@@ -57,7 +57,7 @@ def test_the_greeting_names_the_address_of_the_page(running: ServeCommand) -> No
     assert any(line.endswith(f" http://{running.address}/demo") for line in running.greeting)
 
 
-def test_the_page_comes_with_a_policy_that_lets_in_nothing_foreign(running: ServeCommand) -> None:
+def test_the_content_security_policy_of_the_page_allows_nothing_foreign(running: ServeCommand) -> None:
     page = read(running, "/demo")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -75,11 +75,11 @@ def test_each_file_of_the_page_has_its_media_type(running: ServeCommand, name: s
 
 
 @pytest.mark.parametrize("path", ["index.html", "%2e%2e%2fresumable.js", "..%2fresumable.js", "../demo.py", "no.js"])
-def test_nothing_but_the_files_of_the_page_is_reached_below_it(running: ServeCommand, path: str) -> None:
+def test_only_the_files_of_the_page_are_served_below_it(running: ServeCommand, path: str) -> None:
     assert read(running, f"/demo/{path}").status_code == 404
 
 
-def test_the_tenants_are_told_with_tokens_that_are_fresh_and_good_for_an_hour(running: ServeCommand) -> None:
+def test_the_tenants_are_listed_with_fresh_tokens_that_last_an_hour(running: ServeCommand) -> None:
     answer = read(running, "/demo/tenants")
     tenants: list[dict[str, Any]] = answer.json()
 
@@ -110,9 +110,7 @@ async def test_the_policy_holds_in_a_browser(visit: Visit) -> None:
 
 
 @pytest.mark.long
-async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
-    browser: Browser, running: ServeCommand
-) -> None:
+async def test_the_handshake_on_a_phone_needs_no_horizontal_scrolling(browser: Browser, running: ServeCommand) -> None:
     async with open_visit(browser, running.address, **PHONE) as visit:
         demo = await open_demo(visit)
         await demo.register_and_offer("a-rather-long-name-of-an-image-without-any-space-to-break-it-at")
@@ -143,7 +141,7 @@ async def test_on_a_phone_the_handshake_is_played_without_scrolling_sideways(
         pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.long),
     ],
 )
-async def test_axe_finds_nothing_to_mend(
+async def test_axe_finds_no_violations(
     browser: Browser, running: ServeCommand, node: Run, scheme: Any, size: dict[str, int]
 ) -> None:
     async with open_visit(browser, running.address, **size) as visit:
@@ -175,7 +173,7 @@ async def test_headings_regions_and_fields_have_names(visit: Visit) -> None:
     assert await page.evaluate(f"{unnamed}.length") == 0
 
 
-async def test_by_keyboard_alone_an_offer_is_answered_and_the_focus_stays_with_it(visit: Visit) -> None:
+async def test_an_offer_can_be_answered_by_keyboard_and_keeps_the_focus(visit: Visit) -> None:
     demo = await open_demo(visit)
     page = demo.page
     await demo.register_and_offer("by-keyboard")
@@ -196,7 +194,7 @@ async def test_by_keyboard_alone_an_offer_is_answered_and_the_focus_stays_with_i
 
 
 @pytest.mark.long
-async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> None:
+async def test_a_screen_reader_announces_each_change_once(visit: Visit) -> None:
     demo = await open_demo(visit)
     await demo.page.evaluate(
         "() => { window.said = []; const news = document.getElementById('news');"
@@ -214,11 +212,11 @@ async def test_news_is_said_once_to_those_who_do_not_see_it(visit: Visit) -> Non
 
 
 @pytest.mark.long
-async def test_those_who_want_no_motion_get_none(visit: Visit) -> None:
+async def test_reduced_motion_is_respected(visit: Visit) -> None:
     demo = await open_demo(visit)
     motion: tuple[tuple[Literal["no-preference", "reduce"], str], ...] = (("no-preference", "glow"), ("reduce", "none"))
-    for wanted, animation in motion:
-        await demo.page.emulate_media(reduced_motion=wanted)
-        await demo.register_and_offer(f"moving-{wanted}")
+    for setting, animation in motion:
+        await demo.page.emulate_media(reduced_motion=setting)
+        await demo.register_and_offer(f"moving-{setting}")
         row = demo.producer.log_rows().first
         assert await row.evaluate("row => getComputedStyle(row).animationName") == animation

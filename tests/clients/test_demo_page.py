@@ -1,4 +1,4 @@
-"""The live demo page, played in a real browser: on SQLite, and over two workers on PostgreSQL."""
+"""The live demo page in a real browser, on SQLite and with two workers on PostgreSQL."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 from tests.harness.browser import Visit, open_visit
 from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.demo_page import DemoPage, logged_cursors, open_demo, query_demo
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
@@ -31,12 +31,12 @@ async def demo(visit: Visit) -> DemoPage:
 
 @pytest.fixture
 def image() -> str:
-    """A name that no other test has given."""
+    """A name that no other test uses."""
     return f"image-{fresh_id()}"
 
 
 @pytest.mark.engine("sqlite", "postgres")
-async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_does(demo: DemoPage, image: str) -> None:
+async def test_each_side_of_a_handshake_immediately_sees_what_the_other_does(demo: DemoPage, image: str) -> None:
     await demo.register(image)
     await expect(demo.producer.card(image)).to_contain_text("Offered to nobody.")
     await demo.offer()
@@ -49,7 +49,7 @@ async def test_a_handshake_is_played_and_each_side_sees_at_once_what_the_other_d
 
 
 @pytest.mark.long
-async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo: DemoPage, image: str) -> None:
+async def test_the_log_describes_each_received_item_with_its_cursor(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await expect(demo.consumer.status(image)).to_be_visible()
     await demo.consumer.answer(image, "Reject")
@@ -67,7 +67,7 @@ async def test_the_log_tells_what_each_side_heard_in_words_with_its_cursor(demo:
         assert await demo.page.evaluate("navigator.clipboard.readText()") == cursor
 
 
-async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
+async def test_a_disconnected_side_catches_up_without_loss_or_duplicates(
     demo: DemoPage, played: ServeCommand, image: str
 ) -> None:
     kept, withdrawn = f"{image}-kept", f"{image}-withdrawn"
@@ -95,7 +95,7 @@ async def test_a_side_that_was_cut_catches_up_and_nothing_is_lost_or_doubled(
 
 
 @pytest.mark.long
-async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> None:
+async def test_the_producer_can_be_disconnected_as_well(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await demo.producer.disconnect()
     await demo.consumer.answer(image, "Accept")
@@ -109,7 +109,7 @@ async def test_the_producer_may_be_cut_as_well(demo: DemoPage, image: str) -> No
 
 
 @pytest.mark.long
-async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> None:
+async def test_a_revoked_member_disappears_from_both_sides(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     await demo.consumer.answer(image, "Accept")
     await expect(demo.producer.status(image)).to_have_text("✓ ACCEPTED")
@@ -123,7 +123,7 @@ async def test_what_is_revoked_leaves_both_sides(demo: DemoPage, image: str) -> 
 
 
 @pytest.mark.long
-async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage, image: str) -> None:
+async def test_the_consumer_can_defer_and_change_its_mind(demo: DemoPage, image: str) -> None:
     await demo.register_and_offer(image)
     for deed, status in (("Reject", "✕ REJECTED"), ("Decide later", "• PENDING"), ("Accept", "✓ ACCEPTED")):
         await demo.consumer.answer(image, deed)
@@ -132,7 +132,7 @@ async def test_the_consumer_may_decide_later_and_change_its_mind(demo: DemoPage,
 
 
 @pytest.mark.long
-async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: ServeCommand) -> None:
+async def test_changes_made_through_the_api_appear_on_the_page(demo: DemoPage, played: ServeCommand) -> None:
     registering = """mutation { registerImage(input: {name: "by curl", origin: SNAPSHOT, serverId: "srv-1"}) {
       image { id } } }"""
     image_id = query_demo(played, "1001", registering)["registerImage"]["image"]["id"]
@@ -144,7 +144,7 @@ async def test_what_is_done_past_the_page_shows_on_it(demo: DemoPage, played: Se
 
 
 @pytest.mark.long
-async def test_either_side_may_be_another_tenant(demo: DemoPage, image: str) -> None:
+async def test_either_side_can_switch_to_another_tenant(demo: DemoPage, image: str) -> None:
     await demo.consumer.panel.get_by_label("Acts as tenant").select_option("3003")
     await expect(demo.consumer.card("debian-13-hardened")).to_be_visible()
     await expect(demo.consumer.card("postgres-18-replica")).to_have_count(0)
@@ -156,7 +156,7 @@ async def test_either_side_may_be_another_tenant(demo: DemoPage, image: str) -> 
     await expect(demo.consumer.status(image)).to_have_text("• PENDING")
 
 
-async def test_a_refusal_is_told_where_it_arose_and_taken_back_when_all_is_well(demo: DemoPage, image: str) -> None:
+async def test_an_error_appears_where_it_arose_and_disappears_once_resolved(demo: DemoPage, image: str) -> None:
     form = demo.producer.panel.get_by_role("form", name="Offer an image")
     await demo.register(image)
     await demo.offer("somebody")
@@ -187,7 +187,7 @@ async def test_the_log_keeps_the_newest_200_rows(demo: DemoPage, played: ServeCo
 
 
 @pytest.mark.long
-async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_path: Path, image: str) -> None:
+async def test_the_page_starts_over_when_the_demo_restarts(browser: Browser, tmp_path: Path, image: str) -> None:
     with start_serve(tmp_path, "--demo", "--port", "0", auth_secret=None) as first:
         async with open_visit(browser, first.address) as visit:
             demo = await open_demo(visit)
@@ -209,7 +209,7 @@ async def test_a_demo_that_is_started_again_is_shown_anew(browser: Browser, tmp_
             visit.errors.clear()
 
 
-async def test_a_name_is_isolated_from_the_words_around_it(demo: DemoPage, image: str) -> None:
+async def test_a_name_is_bidirectionally_isolated_from_the_surrounding_text(demo: DemoPage, image: str) -> None:
     name = f"\u05d0\u05d1\u05d2 {image}"
 
     await demo.register_and_offer(name)

@@ -1,4 +1,4 @@
-"""GraphiQL as people use it, in a real browser."""
+"""GraphiQL in a real browser."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.harness.browser import Visit, open_visit
 from tests.harness.commands import ServeCommand
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("sqlite")]
 
@@ -22,15 +22,15 @@ async def visit(browser: Browser, sqlite_server: Server) -> AsyncGenerator[Visit
 
 
 async def graphiql_as(visit: Visit, token: str) -> Page:
-    """A tab with GraphiQL in which a token was pasted."""
+    """A GraphiQL tab into which a token has been pasted."""
     page = await visit.open("/")
     await page.get_by_label("Token").fill(f"Bearer {token}")
     return page
 
 
 async def run(page: Page, tab: str, *, until: str) -> str:
-    """Turn to an example, run it, and wait for a piece of its answer; the answer without spaces."""
-    await turn_to(page, tab)
+    """Open an example, run it, wait until its response contains this text, and return the response without spaces."""
+    await open_example(page, tab)
     return await execute(page, until)
 
 
@@ -39,8 +39,8 @@ async def execute(page: Page, until: str) -> str:
     return await answer(page, until)
 
 
-async def turn_to(page: Page, tab: str) -> None:
-    """Turn to an example, once the editor is there to take it."""
+async def open_example(page: Page, tab: str) -> None:
+    """Open an example once the editor has loaded."""
     editor = page.locator(".graphiql-query-editor .view-lines")
     await editor.wait_for()
     await page.get_by_role("tab", name=tab).click()
@@ -48,23 +48,21 @@ async def turn_to(page: Page, tab: str) -> None:
 
 
 async def answer(page: Page, until: str) -> str:
-    """What is answered, without spaces, once a piece of it is there."""
+    """The response without spaces, once it contains this text."""
     spaced = r"\s*".join(re.escape(sign) for sign in until if sign != " ")
     shown = page.locator(".graphiql-response")
     await expect(shown).to_contain_text(re.compile(spaced))
     return re.sub(r"\s", "", await shown.inner_text())
 
 
-async def test_a_handshake_is_played_from_the_examples_without_copying_an_id(
-    visit: Visit, sqlite_server: Server
-) -> None:
+async def test_the_examples_run_a_handshake_without_copying_an_id(visit: Visit, sqlite_server: Server) -> None:
     consumer_id = fresh_id()
     producer = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     consumer = await graphiql_as(visit, sqlite_server.token(consumer_id))
 
     await run(producer, "Register", until='"name":"debian-13-golden"')
     await fill_in_consumer(producer, consumer_id)
-    # Turning to the tab once more could bring back what stood there before it was filled in.
+    # Opening the tab again could restore its content from before it was filled in.
     await execute(producer, until=f'"status":"PENDING","tenant":{{"id":"{consumer_id}"}}')
     await run(producer, "Watch", until='"__typename":"WatchBookmark"')
     assert '"totalCount":1' in await run(consumer, "Inbox", until='"name":"debian-13-golden"')
@@ -74,41 +72,41 @@ async def test_a_handshake_is_played_from_the_examples_without_copying_an_id(
 
 
 async def fill_in_consumer(page: Page, consumer_id: str) -> None:
-    """Put another consumer into the variables of the example."""
-    await turn_to(page, "Offer")
+    """Replace the consumer in the variables of the example."""
+    await open_example(page, "Offer")
     await type_into(page, ".graphiql-editor-tool", {"input": {"imageId": "@last", "tenantIds": [consumer_id]}})
-    # Until it has been pasted, the example's own consumer would get the offer.
+    # Before the paste has taken effect, the offer would go to the example's own consumer.
     await expect(page.locator(".graphiql-editor-tool .view-lines:visible").first).to_contain_text(consumer_id)
 
 
 async def type_into(page: Page, place: str, value: object) -> None:
-    """Replace what stands in an editor."""
+    """Replace the content of an editor."""
     await page.locator(f"{place} .graphiql-editor:visible").first.click()
     await page.keyboard.press("Control+A")
-    # Pasted, since the editor adds brackets and quotes of its own to what is typed.
+    # Pasted, because the editor completes brackets and quotes in typed text.
     await page.evaluate("(text) => navigator.clipboard.writeText(text)", json.dumps(value))
     await page.keyboard.press("Control+V")
 
 
 @pytest.mark.long
-async def test_the_authorization_header_of_the_editor_goes_to_the_websocket_too(
+async def test_the_authorization_header_of_the_editor_is_sent_over_the_websocket_too(
     visit: Visit, sqlite_server: Server
 ) -> None:
     page = await visit.open("/graphql")
-    await turn_to(page, "Watch")
+    await open_example(page, "Watch")
     await page.get_by_role("button", name="Headers").click()
     await type_into(page, ".graphiql-editor-tool", {"Authorization": f"Bearer {sqlite_server.token(fresh_id())}"})
 
     assert '"cursor":' in await execute(page, until='"__typename":"WatchBookmark"')
 
 
-async def test_without_a_token_the_answer_says_what_to_send(visit: Visit) -> None:
+async def test_without_a_token_the_response_says_what_to_send(visit: Visit) -> None:
     page = await visit.open("/")
 
     assert "UNAUTHENTICATED" in await run(page, "Inbox", until="Authorization: Bearer <token>")
 
 
-async def test_a_token_that_does_not_count_is_told_over_the_websocket_as_well(visit: Visit) -> None:
+async def test_an_invalid_token_is_reported_over_the_websocket_as_well(visit: Visit) -> None:
     page = await graphiql_as(visit, "nonsense")
 
     assert "4401" in await run(page, "Watch", until="Invalid token")
@@ -119,9 +117,7 @@ async def act_as(page: Page, tenant_id: str) -> None:
 
 
 @pytest.mark.long
-async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_token(
-    browser: Browser, played: ServeCommand
-) -> None:
+async def test_two_tabs_of_the_demo_act_as_both_sides_without_a_token(browser: Browser, played: ServeCommand) -> None:
     async with open_visit(browser, played.address) as visit:
         producer, consumer = await visit.open("/"), await visit.open("/graphql")
         await act_as(producer, "1001")
@@ -136,9 +132,7 @@ async def test_in_the_demo_two_tabs_of_one_browser_play_both_sides_without_a_tok
 
 
 @pytest.mark.long
-async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again(
-    browser: Browser, played: ServeCommand
-) -> None:
+async def test_a_tab_of_the_demo_keeps_its_tenant_on_reload(browser: Browser, played: ServeCommand) -> None:
     async with open_visit(browser, played.address) as visit:
         page = await visit.open("/")
         await act_as(page, "3003")
@@ -149,7 +143,7 @@ async def test_in_the_demo_a_tab_stays_the_tenant_it_was_when_it_is_loaded_again
 
 
 @pytest.mark.long
-async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: Server) -> None:
+async def test_docs_history_and_explorer_are_available(visit: Visit, sqlite_server: Server) -> None:
     page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     await run(page, "Inbox", until='"totalCount":0')
 
@@ -165,7 +159,7 @@ async def test_docs_history_and_explorer_are_there(visit: Visit, sqlite_server: 
 
 
 @pytest.mark.long
-async def test_the_first_example_is_still_there_when_the_page_is_loaded_again(visit: Visit) -> None:
+async def test_the_first_example_survives_a_reload(visit: Visit) -> None:
     page = await visit.open("/")
     editor = page.locator(".graphiql-query-editor .view-lines")
     for _ in range(2):
@@ -181,7 +175,7 @@ async def test_a_watch_whose_token_has_expired_ends_and_says_so(visit: Visit, sq
 
 
 @pytest.mark.long
-async def test_a_token_is_forgotten_with_its_tab(visit: Visit, sqlite_server: Server) -> None:
+async def test_closing_a_tab_discards_its_token(visit: Visit, sqlite_server: Server) -> None:
     page = await graphiql_as(visit, sqlite_server.token(fresh_id()))
     await page.close()
 

@@ -1,4 +1,4 @@
-"""The set-ups in app/web/clients, each run as it stands: they query, mutate and watch, and miss nothing."""
+"""The set-ups in app/web/clients, each run unchanged: they query, mutate and watch, and miss nothing."""
 
 import json
 import os
@@ -17,8 +17,8 @@ import pytest
 from tests.harness.commands import PATIENCE_SECONDS
 from tests.harness.node import FOLDER, Run, run_in_folder
 from tests.harness.readme import block, block_for, write_setups
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
@@ -31,37 +31,37 @@ CACHING = ["apollo", "urql", "relay"]
 
 @pytest.fixture(scope="module")
 def page(node: Run, server: Server) -> Generator[Path]:
-    """A folder below the npm packages with all set-ups in it, for the running server."""
+    """A folder below the npm packages that contains all set-ups, configured for the running server."""
     (FOLDER / "generated").mkdir(exist_ok=True)
     with TemporaryDirectory(dir=FOLDER / "generated") as folder:
         write_setups(Path(folder), server)
         yield Path(folder)
 
 
-def _played(page: Path, server: Server, program: str, **more: Any) -> Any:
-    """What a page of a new consumer comes to, beside a new producer."""
+def _run_as_new_consumer(page: Path, server: Server, program: str, **more: Any) -> Any:
+    """Run a page as a new consumer, next to a new producer, and return what it prints."""
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
-    told = {"folder": str(page), "url": server.url, "producer": producer, "consumer": consumer, **more}
-    ended = run_in_folder("node", f"readme/{program}.mjs", json.dumps(told))
+    arguments = {"folder": str(page), "url": server.url, "producer": producer, "consumer": consumer, **more}
+    ended = run_in_folder("node", f"readme/{program}.mjs", json.dumps(arguments))
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return json.loads(ended.stdout)
 
 
 @pytest.fixture(scope="module", params=CACHING)
 def story(request: pytest.FixtureRequest, page: Path, server: Server) -> Any:
-    """What the page with one of the three set-ups showed and heard, as story.mjs tells it."""
-    return {"client": request.param, **_played(page, server, request.param)}
+    """What a page with one of the three set-ups displayed and received, as printed by story.mjs."""
+    return {"client": request.param, **_run_as_new_consumer(page, server, request.param)}
 
 
 def test_a_set_up_shows_the_inbox_and_accepts_an_offer(story: Any) -> None:
     assert story["before"] == {"first": "PENDING", "second": "PENDING"}
     assert story["accepted"] == []
-    # urql alone has no optimistic answers, as the guide says.
+    # Only urql has no optimistic updates, as the guide says.
     assert story["atOnce"]["first"] == ("PENDING" if story["client"] == "urql" else "ACCEPTED")
 
 
-def test_a_set_up_survives_a_cut_line_with_nothing_twice_and_nothing_missing(story: Any) -> None:
-    assert [(name, kind) for name, kind, _ in story["heard"]] == [
+def test_a_set_up_survives_a_disconnection_without_duplicates_or_gaps(story: Any) -> None:
+    assert [(name, kind) for name, kind, _ in story["received"]] == [
         ("first", "ANSWERED"),
         ("third", "OFFERED"),
         ("second", "REVOKED"),
@@ -73,40 +73,40 @@ def test_a_set_up_survives_a_cut_line_with_nothing_twice_and_nothing_missing(sto
         ("first", "ANSWERED"),
         ("eighth", "OFFERED"),
     ]
-    assert len({cursor for _, _, cursor in story["heard"]}) == len(story["heard"])
+    assert len({cursor for _, _, cursor in story["received"]}) == len(story["received"])
 
 
-def test_what_a_set_up_shows_is_what_there_is(story: Any) -> None:
+def test_a_set_up_displays_the_current_state(story: Any) -> None:
     assert story["after"] == {"first": "ACCEPTED", "third": "PENDING", "fourth": "ACCEPTED", "fifth": "PENDING"}
 
 
-def test_a_set_up_writes_no_old_answer_over_a_newer_change(story: Any) -> None:
+def test_a_set_up_never_overwrites_a_newer_change_with_an_older_response(story: Any) -> None:
     newer = {"first": "REJECTED", "sixth": "PENDING", "seventh": "PENDING", "eighth": "PENDING"}
     assert story["late"] == {**story["after"], **newer}
     assert not story["overtaken"]
 
 
-def test_after_a_reset_a_set_up_forgets_what_is_gone(story: Any) -> None:
+def test_after_a_reset_a_set_up_drops_what_no_longer_exists(story: Any) -> None:
     assert story["unaware"] == story["late"]
     assert story["resets"] == 1
     assert story["aware"] == {name: status for name, status in story["late"].items() if name != "third"}
 
 
-def test_a_set_up_tells_both_kinds_of_errors(story: Any) -> None:
+def test_a_set_up_displays_both_kinds_of_errors(story: Any) -> None:
     assert story["refused"] == ["NOT_FOUND"]
     assert story["wrongCursor"] == "CURSOR_INVALID"
     assert story["wrongToken"] == "UNAUTHENTICATED"
 
 
 def test_the_plain_fetch_reads_a_list_page_by_page(page: Path, server: Server) -> None:
-    played = _played(page, server, "fetch")
+    played = _run_as_new_consumer(page, server, "fetch")
 
     assert played["names"] == ["last", "fourth", "third", "second", "first"]
     assert (played["wrongCursor"], played["wrongToken"]) == ("CURSOR_INVALID", "UNAUTHENTICATED")
 
 
-def test_the_plain_fetch_offers_once_though_the_first_answer_was_lost(page: Path, server: Server) -> None:
-    played = _played(page, server, "fetch")
+def test_the_plain_fetch_offers_once_although_the_first_response_was_lost(page: Path, server: Server) -> None:
+    played = _run_as_new_consumer(page, server, "fetch")
 
     assert played["tries"] == {"count": 2, "same": True}
     assert [member["status"] for member in played["offered"]["members"]] == ["PENDING"]
@@ -115,14 +115,14 @@ def test_the_plain_fetch_offers_once_though_the_first_answer_was_lost(page: Path
     ]
 
 
-def test_the_watch_builds_the_state_and_goes_on_after_a_cut_and_a_reload(page: Path, server: Server) -> None:
+def test_the_watch_builds_the_state_and_resumes_after_a_disconnection_and_a_reload(page: Path, server: Server) -> None:
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     both = {"producer": producer, "consumer": consumer}
 
-    before = _played(page, server, "watch", last="last", **both)
+    before = _run_as_new_consumer(page, server, "watch", last="last", **both)
     offered = before["images"]
     server.do("revokeMember", producer["token"], imageId=offered["third"], tenantId=consumer["id"])
-    after = _played(page, server, "watch", last="later", stored=before["stored"], **both)
+    after = _run_as_new_consumer(page, server, "watch", last="later", stored=before["stored"], **both)
 
     assert _things(before, "MemberState") == [offered["first"], offered["second"]]
     assert _things(before, "MemberStatusChanged") == [offered["first"], offered["third"], offered["last"]]
@@ -132,22 +132,22 @@ def test_the_watch_builds_the_state_and_goes_on_after_a_cut_and_a_reload(page: P
     assert set(after["shown"]) == {offered["second"], offered["last"], after["images"]["later"]}
 
 
-def test_the_watch_forgets_what_it_was_told_when_the_gateway_says_so(page: Path, server: Server) -> None:
+def test_the_watch_discards_its_state_on_a_reset(page: Path, server: Server) -> None:
     producer, consumer = ({"id": tenant, "token": server.token(tenant)} for tenant in (fresh_id(), fresh_id()))
     both = {"producer": producer, "consumer": consumer}
-    before = _played(page, server, "watch", last="last", **both)
-    from_inside_the_snapshot = before["heard"][0][2]
+    before = _run_as_new_consumer(page, server, "watch", last="last", **both)
+    from_inside_the_snapshot = before["received"][0][2]
     gone = {"memberId": "gone", "imageId": "gone", "status": "ACCEPTED"}
     stored = json.dumps({"cursor": from_inside_the_snapshot, "offers": [["gone", gone]]})
 
-    after = _played(page, server, "watch", last="later", stored={"offers": stored}, **both)
+    after = _run_as_new_consumer(page, server, "watch", last="later", stored={"offers": stored}, **both)
 
-    assert after["heard"][0][0] == "WatchReset"
+    assert after["received"][0][0] == "WatchReset"
     assert set(after["shown"]) == {*before["shown"], after["images"]["later"]}
 
 
 def test_the_query_and_the_watch_of_the_front_door_show_an_offer(page: Path, server: Server) -> None:
-    shown = _played(page, server, "front")["shown"]
+    shown = _run_as_new_consumer(page, server, "front")["shown"]
 
     assert shown[0] == [{"status": "PENDING", "image": {"name": "before", "owner": shown[0][0]["image"]["owner"]}}]
     assert [item["__typename"] for item in shown[1:]] == ["WatchBookmark", "MemberStatusChanged"]
@@ -156,7 +156,7 @@ def test_the_query_and_the_watch_of_the_front_door_show_an_offer(page: Path, ser
 
 
 def _things(played: Any, typename: str) -> list[str]:
-    return [image for name, image, _ in played["heard"] if name == typename]
+    return [image for name, image, _ in played["received"] if name == typename]
 
 
 def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
@@ -170,7 +170,7 @@ def test_the_gql_client_accepts_what_is_in_the_inbox(server: Server) -> None:
     assert answered == {"offers": {"nodes": [{"status": "ACCEPTED"}]}}
 
 
-def test_the_gql_client_tells_both_kinds_of_errors(server: Server) -> None:
+def test_the_gql_client_displays_both_kinds_of_errors(server: Server) -> None:
     consumer = fresh_id()
     _offer_image(server, consumer, "for gql")
 
@@ -178,19 +178,19 @@ def test_the_gql_client_tells_both_kinds_of_errors(server: Server) -> None:
     assert _python(block_for(server, "client: gql"), "nonsense") == "UNAUTHENTICATED\n"
 
 
-def test_the_python_watch_goes_on_in_a_new_program(server: Server, tmp_path: Path) -> None:
+def test_the_python_watch_resumes_in_a_new_process(server: Server, tmp_path: Path) -> None:
     consumer = fresh_id()
-    with _watching(server, server.token(consumer), tmp_path) as heard:
-        assert next(heard) == "WatchBookmark"
-        images = [_offer_image(server, consumer, "heard") for _ in range(2)]
-        assert [next(heard), next(heard)] == images
+    with _watching(server, server.token(consumer), tmp_path) as watched:
+        assert next(watched) == "WatchBookmark"
+        images = [_offer_image(server, consumer, "watched") for _ in range(2)]
+        assert [next(watched), next(watched)] == images
     missed = _offer_image(server, consumer, "missed")
 
-    with _watching(server, server.token(consumer), tmp_path) as heard:
-        first = next(heard)
-        # It may have ended before it had stored that the last one was processed: then that one comes again.
+    with _watching(server, server.token(consumer), tmp_path) as watched:
+        first = next(watched)
+        # It may have ended before it stored that the last item was processed; that item is then delivered again.
         assert first in (images[-1], missed)
-        assert first == missed or next(heard) == missed
+        assert first == missed or next(watched) == missed
 
 
 def _offer_image(server: Server, consumer: str, name: str) -> str:
@@ -202,7 +202,7 @@ def _offer_image(server: Server, consumer: str, name: str) -> str:
 
 
 def _python(program: str, token: str) -> str:
-    """What a program prints that is started with a token; a warning is an error."""
+    """Run a program with a token, with warnings as errors, and return its output."""
     surroundings = {**os.environ, "TOKEN": token, "NO_PROXY": "*"}
     command = [sys.executable, "-W", "error", "-c", program]
     ended = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
@@ -212,7 +212,7 @@ def _python(program: str, token: str) -> str:
 
 @contextmanager
 def _watching(server: Server, token: str, folder: Path) -> Generator[Iterator[str]]:
-    """What a program with the watch of app.client shows, line by line, until it is killed."""
+    """The lines printed by a program that watches with app.client, until it is killed."""
     imports, _, loop = block("client: app.client").partition("async for")
     program = f"""
 import asyncio

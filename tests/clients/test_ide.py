@@ -1,4 +1,4 @@
-"""What browsers and front ends find beside the API: GraphiQL, its files, the schema, and the switches for them."""
+"""What the server offers besides the API: GraphiQL, its files, the schema, and the settings that disable them."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """A server that shows no IDE and does not explain itself."""
+    """A server without the IDE and without introspection."""
     with run_server(tmp_path_factory.mktemp("closed"), ide=False, introspection=False) as server:
         yield server
 
@@ -41,16 +41,16 @@ def test_the_built_files_are_those_of_the_manifest() -> None:
     assert found == manifest
 
 
-def test_the_built_files_are_of_the_packages_that_the_source_asks_for() -> None:
+def test_the_built_files_come_from_the_packages_that_the_source_requires() -> None:
     source = ROOT / "app" / "web" / "graphiql"
-    wanted: dict[str, str] = json.loads((source / "package.json").read_text())["dependencies"]
+    required: dict[str, str] = json.loads((source / "package.json").read_text())["dependencies"]
     licences = (BUILT / "LICENCES.txt").read_text()
 
-    assert [name for name, version in wanted.items() if f"{name} {version} (" not in licences] == []
+    assert [name for name, version in required.items() if f"{name} {version} (" not in licences] == []
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_what_is_served_and_not_what_it_was_built_from(tmp_path: Path) -> None:
+def test_the_wheel_contains_what_is_served_and_not_its_sources(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -79,7 +79,7 @@ def test_a_browser_gets_graphiql(sqlite_server: Server, path: str) -> None:
     assert 'data-mode="token"' in page.text
 
 
-def test_the_page_may_load_nothing_from_elsewhere(sqlite_server: Server) -> None:
+def test_the_page_may_not_load_anything_foreign(sqlite_server: Server) -> None:
     policy = dict(
         part.strip().split(" ", 1)
         for part in read(sqlite_server, "/", BROWSER).headers["content-security-policy"].split(";")
@@ -94,24 +94,24 @@ def test_the_page_may_load_nothing_from_elsewhere(sqlite_server: Server) -> None
     assert "'unsafe-inline'" not in policy["script-src"]
 
 
-def test_a_program_gets_answers_and_no_page(sqlite_server: Server) -> None:
+def test_a_program_gets_json_and_no_page(sqlite_server: Server) -> None:
     assert error_code(read(sqlite_server, "/graphql")) == "BAD_REQUEST"
     assert "/graphql" in read(sqlite_server, "/").text
     assert read(sqlite_server, "/").headers["content-type"].startswith("text/plain")
 
 
-def test_a_link_with_a_query_in_it_is_answered_to_a_browser_too(sqlite_server: Server) -> None:
+def test_a_link_with_a_query_opens_its_response_in_a_browser_too(sqlite_server: Server) -> None:
     answer = read(sqlite_server, "/graphql?query={__typename}", BROWSER)
 
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
-def test_caches_tell_the_page_from_the_answers(sqlite_server: Server) -> None:
+def test_caches_distinguish_the_page_from_json_responses(sqlite_server: Server) -> None:
     assert "Accept" in read(sqlite_server, "/graphql", BROWSER).headers["vary"]
     assert "Accept" in sqlite_server.get("{ __typename }").headers["vary"]
 
 
-def test_files_whose_name_changes_with_their_content_are_kept_for_ever(sqlite_server: Server) -> None:
+def test_files_named_by_their_content_are_cached_forever(sqlite_server: Server) -> None:
     name = next((BUILT / "assets").glob("graphiql-*.js")).name
 
     first = read(sqlite_server, f"/static/assets/{name}")
@@ -122,15 +122,15 @@ def test_files_whose_name_changes_with_their_content_are_kept_for_ever(sqlite_se
 
 
 @pytest.mark.parametrize("path", ["/static/assets/../index.html", "/static/assets/%2e%2e/manifest.json", "/static/x"])
-def test_nothing_but_the_files_is_reached_below_static(sqlite_server: Server, path: str) -> None:
+def test_only_the_built_files_are_served_below_static(sqlite_server: Server, path: str) -> None:
     assert read(sqlite_server, path).status_code == 404
 
 
-def test_the_schema_is_there_to_build_against(sqlite_server: Server) -> None:
+def test_the_schema_file_is_served(sqlite_server: Server) -> None:
     assert read(sqlite_server, "/schema.graphql").text == build_schema().as_str()
 
 
-def test_the_signpost_names_only_what_is_there(sqlite_server: Server, closed: Server) -> None:
+def test_the_index_lists_only_what_is_served(sqlite_server: Server, closed: Server) -> None:
     open_signs, closed_signs = (read(server, "/").text for server in (sqlite_server, closed))
 
     assert "GraphiQL" in open_signs
@@ -140,18 +140,18 @@ def test_the_signpost_names_only_what_is_there(sqlite_server: Server, closed: Se
     assert "/graphql" in closed_signs
 
 
-def test_without_the_ide_a_browser_is_a_client_like_any_other(closed: Server) -> None:
+def test_without_the_ide_a_browser_is_an_ordinary_client(closed: Server) -> None:
     assert error_code(read(closed, "/graphql", BROWSER)) == "BAD_REQUEST"
     assert read(closed, "/", BROWSER).headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", '{ __type(name: "Image") { name } }'])
-def test_without_introspection_the_schema_is_not_told(closed: Server, query: str) -> None:
+def test_without_introspection_the_schema_is_not_served(closed: Server, query: str) -> None:
     assert error_code(closed.post(query)) == "GRAPHQL_VALIDATION_FAILED"
     assert read(closed, "/schema.graphql").status_code == 404
 
 
-def test_without_introspection_no_misspelt_name_is_hinted_at(closed: Server, sqlite_server: Server) -> None:
+def test_without_introspection_no_corrections_are_suggested(closed: Server, sqlite_server: Server) -> None:
     misspelt = "{ viewr { id } }"
 
     assert "viewer" in sqlite_server.post(misspelt).text

@@ -1,4 +1,4 @@
-"""The documents of `tests/node/operations`: together they ask for everything that the schema has."""
+"""The documents of `tests/node/operations`, which together select everything in the schema."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ DOCUMENT = parse("\n".join(file.read_text() for file in sorted((FOLDER / "operat
 OPERATIONS = separate_operations(DOCUMENT)
 
 
-class Asked(Visitor):
+class SelectedFields(Visitor):
     """Collects the coordinates of the fields that a document selects; a field of an interface, on every type of it."""
 
     def __init__(self, types: TypeInfo) -> None:
@@ -44,28 +44,28 @@ class Asked(Visitor):
 
 def selected_fields(document: DocumentNode) -> set[str]:
     types = TypeInfo(SCHEMA)
-    collected = Asked(types)
+    collected = SelectedFields(types)
     visit(document, TypeInfoVisitor(types, collected))
     return collected.coordinates
 
 
 def test_every_root_field_has_an_operation() -> None:
-    wanted = {f"{root.name}.{field}" for root in ROOTS for field in root.fields}
+    expected = {f"{root.name}.{field}" for root in ROOTS for field in root.fields}
 
-    assert wanted - selected_fields(DOCUMENT) == set()
+    assert expected - selected_fields(DOCUMENT) == set()
 
 
-def test_every_field_of_every_type_is_asked_for() -> None:
+def test_every_field_of_every_type_is_selected() -> None:
     outputs = [type_ for type_ in SCHEMA.type_map.values() if isinstance(type_, GraphQLObjectType)]
-    wanted = {
+    expected = {
         f"{type_.name}.{field}" for type_ in outputs if not is_introspection_type(type_) for field in type_.fields
     }
 
-    assert wanted - selected_fields(DOCUMENT) == set()
+    assert expected - selected_fields(DOCUMENT) == set()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_gateway_takes_the_operation_as_it_comes_set_up(name: str) -> None:
+def test_the_gateway_executes_the_operation_with_default_settings(name: str) -> None:
     documents = build_schema(Settings()).documents
 
     assert documents.errors(print_ast(OPERATIONS[name]), name, {}) == []

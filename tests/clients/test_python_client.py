@@ -1,4 +1,4 @@
-"""The Python client of the watch: what ends it, and what must not."""
+"""The Python client of the watch: which failures end it, and which must not."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from websockets.typing import Subprotocol
 from app import client
 from app.client import CursorFile, WatchEnded, watch
 from tests.harness.operations import WATCH
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server, run_server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -33,26 +33,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
         yield server
 
 
-async def test_a_slow_consumer_gets_its_snapshot_whole(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The socket's own signs of life wait behind what is not read yet, so they must not count.
+async def test_a_slow_consumer_receives_its_whole_snapshot(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pings queue behind unread messages, so a missing pong must not end the connection.
     monkeypatch.setattr(client, "connect", partial(connect, ping_interval=0.2, ping_timeout=0.2))
     owner = server.token("1")
     for _ in range(3):
         tenants = [str(number) for number in range(1_000, 1_100)]
         server.do("offerImage", owner, imageId=server.register(owner), tenantIds=tenants)
 
-    told: list[str] = []
+    types: list[str] = []
     async with asyncio.timeout(PATIENCE_SECONDS), aclosing(_watch(server, "1", SNAPSHOT)) as items:
         async for item in items:
-            told.append(item["__typename"])
-            if told[-1] in ("WatchSynced", "WatchReset"):
+            types.append(item["__typename"])
+            if types[-1] in ("WatchSynced", "WatchReset"):
                 break
             await asyncio.sleep(0.01)  # the consumer is slow
 
-    assert told == ["MemberState"] * 300 + ["WatchSynced"]
+    assert types == ["MemberState"] * 300 + ["WatchSynced"]
 
 
-async def test_a_position_that_can_not_be_stored_is_told_and_not_repeated_for_ever(
+async def test_a_cursor_that_cannot_be_stored_is_an_error_and_not_retried_forever(
     server: Server, tmp_path: Path
 ) -> None:
     nowhere = CursorFile(tmp_path / "not there" / "cursor")
@@ -64,7 +64,7 @@ async def test_a_position_that_can_not_be_stored_is_told_and_not_repeated_for_ev
         await asyncio.wait_for(anext(items), PATIENCE_SECONDS)
 
 
-async def test_a_watch_that_finds_all_places_taken_comes_again(server: Server) -> None:
+async def test_a_watch_over_the_limit_is_retried(server: Server) -> None:
     async with connect_socket(server, server.token("3")) as other:
         await other.subscribe(WATCH)
         await other.next_item()
@@ -77,9 +77,9 @@ async def test_a_watch_that_finds_all_places_taken_comes_again(server: Server) -
     await items.aclose()
 
 
-async def test_an_item_that_could_not_be_made_ends_the_watch_with_its_errors() -> None:
+async def test_an_item_that_cannot_be_produced_ends_the_watch_with_its_errors() -> None:
     payload = {"data": None, "errors": [{"message": "Something went wrong."}], "extensions": {"cursor": "c"}}
-    async with _saying({"type": "next", "id": "1", "payload": payload}) as url:
+    async with _serve_message({"type": "next", "id": "1", "payload": payload}) as url:
         with pytest.raises(WatchEnded) as ended:
             await anext(watch(url, WATCH, token=lambda: "t"))
 
@@ -94,8 +94,8 @@ async def _watch(server: Server, tenant_id: str, query: str = WATCH, **options: 
 
 
 @asynccontextmanager
-async def _saying(message: dict[str, Any]) -> AsyncGenerator[str]:
-    """A server that acknowledges everyone and says one thing."""
+async def _serve_message(message: dict[str, Any]) -> AsyncGenerator[str]:
+    """A server that acknowledges every client and sends it one message."""
 
     async def talk(line: ServerConnection) -> None:
         await line.recv()

@@ -1,4 +1,4 @@
-"""Clients as front ends use them: whatever happens to server, token or database, each goes on and misses nothing."""
+"""Clients resume without a gap, whatever happens to the server, the token or the database."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ from tests.harness.databases import Databases
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
 from tests.harness.outages import database_outage
-from tests.harness.resuming import (
+from tests.harness.resuming_clients import (
     PATIENCE_SECONDS,
     TOKEN_SECONDS,
     UNTIL,
@@ -31,7 +31,7 @@ CLIENTS = ["graphql-ws", "graphql-sse", "urql", "apollo", "python"]
 
 
 class Restartable:
-    """A server that comes back on the same port and database."""
+    """A server that can be restarted on the same port and database."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self._folder = folder
@@ -68,7 +68,7 @@ def restartable(databases: Databases, tmp_path: Path) -> Generator[Restartable]:
         *(pytest.param(one, marks=pytest.mark.long) for one in ("urql", "apollo")),
     ],
 )
-def test_a_client_goes_on_by_itself_and_misses_nothing(
+def test_a_client_resumes_by_itself_and_misses_nothing(
     node: Run, restartable: Restartable, tmp_path: Path, client: str
 ) -> None:
     tokens = tmp_path / "token"
@@ -92,14 +92,14 @@ def test_a_client_goes_on_by_itself_and_misses_nothing(
             pass
         _until_served(restartable, owner, image, "40")
         offer("50", UNTIL)
-        heard = [item for item in remaining_items(process) if item["__typename"] == "MemberStatusChanged"]
+        received = [item for item in remaining_items(process) if item["__typename"] == "MemberStatusChanged"]
 
-    assert [item["tenant"]["id"] for item in heard] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
-    assert len({item["cursor"] for item in heard}) == len(heard)
+    assert [item["tenant"]["id"] for item in received] == ["10", "11", "20", "30", "31", "40", "50", UNTIL]
+    assert len({item["cursor"] for item in received}) == len(received)
 
 
 def _until_served(restartable: Restartable, owner: str, image: str, consumer: str) -> None:
-    """Offer until the store is there again; it may have been carried out before the answer was lost."""
+    """Retry the offer until the store is back; an earlier attempt may have succeeded although its response was lost."""
     from tests.harness import operations
 
     for _ in range(100):
@@ -112,9 +112,7 @@ def _until_served(restartable: Restartable, owner: str, image: str, consumer: st
 
 @pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_token_that_will_never_do_ends_a_client_for_good(
-    node: Run, server: Server, tmp_path: Path, client: str
-) -> None:
+def test_an_invalid_token_ends_a_client_for_good(node: Run, server: Server, tmp_path: Path, client: str) -> None:
     tokens = tmp_path / "token"
     tokens.write_text("nonsense")
 
@@ -123,7 +121,7 @@ def test_a_token_that_will_never_do_ends_a_client_for_good(
         assert process.wait(PATIENCE_SECONDS) == 3
 
 
-async def test_a_token_of_other_rights_in_mid_stream_starts_the_watch_anew(server: Server) -> None:
+async def test_a_token_with_other_rights_restarts_the_watch(server: Server) -> None:
     watch = "subscription($after: Cursor) { watchOffers(after: $after) { __typename cursor } }"
     first, second = server.token("77", "admin", ttl=2), server.token("77", "operator")
     async with connect_socket(server, first) as peer:
@@ -135,7 +133,7 @@ async def test_a_token_of_other_rights_in_mid_stream_starts_the_watch_anew(serve
         assert (await peer.next_item())["__typename"] == "WatchReset"
 
 
-def test_a_python_watch_goes_on_in_a_new_process_behind_its_stored_cursor(server: Server, tmp_path: Path) -> None:
+def test_a_python_watch_resumes_in_a_new_process_after_its_stored_cursor(server: Server, tmp_path: Path) -> None:
     tokens = tmp_path / "token"
     tokens.write_text(owner := server.token("88"))
     image = server.register(owner)
@@ -147,11 +145,11 @@ def test_a_python_watch_goes_on_in_a_new_process_behind_its_stored_cursor(server
     server.do("offerImage", owner, imageId=image, tenantIds=["12", UNTIL])
 
     with run_watcher("python", server, tokens) as process:
-        heard = [item["tenant"]["id"] for item in remaining_items(process) if "tenant" in item]
+        received = [item["tenant"]["id"] for item in remaining_items(process) if "tenant" in item]
 
-    # What was printed may not have been stored yet: the last one may come again, and none is left out.
-    assert heard[-2:] == ["12", UNTIL]
-    assert heard[:-2] in ([], ["11"], ["10", "11"])
+    # A printed item may not have been stored yet: the last one may be repeated, but none is missing.
+    assert received[-2:] == ["12", UNTIL]
+    assert received[:-2] in ([], ["11"], ["10", "11"])
 
 
 async def test_the_resume_wrapper_is_served_to_any_page(server: Server) -> None:

@@ -67,6 +67,15 @@ class Cloud:
         run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
         return (await asyncio.to_thread(run)).stdout
 
+    async def bus_command(self, name: str) -> None:
+        """Run a command of rabbitmqctl: `stop_app` ends all connections and exchanges, `start_app` serves again."""
+        program, surroundings = rabbitmq_server(), self.folder / "bus" / "environment.json"
+        assert program is not None
+        environment = {**os.environ, **json.loads(surroundings.read_text())}
+        command = [program.replace("rabbitmq-server", "rabbitmqctl"), name]
+        run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
+        await asyncio.to_thread(run)
+
     async def image(self, name: str = "ubuntu", user: str = "producer", **fields: Any) -> str:
         """A new image of this user's project, without data; its ID."""
         image = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "shared", **fields}

@@ -9,6 +9,7 @@ import pytest
 from tests.cloud import cloud as clouds
 from tests.cloud.cloud import Cloud
 from tests.cloud.environment import installed
+from tests.cloud.services import Options
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,7 @@ def cloud(request: pytest.FixtureRequest) -> Generator[Cloud]:
     # PostgreSQL runs as another user, who can't enter pytest's own folder.
     with TemporaryDirectory(prefix="gateway-cloud-") as folder:
         Path(folder).chmod(0o755)
-        with clouds.running(Path(folder), environment) as cloud:
+        with clouds.running(Path(folder), environment, Options(glance_workers=2)) as cloud:
             yield cloud
 
 

@@ -1,6 +1,5 @@
 """The programs of the cloud: a virtual environment with Keystone and Glance, and Debian's RabbitMQ."""
 
-import shutil
 import subprocess
 import venv
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+TEMPEST = "tempest==47.0.0"
 RABBITMQ = Path("/usr/lib/rabbitmq/lib")
 
 
@@ -27,14 +27,24 @@ class Environment:
 
 def installed(cache: Path) -> Environment:
     """Install the programs if they are missing or of other versions, which takes one to two minutes."""
+    return _installed(cache, "venv", REQUIREMENTS.read_text())
+
+
+def tempest(cache: Path) -> str:
+    """Install OpenStack's own tests likewise; the path of their program."""
+    return _installed(cache, "tempest", f"{TEMPEST}\n").program("tempest")
+
+
+def _installed(cache: Path, name: str, requirements: str) -> Environment:
     cache.mkdir(parents=True, exist_ok=True)
-    environment, stamp = Environment(cache / "venv"), cache / "venv" / "requirements.txt"
-    with FileLock(cache / "venv.lock"):
-        if not stamp.exists() or stamp.read_text() != REQUIREMENTS.read_text():
+    environment, stamp = Environment(cache / name), cache / name / "requirements.txt"
+    with FileLock(cache / f"{name}.lock"):
+        if not stamp.exists() or stamp.read_text() != requirements:
             venv.create(environment.folder, with_pip=True, clear=True)
+            (wanted := environment.folder / "wanted.txt").write_text(requirements)
             pip = [environment.program("pip"), "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True, capture_output=True)
-            shutil.copy(REQUIREMENTS, stamp)
+            subprocess.run([*pip, "--requirement", str(wanted)], check=True, capture_output=True)
+            wanted.rename(stamp)
     return environment
 
 

@@ -24,6 +24,8 @@ USERS = {
     "glance": ("service", "service"),
     "observer": ("service", OBSERVER),
 }
+# Has the role `reader` in every project, inherited from the domain.
+DOMAIN_READER = "domain-reader"
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,31 @@ class Identity:
         found.raise_for_status()
         return Token(found.headers["x-subject-token"], found.json()["token"]["expires_at"])
 
-    def application_token(self, user: str, token: str) -> str:
+    def user_of(self, token: str) -> str:
+        """The ID of the user whose token this is."""
+        return self.request("GET", "/auth/tokens", token, {"X-Subject-Token": token})["token"]["user"]["id"]
+
+    def application_token(self, user: str, token: str, **fields: Any) -> str:
         """A token of a new application credential of this user, whose token this is."""
-        path = f"/users/{self.request('GET', '/auth/tokens', token, {'X-Subject-Token': token})['token']['user']['id']}"
-        made = self.request(
-            "POST", f"{path}/application_credentials", token, application_credential={"name": uuid4().hex}
-        )["application_credential"]
+        path = f"/users/{self.user_of(token)}/application_credentials"
+        body = {"name": uuid4().hex, **fields}
+        made = self.request("POST", path, token, application_credential=body)["application_credential"]
         credential = {"id": made["id"], "secret": made["secret"]}
         auth = {"identity": {"methods": ["application_credential"], "application_credential": credential}}
         return self._client.post(f"{self.url}/auth/tokens", json={"auth": auth}).headers["x-subject-token"]
+
+    def trusted_token(self, trustor: str, trustee: str, trustee_token: str) -> str:
+        """A token of the trustee for the project of the trustor, whose token this is."""
+        described = self.request("GET", "/auth/tokens", trustor, {"X-Subject-Token": trustor})["token"]
+        trust = {
+            "trustor_user_id": described["user"]["id"],
+            "trustee_user_id": self.user_of(trustee_token),
+            "project_id": described["project"]["id"],
+            "impersonation": False,
+            "roles": [{"name": "member"}],
+        }
+        made = self.request("POST", "/OS-TRUST/trusts", trustor, trust=trust)["trust"]
+        return self.token(trustee, None, **{"OS-TRUST:trust": {"id": made["id"]}}).id
 
     def revoke(self, token: str) -> None:
         self.request("DELETE", "/auth/tokens", token, headers={"X-Subject-Token": token})
@@ -82,6 +100,9 @@ def populate(identity: Identity, image_url: str) -> dict[str, str]:
     for name, (project, role) in USERS.items():
         user = make("user", "/users", name=name, password=f"{name}-secret", domain_id="default")
         identity.request("PUT", f"/projects/{projects[project]}/users/{user}/roles/{roles[role]}", admin)
+    reader = make("user", "/users", name=DOMAIN_READER, password=f"{DOMAIN_READER}-secret", domain_id="default")
+    inherited = f"/OS-INHERIT/domains/default/users/{reader}/roles/{roles['reader']}/inherited_to_projects"
+    identity.request("PUT", inherited, admin)
     service = make("service", "/services", name="glance", type="image")
     make("endpoint", "/endpoints", service_id=service, interface="public", region="here", url=image_url)
     return projects

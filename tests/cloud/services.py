@@ -160,6 +160,7 @@ def broker(program: str, folder: Folder) -> tuple[Process, Process, int]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "plugins"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
+    (data / "environment.json").write_text(json.dumps(surroundings))
     # Left to RabbitMQ, the mapper would outlive it.
     names = Process(["epmd"], folder.log("epmd"), lambda: takes_connections(mapper), surroundings)
     return names, Process([program], folder.log("rabbitmq"), lambda: takes_connections(port), surroundings), port

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cloud.cloud import Cloud
+from tests.cloud.people import DOMAIN_READER
 from tests.harness.databases import SqliteDatabases
 from tests.harness.server import _environment
 
@@ -33,20 +34,50 @@ def examined(cloud: Cloud, database_url: str, **changes: Any) -> dict[str, str]:
     return {check["name"]: check["result"] for check in json.loads(printed)}
 
 
-async def test_the_doctor_finds_a_credential_that_reads(cloud: Cloud, sqlite_databases: SqliteDatabases) -> None:
+async def test_the_doctor_finds_a_credential_that_reads(
+    cloud: Cloud, sqlite_databases: SqliteDatabases, bus_url: str
+) -> None:
     await cloud.image()
+    names = ("keystone", "glance", "rights", "upstream clocks", "notifications")
+    projects = {"upstream_username": DOMAIN_READER, "upstream_password": f"{DOMAIN_READER}-secret"}
+    projects |= {"upstream_read_access": "projects", "upstream_project": None}
 
-    found = examined(cloud, sqlite_databases.fresh())
+    for changes in ({"upstream_bus_url": bus_url.replace("rabbit:", "amqp:")}, projects):
+        found = examined(cloud, sqlite_databases.fresh(), **changes)
+        expected = ["ok", "ok", "ok", "ok", "ok" if "upstream_bus_url" in changes else "note"]
+        assert [found.get(name) for name in names] == expected
+        assert "tokens" not in found
 
-    assert (found["keystone"], found["glance"]) == ("ok", "ok")
-    assert "tokens" not in found
+
+def _as(user: str, project: str) -> dict[str, Any]:
+    return {"upstream_username": user, "upstream_password": f"{user}-secret", "upstream_project": project}
 
 
-def test_the_doctor_finds_what_is_wrong(cloud: Cloud, sqlite_databases: SqliteDatabases) -> None:
-    url = sqlite_databases.fresh()
+@pytest.mark.parametrize(
+    ("changes", "name", "result"),
+    [
+        ({"upstream_password": "wrong"}, "keystone", "fail"),
+        ({"upstream_project": None}, "upstream", "fail"),
+        (_as("admin", "admin"), "keystone", "note"),
+        (_as("admin", "admin"), "rights", "note"),
+        (_as("consumer-reader", "consumer"), "rights", "note"),
+        ({"upstream_bus_url": "amqp://127.0.0.1:1/"}, "notifications", "fail"),
+    ],
+)
+async def test_the_doctor_finds_what_is_wrong(
+    cloud: Cloud, sqlite_databases: SqliteDatabases, changes: dict[str, Any], name: str, result: str
+) -> None:
+    # What is shared to the user's own project shows no right to see what is shared to others.
+    image_id, consumer = await cloud.image(), cloud.projects["consumer"]
+    async with cloud.images("producer") as producer, cloud.images("consumer") as images:
+        await producer.post(f"/images/{image_id}/members", json={"member": consumer})
+        await images.put(f"/images/{image_id}/members/{consumer}", json={"status": "accepted"})
+    await cloud.image(user="consumer")
 
-    assert examined(cloud, url, upstream_password="wrong")["keystone"] == "fail"
-    assert examined(cloud, url, upstream_glance_url=f"{cloud.glance_url}/nowhere")["glance"] == "fail"
-    assert examined(cloud, url, upstream_project=None)["upstream"] == "fail"
-    admin = {"upstream_username": "admin", "upstream_password": "admin-secret", "upstream_project": "admin"}
-    assert examined(cloud, url, **admin)["keystone"] == "note"
+    assert examined(cloud, sqlite_databases.fresh(), **changes)[name] == result
+
+
+def test_the_doctor_finds_a_glance_that_is_not_there(cloud: Cloud, sqlite_databases: SqliteDatabases) -> None:
+    url = f"{cloud.glance_url}/nowhere"
+
+    assert examined(cloud, sqlite_databases.fresh(), upstream_glance_url=url)["glance"] == "fail"

@@ -103,7 +103,7 @@ async def test_all_images_of_all_projects_are_listed_hidden_ones_included(cloud:
 async def test_the_gateways_token_is_replaced_when_it_has_ended(cloud: Cloud) -> None:
     upstream, image_id = upstream_of(cloud), await cloud.image()
     assert await upstream.glance.view(image_id)
-    upstream.glance._reader._issued = upstream.glance._reader._issued._replace(id="not good any more")  # type: ignore[union-attr]
+    upstream.credential._issued = upstream.credential._issued._replace(id="not good any more")  # type: ignore[union-attr]
 
     assert await upstream.glance.view(image_id)
     await upstream.close()

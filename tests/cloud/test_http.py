@@ -9,6 +9,7 @@ import pytest
 import websockets
 
 from tests.cloud.cloud import Cloud
+from tests.cloud.gateway import front_settings
 from tests.harness.databases import SqliteDatabases
 from tests.harness.server import Server, run_server
 
@@ -20,18 +21,7 @@ VIEWER = {"query": "{ viewer { id } }"}
 async def server(
     cloud: Cloud, sqlite_databases: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Server]:
-    settings: dict[str, Any] = {
-        "auth_secret": None,
-        "upstream": "glance",
-        "upstream_keystone_url": cloud.keystone_url,
-        "upstream_glance_url": cloud.glance_url,
-        "upstream_username": "observer",
-        "upstream_password": "observer-secret",
-        "upstream_project": "service",
-        "upstream_seconds": 60,
-        "upstream_token_cache_seconds": 0.5,
-        "query_seconds": 60,
-    }
+    settings: dict[str, Any] = {**front_settings(cloud), "upstream_token_cache_seconds": 0.5}
     with run_server(tmp_path_factory.mktemp("server"), database_url=sqlite_databases.fresh(), **settings) as server:
         yield server
 

@@ -1,6 +1,7 @@
 """Who is calling, as a real Keystone says it."""
 
 from collections.abc import AsyncGenerator
+from uuid import uuid4
 
 import pytest
 
@@ -41,8 +42,12 @@ async def test_a_token_says_its_project_and_its_roles(
 
 
 async def test_an_unscoped_a_domain_and_a_system_token_do_not_count(cloud: Cloud, upstream: Upstream) -> None:
+    identity, admin = cloud.identity, await cloud.token("admin")
+    roles, user = identity.request("GET", "/roles?name=admin", admin)["roles"], identity.user_of(admin)
+    identity.request("PUT", f"/domains/default/users/{user}/roles/{roles[0]['id']}", admin)
     tokens = [
-        cloud.identity.token("glance", None),
+        identity.token("glance", None),
+        identity.token("admin", None, domain={"id": "default"}),
         cloud.identity.token("admin", None, system={"all": True}),
     ]
     for token in tokens:
@@ -54,6 +59,52 @@ async def test_an_application_credential_speaks_for_its_project(cloud: Cloud, up
     token = cloud.identity.application_token("consumer", await cloud.token("consumer"))
 
     assert (await upstream.authority.caller(token)).tenant_id == cloud.projects["consumer"]
+
+
+async def test_an_application_credential_with_access_rules_does_not_count(cloud: Cloud, upstream: Upstream) -> None:
+    rules = [{"service": "image", "method": "GET", "path": "/v2/images"}]
+    token = cloud.identity.application_token("consumer", await cloud.token("consumer"), access_rules=rules)
+
+    with pytest.raises(Unauthenticated):
+        await upstream.authority.caller(token)
+
+
+async def test_who_is_trusted_by_a_user_acts_for_its_project(cloud: Cloud, upstream: Upstream) -> None:
+    token = cloud.identity.trusted_token(await cloud.token("producer"), "consumer", await cloud.token("consumer"))
+    caller = await upstream.authority.caller(token)
+
+    assert (caller.tenant_id, caller.roles) == (cloud.projects["producer"], EVERYTHING_OF_A_TENANT)
+    assert caller.subject == cloud.identity.user_of(await cloud.token("consumer"))
+
+
+@pytest.mark.parametrize(
+    "end", ["user disabled", "user deleted", "password changed", "role removed", "project disabled"]
+)
+async def test_a_token_ends_with_what_it_stands_on(cloud: Cloud, upstream: Upstream, end: str) -> None:
+    identity, admin, name = cloud.identity, await cloud.token("admin"), uuid4().hex
+    project = identity.request("POST", "/projects", admin, project={"name": name, "domain_id": "default"})["project"]
+    person = {"name": name, "password": f"{name}-secret", "domain_id": "default"}
+    user = identity.request("POST", "/users", admin, user=person)["user"]
+    [role] = identity.request("GET", "/roles?name=member", admin)["roles"]
+    assignment = f"/projects/{project['id']}/users/{user['id']}/roles/{role['id']}"
+    identity.request("PUT", assignment, admin)
+    token = identity.token(name, name).id
+    assert (await upstream.authority.caller(token)).tenant_id == project["id"]
+
+    match end:
+        case "user disabled":
+            identity.request("PATCH", f"/users/{user['id']}", admin, user={"enabled": False})
+        case "user deleted":
+            identity.request("DELETE", f"/users/{user['id']}", admin)
+        case "password changed":
+            identity.request("PATCH", f"/users/{user['id']}", admin, user={"password": "another"})
+        case "role removed":
+            identity.request("DELETE", assignment, admin)
+        case _:
+            identity.request("PATCH", f"/projects/{project['id']}", admin, project={"enabled": False})
+
+    with pytest.raises(Unauthenticated):
+        await upstream.authority.caller(token)
 
 
 async def test_a_revoked_and_an_invented_token_do_not_count(cloud: Cloud, upstream: Upstream) -> None:

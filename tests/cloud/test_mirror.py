@@ -38,7 +38,7 @@ async def becomes(tenant: Tenant, image_id: str, expected: list[str]) -> None:
 
 
 async def test_a_handshake_by_the_openstack_command_is_watched_step_by_step(front: Front, cloud: Cloud) -> None:
-    image_id, consumer_id = await cloud.image(), cloud.projects["consumer"]
+    image_id, consumer_id = await front.image(), cloud.projects["consumer"]
     consumer = await front.user("consumer")
     async with consumer.watch(filter={"imageId": image_id}) as items:
         await anext(items)  # from here on nothing is missed
@@ -127,6 +127,28 @@ async def test_notifications_alone_tell_of_every_change_in_order(
 
     steps = [(item["previousStatus"], item["status"]) for item in seen]
     assert steps == [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED"), ("REJECTED", None)]
+
+
+async def test_after_a_restart_of_the_broker_notifications_and_what_was_missed_arrive(
+    cloud: Cloud, databases: Databases, bus_url: str
+) -> None:
+    missed, consumer_id = await cloud.image(), cloud.projects["consumer"]
+    changes: dict[str, Any] = {
+        "upstream_poll_seconds": 1_000,
+        "upstream_sweep_rate": 20,
+        "upstream_bus_url": bus_url.replace("rabbit:", "amqp:"),
+        "upstream_bus_queue": f"tests-{uuid4().hex}",
+    }
+    async with start_gateway(settings_before(cloud, databases.fresh(), **changes)) as gateway:
+        front = Front(cloud, gateway)
+        consumer = await front.user("consumer")
+        async with cloud.images("producer") as owner:
+            await _announced(cloud, consumer, owner)
+            await cloud.bus_command("stop_app")
+            (await owner.post(f"/images/{missed}/members", json={"member": consumer_id})).raise_for_status()
+            await cloud.bus_command("start_app")
+            await becomes(consumer, missed, ["PENDING"])
+            await _announced(cloud, consumer, owner)
 
 
 async def _announced(cloud: Cloud, consumer: Tenant, owner: Any) -> str:

@@ -1,9 +1,10 @@
 """The users of a cloud as callers of the gateway in front of it."""
 
+import asyncio
 from typing import Any
 
 from tests.cloud.cloud import Cloud
-from tests.harness.gateway import Gateway, Tenant
+from tests.harness.gateway import PATIENCE_SECONDS, Gateway, Tenant
 
 
 class Front:
@@ -17,3 +18,11 @@ class Front:
         """This user, as Keystone says who it is."""
         upstream: Any = self.gateway.services.upstream
         return Tenant(self.gateway, await upstream._front.authority.caller(await self.cloud.token(name)))
+
+    async def image(self, **fields: Any) -> str:
+        """A new image of the producer's project, once the gateway has read it: from now on its changes make events."""
+        image_id, producer = await self.cloud.image(**fields), await self.user("producer")
+        async with asyncio.timeout(3 * PATIENCE_SECONDS):
+            while (await producer.get("query($id: ID!) { image(id: $id) { id } }", id=image_id))["image"] is None:
+                await asyncio.sleep(0.1)
+        return image_id

@@ -1,4 +1,4 @@
-"""The house rules: who imports whom, the schema file, and that every word of the schema is explained."""
+"""Rules of the code base: import directions, the schema file, and descriptions of everything in the schema."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ TOP_LEVEL = {
 }  # fmt: skip
 
 
-def test_rooms_import_only_what_they_may() -> None:
+def test_rooms_import_only_what_their_contracts_allow() -> None:
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
     result = subprocess.run([sys.executable, "-c", program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
@@ -45,13 +45,13 @@ def test_no_rooms_import_each_other_in_a_circle() -> None:
     for module, imported in _imports().items():
         rooms[_room(module)] |= {_room(one) for one in imported}
 
-    # What stands beside the rooms is above all of them or below all of them, which the contracts say.
+    # Modules outside the rooms are above all of them or below all of them; the contracts check that.
     between = {room: others - {room, "app"} for room, others in rooms.items() if room != "app"}
     TopologicalSorter(between).prepare()
 
 
 def _imports() -> dict[str, set[str]]:
-    """Each module with those that it imports, also for its types alone."""
+    """Each module with the modules it imports, including those imported only for type checking."""
     graph = grimp.build_graph("app", cache_dir=None)
     return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
 
@@ -61,7 +61,7 @@ def _room(module: str) -> str:
     return module if is_package else module.rpartition(".")[0]
 
 
-def test_the_schema_file_is_what_the_code_serves() -> None:
+def test_the_schema_file_matches_the_code() -> None:
     assert (ROOT / "schema.graphql").read_text() == build_schema().as_str() + "\n"
 
 
@@ -80,14 +80,14 @@ def test_no_root_field_takes_or_returns_a_foreign_tenant() -> None:
             assert name == "viewer" or "Tenant" not in str(field.type)
 
 
-def test_the_codes_of_the_schema_are_those_of_the_code() -> None:
+def test_the_schema_documents_exactly_the_codes_of_the_code() -> None:
     values = build_schema()._schema.type_map["UserErrorCode"].values  # type: ignore[attr-defined]
 
     assert set(values) == set(UserErrorCode)
     assert {UserErrorCode.FORBIDDEN, UserErrorCode.BAD_USER_INPUT} <= set(map(str, ErrorCode))
 
 
-def test_nothing_stands_at_the_top_level_that_does_not_belong_there() -> None:
+def test_the_top_level_contains_only_what_belongs_there() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("this is no git checkout")

@@ -1,4 +1,4 @@
-"""The READMEs: their commands, links and tables are right, and the handshake with curl works as it stands."""
+"""The READMEs: their commands, links and tables are right, and the handshake with curl works unchanged."""
 
 import json
 import re
@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from app.errors import ErrorCode, Overloaded, TokenExpired, UserErrorCode
+from app.errors import ErrorCode, NoRole, Overloaded, TokenExpired, UserErrorCode
 from app.model import Role
-from app.settings import PREFIX, Settings
+from app.settings import FROM_FILES, PREFIX, Settings
 from app.web.wire import problems
 from tests.harness.commands import PATIENCE_SECONDS, ServeCommand, environment, start_serve
 from tests.harness.readme import (
@@ -47,7 +47,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServeCommand]:
     ("mark", "end"),
     [("command: demo", ".venv/bin/image-gateway serve --demo"), ("command: tests", ".venv/bin/pytest -q -n logical")],
 )
-def test_each_of_the_two_commands_is_one_line_from_nothing_to_the_end(mark: str, end: str) -> None:
+def test_each_of_the_two_commands_is_a_single_line(mark: str, end: str) -> None:
     (line,) = block(mark).splitlines()
 
     assert line.startswith("python3 -m venv .venv && .venv/bin/pip install -q -c docker/constraints.txt -e ")
@@ -62,7 +62,7 @@ def test_the_constraints_are_names_and_versions_only() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
 
 
-def test_the_handshake_with_curl_works_as_it_stands_and_the_watch_hears_it(demo: ServeCommand) -> None:
+def test_the_handshake_with_curl_works_unchanged_and_reaches_the_watch(demo: ServeCommand) -> None:
     with _watching(demo, demo.tokens["2002"]) as watch:
         assert "WatchBookmark" in next(watch)
 
@@ -89,10 +89,12 @@ def test_the_other_commands_are_spelled_right(mark: str) -> None:
     assert set(programs) <= known
 
 
-def test_every_setting_that_is_named_exists() -> None:
+def test_every_setting_in_the_documentation_exists() -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", DOCUMENTATION))
 
-    assert named <= {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    assert named <= {
+        f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *(f"{one}_FILE" for one in FROM_FILES))
+    }
 
 
 @pytest.mark.parametrize(("where", "codes"), [("payload", UserErrorCode), ("top level", ErrorCode)])
@@ -104,11 +106,15 @@ def test_the_table_of_codes_names_each_code_where_it_appears_and_no_other(where:
     assert [row for row in rows if not row[2] or not re.search("payload|top level", row[1])] == []
 
 
-# Problems of a code that are reported in another way than the rest of it, by the words behind the code.
-SPECIAL = {"with an expired token": TokenExpired, "at the limit of operations": Overloaded}
+# Problems reported differently from the rest of their code, by the words that follow the code.
+SPECIAL = {
+    "with an expired token": TokenExpired,
+    "for a token without a role": NoRole,
+    "at the limit of operations": Overloaded,
+}
 
 
-def test_a_table_says_of_each_code_how_every_transport_reports_it() -> None:
+def test_a_table_lists_how_every_transport_reports_each_code() -> None:
     rows = [(name, cells) for name, *cells in table("table: problems")]
     special = {words: cells for name, cells in rows for words in SPECIAL if words in name}
     documented = {
@@ -125,7 +131,7 @@ def _codes(name: str) -> list[str]:
 
 
 def _cells(handling: problems.Handling) -> list[str]:
-    """The cells of a row: the status, the answer to `connection_init` and to an operation, and the events."""
+    """The cells of a row: the HTTP status, the responses to `connection_init` and to an operation, and the events."""
     in_json = "" if handling.json_status == handling.status else f", or {handling.json_status} in `application/json`"
     retry_after = "" if handling.retry_after is None else ", with `Retry-After`"
     resumed = "" if handling.on_resume == handling.on_operation else f"; a resumed watch: {_close(handling.on_resume)}"
@@ -152,7 +158,7 @@ def test_the_tables_name_every_close_code_and_role() -> None:
         assert f" {code} " in first_cells
 
 
-def test_every_file_that_is_named_is_there() -> None:
+def test_every_file_in_the_documentation_exists() -> None:
     paths = re.findall(r"`((?:app|tests|docker)/[\w/.]*|\.ci/run|schema\.graphql)`", DOCUMENTATION)
 
     assert paths
@@ -164,29 +170,29 @@ def test_the_front_door_is_short() -> None:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_between_the_readmes_leads_to_a_file_and_a_heading(readme: Path) -> None:
+def test_every_link_between_the_readmes_resolves(readme: Path) -> None:
     targets = [target.partition("#") for target in links(READMES[readme])]
 
     assert targets
     assert [target for target in targets if not _resolves(readme, *target)] == []
 
 
-def test_every_readme_is_reached_from_the_front_door() -> None:
+def test_every_readme_is_linked_from_the_front_door() -> None:
     reached = {(ROOT / target.partition("#")[0]).resolve() for target in links(READMES[FRONT_DOOR])}
 
     assert set(READMES) - reached <= {FRONT_DOOR}
 
 
-def test_a_link_to_a_heading_that_is_not_there_is_found() -> None:
+def test_a_link_to_a_missing_heading_is_found() -> None:
     assert not _resolves(FRONT_DOOR, "docker/README.md", "#", "no-such-heading")
     assert not _resolves(FRONT_DOOR, "docker/NO.md", "", "")
 
 
-def test_every_metric_in_the_table_is_one_that_the_gateway_has() -> None:
+def test_every_metric_in_the_table_exists() -> None:
     cells = " ".join(row[0] for row in table("table: metrics"))
-    named = re.findall(r"`(\w+?)(?:_total)?(?:\{[\w,]+\})?`", cells)
+    named = re.findall(r"`(?:mirror_)?(\w+?)(?:_total)?(?:\{[\w,]+\})?`", cells)
     code = "".join(path.read_text() for path in METRICS.glob("*.py"))
-    known = set(re.findall(r'"(?:\{PREFIX\})?([a-z]\w+)"', code))
+    known = set(re.findall(r'"(?:\{(?:PREFIX|prefix)\})?(?:mirror_)?([a-z]\w+)"', code))
 
     assert len(named) > 15
     assert set(named) - known == set()
@@ -198,7 +204,7 @@ def _resolves(readme: Path, file: str, _: str, anchor: str) -> bool:
 
 
 def _walk(demo: ServeCommand) -> list[Any]:
-    """Run the commands of the handshake in one shell; the data of the responses that they print."""
+    """Run the commands of the handshake in one shell, and return the data of the responses that they print."""
     for program in ("bash", "curl"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
@@ -213,7 +219,7 @@ def _walk(demo: ServeCommand) -> list[Any]:
 
 @contextmanager
 def _watching(demo: ServeCommand, token: str) -> Generator[Iterator[str]]:
-    """The lines that watch.py prints; it is killed when nothing comes any more, which ends them."""
+    """The lines that watch.py prints until it is killed, once it receives nothing more."""
     program = block("walk: watch").replace(DEFAULT_PLACE, demo.address)
     surroundings = environment(auth_secret=None) | {"TOKEN": token, "NO_PROXY": "*"}
     command = [sys.executable, "-c", program]

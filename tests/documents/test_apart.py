@@ -1,4 +1,4 @@
-"""What one tenant has sent tells nothing to another: its documents are worked out anew for everybody else."""
+"""Documents are cached per tenant, so timing reveals nothing about what other tenants have sent."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -17,17 +17,17 @@ from tests.harness import manifests
 from tests.harness.databases import Databases, SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
+from tests.harness.scenario import fresh_id
 from tests.harness.server import bearer
-from tests.harness.sockets import Peer
+from tests.harness.sockets import WebSocketClient
 from tests.harness.transports import TRANSPORTS, send_over
-from tests.harness.world import fresh_id
 
 EACH = {"parsed", "validated", "priced", "planned"}
 
 
 @pytest.fixture
-def worked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each step was taken for a document."""
+def work_counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The number of times each step was performed for a document."""
     counted: Counter[str] = Counter()
 
     def counting(module: Any, name: str, step: str) -> None:
@@ -57,56 +57,56 @@ def _fresh_query() -> str:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_another_tenants_request_does_all_the_work_again(
-    server: InProcessServer, transport: str, worked: Counter[str]
+async def test_a_document_of_another_tenant_is_processed_again(
+    server: InProcessServer, transport: str, work_counts: Counter[str]
 ) -> None:
     query = _fresh_query()
     await send_over(server, transport, query, server.token_of(fresh_id()))
-    first = Counter(worked)
+    first = Counter(work_counts)
     await send_over(server, transport, query, server.token_of(fresh_id()))
 
     assert set(first) >= EACH
-    assert worked == first + first
+    assert work_counts == first + first
     assert all(times == 1 for times in first.values())
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_tenants_own_document_is_worked_out_once(
-    server: InProcessServer, transport: str, worked: Counter[str]
+async def test_a_tenants_own_document_is_processed_once(
+    server: InProcessServer, transport: str, work_counts: Counter[str]
 ) -> None:
     query, tenant = _fresh_query(), fresh_id()
     for _ in range(3):
         await send_over(server, transport, query, server.token_of(tenant))
 
-    assert set(worked.values()) == {1}, worked
+    assert set(work_counts.values()) == {1}, work_counts
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_caller_without_a_token_learns_nothing_of_what_tenants_ask(
-    server: InProcessServer, transport: str, worked: Counter[str]
+async def test_a_caller_without_a_token_learns_nothing_about_the_documents_of_tenants(
+    server: InProcessServer, transport: str, work_counts: Counter[str]
 ) -> None:
     query = _fresh_query()
     await send_over(server, transport, query, server.token_of(fresh_id()))
-    before = Counter(worked)
+    before = Counter(work_counts)
     await send_over(server, transport, query)
 
-    assert worked - before == before
+    assert work_counts - before == before
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_trusted_document_is_worked_out_once_for_all(
-    databases: Databases, transport: str, worked: Counter[str], tmp_path: Path
+async def test_a_trusted_document_is_processed_once_for_all_tenants(
+    databases: Databases, transport: str, work_counts: Counter[str], tmp_path: Path
 ) -> None:
     query = _fresh_query()
     async with _serving(
         databases, documents_path=manifests.write_manifest(tmp_path / "manifest.json", query)
     ) as server:
-        worked.clear()
+        work_counts.clear()
         for _ in range(3):
             await send_over(server, transport, query, server.token_of(fresh_id()))
 
     # They are parsed and validated when the server starts.
-    assert worked == {"priced": 1, "planned": 1}
+    assert work_counts == {"priced": 1, "planned": 1}
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -123,26 +123,26 @@ async def test_a_document_is_looked_up_once_for_each_request(
     assert texts == [query] * 3
 
 
-async def test_a_watch_that_another_tenant_has_begun_is_worked_out_anew(
-    server: InProcessServer, worked: Counter[str]
+async def test_a_document_of_another_tenants_watch_is_processed_again(
+    server: InProcessServer, work_counts: Counter[str]
 ) -> None:
     query = f'subscription {{ watchOffers(filter: {{imageId: "{fresh_id()}"}}) {{ cursor }} }}'
     seen: list[Counter[str]] = []
     for tenant in (fresh_id(), fresh_id()):
         async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-            peer = Peer(connection)
+            peer = WebSocketClient(connection)
             await peer.init(server.token_of(tenant))
             await peer.subscribe(query)
             assert [(await peer.receive())["type"], (await peer.receive())["type"]] == ["connection_ack", "next"]
-        seen.append(Counter(worked))
+        seen.append(Counter(work_counts))
 
     assert seen[1] == seen[0] + seen[0]
 
 
-async def test_a_connection_that_tenants_share_keeps_their_documents_apart(
-    sqlite_databases: SqliteDatabases, worked: Counter[str]
+async def test_tenants_on_a_shared_connection_have_separate_documents(
+    sqlite_databases: SqliteDatabases, work_counts: Counter[str]
 ) -> None:
-    """Each operation is logged, which looks at its document once more; only one connection is open."""
+    """Only one connection is open. Logging an operation looks up its document once more."""
     mine, other, ours = "{ viewer { id } }", "{ viewer { other: id } }", "{ viewer { again: id } }"
     async with run_in_process(settings_for(sqlite_databases.fresh(), operation_log="all")) as server:
         one, two = server.token_of("1"), server.token_of("2")
@@ -155,10 +155,10 @@ async def test_a_connection_that_tenants_share_keeps_their_documents_apart(
 
             for query, token in ((mine, one), (mine, one), (other, two), (mine, one)):
                 await send(query, token)
-            worked.clear()
+            work_counts.clear()
             await send(mine, two)
-            again = Counter(worked)
-            worked.clear()
+            again = Counter(work_counts)
+            work_counts.clear()
             await send(ours, two)
 
-    assert again == worked
+    assert again == work_counts

@@ -1,4 +1,4 @@
-"""Documents that clients persist by themselves: bounded, checked, and each tenant's its own."""
+"""Automatically persisted documents: limited, checked, and separate for each tenant."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 
 from app.documents.automatic import PER_TENANT, SHARE, AutomaticDocuments
 from tests.harness.manifests import apollo_extensions, hash_of
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, run_server
-from tests.harness.world import fresh_id
 
 VIEWER = "query Mine { viewer { id } }"
 NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
@@ -22,17 +22,17 @@ def off(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 
 def code(server: Server, token: str | None, document: str, **fields: Any) -> str:
-    """The code that an operation named by the hash of a document comes to; "ok" when it is carried out."""
-    asked = {"extensions": apollo_extensions(document), **fields}
-    answer = server.client.post("/graphql", json=asked, headers=bearer(token))
+    """The error code of an operation sent as the hash of a document, or "ok"."""
+    fields_sent = {"extensions": apollo_extensions(document), **fields}
+    answer = server.client.post("/graphql", json=fields_sent, headers=bearer(token))
     return error_code(answer) if "errors" in answer.json() else "ok"
 
 
-def test_a_document_is_known_from_then_on_when_it_was_sent_with_its_hash(server: Server) -> None:
+def test_a_document_sent_with_its_hash_is_persisted(server: Server) -> None:
     token = server.token(fresh_id())
     assert [code(server, token, VIEWER), code(server, token, VIEWER, query=VIEWER)] == [NOT_FOUND, "ok"]
-    for asked in ({"extensions": apollo_extensions(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
-        answer = server.client.post("/graphql", json=asked, headers=bearer(token)).json()
+    for fields_sent in ({"extensions": apollo_extensions(VIEWER)}, {"documentId": f"sha256:{hash_of(VIEWER)}"}):
+        answer = server.client.post("/graphql", json=fields_sent, headers=bearer(token)).json()
         assert answer["data"]["viewer"]["id"]
 
 
@@ -47,26 +47,26 @@ def test_nobody_persists_without_a_token(server: Server) -> None:
     assert [code(server, None, document, query=document), code(server, None, document)] == ["ok", NOT_FOUND]
 
 
-def test_no_document_is_put_in_the_place_of_another(server: Server) -> None:
+def test_a_document_is_not_persisted_under_another_hash(server: Server) -> None:
     token = server.token(fresh_id())
     assert code(server, token, VIEWER, query="{ images { totalCount } }") == "BAD_REQUEST"
     assert code(server, token, VIEWER) == NOT_FOUND
 
 
 @pytest.mark.parametrize("document", ["{", "subscription { watchOffers { cursor } }"])
-def test_what_does_not_parse_and_what_must_be_known_everywhere_is_not_kept(server: Server, document: str) -> None:
+def test_invalid_documents_and_subscriptions_are_not_persisted(server: Server, document: str) -> None:
     token = server.token(fresh_id())
     assert code(server, token, document, query=document) != NOT_FOUND
     assert code(server, token, document) == NOT_FOUND
 
 
-def test_nothing_is_kept_where_it_is_switched_off(off: Server) -> None:
+def test_nothing_is_persisted_when_disabled(off: Server) -> None:
     token = off.token(fresh_id())
     assert [code(off, token, VIEWER, query=VIEWER), code(off, token, VIEWER)] == ["ok", NOT_FOUND]
 
 
 @pytest.mark.slow
-def test_what_was_pushed_out_is_kept_again_when_it_is_sent_again(tmp_path: Path) -> None:
+def test_an_evicted_document_is_persisted_again_when_sent_again(tmp_path: Path) -> None:
     others = [f"query Other{number} {{ viewer {{ id }} }}" for number in range(20)]
     with run_server(tmp_path, automatic_documents_bytes=20_000) as server:
         token = server.token("7")
@@ -82,7 +82,7 @@ def text_of(number: int, size: int = 1_000) -> str:
     return f"# {number:05} ".ljust(size)
 
 
-def test_a_tenant_that_persists_without_end_pushes_out_its_own_oldest_only() -> None:
+def test_a_tenant_that_persists_too_much_evicts_only_its_own_oldest_documents() -> None:
     kept = AutomaticDocuments(100_000)
     kept.add("other", "theirs", "{ viewer { id } }")
     for number in range(10_000):
@@ -96,7 +96,7 @@ def test_a_tenant_that_persists_without_end_pushes_out_its_own_oldest_only() -> 
     assert len(found) <= 100_000 // SHARE // 1_000
 
 
-def test_all_tenants_together_stay_below_the_limit_and_the_idle_one_goes_first() -> None:
+def test_all_tenants_share_a_limit_and_idle_ones_are_evicted_first() -> None:
     kept = AutomaticDocuments(100_000)
     kept.add("busy", "x", text_of(0))
     for number in range(1_000):
@@ -110,7 +110,7 @@ def test_all_tenants_together_stay_below_the_limit_and_the_idle_one_goes_first()
     assert kept._bytes == sum(texts.weight for texts in kept._tenants.values())
 
 
-def test_one_tenant_has_a_number_of_documents_and_no_text_above_its_share() -> None:
+def test_a_tenant_may_persist_a_limited_number_and_size_of_documents() -> None:
     kept = AutomaticDocuments(100_000_000)
     for number in range(PER_TENANT + 1):
         kept.add("1", str(number), "{ a }")

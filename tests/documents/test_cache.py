@@ -1,4 +1,4 @@
-"""What is remembered of documents: so much, whatever they look like, and each is worked out once."""
+"""The document cache: its memory is limited, whatever the documents, and each document is processed once."""
 
 import gc
 import tracemalloc
@@ -18,7 +18,7 @@ from app.documents.summaries import Summaries
 from app.settings import Settings
 
 LIMIT = 4_000_000
-# Of those that may be sent, the ones that take the most memory when they are parsed; and texts that are nothing else.
+# The accepted documents that take the most memory once parsed, and texts that cannot be parsed.
 HEAVY = {
     "fields": "{ a%d" + " a" * 2_900 + " }",
     "variables": "query(" + "$a: I " * 740 + ") { a%d }",
@@ -29,7 +29,7 @@ HEAVY = {
 
 @contextmanager
 def traced() -> Generator[Callable[[], int]]:
-    """How many bytes are held of those that were asked for in the block."""
+    """The bytes allocated in the block that are still held."""
     gc.collect()
     tracemalloc.start()
     yield lambda: (gc.collect(), tracemalloc.get_traced_memory()[0])[1]
@@ -38,7 +38,7 @@ def traced() -> Generator[Callable[[], int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", HEAVY)
-def test_the_heaviest_documents_fill_no_more_than_they_may(kind: str) -> None:
+def test_the_largest_documents_stay_within_the_memory_limit(kind: str) -> None:
     parsed = CachedFunction(lambda text: deadlines.parse(text, 3_000, 60), BoundedCache(LIMIT))
     with traced() as held:
         for number in range(6):
@@ -58,42 +58,42 @@ def test_names_of_operations_count_too() -> None:
         assert held() < 1.2 * 8 * LIMIT
 
 
-def test_a_document_that_is_used_again_is_not_forgotten_for_newer_ones() -> None:
-    worked: list[str] = []
-    remembered = _remembered(worked, BoundedCache(20 * 9_000))
+def test_a_recently_used_document_is_not_evicted_by_newer_ones() -> None:
+    work_counts: list[str] = []
+    remembered = _remembered(work_counts, BoundedCache(20 * 9_000))
     for number in range(100):
         remembered("known")
         remembered(f"stranger {number}")
     remembered("stranger 0")
 
-    assert (worked.count("known"), worked.count("stranger 0")) == (1, 2)
+    assert (work_counts.count("known"), work_counts.count("stranger 0")) == (1, 2)
 
 
-def test_what_one_tenant_has_sent_is_new_for_another() -> None:
-    worked: list[str] = []
-    remembered = _remembered(worked, BoundedCache())
+def test_a_document_sent_by_one_tenant_is_new_for_another() -> None:
+    work_counts: list[str] = []
+    remembered = _remembered(work_counts, BoundedCache())
     for owner in ("1", "2", NOBODY, EVERYBODY, "1", "2"):
         _remembered_for(remembered, owner, "{ viewer { id } }")
 
-    assert len(worked) == 4
+    assert len(work_counts) == 4
 
 
-def test_no_tenant_pushes_out_what_another_holds_within_its_fair_share() -> None:
-    worked: list[str] = []
-    remembered = _remembered(worked, BoundedCache(20 * 9_000))
+def test_a_tenant_never_evicts_documents_within_anothers_fair_share() -> None:
+    work_counts: list[str] = []
+    remembered = _remembered(work_counts, BoundedCache(20 * 9_000))
     for owner in ("quiet", *map(str, range(4))):
         _remembered_for(remembered, owner, "first")
     for number in range(200):
         _remembered_for(remembered, "loud", f"text {number}")
         _remembered_for(remembered, NOBODY, f"text {number}")
-    before = len(worked)
+    before = len(work_counts)
     for owner in ("quiet", *map(str, range(4))):
         _remembered_for(remembered, owner, "first")
 
-    assert len(worked) == before
+    assert len(work_counts) == before
 
 
-def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
+def test_eviction_takes_constant_time_in_the_number_of_tenants() -> None:
     looks: list[int] = []
     for tenants in (50, 5_000):
         remembered = _remembered([], BoundedCache(tenants * 9_000))
@@ -107,21 +107,21 @@ def test_forgetting_takes_no_longer_for_many_tenants_than_for_few() -> None:
     assert looks[1] <= 2 * looks[0]
 
 
-def test_the_one_who_holds_most_forgets_first_whoever_came_before() -> None:
-    worked: list[str] = []
-    remembered = _remembered(worked, BoundedCache(20 * 9_000))
+def test_the_tenant_that_holds_most_is_evicted_from_first() -> None:
+    work_counts: list[str] = []
+    remembered = _remembered(work_counts, BoundedCache(20 * 9_000))
     for owner, texts in (("light", 1), ("heavy", 12), ("middling", 7)):
         for number in range(texts):
             _remembered_for(remembered, owner, f"{owner} {number}")
     _remembered_for(remembered, "late", "late 0")
-    del worked[:]
+    del work_counts[:]
     for owner, texts in (("light", 1), ("middling", 7), ("late", 1)):
         for number in range(texts):
             _remembered_for(remembered, owner, f"{owner} {number}")
-    assert worked == []
+    assert work_counts == []
 
     _remembered_for(remembered, "heavy", "heavy 0")
-    assert worked == ["heavy 0"]
+    assert work_counts == ["heavy 0"]
 
 
 class CountedOwner:
@@ -140,21 +140,21 @@ class CountedOwner:
         return self is other
 
 
-def test_one_who_holds_all_makes_room_for_those_who_come_later() -> None:
-    worked: list[str] = []
-    remembered = _remembered(worked, BoundedCache(20 * 9_000))
+def test_a_tenant_that_fills_the_cache_is_evicted_for_later_ones() -> None:
+    work_counts: list[str] = []
+    remembered = _remembered(work_counts, BoundedCache(20 * 9_000))
     for number in range(100):
         _remembered_for(remembered, "loud", f"text {number}")
     for _ in range(2):
         for number in range(9):
             _remembered_for(remembered, "late", f"late {number}")
 
-    assert len([text for text in worked if text.startswith("late")]) == 9
+    assert len([text for text in work_counts if text.startswith("late")]) == 9
 
 
-def _remembered(worked: list[str], memory: BoundedCache) -> CachedFunction[[], None]:
+def _remembered(work_counts: list[str], memory: BoundedCache) -> CachedFunction[[], None]:
     def work(text: str) -> None:
-        worked.append(text)
+        work_counts.append(text)
 
     return CachedFunction(work, memory)
 
@@ -164,21 +164,21 @@ def _remembered_for(remembered: CachedFunction[[], None], owner: object, text: s
 
 
 @pytest.mark.parametrize("text", ["{ a", "{" + " a" * 4_000 + "}"], ids=["syntax", "too many tokens"])
-def test_what_does_not_parse_is_parsed_once_and_told_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_syntax_error_is_cached_and_reported_each_time(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     parse, times = deadlines.parse, list[str]()
     monkeypatch.setattr(deadlines, "parse", lambda text, *limits: times.append(text) or parse(text, *limits))
-    documents, told = Documents(Settings()), list[Any]()
+    documents, reported = Documents(Settings()), list[Any]()
     for look in (documents.parse, lambda text: documents.operation_type(text, None), documents.has_subscription):
         with pytest.raises(Exception, match=r"Syntax Error: Expected Name|tokens") as refused:
             look(text)
-        told.append(refused.value)
+        reported.append(refused.value)
 
     assert len(times) == 1
-    assert len({error.message for error in told}) == 1
-    assert told[0].locations == told[2].locations
+    assert len({error.message for error in reported}) == 1
+    assert reported[0].locations == reported[2].locations
 
 
-def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_it_came_with() -> None:
+def test_a_cached_refusal_keeps_no_reference_to_its_request() -> None:
     documents = build_schema(Settings()).documents
     refused = "mutation { updateImage(input: {id: 1, sizeBytes: -1}) { image { id } } }"
 
@@ -195,4 +195,4 @@ def test_what_is_remembered_of_a_refused_document_holds_nothing_of_the_request_i
 
 
 class Request:
-    """Something that a caller's frame holds."""
+    """An object referenced by the caller's stack frame."""

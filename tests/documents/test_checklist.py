@@ -1,4 +1,4 @@
-"""What graphql-cop asks of an endpoint, and what graphql-armor guards: what other tests do not show already."""
+"""The checks of graphql-cop and graphql-armor that other tests don't cover."""
 
 import json
 from collections.abc import Generator
@@ -25,7 +25,7 @@ OVERLOADS: dict[str, tuple[str, set[str]]] = {
     "operations": (" ".join(f"query Q{n} {{ __typename }}" for n in range(500)), {"BAD_REQUEST"}),
     "variables": ("query(" + "".join(f"$v{n}: ID " for n in range(400)) + ") { __typename }", set()),
 }
-# Each is misspelt by a letter, which a kind server would point out.
+# Each is misspelt by one letter, for which GraphQL would suggest a correction.
 MISSPELT: dict[str, tuple[str, dict[str, Any]]] = {
     "a field": ("{ viewe { id } }", {}),
     "a field below": ("{ viewer { imges { totalCount } } }", {}),
@@ -58,7 +58,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 
 @pytest.mark.parametrize("kind", OVERLOADS)
-def test_a_document_that_is_made_to_weigh_is_refused_in_few_words(server: Server, kind: str) -> None:
+def test_an_expensive_document_gets_a_short_refusal(server: Server, kind: str) -> None:
     document, codes = OVERLOADS[kind]
     refused = server.post(document, server.token("1"), RESPONSE_JSON)
     assert refused.status_code == 400
@@ -67,7 +67,7 @@ def test_a_document_that_is_made_to_weigh_is_refused_in_few_words(server: Server
 
 
 @pytest.mark.parametrize("kind", MISSPELT)
-async def test_without_introspection_nothing_is_hinted_at_on_any_transport(closed: Server, kind: str) -> None:
+async def test_without_introspection_no_transport_suggests_corrections(closed: Server, kind: str) -> None:
     document, variables = MISSPELT[kind]
     token = closed.token("1")
     answer = closed.post(document, token, **variables)
@@ -80,7 +80,7 @@ async def test_without_introspection_nothing_is_hinted_at_on_any_transport(close
 
 
 @pytest.mark.parametrize("header", ["x-apollo-tracing", "apollo-federation-include-trace", "x-debug"])
-def test_no_header_makes_the_gateway_tell_of_its_inside(server: Server, header: str) -> None:
+def test_no_header_makes_the_gateway_reveal_internals(server: Server, header: str) -> None:
     answer = server.client.post("/graphql", json={"query": "{ viewer { id } nope }"}, headers={header: "1"})
     assert "Traceback" not in answer.text
     for hidden in ("tracing", "stacktrace", "exception", "ftv1", "debug"):
@@ -92,7 +92,7 @@ def test_no_header_makes_the_gateway_tell_of_its_inside(server: Server, header: 
     "content_type",
     ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/graphql"],
 )
-def test_no_form_of_another_page_changes_anything(server: Server, content_type: str) -> None:
+def test_a_form_on_another_page_cannot_change_anything(server: Server, content_type: str) -> None:
     token = server.token("4711")
     body = "query=mutation{registerImage(input:{name:%22x%22,origin:IMPORT}){clientMutationId}}"
     refused = server.client.post("/graphql", content=body, headers={"content-type": content_type, **bearer(token)})
@@ -100,7 +100,7 @@ def test_no_form_of_another_page_changes_anything(server: Server, content_type: 
     assert server.data("{ images { totalCount } }", token) == {"images": {"totalCount": 0}}
 
 
-def test_the_gateway_knows_nobody_by_a_cookie(server: Server) -> None:
+def test_cookies_do_not_authenticate(server: Server) -> None:
     token = server.token("1")
     answer = server.client.get(
         "/graphql", params={"query": "{ viewer { id } }"}, headers={"cookie": f"authorization=Bearer {token}"}
@@ -110,5 +110,5 @@ def test_the_gateway_knows_nobody_by_a_cookie(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/graphiql", "/playground", "/console", "/altair", "/voyager", "/graphql/console"])
-def test_no_other_page_for_browsers_is_left_open(server: Server, path: str) -> None:
+def test_no_other_page_is_served_to_browsers(server: Server, path: str) -> None:
     assert server.client.get(path, headers={"accept": "text/html"}).status_code == 404

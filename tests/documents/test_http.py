@@ -1,4 +1,4 @@
-"""Documents that are named by their hash, over HTTP: trusted ones, those that clients persist, and who learns what."""
+"""Documents sent by hash over HTTP: trusted ones and persisted ones."""
 
 import json
 from collections.abc import Generator
@@ -12,8 +12,8 @@ from tests.harness import manifests
 from tests.harness.gateway import IMAGE
 from tests.harness.manifests import apollo_extensions, hash_of
 from tests.harness.operations import MUTATIONS
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, first_error, run_server
-from tests.harness.world import fresh_id
 
 VIEWER = "query Viewer { viewer { id } }"
 IMAGES = "query Images($first: Int) { images(first: $first) { totalCount } }"
@@ -24,14 +24,14 @@ RESPONSE_JSON = "application/graphql-response+json"
 
 @pytest.fixture(scope="module")
 def open_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """One that takes documents of its manifest, and others."""
+    """A server that accepts any document, with a manifest."""
     with _serving(tmp_path_factory.mktemp("optional"), documents_mode="optional") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """One that takes no others."""
+    """A server that accepts only the documents of its manifest."""
     with _serving(tmp_path_factory.mktemp("only"), documents_mode="only") as server:
         yield server
 
@@ -47,7 +47,7 @@ def either(request: pytest.FixtureRequest) -> Server:
 
 
 def ask(server: Server, token: str | None, method: str = "POST", **fields: Any) -> httpx2.Response:
-    """A request of these fields, by POST or by GET, where all but strings are written as JSON."""
+    """Send these fields with POST, or with GET, where all but strings are encoded as JSON."""
     if method == "POST":
         return server.client.post("/graphql", json=fields, headers=bearer(token))
     written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
@@ -55,14 +55,14 @@ def ask(server: Server, token: str | None, method: str = "POST", **fields: Any) 
 
 
 def named(document: str) -> list[dict[str, Any]]:
-    """The forms in which clients name a document."""
+    """The forms in which clients refer to a document."""
     hash = hash_of(document)
     return [{"documentId": f"sha256:{hash}"}, {"documentId": hash}, {"extensions": apollo_extensions(document)}]
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("form", [0, 1, 2])
-def test_a_trusted_document_is_carried_out_by_its_hash(either: Server, method: str, form: int) -> None:
+def test_a_trusted_document_is_executed_by_its_hash(either: Server, method: str, form: int) -> None:
     tenant = fresh_id()
     answer = ask(either, either.token(tenant), method, **named(VIEWER)[form])
     assert (answer.status_code, answer.json()) == (200, {"data": {"viewer": {"id": tenant}}})
@@ -76,7 +76,7 @@ def test_variables_and_operation_names_go_with_a_hash(either: Server) -> None:
     assert ask(either, token, documentId=hash_of(TWO), operationName="B").json()["data"].keys() == {"b"}
 
 
-def test_a_mutation_is_carried_out_by_its_hash_and_by_post_only(either: Server) -> None:
+def test_a_mutation_is_executed_by_its_hash_with_post_only(either: Server) -> None:
     token = either.token(fresh_id())
     refused = ask(either, token, "GET", documentId=hash_of(REGISTER), variables={"input": IMAGE})
     made = ask(either, token, documentId=hash_of(REGISTER), variables={"input": IMAGE})
@@ -89,14 +89,14 @@ def test_a_mutation_is_carried_out_by_its_hash_and_by_post_only(either: Server) 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("id", [hash_of("{ __typename }"), f"sha256:{hash_of('{ __typename }')}", "Viewer", "x-own:1"])
-def test_an_unknown_document_is_not_found_and_says_so(either: Server, method: str, id: str) -> None:
+def test_an_unknown_hash_is_reported_as_not_found(either: Server, method: str, id: str) -> None:
     refused = ask(either, either.token(fresh_id()), method, documentId=id)
     assert (refused.status_code, error_code(refused)) == (200, "PERSISTED_QUERY_NOT_FOUND")
     assert "data" not in refused.json()
     assert refused.headers["cache-control"] == "no-store"
 
 
-def test_the_status_of_a_document_that_is_not_found_is_that_of_the_media_type(either: Server) -> None:
+def test_the_status_of_an_unknown_hash_depends_on_the_media_type(either: Server) -> None:
     headers = {"accept": RESPONSE_JSON, **bearer(either.token(fresh_id()))}
     refused = either.client.post("/graphql", json={"documentId": "nothing"}, headers=headers)
     assert (refused.status_code, refused.headers["content-type"]) == (400, f"{RESPONSE_JSON}; charset=utf-8")
@@ -118,14 +118,14 @@ def test_the_status_of_a_document_that_is_not_found_is_that_of_the_media_type(ei
         {"query": VIEWER, "extensions": apollo_extensions(IMAGES)},
     ],
 )
-def test_what_names_no_document_or_another_one_is_a_bad_request(either: Server, fields: dict[str, Any]) -> None:
+def test_an_invalid_or_mismatched_hash_is_a_bad_request(either: Server, fields: dict[str, Any]) -> None:
     assert error_code(ask(either, either.token(fresh_id()), **fields)) == "BAD_REQUEST"
 
 
 @pytest.mark.parametrize("document", ["{ viewer { id } }", VIEWER + " ", "{ __schema { queryType { name } } }"])
 @pytest.mark.parametrize("method", ["POST", "GET"])
 @pytest.mark.parametrize("with_hash", [True, False])
-def test_only_means_that_no_other_document_is_carried_out(
+def test_only_trusted_documents_are_executed_in_strict_mode(
     strict: Server, document: str, method: str, with_hash: bool
 ) -> None:
     extensions = {"extensions": apollo_extensions(document)} if with_hash else {}
@@ -136,31 +136,31 @@ def test_only_means_that_no_other_document_is_carried_out(
         assert error_code(ask(strict, token, method, documentId=hash_of(document))) == "PERSISTED_QUERY_NOT_FOUND"
 
 
-def test_a_trusted_document_may_be_sent_whole(strict: Server) -> None:
+def test_a_trusted_document_may_be_sent_as_text(strict: Server) -> None:
     assert ask(strict, strict.token("7"), query=VIEWER).json() == {"data": {"viewer": {"id": "7"}}}
 
 
-def test_other_documents_are_carried_out_beside_the_manifest(open_server: Server) -> None:
+def test_other_documents_are_executed_besides_the_manifest(open_server: Server) -> None:
     assert open_server.data("{ viewer { id } }", open_server.token("7")) == {"viewer": {"id": "7"}}
 
 
-def test_a_bad_token_is_told_before_anything_of_a_hash(either: Server) -> None:
+def test_a_bad_token_is_reported_before_an_unknown_hash(either: Server) -> None:
     for id in (hash_of(VIEWER), "nothing"):
         refused = ask(either, "nonsense", documentId=id)
         assert (refused.status_code, error_code(refused)) == (401, "UNAUTHENTICATED")
 
 
-def test_without_a_token_a_trusted_document_finds_nobody_calling(either: Server) -> None:
+def test_a_trusted_document_without_a_token_is_unauthenticated(either: Server) -> None:
     assert error_code(ask(either, None, documentId=hash_of(VIEWER))) == "UNAUTHENTICATED"
 
 
-def test_the_events_of_a_trusted_document_come_by_its_hash(either: Server) -> None:
+def test_a_trusted_watch_is_sent_over_sse_by_its_hash(either: Server) -> None:
     headers = {"accept": "text/event-stream", **bearer(either.token("7"))}
     answer = either.client.post("/graphql", json={"documentId": hash_of(VIEWER)}, headers=headers)
     assert 'data: {"data":{"viewer":{"id":"7"}}}' in answer.text
 
 
-def test_an_unknown_hash_is_the_last_event_since_clients_of_events_would_come_again(either: Server) -> None:
+def test_an_unknown_hash_ends_an_event_stream_so_that_clients_do_not_reconnect(either: Server) -> None:
     headers = {"accept": "text/event-stream", **bearer(either.token("7"))}
     answer = either.client.get("/graphql", params={"documentId": "nothing"}, headers=headers)
     assert (answer.status_code, "PERSISTED_QUERY_NOT_FOUND" in answer.text) == (200, True)

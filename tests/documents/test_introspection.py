@@ -1,4 +1,4 @@
-"""Introspection is bounded, priced at what it selects of the schema, and carried out once for each document."""
+"""Introspection is limited, charged by the size of its result, and executed once for each document."""
 
 from collections import Counter
 from collections.abc import AsyncGenerator
@@ -11,8 +11,8 @@ from graphql import get_introspection_query
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.scenario import fresh_id
 from tests.harness.transports import TRANSPORTS, send_over
-from tests.harness.world import fresh_id
 
 STANDARD = get_introspection_query(input_value_deprecation=True)
 _INPUT = "args { name description type { name kind description ofType { name kind } } }"
@@ -52,8 +52,8 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 
 @pytest.fixture
-def carried_out(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often GraphQL carried out each introspection."""
+def executions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The number of times each introspection was executed."""
     counted: Counter[str] = Counter()
     plain: Any = graphql.execute_sync
 
@@ -77,37 +77,39 @@ async def test_the_introspection_of_tools_is_answered_without_a_token_within_the
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("kind", TOO_LARGE)
-async def test_an_introspection_that_selects_too_much_is_refused_and_not_carried_out(
-    server: InProcessServer, transport: str, kind: str, carried_out: Counter[str]
+async def test_an_introspection_that_selects_too_much_is_refused_and_not_executed(
+    server: InProcessServer, transport: str, kind: str, executions: Counter[str]
 ) -> None:
     reply = await send_over(server, transport, TOO_LARGE[kind])
 
     assert reply.code == "QUERY_TOO_COMPLEX", reply
-    assert not carried_out
+    assert not executions
 
 
 @pytest.mark.parametrize("query", NESTED)
-async def test_lists_of_the_schema_in_lists_of_it_are_refused(
-    server: InProcessServer, query: str, carried_out: Counter[str]
+async def test_nested_lists_of_schema_elements_are_refused(
+    server: InProcessServer, query: str, executions: Counter[str]
 ) -> None:
     assert (await send_over(server, "endpoint", query)).code == "GRAPHQL_VALIDATION_FAILED"
-    assert not carried_out
+    assert not executions
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_an_introspection_is_carried_out_once_for_each_tenant(
-    server: InProcessServer, transport: str, carried_out: Counter[str]
+async def test_an_introspection_is_executed_once_for_each_tenant(
+    server: InProcessServer, transport: str, executions: Counter[str]
 ) -> None:
     query = f"# {fresh_id()}\n{STANDARD}"
     tokens = server.token_of(fresh_id()), server.token_of(fresh_id()), None
     answers = [await send_over(server, transport, query, token) for token in tokens * 3]
 
-    assert carried_out == {query: 3}
+    assert executions == {query: 3}
     assert all(reply.body["data"] == answers[0].body["data"] for reply in answers)
 
 
 @pytest.mark.parametrize("query", COUNTED)
-async def test_an_introspection_costs_a_unit_for_each_field_of_its_answer(server: InProcessServer, query: str) -> None:
+async def test_an_introspection_costs_a_unit_for_each_field_of_its_response(
+    server: InProcessServer, query: str
+) -> None:
     await send_over(server, "endpoint", query)  # reading it is charged this once
     reply = await send_over(server, "endpoint", query)
 

@@ -1,4 +1,4 @@
-"""The manifest of trusted documents: which files are taken, and what is said of those that are not."""
+"""The manifest of trusted documents: accepted formats, and the errors for the others."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def refusal(path: Path, **settings: Any) -> str:
     return str(refused.value)
 
 
-def test_hashes_that_map_to_texts_are_read_with_a_prefix_and_without(tmp_path: Path) -> None:
+def test_hashes_are_read_with_and_without_a_prefix(tmp_path: Path) -> None:
     file = tmp_path / "persisted-documents.json"
     file.write_text(json.dumps({hash_of(VIEWER): VIEWER, f"sha256:{hash_of(IMAGES)}": IMAGES}))
 
@@ -38,7 +38,7 @@ def test_the_manifest_of_apollo_is_read(tmp_path: Path) -> None:
     assert read(manifests.write_apollo_manifest(tmp_path / "m.json", VIEWER)) == {hash_of(VIEWER): VIEWER}
 
 
-def test_all_manifests_of_a_folder_count_so_that_old_pages_go_on_beside_new_ones(tmp_path: Path) -> None:
+def test_all_manifests_of_a_folder_are_read_so_that_old_pages_keep_working(tmp_path: Path) -> None:
     manifests.write_manifest(tmp_path / "console-1.json", VIEWER)
     manifests.write_apollo_manifest(tmp_path / "console-2.json", VIEWER, IMAGES)
     (tmp_path / "README.txt").write_text("no manifest")
@@ -88,7 +88,7 @@ def test_an_id_that_is_not_the_hash_of_its_text_is_refused_with_advice(tmp_path:
         ("{ viewer { images { nodes { owner { id } } } } }", "The depth of the operation is 5"),
     ],
 )
-def test_a_document_that_could_never_be_carried_out_is_refused(tmp_path: Path, document: str, said: str) -> None:
+def test_a_document_that_could_never_be_executed_is_refused(tmp_path: Path, document: str, said: str) -> None:
     message = refusal(manifests.write_manifest(tmp_path / "m.json", VIEWER, document), max_depth=4)
 
     assert said in message
@@ -96,20 +96,20 @@ def test_a_document_that_could_never_be_carried_out_is_refused(tmp_path: Path, d
 
 
 @pytest.mark.slow
-def test_the_server_does_not_start_with_a_manifest_that_is_wrong_nor_without_one_that_it_needs(tmp_path: Path) -> None:
+def test_the_server_does_not_start_with_an_invalid_or_missing_manifest(tmp_path: Path) -> None:
     wrong = manifests.write_manifest(tmp_path / "m.json", "{ nope }")
 
-    for given, said in [
+    for files, said in [
         ({"documents_path": wrong}, "Cannot query field 'nope'"),
         ({"documents_path": tmp_path / "not-there.json"}, "There is no manifest of documents at"),
         ({"documents_mode": "only"}, "set IMAGE_GATEWAY_DOCUMENTS_PATH"),
     ]:
-        assert said in commands.error_of(tmp_path, "serve", "--port", "0", **given)
+        assert said in commands.error_of(tmp_path, "serve", "--port", "0", **files)
     assert not (tmp_path / "gateway.db").exists()
 
 
 @pytest.mark.slow
-def test_the_doctor_looks_at_a_manifest_before_the_server_has_to(tmp_path: Path) -> None:
+def test_the_doctor_checks_the_manifest(tmp_path: Path) -> None:
     good, wrong = (
         manifests.write_manifest(tmp_path / "a.json", VIEWER),
         manifests.write_manifest(tmp_path / "b.json", "{ nope }"),
@@ -118,7 +118,7 @@ def test_the_doctor_looks_at_a_manifest_before_the_server_has_to(tmp_path: Path)
     assert (
         "ok    documents: 1 trusted ones fit the schema" in commands.run(tmp_path, "doctor", documents_path=good).stdout
     )
-    told = commands.run(tmp_path, "doctor", documents_path=wrong)
-    assert "FAIL  documents: " in told.stdout
-    assert "Cannot query field 'nope'" in told.stdout
-    assert told.returncode == 1
+    report = commands.run(tmp_path, "doctor", documents_path=wrong)
+    assert "FAIL  documents: " in report.stdout
+    assert "Cannot query field 'nope'" in report.stdout
+    assert report.returncode == 1

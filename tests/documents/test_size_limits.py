@@ -1,11 +1,13 @@
-"""Limits on what an operation may ask for, judged in time linear in the document."""
+"""Limits on the size of operations, checked in time linear in the document."""
 
 from time import perf_counter
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 
 from app.api.schema import build_schema
+from app.documents.price import REFUSED, Prices
 from app.settings import Settings
 from tests.harness.gateway import Gateway
 
@@ -16,7 +18,7 @@ NESTED = "{ images { nodes { owner { images { nodes { owner { id } } } } } } }"
 
 
 def bomb(levels: int) -> str:
-    """A document that doubles with each of its levels when it is unfolded."""
+    """A document whose expansion doubles with each level."""
     fragments = [f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(levels)]
     return " ".join(["{ ...f0 }", *fragments, f"fragment f{levels} on Query {{ viewer {{ id }} }}"])
 
@@ -48,7 +50,7 @@ def bomb(levels: int) -> str:
         ("max_repeats", "{ viewer { id } } fragment unused on Tenant { " + "id " * 30 + "}", {}, 31),
     ],
 )  # fmt: skip
-def test_an_operation_over_a_limit_is_refused_with_the_limit_and_the_measure(
+def test_an_operation_over_a_limit_is_refused_with_the_limit_and_its_size(
     setting: str, query: str, variables: dict[str, Any], measured: int
 ) -> None:
     generous: dict[str, Any] = {
@@ -67,7 +69,7 @@ def test_an_operation_over_a_limit_is_refused_with_the_limit_and_the_measure(
     assert f"is {measured}, and the limit is {measured - 1}." in over_it[0].message
 
 
-def test_a_bomb_with_three_times_the_levels_takes_about_three_times_as_long_and_not_a_thousand() -> None:
+def test_checking_a_fragment_bomb_takes_time_linear_in_its_levels() -> None:
     settings = Settings.load()
 
     ratio = _seconds(settings, bomb(18)) / _seconds(settings, bomb(6))
@@ -96,18 +98,18 @@ async def test_a_nested_fragment_bomb_is_refused(gateway: Gateway, levels: int) 
         "{ unknown(first: 3) { a } }",
     ],
 )
-async def test_a_document_that_is_not_valid_is_measured_without_harm(gateway: Gateway, query: str) -> None:
+async def test_measuring_an_invalid_document_does_not_fail(gateway: Gateway, query: str) -> None:
     assert (await gateway.tenant("1").execute(query)).code == "GRAPHQL_VALIDATION_FAILED"
 
 
 @pytest.mark.parametrize("query", ["{" * 100_000, "[" * 5_000, "{a" * 900 + "}" * 900, "query(" + "$a:[" * 900])
-async def test_deep_nesting_is_a_clear_refusal(gateway: Gateway, query: str) -> None:
+async def test_deep_nesting_is_clearly_refused(gateway: Gateway, query: str) -> None:
     answer = await gateway.tenant("1").execute(query)
 
     assert answer.code in ("QUERY_TOO_COMPLEX", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
 
 
-async def test_a_hundred_aliases_of_a_mutation_are_refused_and_none_is_carried_out(gateway: Gateway) -> None:
+async def test_a_hundred_aliases_of_a_mutation_are_refused_and_none_is_executed(gateway: Gateway) -> None:
     owner = gateway.tenant("1")
     image = await owner.register()
     offers = " ".join(
@@ -119,10 +121,41 @@ async def test_a_hundred_aliases_of_a_mutation_are_refused_and_none_is_carried_o
     assert (await owner.get("{ sentOffers { totalCount } }"))["sentOffers"]["totalCount"] == 0
 
 
-async def test_introspection_as_the_tools_send_it_stays_within_the_limits(gateway: Gateway) -> None:
+async def test_the_introspection_of_tools_stays_within_the_limits(gateway: Gateway) -> None:
     from graphql import get_introspection_query
 
     assert (await gateway.anonymous.get(get_introspection_query()))["__schema"]["queryType"]["name"] == "Query"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "message"),
+    [
+        ("query($a: [MemberStatus!]) { offers(status: $a) { totalCount } }", {"a": ["PENDING"] * 1_001}, "1001 values"),
+        (
+            "query($a: ImageVisibility) { images(visibility: $a) { totalCount } }",
+            {"a": "P" * 10_001},
+            "10001 characters",
+        ),
+        ("query($a: ID!) { image(id: $a) { id } }", {"a": {"k" * 10_001: 1}}, "10001 characters"),
+        ("query($a: ID!) { image(id: $a) { id } }", {"a": {f"k{n}": 1 for n in range(1_001)}}, "1001 values"),
+        (f"{{ nodes(ids: [{'1 ' * 1_001}]) {{ id }} }}", {}, "1001, and the limit is 1000"),
+        ("{ viewer {" + "\n" * 5_001 + "nobody } }", {}, "5001 lines"),
+        ("{ viewer {" + "\r" * 5_001 + "nobody } }", {}, "5001 lines"),
+    ],
+)
+def test_what_is_far_larger_than_any_use_of_it_is_refused_before_it_is_coerced(
+    query: str, variables: dict[str, Any], message: str
+) -> None:
+    assert message in _refusal(query, variables)
+    assert Prices(build_schema().documents).of(query, None, variables).cost == REFUSED
+
+
+def _refusal(query: str, variables: dict[str, Any]) -> str:
+    """The message of the error with which a document is refused, when it is parsed or when it is measured."""
+    try:
+        return _errors(Settings(), query, variables)[0].message
+    except GraphQLError as error:
+        return error.message
 
 
 def _errors(settings: Settings, query: str, variables: dict[str, Any]) -> list[Any]:
@@ -148,7 +181,7 @@ def _seconds(settings: Settings, query: str) -> float:
         (OFFER, {"o": {"imageId": "1", "tenantIds": ["1"] * 20_000}}),
     ],
 )
-async def test_a_list_without_end_among_the_variables_is_refused_before_it_is_coerced(
+async def test_a_huge_list_in_the_variables_is_refused_before_coercion(
     gateway: Gateway, query: str, variables: dict[str, Any]
 ) -> None:
     answer = await gateway.tenant("1").execute(query, **variables)

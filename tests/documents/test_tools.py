@@ -1,4 +1,4 @@
-"""Manifests that the real tools of front ends write, and Apollo's client asking by hashes."""
+"""Manifests written by front-end tools, and Apollo Client with persisted queries."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,9 @@ from app.api.schema import build_schema
 from app.documents.manifest import trusted_documents
 from app.settings import Settings
 from tests.harness.node import Run
+from tests.harness.npm_sandbox import NpmSandbox
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.workshop import NpmSandbox
-from tests.harness.world import fresh_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine("postgres")]
 
@@ -26,7 +26,7 @@ def workshop(tmp_path: Path, node: Run) -> NpmSandbox:
     return NpmSandbox.create(tmp_path, node)
 
 
-def test_the_manifest_of_graphql_codegen_is_taken_as_it_is(workshop: NpmSandbox) -> None:
+def test_the_manifest_of_graphql_codegen_is_accepted_unchanged(workshop: NpmSandbox) -> None:
     own = "{ persistedDocuments: { hashAlgorithm: 'sha256' }, "
     workshop.plant("tests/node/codegen.config.mjs", "presetConfig: { ", f"presetConfig: {own}")
     generated = workshop.tool("graphql-codegen", "--config", "codegen.config.mjs")
@@ -38,7 +38,7 @@ def test_the_manifest_of_graphql_codegen_is_taken_as_it_is(workshop: NpmSandbox)
     assert any("subscription WatchOffers" in text for text in texts.values())
 
 
-def test_the_manifest_of_relay_is_taken_as_it_is(workshop: NpmSandbox) -> None:
+def test_the_manifest_of_relay_is_accepted_unchanged(workshop: NpmSandbox) -> None:
     config = workshop.folder / "relay.config.json"
     own = {"persistConfig": {"file": "./manifest.json", "algorithm": "SHA256"}}
     config.write_text(json.dumps(json.loads(config.read_text()) | own))
@@ -52,13 +52,13 @@ def test_the_manifest_of_relay_is_taken_as_it_is(workshop: NpmSandbox) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_apollo_persists_by_itself_and_asks_by_hashes_from_then_on(node: Run, tmp_path: Path, method: str) -> None:
+def test_apollo_persists_documents_automatically_and_then_sends_hashes(node: Run, tmp_path: Path, method: str) -> None:
     with run_server(tmp_path) as server:
-        told = _apollo(node, server, method)
+        result = _apollo(node, server, method)
 
-    assert told["tenants"] == [told["tenant"]] * 3
-    asked = [(one["method"], one["hasQuery"]) for one in told["requests"]]
-    assert asked == [(method, False), (method, True), (method, False), (method, False)]
+    assert result["tenants"] == [result["tenant"]] * 3
+    sent = [(one["method"], one["hasQuery"]) for one in result["requests"]]
+    assert sent == [(method, False), (method, True), (method, False), (method, False)]
 
 
 def _apollo(node: Run, server: Server, method: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Validation by one visitor finds what GraphQL's own `validate` finds, in the same order."""
+"""Validation by a single visitor finds the errors of GraphQL's own `validate`, in the same order."""
 
 import re
 
@@ -13,7 +13,7 @@ from app.documents.validation_rules import Rules
 from app.settings import Settings
 
 RULES = (*specified_rules, OneOfInputValidationRule)
-# Each says something for a rule to object to, once a word or two of it are others.
+# Each violates a rule once one or two of its tokens have changed.
 DOCUMENTS = {
     "query": """query Q($id: ID!, $first: Int = 3, $with: Boolean!) {
   image(id: $id) { id name ...Members @include(if: $with) }
@@ -38,7 +38,7 @@ def schema() -> GraphQLSchema:
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_every_document_with_one_word_changed_gets_the_same_errors(schema: GraphQLSchema, kind: str) -> None:
     seen = set[str]()
-    for text in _changed(DOCUMENTS[kind]):
+    for text in _variants(DOCUMENTS[kind]):
         try:
             document = parse(text)
         except GraphQLError:
@@ -52,8 +52,8 @@ def test_every_document_with_one_word_changed_gets_the_same_errors(schema: Graph
     assert len(seen) > 15
 
 
-def _changed(text: str) -> list[str]:
-    """The text, and what becomes of it when one of its words is left out, doubled or replaced."""
+def _variants(text: str) -> list[str]:
+    """The text, and its variants with one token omitted, doubled or replaced."""
     changed = [text]
     for word in re.finditer(r'[$@]?\w+|"\w+"|\.\.\.', text):
         before, after = text[: word.start()], text[word.end() :]

@@ -1,4 +1,4 @@
-"""Documents that are named by their hash, over WebSocket."""
+"""Documents sent by hash over WebSocket."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 
 from tests.harness import manifests
 from tests.harness.manifests import apollo_extensions, hash_of
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.sockets import Peer, connect_socket, open_socket
-from tests.harness.world import fresh_id
+from tests.harness.sockets import WebSocketClient, connect_socket, open_socket
 
 VIEWER = "query Viewer { viewer { id } }"
 WATCH = "subscription Watch { watchOffers { __typename cursor } }"
@@ -18,21 +18,21 @@ WATCH = "subscription Watch { watchOffers { __typename cursor } }"
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """One that takes the documents of its manifest only."""
+    """A server that accepts only the documents of its manifest."""
     folder: Path = tmp_path_factory.mktemp("only")
     manifest = manifests.write_manifest(folder / "manifest.json", VIEWER, WATCH)
     with run_server(folder, documents_path=manifest, documents_mode="only") as server:
         yield server
 
 
-async def answer(peer: Peer, **payload: Any) -> dict[str, Any]:
-    """The first message that an operation is answered with."""
+async def answer(peer: WebSocketClient, **payload: Any) -> dict[str, Any]:
+    """The first message of an operation."""
     await peer.send({"type": "subscribe", "id": "1", "payload": payload})
     return await peer.receive()
 
 
-async def code(peer: Peer, **payload: Any) -> str:
-    """The code that an operation is refused with; it ends alone."""
+async def code(peer: WebSocketClient, **payload: Any) -> str:
+    """The error code of a refused operation, which leaves the socket open."""
     message = await answer(peer, **payload)
     assert (message["type"], message["id"]) == ("error", "1")
     [error] = message["payload"]
@@ -44,7 +44,7 @@ async def code(peer: Peer, **payload: Any) -> str:
     "form", [{"documentId": f"sha256:{hash_of(VIEWER)}"}, {"extensions": apollo_extensions(VIEWER)}]
 )
 @pytest.mark.parametrize("empty", [{}, {"query": ""}, {"query": None}])
-async def test_a_trusted_query_is_carried_out_by_its_hash(
+async def test_a_trusted_query_is_executed_by_its_hash(
     strict: Server, form: dict[str, Any], empty: dict[str, Any]
 ) -> None:
     async with connect_socket(strict, strict.token("7")) as peer:
@@ -53,13 +53,13 @@ async def test_a_trusted_query_is_carried_out_by_its_hash(
         assert (await peer.receive())["type"] == "complete"
 
 
-async def test_a_trusted_watch_is_begun_by_its_hash(strict: Server) -> None:
+async def test_a_trusted_watch_starts_by_its_hash(strict: Server) -> None:
     async with connect_socket(strict, strict.token(fresh_id())) as peer:
         message = await answer(peer, documentId=hash_of(WATCH))
         assert message["payload"]["data"]["watchOffers"]["__typename"] == "WatchBookmark"
 
 
-async def test_only_means_that_no_other_document_is_carried_out_and_the_socket_lives(strict: Server) -> None:
+async def test_other_documents_are_refused_and_the_socket_stays_open(strict: Server) -> None:
     async with connect_socket(strict, strict.token("7")) as peer:
         assert await code(peer, query="{ viewer { id } }") == "FORBIDDEN"
         assert await code(peer, documentId=hash_of("{ viewer { id } }")) == "PERSISTED_QUERY_NOT_FOUND"
@@ -68,20 +68,20 @@ async def test_only_means_that_no_other_document_is_carried_out_and_the_socket_l
         assert (await answer(peer, query=VIEWER))["type"] == "next"
 
 
-async def test_a_hash_is_not_looked_at_before_the_introduction(strict: Server) -> None:
+async def test_a_hash_is_not_looked_up_before_connection_init(strict: Server) -> None:
     async with open_socket(strict) as peer:
         await peer.send({"type": "subscribe", "id": "1", "payload": {"documentId": "nothing"}})
         assert await peer.close_code() == 4401
 
 
 @pytest.mark.parametrize("payload", [{}, {"query": None}, {"documentId": ""}, {"query": "{ a }", "extensions": []}])
-async def test_an_operation_that_names_no_document_breaks_the_protocol(server: Server, payload: dict[str, Any]) -> None:
+async def test_an_operation_without_a_document_violates_the_protocol(server: Server, payload: dict[str, Any]) -> None:
     async with connect_socket(server, server.token("7")) as peer:
         await peer.send({"type": "subscribe", "id": "1", "payload": payload})
         assert await peer.close_code() == 4400
 
 
-async def test_what_a_client_has_persisted_is_known_over_both_transports(server: Server) -> None:
+async def test_a_persisted_document_is_known_over_both_transports(server: Server) -> None:
     mine, theirs = server.token(fresh_id()), server.token(fresh_id())
     async with connect_socket(server, mine) as peer:
         assert await code(peer, extensions=apollo_extensions(VIEWER)) == "PERSISTED_QUERY_NOT_FOUND"
@@ -94,8 +94,8 @@ async def test_what_a_client_has_persisted_is_known_over_both_transports(server:
     assert "errors" not in answered.json()
 
 
-async def test_a_watch_is_never_known_by_what_a_client_has_persisted(server: Server) -> None:
-    """It comes back after a restart, or to another worker, where an unknown hash would end it for ever."""
+async def test_a_watch_is_never_persisted_automatically(server: Server) -> None:
+    """A client may resume a watch at another worker or after a restart, where an unknown hash would end it."""
     async with connect_socket(server, server.token(fresh_id())) as peer:
         assert (await answer(peer, query=WATCH, extensions=apollo_extensions(WATCH)))["type"] == "next"
         await peer.send({"type": "complete", "id": "1"})

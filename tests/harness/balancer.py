@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 
 from tests.harness.kernel import free_port
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.server import Server
+from tests.harness.waiting import PATIENCE_SECONDS
 
 CONFIGURATION = Path(__file__).parent.parent.parent / "docker" / "haproxy.cfg"
 WORKERS = ("gateway-a", "gateway-b")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, async_playwright, expect
 
-from tests.harness.patience import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -10,7 +10,7 @@ from typing import Any
 from app.events.cursor import _PLAIN as PLAIN
 from app.events.cursor import Mark, Seal
 from app.model import Change
-from tests.harness.subjects import OFFERS, State, Subject, Viewer
+from tests.harness.watch_model import OFFERS, State, Viewer, WatchModel
 
 
 @dataclass
@@ -41,7 +41,7 @@ class CheckedWatch:
     seq: int
     epoch: str
     cursor: str = ""
-    subject: Subject = OFFERS
+    model: WatchModel = OFFERS
     received: int = 0
     resets: int = 0
     states: dict[str, State] | None = None
@@ -49,7 +49,7 @@ class CheckedWatch:
     def check(self, item: dict[str, Any], mark: Mark) -> None:
         """Check one item: changes are complete, in order and unique; bookmarks, resets and snapshots are correct."""
         kind = item["__typename"]
-        if kind == self.subject.change:
+        if kind == self.model.change:
             self._check_change(item, mark)
         elif kind == "WatchBookmark":
             self._check_nothing_missed(mark.seq)
@@ -59,7 +59,7 @@ class CheckedWatch:
             self._check_snapshot(mark)
         else:
             assert self.states is not None, "a state outside a snapshot"
-            key, state = self.subject.state(item)
+            key, state = self.model.state(item)
             self.states[key] = state
         self.cursor = item["cursor"]
 
@@ -68,7 +68,7 @@ class CheckedWatch:
         due = next(self._due(self.log.head), None)
         assert due is not None, "no change in the log was due"
         assert due.seq == mark.seq, f"{due.seq} is missing before {mark.seq}"
-        assert self.subject.from_item(item) == self.subject.from_log(self.viewer, due.entry)
+        assert self.model.from_item(item) == self.model.from_log(self.viewer, due.entry)
         self.seq = mark.seq
         self.received += 1
 
@@ -80,7 +80,7 @@ class CheckedWatch:
 
     def _due(self, until: int) -> Iterator[Change]:
         between = self.log.between(self.seq, until)
-        return (change for change in between if self.subject.concerns(self.viewer, change.entry))
+        return (change for change in between if self.model.concerns(self.viewer, change.entry))
 
     def _check_reset(self, mark: Mark) -> None:
         in_snapshot = self.states is not None
@@ -89,7 +89,7 @@ class CheckedWatch:
 
     def _check_snapshot(self, mark: Mark) -> None:
         entries = (change.entry for change in self.log.between(0, mark.seq))
-        assert self.states == self.subject.snapshot(self.viewer, entries), (
+        assert self.states == self.model.snapshot(self.viewer, entries), (
             "the snapshot differs from the state that the log leads to"
         )
         self.seq, self.states = mark.seq, None

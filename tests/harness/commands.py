@@ -13,7 +13,7 @@ from typing import Any
 from app.settings import PREFIX
 from tests.harness.forks import Process, launch
 from tests.harness.gateway import SECRET
-from tests.harness.patience import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS
 
 
 def environment(**settings: Any) -> dict[str, str]:

@@ -35,6 +35,11 @@ def names_queried() -> set[str]:
     return {name for query in queries() for name in NAME.findall(query)}
 
 
+def names_of_cloud() -> set[str]:
+    """The names that only a gateway in front of a cloud serves."""
+    return {name for name in names_queried() if name.startswith(("image_gateway_mirror_", "image_gateway_upstream_"))}
+
+
 def names_served(scrape: str) -> set[str]:
     """The names of all samples that the families in a scrape can have."""
     families = re.findall(r"^# TYPE (\S+) (\S+)$", scrape, re.MULTILINE)

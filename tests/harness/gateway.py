@@ -19,7 +19,7 @@ from app.model import Caller, Role
 from app.parts import Parts
 from app.settings import Settings
 from tests.harness import operations
-from tests.harness.patience import PATIENCE_SECONDS, wait_until
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 SECRET = "a secret of the tests, which is long enough"
 IMAGE: dict[str, Any] = {"name": "ubuntu", "origin": "IMPORT", "sourceUrl": "https://images.example.org/ubuntu.img"}

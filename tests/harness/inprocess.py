@@ -25,7 +25,7 @@ from app.web.callers.identity import SharedSecret
 from app.web.callers.tokens import Tokens
 from app.web.server.stalled_peers import abort_stalled_connections
 from tests.harness.gateway import Gateway
-from tests.harness.patience import PATIENCE_SECONDS, wait_until
+from tests.harness.waiting import PATIENCE_SECONDS, wait_until
 
 # With the images of `fill`, the response is larger than the buffers of a connection.
 LARGE_QUERY = "{ images(first: 60) { nodes { tags again: tags more: tags } } }"

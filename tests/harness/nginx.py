@@ -8,9 +8,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.harness.patience import PATIENCE_SECONDS
 from tests.harness.readme import DEFAULT_PLACE, NGINX
 from tests.harness.server import Server
+from tests.harness.waiting import PATIENCE_SECONDS
 
 _MAIN_CONFIGURATION = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{}}

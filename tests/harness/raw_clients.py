@@ -9,7 +9,7 @@ from typing import Any
 import websockets
 
 from tests.harness.inprocess import PROTOCOL, InProcessServer
-from tests.harness.sockets import Peer
+from tests.harness.sockets import WebSocketClient
 
 JSON, EVENTS = "application/json", "text/event-stream"
 
@@ -68,10 +68,10 @@ async def get(server: InProcessServer, path: str) -> RawResponse:
 
 
 @asynccontextmanager
-async def open_socket(server: InProcessServer) -> AsyncGenerator[Peer]:
+async def open_socket(server: InProcessServer) -> AsyncGenerator[WebSocketClient]:
     """Open a WebSocket that the server has acknowledged, and abort it at the end of the block."""
     async with websockets.connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-        peer = Peer(connection)
+        peer = WebSocketClient(connection)
         await peer.init(server.token)
         assert (await peer.receive())["type"] == "connection_ack"
         yield peer

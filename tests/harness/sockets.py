@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from tests.harness.patience import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -22,7 +22,7 @@ class HasWebSocketUrl(Protocol):
     def ws_url(self) -> str: ...
 
 
-class Peer:
+class WebSocketClient:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
@@ -76,15 +76,17 @@ class Peer:
 @asynccontextmanager
 async def open_socket(
     server: HasWebSocketUrl, protocols: Iterable[str] = (PROTOCOL,), **options: Any
-) -> AsyncGenerator[Peer]:
+) -> AsyncGenerator[WebSocketClient]:
     """Open a socket and send nothing."""
     offered = [Subprotocol(protocol) for protocol in protocols] or None
     async with connect(server.ws_url, subprotocols=offered, proxy=None, **options) as connection:
-        yield Peer(connection)
+        yield WebSocketClient(connection)
 
 
 @asynccontextmanager
-async def connect_socket(server: HasWebSocketUrl, token: str | None = None, **options: Any) -> AsyncGenerator[Peer]:
+async def connect_socket(
+    server: HasWebSocketUrl, token: str | None = None, **options: Any
+) -> AsyncGenerator[WebSocketClient]:
     """Open a socket and wait until the server has acknowledged it."""
     async with open_socket(server, **options) as peer:
         await peer.init(token)

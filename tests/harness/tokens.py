@@ -82,10 +82,8 @@ CLAIMS: dict[str, Make] = {
     "a tenant that breaks the pattern": with_claims(tenant_id="acme"),
     "a tenant of too many digits": with_claims(tenant_id="1" * 21),
     "a tenant with a line break": with_claims(tenant_id="1\n"),
-    "no roles": with_claims(without="roles"),
-    "an empty list of roles": with_claims(roles=[]),
-    "an unknown role": with_claims(roles=["emperor"]),
-    "roles in an object": with_claims(roles={"admin": True}),
+    "two tenants": with_claims(tenant_id=["1", "2"]),
+    "two tenants in an object": with_claims(tenant_id={"1": {}, "2": {}}),
     "a subject that is a number": with_claims(sub=7),
     "claims that are a list": lambda key: key.token(["admin"]),
     "claims that are no JSON": lambda key: key.token(b"{"),
@@ -152,11 +150,23 @@ FORMS: dict[str, Make] = {
     "a path for claims": _with_segment(1, "../../etc/passwd"),
 }
 INVALID = {**CLAIMS, **HEADERS, **SIGNATURES, **FORMS}
+ROLELESS: dict[str, Make] = {
+    "no roles": with_claims(without="roles"),
+    "an empty list of roles": with_claims(roles=[]),
+    "an unknown role": with_claims(roles=["emperor"]),
+    "a role that does not count": with_claims(roles={"admin": False, "creator": None}),
+    "a role of another organization": with_claims(roles={"admin": {"2": "two.example.org"}}),
+    "a role in a list in a list": with_claims(roles=[["admin"]]),
+}
 VALID: dict[str, Make] = {
     "as it should be": with_headers(),
     "an expiry beyond the calendar": with_claims(exp=10**15),
     "roles in one string": with_claims(roles="member admin"),
     "an unknown role beside a known one": with_claims(roles=["emperor", "admin", 7]),
+    "roles in an object": with_claims(roles={"admin": True}),
+    "a role that the organization has granted": with_claims(roles={"admin": {"2": "b.example.org", "1": "a.example"}}),
+    "a tenant in a list": with_claims(tenant_id=["1"]),
+    "a tenant in an object": with_claims(tenant_id={"1": {"domain": ["example.org"]}}),
     "an audience among others": with_claims(aud=["other", AUDIENCE]),
     "a little too late, by our clock": with_claims(exp=seconds_from_now(-4)),
     "a little too early, by our clock": with_claims(nbf=seconds_from_now(4), iat=seconds_from_now(4)),

@@ -7,7 +7,7 @@ import httpx2
 from websockets.asyncio.client import connect
 
 from tests.harness.inprocess import PROTOCOL, InProcessServer
-from tests.harness.sockets import Peer
+from tests.harness.sockets import WebSocketClient
 
 # Only the first takes the fast lane; a query string, or a method other than POST, bypasses it.
 TRANSPORTS = ("lane", "endpoint", "get", "events", "websocket")
@@ -61,7 +61,7 @@ async def send_parameters_over(
 
 async def _over_websocket(server: InProcessServer, parameters: dict[str, Any], token: str | None) -> Reply:
     async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-        peer = Peer(connection)
+        peer = WebSocketClient(connection)
         await peer.init(token)
         assert (await peer.receive())["type"] == "connection_ack"
         await peer.send({"type": "subscribe", "id": "1", "payload": parameters})

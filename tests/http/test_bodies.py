@@ -1,4 +1,4 @@
-"""Bodies that are not what they should be: each gets a clear refusal, and never a status of 500."""
+"""Malformed bodies: each gets a clear error, and never a 500."""
 
 import json
 
@@ -65,14 +65,14 @@ BAD_VARIABLES: dict[str, object] = {
 
 
 @pytest.mark.parametrize("kind", NOT_REQUESTS)
-def test_a_body_that_is_no_request_is_refused(server: Server, kind: str) -> None:
+def test_a_malformed_body_is_refused(server: Server, kind: str) -> None:
     refused = server.client.post("/graphql", content=NOT_REQUESTS[kind], headers=JSON)
     assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
     assert "data" not in refused.json()
 
 
 @pytest.mark.parametrize("kind", BAD_DOCUMENTS)
-def test_a_document_that_can_not_be_run_is_refused(server: Server, kind: str) -> None:
+def test_a_document_that_cannot_be_executed_is_refused(server: Server, kind: str) -> None:
     document, code = BAD_DOCUMENTS[kind]
     refused = server.post(document, accept=RESPONSE_JSON)
     assert (refused.status_code, error_code(refused)) == (400, code)
@@ -88,20 +88,20 @@ def test_a_variable_that_does_not_fit_its_type_is_refused(server: Server, kind: 
 @pytest.mark.parametrize(
     "parameters", ["", "query=", "query={__typename}&variables=[]", "query={__typename}&variables=x", "extensions=1"]
 )
-def test_a_get_that_is_no_request_is_refused(server: Server, parameters: str) -> None:
+def test_a_malformed_get_is_refused(server: Server, parameters: str) -> None:
     refused = server.client.get(f"/graphql?{parameters}")
     assert (refused.status_code, error_code(refused)) == (400, "BAD_REQUEST")
 
 
-def test_nulls_stand_for_what_is_left_out(server: Server) -> None:
+def test_null_means_absent(server: Server) -> None:
     body = {"query": "{ __typename }", "variables": None, "operationName": None, "extensions": None}
     assert server.client.post("/graphql", json=body).json() == {"data": {"__typename": "Query"}}
 
 
-def test_the_one_operation_that_is_named_is_run(server: Server) -> None:
+def test_only_the_named_operation_is_executed(server: Server) -> None:
     body = {"query": "query A { a: __typename } query B { b: __typename }", "operationName": "B"}
     assert server.client.post("/graphql", content=json.dumps(body), headers=JSON).json() == {"data": {"b": "Query"}}
 
 
-def test_a_refusal_says_where_in_the_document(server: Server) -> None:
+def test_an_error_has_its_location_in_the_document(server: Server) -> None:
     assert first_error(server.post("{ nope }"))["locations"] == [{"line": 1, "column": 3}]

@@ -1,4 +1,4 @@
-"""The client's own mistake is never a fault of ours: a value that is wrong at its place is BAD_USER_INPUT."""
+"""A client's mistake is never reported as an internal error: an invalid value is BAD_USER_INPUT."""
 
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ WRONG: list[Any] = [None, 1.5, "no such word", True, [None], {"nothing": 1}, 2**
 
 
 class Place(NamedTuple):
-    """One place that takes a value, and an operation that puts the variable `$v` there."""
+    """A position that accepts a value, and an operation that uses the variable `$v` there."""
 
     name: str
     type: Any
@@ -39,13 +39,13 @@ def _literal(type_: Any) -> str:
     return {"Int": "1", "Boolean": "true", "ByteCount": "1"}.get(type_.name, '"1"')
 
 
-def _object(type_: GraphQLInputObjectType, given: dict[str, str]) -> str:
+def _object(type_: GraphQLInputObjectType, all_arguments: dict[str, str]) -> str:
     needed = {name: _literal(one.type) for name, one in type_.fields.items() if graphql.is_required_input_field(one)}
-    return "{" + ", ".join(f"{name}: {value}" for name, value in {**needed, **given}.items()) + "}"
+    return "{" + ", ".join(f"{name}: {value}" for name, value in {**needed, **all_arguments}.items()) + "}"
 
 
 def _spots(type_: Any, path: str) -> Iterator[tuple[str, Any, str]]:
-    """The value itself, and what it may hold: where, of which type, and the literal that holds the variable."""
+    """The positions in a value of this type: their path, their type, and the literal that contains the variable."""
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
     yield path, inner, "$v"
     if isinstance(inner, GraphQLList):
@@ -62,8 +62,8 @@ def _places(word: str, root: Any, around: str = "%s", below: str = "") -> Iterat
         needed = {name: _literal(one.type) for name, one in field.args.items() if graphql.is_required_argument(one)}
         for argument, definition in field.args.items():
             for at, type_, text in _spots(definition.type, argument):
-                given = {**needed, argument: text}
-                arguments = ", ".join(f"{name}: {value}" for name, value in given.items())
+                all_arguments = {**needed, argument: text}
+                arguments = ", ".join(f"{name}: {value}" for name, value in all_arguments.items())
                 call = around % f"{field_name}({arguments}) {leaf}"
                 yield Place(f"{below}{field_name}.{at}", type_, f"{word}($v: {type_} = {_literal(type_)}) {{ {call} }}")
 
@@ -90,7 +90,7 @@ def _codes(answer: dict[str, Any]) -> set[str]:
 
 @pytest.fixture(scope="module")
 async def swept(sqlite_databases: Databases) -> AsyncGenerator[InProcessServer]:
-    """One engine is enough for the sweep: it is about values that never reach the store."""
+    """A server on one engine, since the swept values never reach the store."""
     async with run_in_process(settings_for(sqlite_databases.fresh(), rate_per_tenant=0)) as served:
         yield served
 
@@ -103,7 +103,7 @@ async def client(swept: InProcessServer) -> AsyncGenerator[httpx2.AsyncClient]:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
-async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient, place: Place) -> None:
+async def test_no_invalid_value_at_any_position_is_an_internal_error(client: httpx2.AsyncClient, place: Place) -> None:
     for value in WRONG:
         reply = await client.post("/graphql", json={"query": place.query, "variables": {"v": value}})
 
@@ -122,7 +122,7 @@ async def test_no_wrong_value_at_any_place_is_a_fault(client: httpx2.AsyncClient
         "query($v: MemberStatus = PENDING) { offers(status: [$v]) { nodes { id } } }",
     ],
 )
-async def test_a_null_where_a_default_stands_is_bad_input_over_every_transport(
+async def test_null_in_place_of_a_default_is_bad_input_over_every_transport(
     server: InProcessServer, transport: str, query: str
 ) -> None:
     reply = await send_over(server, transport, query, server.token, v=None)
@@ -144,7 +144,7 @@ OFFERS = "query($v: MemberStatus!) { offers(status: [$v]) { totalCount } }"
         (OFFERS, [None, 1.5], "[null, 1.5]"),
     ],
 )
-async def test_a_value_that_a_message_quotes_is_written_as_the_json_that_was_sent(
+async def test_a_message_quotes_a_value_as_the_json_that_was_sent(
     server: InProcessServer, transport: str, query: str, value: Any, quoted: str
 ) -> None:
     reply = await send_over(server, transport, query, server.token, v=value)
@@ -165,7 +165,7 @@ async def test_a_null_in_a_mutation_changes_nothing_and_is_bad_input(server: InP
 
 
 @pytest.mark.parametrize("place", WATCHES, ids=lambda place: place.name)
-async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(
+async def test_a_watch_that_cannot_start_sends_one_error_and_its_socket_stays_open(
     swept: InProcessServer, place: Place
 ) -> None:
     async with open_socket(swept) as peer:
@@ -178,7 +178,7 @@ async def test_a_watch_that_cannot_start_says_one_error_and_its_socket_lives_on(
         assert await peer.is_alive()
 
 
-async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: InProcessServer) -> None:
+async def test_a_watch_that_cannot_start_sends_one_event_and_then_complete(server: InProcessServer) -> None:
     query = "subscription($v: Boolean = true) { watchOffers(bookmarks: $v) { cursor } }"
 
     reply = await send_over(server, "events", query, server.token, v=None)
@@ -187,7 +187,7 @@ async def test_a_watch_that_cannot_start_is_one_event_and_then_complete(server: 
 
 
 @pytest.mark.parametrize("transport", ["events", "websocket"])
-async def test_a_watch_whose_fields_hang_on_a_null_says_one_error(server: InProcessServer, transport: str) -> None:
+async def test_a_watch_whose_fields_depend_on_a_null_sends_one_error(server: InProcessServer, transport: str) -> None:
     query = "subscription($v: Boolean = true) { watchOffers { cursor @include(if: $v) } }"
 
     reply = await send_over(server, transport, query, server.token, v=None)

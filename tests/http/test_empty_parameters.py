@@ -1,4 +1,4 @@
-"""Empty means absent: forms send the fields that nobody has filled in, too."""
+"""An empty parameter means an absent one, because forms also send the fields that were not filled in."""
 
 from collections.abc import AsyncGenerator
 
@@ -21,7 +21,7 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("name", ["operationName", "variables", "extensions", "documentId"])
-async def test_an_empty_parameter_by_get_is_an_absent_one(server: InProcessServer, name: str, accept: str) -> None:
+async def test_an_empty_parameter_by_get_counts_as_absent(server: InProcessServer, name: str, accept: str) -> None:
     answer = await _send(server, "GET", accept, {"query": QUERY, name: ""})
 
     assert '"data":{"viewer":{"id":"1"}}' in answer.text
@@ -29,7 +29,7 @@ async def test_an_empty_parameter_by_get_is_an_absent_one(server: InProcessServe
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 @pytest.mark.parametrize("suffix", ["", "?long=way"])
-async def test_an_empty_operation_name_by_post_is_an_absent_one(
+async def test_an_empty_operation_name_by_post_counts_as_absent(
     server: InProcessServer, suffix: str, accept: str
 ) -> None:
     answer = await _send(server, "POST", accept, {"query": QUERY, "operationName": ""}, suffix)
@@ -38,14 +38,14 @@ async def test_an_empty_operation_name_by_post_is_an_absent_one(
 
 
 @pytest.mark.parametrize("query", [QUERY, "subscription A { watchOffers { cursor } }"])
-async def test_an_empty_operation_name_over_websocket_is_an_absent_one(server: InProcessServer, query: str) -> None:
+async def test_an_empty_operation_name_over_websocket_counts_as_absent(server: InProcessServer, query: str) -> None:
     async with open_socket(server) as peer:
         await peer.send({"type": "subscribe", "id": "1", "payload": {"query": query, "operationName": ""}})
 
         assert (await peer.receive())["type"] == "next"
 
 
-async def test_an_empty_query_by_get_is_refused_as_an_absent_one(server: InProcessServer) -> None:
+async def test_an_empty_query_by_get_is_refused_as_absent(server: InProcessServer) -> None:
     answer = await _send(server, "GET", "application/json", {"query": ""})
 
     assert answer.status_code == 400
@@ -53,7 +53,7 @@ async def test_an_empty_query_by_get_is_refused_as_an_absent_one(server: InProce
 
 
 async def _send(
-    server: InProcessServer, method: str, accept: str, given: dict[str, str], suffix: str = ""
+    server: InProcessServer, method: str, accept: str, parameters: dict[str, str], suffix: str = ""
 ) -> httpx2.Response:
     headers = {"authorization": f"Bearer {server.token}", "accept": accept}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
@@ -61,5 +61,5 @@ async def _send(
         return await client.request(
             method,
             url,
-            **({"params": given} if method == "GET" else {"json": given}),  # type: ignore[arg-type]
+            **({"params": parameters} if method == "GET" else {"json": parameters}),  # type: ignore[arg-type]
         )

@@ -1,4 +1,4 @@
-"""The fast lane answers plain requests within the HTTP protocol, and no client can tell the difference."""
+"""The fast lane handles plain requests within the HTTP protocol, indistinguishably from the endpoint."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -13,10 +13,10 @@ from app.web.http.endpoint import Endpoint
 from app.web.server.fast_lane import FastLaneProtocol
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
+from tests.harness.http_connections import Connect, open_connections, request
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
-from tests.harness.raw_http import Connect, open_connections, request
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.waiting import wait_until
 
 POINT = "query($id: ID!) { image(id: $id) { id name } }"
 ACCEPT = "mutation($id: ID!) { acceptOffer(input: {imageId: $id}) { member { status } errors { code } } }"
@@ -35,25 +35,25 @@ async def dial(server: InProcessServer) -> AsyncGenerator[Connect]:
         yield dial
 
 
-async def _world(server: InProcessServer) -> tuple[World, str]:
-    world = await make_world(server.gateway, "pending")
-    return world, server.token_of(world.consumer.id)
+async def _scenario(server: InProcessServer) -> tuple[Scenario, str]:
+    scenario = await make_scenario(server.gateway, "pending")
+    return scenario, server.token_of(scenario.consumer.id)
 
 
-async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
+async def test_the_fast_lane_handles_queries_and_mutations_and_nothing_else(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
 
     async def unreachable(*_: Any) -> None:
         raise AssertionError("the endpoint was asked")
 
     with patch.object(Endpoint, "__call__", unreachable):
-        line.send(request(token, POINT, id=world.image))
-        status, _, told = await line.read_response()
-        assert (status, told["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", world.image)
-        line.send(request(token, ACCEPT, id=world.image))
+        line.send(request(token, POINT, id=scenario.image))
+        status, _, body = await line.read_response()
+        assert (status, body["data"]["image"]["id"]) == ("HTTP/1.1 200 OK", scenario.image)
+        line.send(request(token, ACCEPT, id=scenario.image))
         assert (await line.read_response())[2]["data"]["acceptOffer"]["member"] == {"status": "ACCEPTED"}
     for query in ("{ __schema { types { name } } }", "{ nothing }", "{"):
         line.send(request(token, query))
@@ -62,146 +62,146 @@ async def test_the_lane_answers_queries_and_mutations_itself_and_nothing_else(
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 @pytest.mark.parametrize("more", [[], ["connection: close"], ["accept: application/graphql-response+json"]])
-async def test_no_client_can_tell_the_lane_from_the_endpoint(
+async def test_the_fast_lane_responds_exactly_like_the_endpoint(
     server: InProcessServer, dial: Connect, version: str, more: list[str]
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     answers: list[Any] = []
     for path in ("/graphql", "/graphql?long=way"):
         line = await dial()
-        line.send(request(token, POINT, path, version, *more, id=world.image))
-        status, headers, told = await line.read_response()
+        line.send(request(token, POINT, path, version, *more, id=scenario.image))
+        status, headers, body = await line.read_response()
         assert len(headers["x-request-id"]) == 32
         for name in OF_ONE_ANSWER_ONLY:
             del headers[name]
-        answers.append((status, headers, told))
+        answers.append((status, headers, body))
         if version == "1.0" or "connection: close" in more:
             assert await line.is_closed()
 
     assert answers[0] == answers[1]
 
 
-async def test_requests_in_one_packet_are_answered_in_their_order(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+async def test_pipelined_requests_get_their_responses_in_order(server: InProcessServer, dial: Connect) -> None:
+    scenario, token = await _scenario(server)
     line = await dial()
     line.send(
-        request(token, ACCEPT, id=world.image),
-        request(token, POINT, id=world.image),
+        request(token, ACCEPT, id=scenario.image),
+        request(token, POINT, id=scenario.image),
         request(token, "{ __schema { queryType { name } } }"),
         request(token, "{ viewer { id } }"),
     )
-    told = [(await line.read_response())[2]["data"] for _ in range(4)]
+    body = [(await line.read_response())[2]["data"] for _ in range(4)]
 
-    assert [next(iter(one)) for one in told] == ["acceptOffer", "image", "__schema", "viewer"]
+    assert [next(iter(one)) for one in body] == ["acceptOffer", "image", "__schema", "viewer"]
 
 
-async def test_a_request_that_comes_a_byte_at_a_time_is_answered(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+async def test_a_request_sent_byte_by_byte_gets_its_response(server: InProcessServer, dial: Connect) -> None:
+    scenario, token = await _scenario(server)
     line = await dial()
-    for byte in request(token, POINT, id=world.image):
+    for byte in request(token, POINT, id=scenario.image):
         line.send(bytes([byte]))
         await line.writer.drain()
-        await asyncio.sleep(0)  # so that it leaves alone
-    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
+        await asyncio.sleep(0)  # so that it is sent by itself
+    assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
-async def test_a_client_that_goes_away_in_its_body_or_before_its_answer_harms_nobody(
-    server: InProcessServer, dial: Connect
-) -> None:
-    world, token = await _world(server)
-    whole = request(token, ACCEPT, id=world.image)
+async def test_a_client_that_disconnects_midway_affects_no_other(server: InProcessServer, dial: Connect) -> None:
+    scenario, token = await _scenario(server)
+    whole = request(token, ACCEPT, id=scenario.image)
     for part in (whole[:-5], whole):
         line = await dial()
         line.send(part)
         await line.writer.drain()
         line.writer.transport.abort()
     line = await dial()
-    line.send(request(token, POINT, id=world.image))
-    assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
+    line.send(request(token, POINT, id=scenario.image))
+    assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
 
 
-async def test_a_fault_in_the_lane_is_left_to_the_endpoint(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
-    line = await dial()
-    with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
-        line.send(request(token, POINT, id=world.image))
-        assert (await line.read_response())[2]["data"]["image"]["id"] == world.image
-
-
-async def test_what_is_wrong_with_a_request_is_told_as_ever(server: InProcessServer, dial: Connect) -> None:
-    line = await dial()
-    line.send(request("nonsense", POINT, id="x"))
-    status, headers, told = await line.read_response()
-
-    assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
-    assert told["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
-
-
-async def test_a_request_whose_body_is_still_coming_is_answered_before_a_drain_closes_its_line(
+async def test_after_a_fault_in_the_fast_lane_the_endpoint_handles_the_request(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
+    line = await dial()
+    with patch.object(server.planner, "answer_immediately", side_effect=RuntimeError("a fault")):
+        line.send(request(token, POINT, id=scenario.image))
+        assert (await line.read_response())[2]["data"]["image"]["id"] == scenario.image
+
+
+async def test_the_fast_lane_reports_errors_like_the_endpoint(server: InProcessServer, dial: Connect) -> None:
+    line = await dial()
+    line.send(request("nonsense", POINT, id="x"))
+    status, headers, body = await line.read_response()
+
+    assert (status, headers["www-authenticate"]) == ("HTTP/1.1 401 Unauthorized", "Bearer")
+    assert body["errors"][0]["extensions"]["code"] == ErrorCode.UNAUTHENTICATED
+
+
+async def test_a_request_in_transit_gets_its_response_before_a_drain_closes_its_connection(
+    server: InProcessServer, dial: Connect
+) -> None:
+    scenario, token = await _scenario(server)
     line, idle = await dial(), await dial()
-    whole = request(token, POINT, id=world.image)
+    whole = request(token, POINT, id=scenario.image)
     line.send(whole[:-5])
     await wait_until(lambda: any(isinstance(one, FastLaneProtocol) and one._buffered for one in server.connections))  # pyright: ignore[reportPrivateUsage]  # nothing else shows that its head has come
     for one in list(server.connections):
         one.shutdown()
     assert await idle.is_closed()
     line.send(whole[-5:])
-    _, headers, told = await line.read_response()
+    _, headers, body = await line.read_response()
 
-    assert (headers["connection"], told["data"]["image"]["id"]) == ("close", world.image)
+    assert (headers["connection"], body["data"]["image"]["id"]) == ("close", scenario.image)
     assert await line.is_closed()
 
 
-async def test_a_fault_behind_the_lane_is_masked_and_told_with_its_request_id(
+async def test_a_fault_behind_the_fast_lane_is_masked_and_has_a_request_id(
     server: InProcessServer, dial: Connect
 ) -> None:
-    world, token = await _world(server)
+    scenario, token = await _scenario(server)
     line = await dial()
     with patch.object(server.planner, "answer", side_effect=RuntimeError("a secret")):
-        line.send(request(token, ACCEPT, id=world.image))
-        status, headers, told = await line.read_response()
+        line.send(request(token, ACCEPT, id=scenario.image))
+        status, headers, body = await line.read_response()
 
-    [error] = told["errors"]
+    [error] = body["errors"]
     assert (status, error["extensions"]["code"]) == (
         "HTTP/1.1 500 Internal Server Error",
         ErrorCode.INTERNAL_SERVER_ERROR,
     )
     assert error["extensions"]["requestId"] == headers["x-request-id"]
-    assert "a secret" not in str(told)
+    assert "a secret" not in str(body)
 
 
-async def test_a_request_that_comes_again_sees_what_has_changed_since(server: InProcessServer, dial: Connect) -> None:
-    world, token = await _world(server)
+async def test_a_repeated_request_sees_later_changes(server: InProcessServer, dial: Connect) -> None:
+    scenario, token = await _scenario(server)
     line = await dial()
-    told: list[Any] = []
+    body: list[Any] = []
     for _ in range(2):
         line.send(request(token, "{ offers { totalCount } }"))
-        told.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
-        await world.consumer.accept(world.image)
+        body.append((await line.read_response())[2]["data"]["offers"]["totalCount"])
+        await scenario.consumer.accept(scenario.image)
 
-    assert told == [1, 0]
+    assert body == [1, 0]
 
 
-async def test_a_request_that_comes_again_needs_a_token_that_still_counts(
-    server: InProcessServer, dial: Connect
-) -> None:
-    world, token = await _world(server)
+async def test_a_repeated_request_needs_a_token_that_is_still_valid(server: InProcessServer, dial: Connect) -> None:
+    scenario, token = await _scenario(server)
     line = await dial()
-    line.send(request(token, POINT, id=world.image))
+    line.send(request(token, POINT, id=scenario.image))
     assert (await line.read_response())[0] == "HTTP/1.1 200 OK"
     with patch("app.web.callers.tokens.time", return_value=datetime(9000, 1, 1, tzinfo=UTC).timestamp()):
-        line.send(request(token, POINT, id=world.image))
+        line.send(request(token, POINT, id=scenario.image))
         assert (await line.read_response())[0] == "HTTP/1.1 401 Unauthorized"
 
 
-async def test_the_same_words_of_another_tenant_are_anotherrequest(server: InProcessServer, dial: Connect) -> None:
-    world, _ = await _world(server)
-    line, told = await dial(), list[Any]()
-    for tenant_id in (world.consumer.id, world.owner.id, "999888777"):
-        line.send(request(server.token_of(tenant_id), POINT, id=world.image))
-        told.append((await line.read_response())[2]["data"]["image"] is not None)
+async def test_the_same_document_of_another_tenant_is_a_different_request(
+    server: InProcessServer, dial: Connect
+) -> None:
+    scenario, _ = await _scenario(server)
+    line, body = await dial(), list[Any]()
+    for tenant_id in (scenario.consumer.id, scenario.owner.id, "999888777"):
+        line.send(request(server.token_of(tenant_id), POINT, id=scenario.image))
+        body.append((await line.read_response())[2]["data"]["image"] is not None)
 
-    assert told == [True, True, False]
+    assert body == [True, True, False]

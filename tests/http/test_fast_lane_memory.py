@@ -22,14 +22,14 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessS
 
 
 def _is_kept(server: InProcessServer, body: object, **headers: str) -> bool:
-    given = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
-    raw = {name.replace("_", "-").encode(): value.encode() for name, value in given.items()}
+    sent = {"authorization": f"Bearer {server.token}", "content-type": "application/json", **headers}
+    raw = {name.replace("_", "-").encode(): value.encode() for name, value in sent.items()}
     before = len(server.fast_path._cache)
     server.fast_path.parse(raw, orjson.dumps(body))
     return len(server.fast_path._cache) > before
 
 
-async def test_a_plain_request_is_kept(server: InProcessServer) -> None:
+async def test_a_plain_request_is_cached(server: InProcessServer) -> None:
     assert _is_kept(server, {"query": VIEWER})
     assert _is_kept(server, {"query": VIEWER}, accept="application/json", origin="https://console.example.org")
 
@@ -44,7 +44,7 @@ async def test_a_plain_request_is_kept(server: InProcessServer) -> None:
     ],
     ids=["content type", "accept", "origin", "authorization"],
 )
-async def test_one_with_a_header_that_is_large_is_not(server: InProcessServer, headers: dict[str, str]) -> None:
+async def test_a_request_with_a_large_header_is_not_cached(server: InProcessServer, headers: dict[str, str]) -> None:
     if "authorization" in headers:
         headers = {"authorization": "Bearer " + " " * LARGE + server.token}
 
@@ -52,7 +52,9 @@ async def test_one_with_a_header_that_is_large_is_not(server: InProcessServer, h
 
 
 @pytest.mark.parametrize(("size", "is_kept"), [(10, True), (MAX_CACHED_BYTES, False)])
-async def test_one_whose_hash_names_a_large_document_is_not(server: InProcessServer, size: int, is_kept: bool) -> None:
+async def test_a_request_whose_hash_names_a_large_document_is_not_cached(
+    server: InProcessServer, size: int, is_kept: bool
+) -> None:
     document = f"{VIEWER} # {'x' * size}"
     hash = sha256(document.encode()).hexdigest()
     server.fast_path._pipeline.persisted.find(document, hash, "1")

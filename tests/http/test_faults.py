@@ -1,4 +1,4 @@
-"""What goes wrong: faults are logged and told to nobody; refusals are told; neither is logged with its values."""
+"""Errors: faults are logged and masked, refusals are reported to the client, and neither logs any values."""
 
 import sqlite3
 from contextlib import closing
@@ -7,24 +7,24 @@ from uuid import uuid4
 
 import pytest
 
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, first_error
-from tests.harness.world import fresh_id
 
 SIZED = 'input: {name: "a", origin: IMPORT, sourceUrl: "https://images.example.org", sizeBytes: $secret}'
 
-# With the log in it the query is carried out field by field, which looks at each value.
+# A query of the log is executed without a plan, which validates each value.
 SPOILT = "query($id: ID!) { image(id: $id) { status } offerEvents { pageInfo { endCursor } } }"
 
 
 def spoil(database: Path, image_id: str, status: str) -> None:
-    """Write what no version of the gateway could have written, behind the server's back."""
+    """Write an invalid value into the database, bypassing the server."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         changed = connection.execute("UPDATE image SET status = ? WHERE id = ?", (status, image_id))
         assert changed.rowcount == 1
 
 
-def test_a_fault_is_logged_with_its_place_but_not_its_values_and_told_to_nobody(sqlite_server: Server) -> None:
+def test_a_fault_is_logged_with_its_location_and_masked(sqlite_server: Server) -> None:
     token = sqlite_server.token(fresh_id())
     image_id = sqlite_server.register(token)
     spoil(sqlite_server.database, image_id, "MELTED")
@@ -42,7 +42,7 @@ def test_a_fault_is_logged_with_its_place_but_not_its_values_and_told_to_nobody(
     assert "MELTED" not in logged
 
 
-def test_a_fault_of_one_request_leaves_the_others_alone(sqlite_server: Server) -> None:
+def test_a_fault_of_one_request_does_not_affect_others(sqlite_server: Server) -> None:
     token = sqlite_server.token(fresh_id())
     image_id = sqlite_server.register(token)
     spoil(sqlite_server.database, image_id, "MELTED")
@@ -78,7 +78,7 @@ def test_a_refused_token_is_logged_at_info_without_the_token(server: Server) -> 
         assert token not in server.log
 
 
-def test_ordinary_requests_leave_no_token_and_no_value_in_the_log(server: Server) -> None:
+def test_ordinary_requests_log_no_token_and_no_value(server: Server) -> None:
     token, name = server.token(fresh_id()), uuid4().hex
     server.register(token, name=name)
     parameters = {
@@ -90,6 +90,6 @@ def test_ordinary_requests_leave_no_token_and_no_value_in_the_log(server: Server
     assert token not in server.log
 
 
-def test_each_answer_has_a_request_id_of_its_own(server: Server) -> None:
+def test_each_response_has_its_own_request_id(server: Server) -> None:
     ids = {server.post("{ __typename }").headers["x-request-id"] for _ in range(3)}
     assert len(ids) == 3

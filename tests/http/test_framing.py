@@ -1,12 +1,12 @@
-"""A body belongs to its request: it is read with it, whatever else the request offers, or the line is closed."""
+"""The body of a request is read with it, whatever upgrade the request offers, or the connection is closed."""
 
 import json
 
 import pytest
 
+from tests.harness.raw_connection import Response, open_connection, operation, parse_responses, request, upgrade
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request, upgrade
-from tests.harness.world import fresh_id
 
 LIVEZ, LAST = request(), request("GET", "/livez", "connection: close")
 JSON = "content-type: application/json"
@@ -31,7 +31,7 @@ def _viewers(found: list[Response]) -> list[str]:
 
 
 @pytest.mark.parametrize("offer", UPGRADES)
-async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_is_read(server: Server, offer: str) -> None:
+async def test_an_unsupported_upgrade_is_ignored_and_the_body_is_read(server: Server, offer: str) -> None:
     tenant = fresh_id()
     who = (JSON, f"authorization: Bearer {server.token(tenant)}", *UPGRADES[offer])
     sized = request("POST", "/graphql", *who, f"content-length: {len(VIEWER)}")
@@ -44,7 +44,7 @@ async def test_an_upgrade_that_is_not_taken_is_ignored_and_the_body_is_read(serv
     assert _viewers([*found[:3], *found[4:6]]) == [tenant] * 5
 
 
-async def test_the_first_request_of_javas_client_over_plain_http_is_answered(server: Server) -> None:
+async def test_the_first_request_of_javas_client_over_plain_http_gets_a_response(server: Server) -> None:
     tenant = fresh_id()
     head = (
         f"POST /graphql HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: {len(VIEWER)}\r\n"
@@ -60,7 +60,7 @@ async def test_the_first_request_of_javas_client_over_plain_http_is_answered(ser
 
 
 @pytest.mark.parametrize("offer", UPGRADES)
-async def test_a_request_in_the_body_of_another_is_not_carried_out(server: Server, offer: str) -> None:
+async def test_a_request_in_the_body_of_another_is_not_executed(server: Server, offer: str) -> None:
     token = server.token(fresh_id())
     body = b"\r\n" * 9 + _registers(token)
     size = f"content-length: {len(body)}"
@@ -70,7 +70,7 @@ async def test_a_request_in_the_body_of_another_is_not_carried_out(server: Serve
     assert _images(server, token) == 0
 
 
-async def test_there_are_no_tunnels(server: Server) -> None:
+async def test_connect_is_refused(server: Server) -> None:
     token = server.token(fresh_id())
     [refused] = await _responses_to(server, request("CONNECT", "here:80") + _registers(token))
     assert (refused.status, refused.headers["connection"]) == (405, "close")
@@ -84,13 +84,13 @@ async def test_an_upgrade_of_http_1_0_is_ignored(server: Server) -> None:
     assert refused.status == 400
 
 
-async def test_the_last_request_of_a_line_may_offer_an_upgrade_too(server: Server) -> None:
+async def test_the_last_request_of_a_connection_may_offer_an_upgrade_too(server: Server) -> None:
     offer = ("connection: close, Upgrade", "upgrade: h2c", f"content-length: {len(VIEWER)}", JSON)
     [answer] = await _responses_to(server, request("POST", "/graphql", *offer), VIEWER)
     assert answer.status == 200
 
 
-async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server: Server) -> None:
+async def test_bytes_after_the_last_request_of_a_connection_are_not_executed(server: Server) -> None:
     token = server.token(fresh_id())
     who = f"authorization: Bearer {token}"
     for last in (operation("{ viewer { id } }", who, "connection: close"), LAST):
@@ -99,7 +99,7 @@ async def test_what_follows_the_last_request_of_a_line_is_not_carried_out(server
     assert _images(server, token) == 0
 
 
-async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_called_for(server: Server) -> None:
+async def test_a_connection_closes_after_a_response_sent_before_100_continue(server: Server) -> None:
     token = server.token(fresh_id())
     expecting = request("DELETE", "/graphql", "expect: 100-continue", "content-length: 9")
     [refused] = await _responses_to(server, expecting, _registers(token))
@@ -107,9 +107,9 @@ async def test_a_line_ends_with_a_request_that_is_answered_before_its_body_was_c
     assert _images(server, token) == 0
 
 
-async def test_a_line_goes_on_after_a_body_that_was_called_for(server: Server) -> None:
-    asked = operation("{ __typename }", "expect: 100-continue")
-    head, end, body = asked.partition(b"\r\n\r\n")
+async def test_a_connection_stays_open_after_100_continue(server: Server) -> None:
+    message = operation("{ __typename }", "expect: 100-continue")
+    head, end, body = message.partition(b"\r\n\r\n")
     async with open_connection(server.port) as client:
         await client.send(head + end)
         assert (await client.read_response()).status == 100
@@ -128,7 +128,7 @@ def _images(server: Server, token: str) -> int:
     return server.data("{ images { totalCount } }", token)["images"]["totalCount"]
 
 
-async def test_the_hidden_request_is_one_that_would_be_carried_out(server: Server) -> None:
+async def test_the_hidden_request_would_be_executed_by_itself(server: Server) -> None:
     token = server.token(fresh_id())
     await _responses_to(server, _registers(token) + LAST)
     assert _images(server, token) == 1

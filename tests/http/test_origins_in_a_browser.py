@@ -1,4 +1,4 @@
-"""A real browser keeps pages of other origins to what the gateway tells it."""
+"""CORS in a real browser."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -35,7 +35,7 @@ DIAL = """([url]) => new Promise((done) => {
 
 @asynccontextmanager
 async def pages(browser: Browser) -> AsyncGenerator[tuple[str, Page]]:
-    """An origin of its own, and an empty page of it."""
+    """Another origin, and an empty page on it."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -49,22 +49,24 @@ async def pages(browser: Browser) -> AsyncGenerator[tuple[str, Page]]:
         yield origin, page
 
 
-async def told(page: Page, server: Server) -> list[Any]:
-    """What a page learns by asking in each way."""
-    asked = [server.url, server.token("7")]
+async def fetch_results(page: Page, server: Server) -> list[Any]:
+    """What a page can read over each transport."""
+    arguments = [server.url, server.token("7")]
     return [
-        await page.evaluate(ASK, asked),
+        await page.evaluate(ASK, arguments),
         await page.evaluate(GET, [server.url, "cors"]),
         await page.evaluate(DIAL, [server.ws_url]),
     ]
 
 
-async def test_a_page_of_a_listed_origin_asks_reads_and_watches_and_one_of_another_does_not(
-    browser: Browser, tmp_path: Path
-) -> None:
+async def test_only_a_page_of_a_listed_origin_queries_and_watches(browser: Browser, tmp_path: Path) -> None:
     async with pages(browser) as (origin, page), pages(browser) as (_, stranger):
         with run_server(tmp_path, allowed_origins=origin) as server:
-            assert await told(page, server) == [[200, 32, {"viewer": {"id": "7"}}], ["cors", 200], "open"]
-            assert await told(stranger, server) == ["TypeError: Failed to fetch", "TypeError: Failed to fetch", 1006]
+            assert await fetch_results(page, server) == [[200, 32, {"viewer": {"id": "7"}}], ["cors", 200], "open"]
+            assert await fetch_results(stranger, server) == [
+                "TypeError: Failed to fetch",
+                "TypeError: Failed to fetch",
+                1006,
+            ]
             await stranger.evaluate(GET, [server.url, "no-cors"])
             assert '"status": 403' in server.log

@@ -1,4 +1,4 @@
-"""Pages of listed origins may read why a request was refused, also where no application has seen it."""
+"""Pages of listed origins may read why a request was refused, even if it was refused below the application."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.wire import open_connection, request
+from tests.harness.raw_connection import open_connection, request
 
 LISTED = "https://console.example.org"
 REFUSED = {
@@ -25,12 +25,12 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessS
 
 
 @pytest.mark.parametrize("status", REFUSED)
-async def test_a_page_may_read_why_its_request_never_came_in(server: InProcessServer, status: int) -> None:
+async def test_a_page_may_read_why_the_server_refused_its_request(server: InProcessServer, status: int) -> None:
     header, body = REFUSED[status]
-    for origin, told in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
+    for origin, allowed in ((LISTED, LISTED), ("https://elsewhere.example.org", None)):
         async with open_connection(server.port) as client:
             sent = request("POST", "/graphql", f"origin: {origin}", header, body=body)
-            await client.send(sent.removesuffix(b"\r\n\r\n"))  # where there is no body, the headers go on
+            await client.send(sent.removesuffix(b"\r\n\r\n"))  # without the end of the headers
             refused = await client.read_response()
-        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, told)
-        assert ("vary" in refused.headers) == (told is not None)
+        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (status, allowed)
+        assert ("vary" in refused.headers) == (allowed is not None)

@@ -1,4 +1,4 @@
-"""Requests that have not come whole fill no memory, however many they are."""
+"""Incomplete requests use limited memory, however many there are."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from app.web.server.refusal import MAX_HEADERS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
-from tests.harness.wire import Response, open_connection, operation, parse_responses, request
+from tests.harness.raw_connection import Response, open_connection, operation, parse_responses, request
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -37,14 +37,14 @@ async def test_a_request_of_many_small_headers_is_refused(
     assert "more than 200 headers" in json.loads(refused.body)["errors"][0]["message"]
 
 
-async def test_as_many_headers_as_allowed_are_read(sqlite_databases: SqliteDatabases) -> None:
+async def test_the_maximum_number_of_headers_is_accepted(sqlite_databases: SqliteDatabases) -> None:
     many = [f"a{number}: b" for number in range(MAX_HEADERS - 10)]
     async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
         await client.send(operation("{ __typename }", *many))
         assert (await client.read_response()).status == 200
 
 
-async def test_no_more_is_held_of_half_requests_than_the_process_can_and_small_ones_still_come_through(
+async def test_incomplete_requests_share_a_memory_limit_and_small_ones_still_succeed(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_limits, "MAX_PARTIAL_BYTES", 3 * HALF)
@@ -75,7 +75,7 @@ async def _send(server: InProcessServer, *pieces: bytes) -> Response:
     async with open_connection(server.port) as client:
         for piece in pieces:
             await client.send(piece)
-            await asyncio.sleep(0.01)  # so that it does not come in one piece
+            await asyncio.sleep(0.01)  # so that it does not arrive in one piece
         return await client.read_response()
 
 

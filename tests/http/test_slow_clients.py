@@ -1,4 +1,4 @@
-"""Clients that send too slowly, without end or out of turn: they are told, cut off, and fill no memory."""
+"""Clients that send too slowly, too much or out of turn get an error, are disconnected, and use limited memory."""
 
 import asyncio
 import json
@@ -12,9 +12,9 @@ from app.web.server.refusal import MAX_HEAD_BYTES
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.raw_connection import RawConnection, open_connection, operation, parse_responses, request, upgrade
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.wire import Connection, open_connection, operation, parse_responses, request, upgrade
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 
@@ -42,13 +42,13 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """For clients that send much, which takes a slow machine longer than others may take for a request."""
+    """A server with a long request timeout, for large requests on a slow machine."""
     with run_server(tmp_path_factory.mktemp("patient"), request_seconds=60, max_body_bytes=20_000) as server:
         yield server
 
 
 @pytest.mark.parametrize("kind", SLOW)
-async def test_a_request_that_does_not_come_whole_in_time_is_answered_with_408(hasty: Server, kind: str) -> None:
+async def test_a_request_that_does_not_arrive_in_time_gets_408(hasty: Server, kind: str) -> None:
     async with open_connection(hasty.port) as client:
         await client.send(SLOW[kind])
         [refused] = parse_responses(await client.read_to_end())
@@ -68,19 +68,19 @@ async def test_a_client_that_drips_bytes_gains_no_time(hasty: Server) -> None:
     assert refused.status == 408
 
 
-async def _drip(client: Connection) -> None:
+async def _drip(client: RawConnection) -> None:
     await client.send(b"GET /livez HTTP/1.1\r\n")
     while True:
         await client.send(b"a: b\r\n")
-        await asyncio.sleep(0.05)  # slower than any client, and never silent
+        await asyncio.sleep(0.05)  # slower than any client, but never idle
 
 
-async def test_a_line_on_which_nothing_is_said_is_closed(hasty: Server) -> None:
+async def test_a_silent_connection_is_closed(hasty: Server) -> None:
     async with open_connection(hasty.port) as client:
         assert await client.read_to_end() == b""
 
 
-async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way(hasty: Server) -> None:
+async def test_a_client_that_sent_in_time_is_not_disconnected_before_its_response(hasty: Server) -> None:
     token = hasty.token(fresh_id())
     async with open_connection(hasty.port) as client:
         await client.send(operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {token}"))
@@ -90,25 +90,25 @@ async def test_who_has_sent_in_time_is_not_cut_off_while_the_answer_is_under_way
             await _hear(client, 1)
 
 
-async def test_what_was_asked_is_answered_before_a_line_ends_that_goes_on_with_junk(hasty: Server) -> None:
-    # With the log in it a query is carried out field by field, and takes its time.
+async def test_a_request_gets_its_response_before_junk_closes_the_connection(hasty: Server) -> None:
+    # A query of the log is executed without a plan, which takes longer.
     query = "{ images { totalCount } offerEvents { pageInfo { hasNextPage } } }"
-    asked = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
+    request_bytes = operation(query, f"authorization: Bearer {hasty.token(fresh_id())}")
     for junk in (b"junk\r\n\r\n", upgrade(), LIVEZ + b"junk\r\n\r\n"):
         async with open_connection(hasty.port) as client:
-            await client.send(asked + asked + junk)
+            await client.send(request_bytes + request_bytes + junk)
             found = parse_responses(await client.read_to_end())
         assert [json.loads(answer.body)["data"]["images"] for answer in found[:2]] == [{"totalCount": 0}] * 2
 
 
-async def _hear(client: Connection, seconds: float) -> None:
+async def _hear(client: RawConnection, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        heard = await client.read_to_end()
-    raise AssertionError(f"the server hung up after {heard!r}")
+        received = await client.read_to_end()
+    raise AssertionError(f"the server hung up after {received!r}")
 
 
 @pytest.mark.parametrize("kind", ["headers", "an address", "trailers", "a body of crumbs"])
-async def test_a_request_without_end_is_cut_off_and_not_kept(patient: Server, kind: str) -> None:
+async def test_an_endless_request_is_cut_off_and_not_buffered(patient: Server, kind: str) -> None:
     begun, more = {
         "headers": (b"GET /livez HTTP/1.1\r\n", b"a: %s\r\n" % (b"b" * 1_000)),
         "an address": (b"GET /", b"a" * 1_000),
@@ -116,49 +116,49 @@ async def test_a_request_without_end_is_cut_off_and_not_kept(patient: Server, ki
         "a body of crumbs": (request("POST", "/graphql", *CHUNKED, body=b""), b"1;%s\r\n \r\n" % (b"b" * 1_000)),
     }[kind]
     async with open_connection(patient.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
+        received = asyncio.create_task(client.read_to_end())
         await client.send(begun)
         for _ in range(2 * MAX_HEAD_BYTES // 1_000):
             await client.send(more)
-        [refused] = parse_responses(await heard)
+        [refused] = parse_responses(await received)
     assert refused.status == (414 if kind == "an address" else 431)
     assert "er than" in json.loads(refused.body)["errors"][0]["message"]
 
 
-async def test_an_upload_that_goes_on_after_its_refusal_is_cut_off(patient: Server) -> None:
+async def test_an_upload_that_continues_after_its_refusal_is_cut_off(patient: Server) -> None:
     async with open_connection(patient.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
+        received = asyncio.create_task(client.read_to_end())
         await client.send(request("POST", "/graphql", *CHUNKED, body=b""))
         for _ in range(400):
             await client.send(b"3e8\r\n" + b" " * 1_000 + b"\r\n")
-        [refused] = parse_responses(await heard)
+        [refused] = parse_responses(await received)
     assert refused.status == 413
 
 
-async def test_requests_in_a_row_are_all_answered_and_few_of_them_wait_in_memory(sqlite_databases: Databases) -> None:
+async def test_pipelined_requests_all_get_responses_and_few_are_buffered(sqlite_databases: Databases) -> None:
     async with run_in_process(settings_for(sqlite_databases.fresh())) as server, open_connection(server.port) as client:
-        heard = asyncio.create_task(client.read_to_end())
-        longest = asyncio.create_task(_longest_queue(server, heard))
+        received = asyncio.create_task(client.read_to_end())
+        longest = asyncio.create_task(_longest_queue(server, received))
         await client.send(*[request("GET", "/livez", "a: " + "b" * 500) * 50] * 80, LAST)
-        assert [answer.status for answer in parse_responses(await heard)] == [200] * 4_001
+        assert [answer.status for answer in parse_responses(await received)] == [200] * 4_001
         assert 0 < await longest < MAX_PIPELINED
 
 
-async def _longest_queue(server: InProcessServer, heard: "asyncio.Task[bytes]") -> int:
+async def _longest_queue(server: InProcessServer, received: "asyncio.Task[bytes]") -> int:
     longest = 0
-    while not heard.done():
+    while not received.done():
         longest = max([longest, *(len(one.pipeline) for one in server.connections)])
-        await asyncio.sleep(0)  # looks at each turn of the loop
+        await asyncio.sleep(0)  # samples once per iteration of the event loop
     return longest
 
 
-async def test_more_requests_in_a_row_than_anyone_needs_are_cut_off(patient: Server) -> None:
+async def test_too_many_pipelined_requests_are_cut_off(patient: Server) -> None:
     async with open_connection(patient.port) as client:
         await client.send(LIVEZ * (MAX_PIPELINED + 500))
         assert {answer.status for answer in parse_responses(await client.read_to_end())} <= {200}
 
 
-async def test_a_refusal_while_a_body_is_waited_for_is_no_fault(hasty: Server) -> None:
+async def test_a_refusal_while_a_body_is_awaited_is_not_a_fault(hasty: Server) -> None:
     expecting = request(
         "POST", "/graphql", "content-length: 9", "content-type: application/json", "expect: 100-continue"
     )
@@ -171,7 +171,7 @@ async def test_a_refusal_while_a_body_is_waited_for_is_no_fault(hasty: Server) -
     assert "Traceback" not in hasty.log
 
 
-async def test_what_is_no_http_is_refused_in_the_form_of_any_error(patient: Server) -> None:
+async def test_bytes_that_are_not_http_get_an_ordinary_error(patient: Server) -> None:
     async with open_connection(patient.port) as client:
         await client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         [refused] = parse_responses(await client.read_to_end())
@@ -179,7 +179,7 @@ async def test_what_is_no_http_is_refused_in_the_form_of_any_error(patient: Serv
     assert (refused.status, error["extensions"]["code"]) == (400, "BAD_REQUEST")
 
 
-async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path: Path) -> None:
+async def test_a_connection_with_a_pending_response_cannot_be_upgraded(tmp_path: Path) -> None:
     with run_server(tmp_path, max_watches_per_tenant=1) as server:
         watch = operation(WATCH, "accept: text/event-stream", f"authorization: Bearer {server.token('1')}")
         async with open_connection(server.port) as client:
@@ -190,7 +190,7 @@ async def test_no_websocket_is_made_of_a_line_whose_answer_is_under_way(tmp_path
                 await _hear(client, 0.5)
         async with asyncio.timeout(20):
             while not await _is_taken(server, watch):
-                await asyncio.sleep(0.05)  # nothing tells that the place of the first watch is free
+                await asyncio.sleep(0.05)  # nothing announces that the first watch has ended
 
 
 async def _is_taken(server: Server, watch: bytes) -> bool:
@@ -199,7 +199,7 @@ async def _is_taken(server: Server, watch: bytes) -> bool:
         return b"200 OK" in await _first_event(client)
 
 
-async def _first_event(client: Connection) -> bytes:
+async def _first_event(client: RawConnection) -> bytes:
     async with asyncio.timeout(20):
         return await client.reader.readuntil(b"\r\n\r\n")
 
@@ -212,13 +212,11 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-async def test_what_was_asked_is_answered_also_to_those_who_go_on_with_what_is_no_request(
-    server: Server, asked: bytes
-) -> None:
+@pytest.mark.parametrize("request_bytes", ASKED.values(), ids=ASKED)
+async def test_a_request_gets_its_response_although_invalid_bytes_follow(server: Server, request_bytes: bytes) -> None:
     for _ in range(5):
         async with open_connection(server.port) as client:
             hearing = asyncio.create_task(client.read_to_end())
-            await client.send(asked + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
+            await client.send(request_bytes + b"content-length: 0\r\n\r\n", *[b"x" * 30_000] * 4)
             first, *rest = parse_responses(await hearing)
         assert (first.status in (200, 400, 405), [answer.status for answer in rest] in ([], [400])) == (True, True)

@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.attack.framings`: no request that is hidden in another's body is carried out."""
+"""The short form of `python -m tests.attack.framings`: no request hidden in another's body is executed."""
 
 import asyncio
 from collections.abc import Generator
@@ -9,15 +9,15 @@ import pytest
 
 from tests.attack.framings import LAST, Route, attack, cases, hidden_request, routes
 from tests.harness import balancer, nginx
+from tests.harness.raw_connection import open_connection
 from tests.harness.server import Server, run_server
-from tests.harness.wire import open_connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 EXAMPLES = 96
 
 
 @pytest.fixture(scope="module")
-def roads(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, dict[str, Route]]]:
+def installed_routes(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, dict[str, Route]]]:
     folder = tmp_path_factory.mktemp("smuggling")
     with ExitStack() as held:
         server = held.enter_context(run_server(folder, max_body_bytes=20_000, request_seconds=1))
@@ -26,15 +26,17 @@ def roads(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Server, d
 
 
 @pytest.mark.parametrize("name", ["direct", "nginx", "haproxy"])
-async def test_no_hidden_request_is_carried_out(roads: tuple[Server, dict[str, Route]], name: str) -> None:
-    server, found = roads
+async def test_no_hidden_request_is_executed(installed_routes: tuple[Server, dict[str, Route]], name: str) -> None:
+    server, found = installed_routes
     if name not in found:
         pytest.skip(str(nginx.reason_to_skip() or balancer.reason_to_skip()))
     assert await attack(server, found[name], seed=1, examples=EXAMPLES) == []
 
 
-async def test_what_is_hidden_would_be_carried_out_on_a_line_of_its_own(roads: tuple[Server, dict[str, Route]]) -> None:
-    server, found = roads
+async def test_a_hidden_request_would_be_executed_on_its_own_connection(
+    installed_routes: tuple[Server, dict[str, Route]],
+) -> None:
+    server, found = installed_routes
     token = server.token("6000000")
     for number, way in enumerate(found.values()):
         async with open_connection(way.port, way.trust) as client:
@@ -44,7 +46,7 @@ async def test_what_is_hidden_would_be_carried_out_on_a_line_of_its_own(roads: t
     assert count == {"images": {"totalCount": len(found)}}
 
 
-def test_the_dice_fall_alike_for_the_same_seed() -> None:
+def test_a_seed_generates_the_same_cases() -> None:
     first, again, other = (list(islice(cases(seed, "x", "y"), 20)) for seed in (1, 1, 2))
     assert first == again
     assert first != other

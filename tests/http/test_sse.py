@@ -1,4 +1,4 @@
-"""GraphQL over server-sent events: one operation a connection, watches with their cursors as event IDs."""
+"""GraphQL over server-sent events: one operation per connection, and cursors as event IDs."""
 
 import json
 from collections.abc import Generator
@@ -14,8 +14,8 @@ from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 EVENTS = "text/event-stream"
@@ -30,7 +30,7 @@ def stream(server: Server, query: str, token: str | None, last: str | None = Non
 
 
 def events(response: httpx2.Response) -> Generator[dict[str, str]]:
-    """The events as they come, comments left out."""
+    """The events as they arrive, without comments."""
     event: dict[str, str] = {}
     for line in response.iter_lines():
         if not line and event:
@@ -41,7 +41,7 @@ def events(response: httpx2.Response) -> Generator[dict[str, str]]:
             event[name] = value.strip()
 
 
-def test_a_query_is_one_event_and_the_end(server: Server) -> None:
+def test_a_query_sends_one_event_and_completes(server: Server) -> None:
     with stream(server, "{ viewer { id } }", server.token("5")) as response:
         assert response.headers["content-type"].startswith(EVENTS)
         answer, end = events(response)
@@ -50,14 +50,14 @@ def test_a_query_is_one_event_and_the_end(server: Server) -> None:
     assert end == {"event": "complete", "data": ""}
 
 
-def test_a_watch_tells_each_change_with_its_cursor_and_goes_on_behind_it(server: Server) -> None:
+def test_a_watch_sends_each_change_with_its_cursor_and_resumes_after_it(server: Server) -> None:
     owner = server.token(fresh_id())
     image = server.register(owner)
     with stream(server, WATCH, owner, after=None) as response:
-        told = events(response)
-        first = next(told)
+        stream_events = events(response)
+        first = next(stream_events)
         server.do("offerImage", owner, imageId=image, tenantIds=["10", "11"])
-        ten, eleven = next(told), next(told)
+        ten, eleven = next(stream_events), next(stream_events)
     with stream(server, WATCH, owner, last=ten["id"], after=first["id"]) as response:
         again = next(events(response))
 
@@ -68,7 +68,7 @@ def test_a_watch_tells_each_change_with_its_cursor_and_goes_on_behind_it(server:
 
 
 @pytest.mark.parametrize("query", ["subscription { watchOffers { nonsense } }", "{", "{ nonsense }"])
-def test_what_can_not_be_carried_out_is_told_and_ends(server: Server, query: str) -> None:
+def test_an_operation_that_cannot_be_executed_sends_its_errors_and_completes(server: Server, query: str) -> None:
     with stream(server, query, server.token("5")) as response:
         answer, end = events(response)
 
@@ -83,7 +83,7 @@ def test_nobody_watches_without_a_token(server: Server) -> None:
     assert error["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-def test_a_token_that_will_never_do_is_told_as_the_last_event_and_an_expired_one_by_its_status(server: Server) -> None:
+def test_an_invalid_token_is_the_last_event_and_an_expired_one_a_status(server: Server) -> None:
     with stream(server, WATCH, "nonsense") as response:
         error, end = events(response)
     with stream(server, WATCH, server.token("5", ttl=-5)) as expired:
@@ -145,7 +145,7 @@ TWO_OPERATIONS = "query Ask { viewer { id } } subscription Watch { watchOffers {
 
 
 @pytest.mark.parametrize("accept", BOTH)
-def test_a_query_of_a_client_that_lists_events_beside_json_is_answered_in_json(server: Server, accept: str) -> None:
+def test_a_query_of_a_client_that_accepts_both_gets_json(server: Server, accept: str) -> None:
     assert server.post("{ viewer { id } }", server.token("5"), accept=accept).json() == {
         "data": {"viewer": {"id": "5"}}
     }
@@ -153,9 +153,7 @@ def test_a_query_of_a_client_that_lists_events_beside_json_is_answered_in_json(s
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("accept", BOTH)
-def test_a_watch_of_a_client_that_lists_events_beside_json_comes_as_events(
-    server: Server, accept: str, method: str
-) -> None:
+def test_a_watch_of_a_client_that_accepts_both_gets_events(server: Server, accept: str, method: str) -> None:
     asking: dict[str, Any] = {"query": WATCH_ALONE}
     sent: dict[str, Any] = {"json": asking} if method == "POST" else {"params": asking}
     headers = {"accept": accept, **bearer(server.token(fresh_id()))}
@@ -164,13 +162,13 @@ def test_a_watch_of_a_client_that_lists_events_beside_json_comes_as_events(
         assert next(events(response))["event"] == "next"
 
 
-def test_accept_in_several_lines_is_one_list(server: Server) -> None:
+def test_several_accept_headers_are_one_list(server: Server) -> None:
     headers = [("accept", "application/json"), ("accept", EVENTS), *bearer(server.token(fresh_id())).items()]
     with server.client.stream("POST", "/graphql", json={"query": WATCH_ALONE}, headers=headers) as response:
         assert response.headers["content-type"].startswith(EVENTS)
 
 
-def test_of_a_document_with_both_the_operation_that_runs_decides(server: Server) -> None:
+def test_in_a_document_with_both_the_selected_operation_decides(server: Server) -> None:
     headers = {"accept": BOTH[0], **bearer(server.token(fresh_id()))}
     ask, watch = ({"query": TWO_OPERATIONS, "operationName": name} for name in ("Ask", "Watch"))
     assert "data" in server.client.post("/graphql", json=ask, headers=headers).json()
@@ -179,9 +177,7 @@ def test_of_a_document_with_both_the_operation_that_runs_decides(server: Server)
         assert next(events(response))["event"] == "next"
 
 
-async def test_a_watch_whose_store_is_away_is_refused_by_a_status(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_watch_during_an_outage_gets_a_status(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> None:
     async with run_in_process(settings_for(databases.fresh())) as running:
         monkeypatch.setattr(running.services.feed, "head", AsyncMock(side_effect=Unavailable("It is away.")))
         headers = {"accept": EVENTS, **bearer(running.token)}
@@ -194,7 +190,7 @@ async def test_a_watch_whose_store_is_away_is_refused_by_a_status(
 @pytest.mark.parametrize(
     "accept", ["application/json, text/event-stream;q=0", "application/json", "*/*", "application/json, text/*;q=0.5"]
 )
-def test_a_watch_of_a_client_that_does_not_name_events_is_sent_to_where_it_can_be_had(
+def test_a_watch_of_a_client_that_does_not_accept_events_is_referred_to_other_transports(
     server: Server, accept: str
 ) -> None:
     answer = server.post(WATCH_ALONE, server.token("5"), accept=accept)
@@ -203,7 +199,7 @@ def test_a_watch_of_a_client_that_does_not_name_events_is_sent_to_where_it_can_b
     assert "text/event-stream" in answer.json()["errors"][0]["message"]
 
 
-def test_json_that_is_listed_with_a_quality_of_nothing_is_not_accepted(server: Server) -> None:
+def test_json_with_a_quality_of_zero_is_not_accepted(server: Server) -> None:
     accept = "text/event-stream, application/json;q=0"
     answer = server.post("{ viewer { id } }", server.token("5"), accept=accept)
 

@@ -1,4 +1,4 @@
-"""What comes behind a body is no header (RFC 9110, 6.5.1), and there is not more of it than of headers."""
+"""Trailers are not treated as headers (RFC 9110, 6.5.1), and have the same limits."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.harness.balancer import reason_to_skip, run_balancer
 from tests.harness.kernel import free_port
+from tests.harness.raw_connection import Response, open_connection, parse_responses, request
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.wire import Response, open_connection, parse_responses, request
-from tests.harness.world import fresh_id
 
 QUERY = b'{"query":"{viewer{id}}"}'
 LAST = request("GET", "/livez", "connection: close")
@@ -29,7 +29,7 @@ LIES = ("Origin: https://evil.example", "Accept: text/event-stream", "Content-En
 
 
 @pytest.mark.parametrize("apart", [False, True])
-async def test_trailers_count_for_nothing(server: Server, apart: bool) -> None:
+async def test_trailers_are_ignored(server: Server, apart: bool) -> None:
     tenant = fresh_id()
     stranger, caller = server.token(fresh_id()), f"authorization: Bearer {server.token(tenant)}"
     answered, _ = await _send(server.port, f"Authorization: Bearer {stranger}", *LIES, headers=(caller,), apart=apart)
@@ -42,7 +42,7 @@ async def test_trailers_count_for_nothing(server: Server, apart: bool) -> None:
 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("kind", ["many", "large", "many with its headers"])
-async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, apart: bool) -> None:
+async def test_trailers_have_the_limits_of_headers(server: Server, kind: str, apart: bool) -> None:
     headers, trailers = {
         "many": ((), ["a: b"] * (MAX_HEADERS + 1)),
         "large": ((), ["a: " + "b" * MAX_HEAD_BYTES]),
@@ -54,9 +54,9 @@ async def test_trailers_are_bounded_as_headers_are(server: Server, kind: str, ap
 
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize(
-    "trailer", ["Connection: close", "Proxy-Connection: close", "Connection: x, close", "TE: gzip"]
+    "trailer", ["RawConnection: close", "Proxy-RawConnection: close", "RawConnection: x, close", "TE: gzip"]
 )
-async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
+async def test_a_forbidden_trailer_is_refused_and_closes_the_connection(
     server: Server, trailer: str, apart: bool
 ) -> None:
     *_, last = await _send(server.port, trailer, apart=apart)
@@ -64,7 +64,7 @@ async def test_a_trailer_that_would_end_the_connection_ends_it_with_a_refusal(
     assert (last.status, last.headers["connection"]) == (400, "close")
 
 
-async def test_an_address_in_a_trailer_is_nobodys_behind_the_balancer_either(tmp_path: Path) -> None:
+async def test_a_forwarded_address_in_a_trailer_is_ignored_behind_the_balancer(tmp_path: Path) -> None:
     if (reason := reason_to_skip()) is not None:
         pytest.skip(reason)
     (folder := tmp_path / "worker").mkdir()

@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing of it: what waits for all of them in the process is bounded."""
+"""Clients that request much and read nothing: the response bytes buffered for all of them are limited."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from tests.harness.databases import Databases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import PATIENCE_SECONDS, InProcessServer, run_in_process
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import EVENTS, JSON, open_socket, post
+from tests.harness.waiting import wait_until
 
 QUERY = "{ images(first: 60) { nodes { tags } } }"
 COUNT = "{ images(first: 1) { totalCount } }"
@@ -27,7 +27,7 @@ def path(request: pytest.FixtureRequest) -> str:
     return f"/graphql{request.param}"
 
 
-async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
+async def test_bytes_buffered_for_stalled_http_clients_are_limited(
     databases: Databases, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
@@ -35,7 +35,7 @@ async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
         monkeypatch.setattr(server.slow_readers, "_max_bytes", MOST_BYTES)
         with ExitStack() as held:
             for _ in range(CLIENTS):
-                await _ask_and_read_nothing(server, path, held)
+                await _request_without_reading(server, path, held)
             await wait_until(lambda: server.slow_readers.cut > 0)
 
             assert server.slow_readers.bytes <= MOST_BYTES
@@ -43,7 +43,7 @@ async def test_what_waits_for_http_clients_that_do_not_read_is_bounded(
         await wait_until(lambda: not server.slow_readers.connections)
 
 
-async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
+async def test_bytes_buffered_for_stalled_websockets_are_limited(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
@@ -58,7 +58,7 @@ async def test_what_waits_for_websockets_that_do_not_read_is_bounded(
             assert (await post(server, "{ viewer { id } }")).status == 200
 
 
-async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_each_when_it_reads(
+async def test_a_stalled_websocket_buffers_few_responses_and_gets_all_once_it_reads(
     databases: Databases,
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
@@ -78,17 +78,19 @@ async def test_one_websocket_that_reads_nothing_holds_few_responses_and_gets_eac
             assert server.slow_readers.bytes < 6 * response
             assert held < OPERATIONS / 2 * response
             peer.connection.transport.resume_reading()
-            heard = [await peer.receive() for _ in range(2 * OPERATIONS)]
+            messages = [await peer.receive() for _ in range(2 * OPERATIONS)]
         await wait_until(lambda: server.slow_readers.bytes == 0)
 
-    assert sum(message["type"] == "next" for message in heard) == OPERATIONS
+    assert sum(message["type"] == "next" for message in messages) == OPERATIONS
 
 
-async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(databases: Databases, path: str) -> None:
+async def test_an_http_client_that_reads_no_byte_of_its_response_is_disconnected(
+    databases: Databases, path: str
+) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=0.5)) as server:
         await server.fill()
         with ExitStack() as held:
-            await _ask_and_read_nothing(server, path, held)
+            await _request_without_reading(server, path, held)
             await wait_until(lambda: len(server.slow_readers.connections) == 1)
             await wait_until(lambda: not server.connections)
 
@@ -96,7 +98,7 @@ async def test_an_http_client_that_takes_no_byte_of_its_response_is_cut(database
 
 
 @pytest.mark.parametrize("way", ["websocket", "events"])
-async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(databases: Databases, way: str) -> None:
+async def test_stalled_clients_use_little_more_memory_than_is_counted(databases: Databases, way: str) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         async with AsyncExitStack() as held:
@@ -105,7 +107,7 @@ async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(
             for peer in peers:
                 peer.connection.transport.pause_reading()
                 if way == "events":
-                    await _ask_and_read_nothing(server, "/graphql", held, EVENTS)
+                    await _request_without_reading(server, "/graphql", held, EVENTS)
                 else:
                     for number in range(4):
                         await peer.subscribe(QUERY, str(number))
@@ -119,14 +121,12 @@ async def test_little_more_is_held_for_clients_that_do_not_read_than_is_counted(
             assert memory < 2 * server.slow_readers.bytes
 
 
-async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_before_it_is_taken(
-    databases: Databases, path: str
-) -> None:
+async def test_a_pipelined_request_waits_until_the_previous_response_is_read(databases: Databases, path: str) -> None:
     async with run_in_process(settings_for(databases.fresh(), stall_seconds=60)) as server:
         await server.fill()
         owner, register = server.gateway.tenant("1"), MUTATIONS["registerImage"]
         with ExitStack() as held:
-            client = await _ask_and_read_nothing(server, path, held)
+            client = await _request_without_reading(server, path, held)
             await wait_until(lambda: len(server.slow_readers.connections) == 1)
             for _ in range(3):
                 await _ask(client, server, path, register, input={**IMAGE, "name": "pipelined"})
@@ -138,7 +138,7 @@ async def test_a_pipelined_request_is_not_begun_before_the_response_to_the_one_b
     assert (before, after) == (60, 63)
 
 
-def test_the_connection_on_which_most_waits_is_cut() -> None:
+def test_the_connection_with_the_most_buffered_bytes_is_closed() -> None:
     lines = [_Line(30), _Line(50), _Line(40)]
     behind = unread.SlowReaders(max_bytes=100)
     for line in lines:
@@ -147,7 +147,7 @@ def test_the_connection_on_which_most_waits_is_cut() -> None:
     assert ([line.is_cut for line in lines], behind.cut, behind.bytes) == ([False, True, False], 1, 70)
 
 
-def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
+def test_unwritten_bytes_count_like_unsent_ones() -> None:
     lines = [_Line(50), _Line(30)]
     behind = unread.SlowReaders(max_bytes=100)
     for line in lines:
@@ -158,7 +158,7 @@ def test_what_waits_to_be_written_counts_with_what_waits_to_be_sent() -> None:
     assert behind.bytes == 50
 
 
-def test_a_connection_that_has_taken_most_of_it_since_is_not_cut() -> None:
+def test_a_connection_that_has_read_most_of_it_is_not_closed() -> None:
     lines = [_Line(90), _Line(30), _Line(20)]
     behind = unread.SlowReaders(max_bytes=100)
     behind.add(lines[0])
@@ -184,7 +184,7 @@ class _Line:
         self.is_cut = True
 
 
-async def _ask_and_read_nothing(
+async def _request_without_reading(
     server: InProcessServer, path: str, held: ExitStack | AsyncExitStack, accept: str = JSON
 ) -> socket.socket:
     client = held.enter_context(socket.socket())
@@ -207,7 +207,7 @@ async def _ask(
 
 
 async def _take(client: socket.socket, until_there_are: int) -> None:
-    """Read until so many responses have begun, of which only the first is larger than one piece."""
+    """Read until this many responses have started, of which only the first exceeds one chunk."""
     read = b""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while read.count(b"HTTP/1.1 200 OK") < until_there_are:

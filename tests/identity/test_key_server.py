@@ -23,7 +23,7 @@ from app.web.callers.keys import NoKeys, parse_keys
 from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import signing_key
 from tests.harness.key_server import Behaviour, KeyServer, reply, run_key_server
-from tests.harness.trusting import TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.trusting_gateway import TrustingGateway, run_trusting_gateway, short_times
 
 __all__ = ["short_times"]
 KEY, STRANGER = signing_key("first", "RS256"), signing_key("stranger", "RS256", 2_056)

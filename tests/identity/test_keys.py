@@ -14,7 +14,7 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import SigningKey, claims_for, ed448_key, encode_segment, shared_secret, signing_key
 from tests.harness.key_server import KeyServer, run_key_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.trusting import TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.trusting_gateway import TrustingGateway, run_trusting_gateway, short_times
 
 __all__ = ["short_times"]
 KEY = signing_key("first", "RS256")

@@ -18,10 +18,10 @@ from tests.harness.gateway import SECRET
 from tests.harness.issuer import claims_for, shared_secret, signing_key
 from tests.harness.key_server import KeyServer, run_key_server
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.server import bearer, error_code
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.trusting import GAP_SECONDS, VIEWER, TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.trusting_gateway import GAP_SECONDS, VIEWER, TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.waiting import wait_until
 
 __all__ = ["short_times"]
 pytestmark = pytest.mark.usefixtures("short_times")
@@ -44,8 +44,7 @@ async def gateway(sqlite_databases: SqliteDatabases, keys: KeyServer) -> AsyncGe
 
 def waiting(gateway: TrustingGateway) -> int:
     """How many wait for the next look at the key set."""
-    assert gateway.tokens._key_set is not None
-    return gateway.tokens._key_set._waiting
+    return gateway.tokens._key_sets[0]._waiting
 
 
 async def is_told_to_come_again(gateway: TrustingGateway, token: str) -> None:

@@ -14,9 +14,9 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.issuer import claims_for, signing_key
 from tests.harness.key_server import KeyServer, run_key_server
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.trusting import GAP_SECONDS, TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.trusting_gateway import GAP_SECONDS, TrustingGateway, run_trusting_gateway, short_times
+from tests.harness.waiting import wait_until
 
 __all__ = ["short_times"]
 pytestmark = [pytest.mark.usefixtures("short_times"), pytest.mark.slow]

@@ -12,7 +12,7 @@ from tests.harness.issuer import SigningKey, claims_for, shared_secret, signing_
 from tests.harness.key_server import run_key_server
 from tests.harness.server import Server, error_code, run_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.tokens import INVALID, VALID
+from tests.harness.tokens import INVALID, ROLELESS, VALID
 
 VIEWER = "{ viewer { id } }"
 LEEWAY_SECONDS = 10
@@ -51,6 +51,19 @@ async def test_a_token_that_does_not_count_is_refused_on_every_transport(believe
     async with open_socket(server) as peer:
         await peer.init(bad)
         assert await peer.close_code() == 4401
+
+
+@pytest.mark.parametrize("name", ROLELESS)
+async def test_a_caller_without_a_role_is_known_but_forbidden_on_every_transport(believer: Believer, name: str) -> None:
+    token, server = ROLELESS[name](believer.key), believer.server
+
+    for refused in (server.post(VIEWER, token), server.get(VIEWER, token)):
+        assert (refused.status_code, error_code(refused)) == (403, "FORBIDDEN")
+        assert "www-authenticate" not in refused.headers
+    async with open_socket(server) as peer:
+        await peer.init(token)
+        assert await peer.close_code() == 4401
+        assert peer.connection.close_reason == "The token has no known role in 'roles'."
 
 
 @pytest.mark.parametrize("name", VALID)

@@ -1,4 +1,4 @@
-"""The arithmetic of budgets, with a clock that stands still until it is told otherwise."""
+"""The arithmetic of budgets, with a clock that only the test advances."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -35,11 +35,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def budget(clock: Clock, rate: int = 10, brim: int = 300) -> Budget:
-    return Budget("tenant", rate, brim, PRICES, clock)
+def budget(clock: Clock, rate: int = 10, capacity: int = 300) -> Budget:
+    return Budget("tenant", rate, capacity, PRICES, clock)
 
 
-def test_what_is_spent_is_missing_until_time_has_refilled_it(clock: Clock) -> None:
+def test_a_spent_budget_refills_with_time(clock: Clock) -> None:
     of_tenants = budget(clock)
 
     assert of_tenants.charge("1", EXPENSIVE, None, None).remaining == 300 - 201
@@ -49,7 +49,7 @@ def test_what_is_spent_is_missing_until_time_has_refilled_it(clock: Clock) -> No
     assert of_tenants.charge("1", EXPENSIVE, None, None).retry_after == 0
 
 
-def test_a_refusal_takes_nothing(clock: Clock) -> None:
+def test_a_refusal_charges_nothing(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", EXPENSIVE, None, None)
     for _ in range(5):
@@ -58,7 +58,7 @@ def test_a_refusal_takes_nothing(clock: Clock) -> None:
     assert of_tenants.charge("1", VIEWER, None, None).remaining == 97
 
 
-def test_other_texts_that_are_refused_have_been_read_and_are_paid_for_until_nothing_is_left(clock: Clock) -> None:
+def test_refused_documents_are_charged_for_parsing_until_the_budget_is_empty(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", EXPENSIVE, None, None)
     left = [of_tenants.charge("1", f"{EXPENSIVE} # {number}", None, None).remaining for number in range(5)]
@@ -66,7 +66,7 @@ def test_other_texts_that_are_refused_have_been_read_and_are_paid_for_until_noth
     assert left == [99, *[99 - REFUSED] * 4], "the first is free, so that the answer tells what there was"
 
 
-def test_what_others_ask_does_not_show_in_what_is_left(clock: Clock) -> None:
+def test_the_remaining_budget_reveals_nothing_about_others(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("2", asked := f"{EXPENSIVE} # by the other one", None, None)
     for tenant in ("1", "3"):
@@ -79,15 +79,15 @@ def test_what_others_ask_does_not_show_in_what_is_left(clock: Clock) -> None:
     assert (known.remaining, known.retry_after) == (strange.remaining, strange.retry_after)
 
 
-def test_no_bucket_fills_over_its_brim(clock: Clock) -> None:
+def test_no_bucket_exceeds_its_capacity(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", VIEWER, None, None)
-    clock.now += 29  # not so long that it is forgotten
+    clock.now += 29  # too short for the bucket to be dropped
 
     assert of_tenants.charge("1", VIEWER, None, None).remaining == 298
 
 
-def test_nobody_pays_for_another(clock: Clock) -> None:
+def test_callers_have_separate_budgets(clock: Clock) -> None:
     of_tenants = budget(clock)
     while not of_tenants.charge("1", VIEWER, None, None).retry_after:
         pass
@@ -95,22 +95,22 @@ def test_nobody_pays_for_another(clock: Clock) -> None:
     assert of_tenants.charge("2", VIEWER, None, None).remaining == 298
 
 
-def test_what_costs_more_than_there_can_ever_be_takes_all_of_it(clock: Clock) -> None:
-    of_tenants = budget(clock, brim=150)
+def test_an_operation_that_costs_more_than_the_capacity_takes_a_full_budget(clock: Clock) -> None:
+    of_tenants = budget(clock, capacity=150)
 
     assert of_tenants.charge("1", EXPENSIVE, None, None).remaining == 0
 
 
-def test_who_has_nothing_is_refused_before_the_text_is_read(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    of_tenants = budget(clock, brim=150)
+def test_a_caller_with_an_empty_budget_is_refused_before_parsing(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_tenants = budget(clock, capacity=150)
     of_tenants.charge("1", EXPENSIVE, None, None)
     monkeypatch.setattr(Prices, "of", None)
 
     assert of_tenants.charge("1", "{" * 1_000, None, None).retry_after == 1
 
 
-def test_a_watch_is_lent_what_it_lacks_and_begins_when_that_is_earned(clock: Clock) -> None:
-    of_tenants = budget(clock, rate=100, brim=300)
+def test_a_watch_borrows_what_it_lacks_and_starts_once_that_is_earned(clock: Clock) -> None:
+    of_tenants = budget(clock, rate=100, capacity=300)
     while not (last := of_tenants.charge("1", WATCH_OFFERS, None, None, may_owe=True)).retry_after:
         pass
 
@@ -121,7 +121,7 @@ def test_a_watch_is_lent_what_it_lacks_and_begins_when_that_is_earned(clock: Clo
     assert 0 < lent.delay <= MAX_DEBT_SECONDS
 
 
-def test_nothing_but_a_watch_is_lent_anything(clock: Clock) -> None:
+def test_only_a_watch_may_borrow(clock: Clock) -> None:
     of_tenants = budget(clock)
     of_tenants.charge("1", EXPENSIVE, None, None)
 
@@ -130,7 +130,7 @@ def test_nothing_but_a_watch_is_lent_anything(clock: Clock) -> None:
     assert of_tenants.charge("1", WATCH_OFFERS, None, None).retry_after
 
 
-def test_a_text_that_is_read_on_credit_and_is_no_watch_is_paid_for(clock: Clock) -> None:
+def test_a_document_parsed_on_credit_that_is_not_a_watch_is_charged(clock: Clock) -> None:
     of_tenants = budget(clock, rate=30)
     for _ in range(2):
         of_tenants.charge("1", EXPENSIVE, None, None)
@@ -144,7 +144,7 @@ def test_a_text_that_is_read_on_credit_and_is_no_watch_is_paid_for(clock: Clock)
     assert left[-1] >= -MAX_DEBT_SECONDS * 30 - REFUSED
 
 
-def test_those_who_have_gone_are_forgotten_and_those_who_are_there_are_not(clock: Clock) -> None:
+def test_idle_buckets_are_dropped_and_active_ones_are_kept(clock: Clock) -> None:
     buckets = Buckets(10, 300, clock)
     buckets.get("stays").level = 0
     for number in range(1_000):
@@ -157,7 +157,7 @@ def test_those_who_have_gone_are_forgotten_and_those_who_are_there_are_not(clock
     assert buckets.get("stays").level == 5
 
 
-def test_a_bucket_that_is_not_full_again_is_not_forgotten(clock: Clock) -> None:
+def test_a_bucket_that_is_not_full_is_not_dropped(clock: Clock) -> None:
     buckets = Buckets(10, 300, clock)
     buckets.get("1").level = 0
     clock.now += 29
@@ -166,7 +166,7 @@ def test_a_bucket_that_is_not_full_again_is_not_forgotten(clock: Clock) -> None:
     assert buckets.get("1").level == 290
 
 
-def test_however_many_come_no_more_than_a_number_are_remembered(clock: Clock) -> None:
+def test_the_number_of_buckets_is_limited(clock: Clock) -> None:
     buckets = Buckets(10, 300, clock, max_remembered=100)
     for number in range(10_000):
         buckets.get(str(number)).level = 0
@@ -175,7 +175,7 @@ def test_however_many_come_no_more_than_a_number_are_remembered(clock: Clock) ->
     assert buckets.get("9999").level == 0
 
 
-def test_an_address_pays_for_bad_tokens_and_a_tenant_never_for_its_address(clock: Clock) -> None:
+def test_bad_tokens_are_charged_to_the_address_and_never_to_a_tenant(clock: Clock) -> None:
     settings = Settings(
         rate_per_tenant=10, burst_per_tenant=50, rate_per_address=1, burst_per_address=2 * BAD_TOKEN_COST
     )
@@ -191,7 +191,7 @@ def test_an_address_pays_for_bad_tokens_and_a_tenant_never_for_its_address(clock
     assert anonymous.retry_after
 
 
-def test_either_kind_may_be_without_a_limit(clock: Clock) -> None:
+def test_either_budget_can_be_disabled(clock: Clock) -> None:
     only_addresses = Budgets(Settings(rate_per_address=1), PRICES, clock)
 
     assert only_addresses.charge(CALLER, "192.0.2.1", VIEWER, None, None) is None

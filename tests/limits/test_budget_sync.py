@@ -1,4 +1,4 @@
-"""Workers on one PostgreSQL: what a caller spends at one of them is missing at all of them, about a second later."""
+"""Workers on one PostgreSQL share budgets, about a second late."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -22,8 +22,8 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
 from tests.harness.transports import send_over
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reading_is_free")]
 
@@ -61,7 +61,7 @@ def _tenants(worker: InProcessServer) -> Budget:
 
 
 async def _spend(worker: InProcessServer, times: int) -> list[int]:
-    """The statuses of so many requests that cost 301 each."""
+    """The statuses of this many requests that cost 301 each."""
     return [(await send_over(worker, "lane", PAGE, worker.token, n=100)).status for _ in range(times)]
 
 
@@ -70,7 +70,7 @@ async def _settle(store: Store, spent: dict[str, float], kind: Kind = OF_TENANTS
         return await shared.settle(tx, kind, spent)
 
 
-async def test_what_was_spent_at_one_worker_is_missing_at_the_other(
+async def test_budget_spent_at_one_worker_is_missing_at_the_other(
     workers: tuple[InProcessServer, InProcessServer],
 ) -> None:
     one, other = workers
@@ -84,7 +84,7 @@ async def test_what_was_spent_at_one_worker_is_missing_at_the_other(
     assert await _spend(other, 1) == [429]
 
 
-async def test_both_spend_too_much_for_one_interval_at_most_and_pay_for_it(
+async def test_workers_overspend_for_one_interval_at_most_and_the_debt_remains(
     workers: tuple[InProcessServer, InProcessServer],
 ) -> None:
     granted = 0
@@ -118,11 +118,11 @@ async def test_requests_write_nothing_and_a_settlement_is_one_statement(
     assert len(settled) < 10
 
 
-async def test_a_worker_goes_on_by_itself_while_the_database_is_away(
+async def test_a_worker_continues_alone_during_an_outage(
     workers: tuple[InProcessServer, InProcessServer], url: str
 ) -> None:
     one, _ = workers
-    # Said on a terminal, every failure would take longer than this test has.
+    # Formatted for a terminal, each failure would take longer than this test has.
     with capture_logs() as said, database_outage(url):
         for _ in range(3):
             reply = await send_over(one, "endpoint", "{ __schema { queryType { name } } }", one.token)
@@ -141,17 +141,17 @@ async def test_the_shared_budget_refills_by_the_clock_of_the_database(store: Sto
     refilled = (await _settle(store, {"1": 0}, OF_TENANTS))["1"]
     await _settled_earlier(store, "1 h")
 
-    assert refilled == pytest.approx(450, abs=50)  # as much as a slow machine adds by itself
+    assert refilled == pytest.approx(450, abs=50)  # what refills by itself on a slow machine
     assert (await _settle(store, {"1": 0}, OF_TENANTS))["1"] == BRIM
 
 
 async def _settled_earlier(store: Store, by: str) -> None:
-    """As if so much time had passed: the database's clock can't be set."""
+    """Simulate that this much time has passed, as the database's clock can't be set."""
     async with store.transaction() as tx:
         await tx.conn.execute(text("UPDATE budget SET settled_at = settled_at - CAST(:by AS interval)"), {"by": by})
 
 
-async def test_many_workers_that_settle_the_same_callers_lose_nothing_and_never_wait_in_a_circle(store: Store) -> None:
+async def test_concurrent_settlements_lose_nothing_and_never_deadlock(store: Store) -> None:
     callers = [str(number) for number in range(300)]
 
     async def settle(worker: int) -> None:
@@ -165,7 +165,7 @@ async def test_many_workers_that_settle_the_same_callers_lose_nothing_and_never_
     assert all(BRIM - 30 <= level <= BRIM - 30 + 60 for level in left.values())
 
 
-async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store: Store) -> None:
+async def test_full_budgets_are_dropped_and_others_are_kept(store: Store) -> None:
     await _settle(store, {"full": 0.0, "empty": 1_000.0})
     await _settle(store, {"full": 0.0}, Kind("address", 1, BRIM))
     async with store.transaction() as tx:
@@ -175,7 +175,7 @@ async def test_budgets_that_are_full_again_are_dropped_and_others_are_kept(store
     assert [tuple(row) for row in kept] == [("address", "full"), ("tenant", "empty")]
 
 
-async def test_a_long_outage_leaves_no_debt_for_what_was_earned_meanwhile(url: str) -> None:
+async def test_after_a_long_outage_what_was_earned_meanwhile_is_not_owed(url: str) -> None:
     now = [1_000.0]
     budget = Budget("tenant", 100, BRIM, Prices(build_schema().documents), lambda: now[0])
     store = Store(parse_url(url))
@@ -201,9 +201,7 @@ def _only(budget: Budget) -> Any:
     return Only()
 
 
-async def test_what_is_spent_while_the_answer_is_on_its_way_is_not_forgotten(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_spending_during_a_settlement_is_not_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     budget = Budget("tenant", 1, BRIM, Prices(build_schema().documents), lambda: 1_000.0)
     sync = BudgetSync(store, _only(budget))
     budget.charge_flat("1", 100)

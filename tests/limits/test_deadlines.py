@@ -1,4 +1,4 @@
-"""An operation ends in its time, and with its client: nothing more of it begins, and what runs ends unharmed."""
+"""An operation ends at its deadline or with its client: no further step starts, and running ones complete."""
 
 import asyncio
 import sqlite3
@@ -15,19 +15,19 @@ from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.operation_clock import install_operation_clock
 from tests.harness.operations import MUTATIONS
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import CODES, WAYS_TO_LEAVE, leave_http, open_request, open_socket, post
 from tests.harness.slow_store import SlowStore, delay_reads
+from tests.harness.waiting import wait_until
 
-# Three units, each of which waits for the one before.
-LONG = {"query_seconds": 600, "watch_item_seconds": 600}  # so that only the client's going can end it
+# Three steps, each of which waits for the previous one.
+LONG = {"query_seconds": 600, "watch_item_seconds": 600}  # so that only the disconnection can end it
 QUERY = "{ images { nodes { id members { nodes { id tenant { images { nodes { id } } } } } } } }"
 WATCH = """subscription($after: Cursor) { watchOffers(after: $after) {
   __typename cursor ... on MemberStatusChanged { member { image { members { nodes { id } } } } } } }"""
 
 
 def field_by_field(server: InProcessServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if no plan could take any operation."""
+    """Make every operation run without a plan."""
 
     async def unplanned(*_: Any) -> None:
         return None
@@ -44,17 +44,17 @@ async def image_with_members(server: InProcessServer) -> str:
 
 
 async def ends_after_its_first_unit(server: InProcessServer, store: SlowStore) -> None:
-    """The operation is over, its unit is not: it holds the place of the operation until it is let go."""
+    """Wait until an operation has ended although its step is still running, which occupies its slot until released."""
     assert (len(store.started), store.ended, server.admission.in_flight) == (1, [], 1)
     store.release()
     await wait_until(lambda: server.admission.in_flight == 0)
-    await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
+    await asyncio.sleep(0.05)  # anything that wrongly starts would have started by then
     assert len(store.started) == len(store.ended) == 1
     assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 1
 
 
 @pytest.mark.parametrize("way", WAYS_TO_LEAVE)
-async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
+async def test_when_a_client_disconnects_no_further_step_of_its_query_starts(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), **LONG)) as server:
@@ -70,7 +70,7 @@ async def test_when_a_client_goes_away_no_further_unit_of_its_query_begins(
 
 
 @pytest.mark.parametrize("way", CODES)
-async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_begins(
+async def test_a_query_that_exceeds_its_deadline_is_refused_and_no_further_step_of_it_starts(
     databases: Databases, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = install_operation_clock(monkeypatch)
@@ -89,7 +89,7 @@ async def test_a_query_that_takes_too_long_is_told_so_and_no_further_unit_of_it_
         await ends_after_its_first_unit(server, store)
 
 
-async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_turn_comes(
+async def test_a_planned_query_of_a_disconnected_client_never_starts(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(postgres_databases.fresh(), **LONG)) as server, AsyncExitStack() as lines:
@@ -107,10 +107,10 @@ async def test_a_planned_query_whose_client_has_gone_does_not_begin_when_its_tur
     assert len(store.started) == 4
 
 
-async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
+async def test_a_planned_read_of_sqlite_is_interrupted_at_its_deadline(
     sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Each look at the clock finds that the loop's time is over, so the thread takes the statement.
+    # Each reading of the clock finds the loop's share used up, so the statement runs in the thread.
     monkeypatch.setattr(reader, "STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr(reader, "LOOP_SECONDS", -1)
     clock, taken = install_operation_clock(monkeypatch), threading.Event()
@@ -135,7 +135,7 @@ async def test_a_planned_read_of_sqlite_is_stopped_when_its_time_is_up(
     assert "Ask for less at a time" in answer.content["errors"][0]["message"]
 
 
-async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_outcome(
+async def test_a_mutation_that_has_started_completes_and_its_key_returns_the_outcome(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = install_operation_clock(monkeypatch)
@@ -159,7 +159,7 @@ async def test_a_mutation_that_has_begun_is_carried_out_and_its_key_tells_the_ou
 
 
 @pytest.mark.parametrize("leaves", [False, True])
-async def test_a_mutation_that_could_not_begin_in_time_never_does(
+async def test_a_mutation_that_did_not_start_in_time_never_starts(
     databases: Databases, leaves: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = install_operation_clock(monkeypatch)
@@ -185,7 +185,7 @@ async def test_a_mutation_that_could_not_begin_in_time_never_does(
         assert (await server.gateway.tenant("1").get("{ images { totalCount } }"))["images"]["totalCount"] == 0
 
 
-async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_it_comes_back(
+async def test_a_watch_whose_item_exceeds_its_deadline_ends_and_gets_the_item_on_resume(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = install_operation_clock(monkeypatch)
@@ -211,7 +211,7 @@ async def test_a_watch_whose_item_takes_too_long_is_cut_and_gets_the_item_when_i
     assert len(item["member"]["image"]["members"]["nodes"]) == 1
 
 
-async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
+async def test_an_item_without_watchers_starts_no_further_step(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), **LONG)) as server:
@@ -227,6 +227,6 @@ async def test_an_item_that_nobody_waits_for_any_more_begins_no_further_unit(
         await wait_until(lambda: store.lives[0].is_over)
         store.release()
         await wait_until(lambda: bool(store.ended))
-        await asyncio.sleep(0.05)  # whatever would begin wrongly has had its turn by then
+        await asyncio.sleep(0.05)  # anything that wrongly starts would have started by then
 
     assert len(store.started) == 1

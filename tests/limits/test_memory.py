@@ -1,4 +1,4 @@
-"""What stays in memory because an operation was priced is bounded, whatever its text, its name and its variables."""
+"""Caches of prices use limited memory, whatever the text, the name and the variables of an operation."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def _prices() -> Prices:
 
 
 @pytest.mark.parametrize("as_name", [False, True], ids=["text", "name"])
-def test_what_is_far_too_long_does_not_stay_because_it_was_priced(growth: Any, as_name: bool) -> None:
+def test_pricing_does_not_keep_long_texts_in_memory(growth: Any, as_name: bool) -> None:
     prices = _prices()
     for number in range(60):
         long = f"\N{WRENCH}{number}" + "x" * 500_000
@@ -40,7 +40,7 @@ def test_what_is_far_too_long_does_not_stay_because_it_was_priced(growth: Any, a
     assert growth() < 2 * LIMIT, "it would be 120 MB"
 
 
-def test_the_names_in_an_input_do_not_stay_because_it_was_priced(growth: Any) -> None:
+def test_pricing_does_not_keep_the_names_in_an_input_in_memory(growth: Any) -> None:
     prices = _prices()
     offer = "mutation($o: OfferImageInput!) { offerImage(input: $o) { clientMutationId } }"
     for number in range(60):

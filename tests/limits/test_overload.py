@@ -1,4 +1,4 @@
-"""More comes in than can be done: a bounded number waits, the rest is told at once, and what is told OK was done."""
+"""Overload: a limited number of operations wait, and the others are refused at once."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -11,15 +11,15 @@ from tests.harness.databases import Databases, PostgresDatabases
 from tests.harness.gateway import IMAGE, settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.operations import MUTATIONS, WATCH
-from tests.harness.patience import wait_until
 from tests.harness.raw_clients import CODES, EVENTS, RawResponse, get, leave_http, open_request, open_socket, post
 from tests.harness.slow_store import SlowStore, delay_reads
+from tests.harness.waiting import wait_until
 from tests.limits.test_deadlines import LONG, QUERY, field_by_field, image_with_members
 
 ROOM, ASKED = 5, 50
 
 
-async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_the_rest_is_told_at_once(
+async def test_of_ten_times_the_capacity_a_limited_number_waits_and_the_rest_is_refused_at_once(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_for(databases.fresh(), max_operations=ROOM, mutation_seconds=60)
@@ -30,7 +30,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
         names = [f"image {number}" for number in range(ASKED)]
         asking = {name: asyncio.create_task(post(server, mutation, input={**IMAGE, "name": name})) for name in names}
         await wait_until(lambda: sum(one.done() for one in asking.values()) == ASKED - ROOM)
-        # Nothing has been done yet, so those were told without a wait for anything.
+        # Nothing has completed yet, so the refusals did not wait for anything.
         assert (server.admission.in_flight, server.admission.shed, store.ended) == (ROOM, ASKED - ROOM, [])
         shed = [one.result() for one in asking.values() if one.done()]
         store.release()
@@ -44,7 +44,7 @@ async def test_of_ten_times_what_there_is_room_for_a_bounded_number_waits_and_th
     assert server.admission.in_flight == 0
 
 
-async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sends_watches_elsewhere(
+async def test_a_full_process_refuses_operations_on_an_open_socket_and_sends_watches_elsewhere(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), max_operations=1)) as server:
@@ -69,7 +69,7 @@ async def test_a_full_process_refuses_the_operation_and_keeps_the_socket_but_sen
             store.release()
 
 
-async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
+async def test_an_abandoned_operation_keeps_its_slot_until_its_step_has_ended(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), max_operations=3, **LONG)) as server:
@@ -89,7 +89,7 @@ async def test_what_was_abandoned_keeps_its_place_until_its_unit_has_ended(
     assert taken_on.status == 200
 
 
-async def test_who_gets_no_connection_to_the_store_in_time_is_told_to_come_again(
+async def test_an_operation_without_a_connection_in_time_is_told_to_retry(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "POOL_SECONDS", 0.2)
@@ -103,7 +103,7 @@ async def test_who_gets_no_connection_to_the_store_in_time_is_told_to_come_again
     assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, "UNAVAILABLE", "1")
 
 
-async def test_a_plan_that_gets_no_connection_in_time_is_told_the_same(
+async def test_a_plan_without_a_connection_in_time_is_told_to_retry(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pooled, "PATIENCE_SECONDS", 0.2)

@@ -1,4 +1,4 @@
-"""What operations cost: counted over aliases and fragments, with the sizes that variables ask for."""
+"""The cost of operations, counted over aliases and fragments, with the page sizes in the variables."""
 
 from typing import Any
 
@@ -53,17 +53,17 @@ TYPES = len(build_schema(GENEROUS)._schema.type_map)  # pyright: ignore[reportPr
         ("{ viewer { " + "id " * 4_000 + "} }", {}, REFUSED),
     ],
 )  # fmt: skip
-def test_an_operation_has_its_price(prices: Prices, query: str, variables: dict[str, Any], cost: int) -> None:
+def test_operations_have_their_expected_cost(prices: Prices, query: str, variables: dict[str, Any], cost: int) -> None:
     assert prices.of(query, None, variables).cost == cost
 
 
-def test_a_price_is_kept_and_each_size_has_its_own(prices: Prices) -> None:
+def test_a_price_is_cached_for_each_page_size(prices: Prices) -> None:
     twice = [prices.of(PAGE, None, {"n": n}).cost for n in (1, 2, 100, 1, 2, 100)]
 
     assert twice == [3, 5, 201, 3, 5, 201]
 
 
-def test_more_sizes_than_are_kept_cost_what_they_cost(prices: Prices) -> None:
+def test_prices_that_are_not_cached_are_the_same(prices: Prices) -> None:
     forwards = [prices.of(PAGE, None, {"n": n}).cost for n in range(1, 101)]
 
     assert forwards == [1 + 2 * n for n in range(1, 101)]
@@ -88,13 +88,13 @@ def test_a_hundred_tenant_ids_cost_nearly_what_a_hundred_offers_cost(prices: Pri
     assert 100 * (one - 1) < hundred <= 100 * one
 
 
-def test_only_a_watch_is_a_watch(prices: Prices) -> None:
+def test_only_a_subscription_is_priced_as_a_watch(prices: Prices) -> None:
     assert prices.of(WATCH_OFFERS, None, {}).is_watch
-    prices.of("{ viewer { id } } # subscription", None, {})  # its words are due once
+    prices.of("{ viewer { id } } # subscription", None, {})  # its tokens are charged once
     assert prices.of("{ viewer { id } } # subscription", None, {}) == Price(2)
 
 
-def test_what_is_over_a_limit_costs_what_a_refusal_costs() -> None:
+def test_an_operation_over_a_limit_costs_as_much_as_a_refusal() -> None:
     small = Prices(build_schema(Settings(max_cost=100)).documents)
 
     assert small.of(PAGE, None, {"n": 49}).cost == 99

@@ -1,4 +1,4 @@
-"""Reading a document that is new is charged once, beside its cost, and a refusal names what a retry needs."""
+"""Parsing a new document is charged once, in addition to its cost, and a refusal says when a retry will succeed."""
 
 import gc
 
@@ -34,61 +34,61 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock()
 
 
-def _budget(clock: Clock, brim: int, level: float | None = None) -> Budget:
-    """A budget to which every document is new, with what one caller has left in it."""
-    budget = Budget("tenant", RATE, brim, Prices(SCHEMA.documents), clock)
-    budget.buckets.get("1").level = brim if level is None else level
+def _budget(clock: Clock, capacity: int, level: float | None = None) -> Budget:
+    """A budget for which every document is new, with this balance of one caller."""
+    budget = Budget("tenant", RATE, capacity, Prices(SCHEMA.documents), clock)
+    budget.buckets.get("1").level = capacity if level is None else level
     return budget
 
 
-def test_a_document_is_charged_its_words_once(clock: Clock) -> None:
-    budget = _budget(clock, brim=300)
+def test_a_document_is_charged_for_its_tokens_once(clock: Clock) -> None:
+    budget = _budget(clock, capacity=300)
     left = [budget.charge("1", VIEWER, None, None).remaining for _ in range(3)]
 
     assert left == [300 - count_tokens(VIEWER) - COST_OF_VIEWER * times for times in (1, 2, 3)]
 
 
-def test_a_refusal_for_want_of_budget_charges_the_words_once_and_nothing_else(clock: Clock) -> None:
-    budget = _budget(clock, brim=300, level=100)
+def test_a_rate_limited_request_is_charged_for_its_tokens_once_and_nothing_else(clock: Clock) -> None:
+    budget = _budget(clock, capacity=300, level=100)
     left = [budget.charge("1", EXPENSIVE, None, None).remaining for _ in range(3)]
 
     assert left == [100 - count_tokens(EXPENSIVE)] * 3
 
 
-def test_a_caller_whose_last_units_went_on_reading_is_charged_no_refusal_on_top(clock: Clock) -> None:
-    charge = _budget(clock, brim=300, level=5).charge("1", VIEWER, None, None)
+def test_a_caller_who_spent_the_last_units_on_parsing_is_not_charged_for_the_refusal(clock: Clock) -> None:
+    charge = _budget(clock, capacity=300, level=5).charge("1", VIEWER, None, None)
 
     assert charge.retry_after
     assert charge.remaining == 5 - count_tokens(VIEWER) > -REFUSED
 
 
-def test_a_new_document_that_costs_more_than_the_whole_budget_runs_from_a_full_one(clock: Clock) -> None:
-    charge = _budget(clock, brim=150).charge("1", EXPENSIVE, None, None)
+def test_a_new_document_that_costs_more_than_the_capacity_runs_on_a_full_budget(clock: Clock) -> None:
+    charge = _budget(clock, capacity=150).charge("1", EXPENSIVE, None, None)
 
     assert (charge.retry_after, charge.remaining) == (0, 0)
 
 
-@pytest.mark.parametrize("brim", [150, COST_OF_EXPENSIVE, 300])
-def test_a_new_document_that_was_refused_runs_after_the_seconds_that_the_refusal_names(clock: Clock, brim: int) -> None:
-    budget = _budget(clock, brim, level=140)
+@pytest.mark.parametrize("capacity", [150, COST_OF_EXPENSIVE, 300])
+def test_a_refused_document_runs_after_the_seconds_in_the_refusal(clock: Clock, capacity: int) -> None:
+    budget = _budget(clock, capacity, level=140)
     refused = budget.charge("1", EXPENSIVE, None, None)
     clock.now += refused.retry_after
     again = budget.charge("1", EXPENSIVE, None, None)
 
     assert refused.retry_after
-    assert refused.cost == min(brim, COST_OF_EXPENSIVE)
+    assert refused.cost == min(capacity, COST_OF_EXPENSIVE)
     assert (again.retry_after, again.cost) == (0, refused.cost)
 
 
-def test_a_refund_does_not_give_back_the_reading(clock: Clock) -> None:
-    budget = _budget(clock, brim=300)
+def test_a_refund_excludes_the_charge_for_parsing(clock: Clock) -> None:
+    budget = _budget(clock, capacity=300)
     charge = budget.charge("1", VIEWER, None, None)
     budget.refund("1", charge)
 
     assert charge.remaining == 300 - count_tokens(VIEWER)
 
 
-async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its_document_took_all_that_there_was(
+async def test_a_repeated_request_costs_the_same_after_parsing_emptied_the_budget(
     databases: Databases,
 ) -> None:
     async with run_in_process(settings_for(databases.fresh(), rate_per_tenant=1, burst_per_tenant=1)) as server:
@@ -105,7 +105,7 @@ async def test_a_request_that_comes_again_costs_what_it_costs_though_reading_its
     assert statuses == [200, *[200, 429] * 3]
 
 
-def test_a_collection_of_garbage_is_charged_to_nobody() -> None:
+def test_garbage_collection_is_charged_to_nobody() -> None:
     reading, collected = price.ReadingCost("{ a }"), list[str]()
     gc.collect()
     gc.callbacks.append(note := lambda phase, _: collected.append(phase))

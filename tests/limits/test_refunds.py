@@ -1,4 +1,4 @@
-"""Who is sent away because the gateway has too much to do pays nothing for it."""
+"""Operations refused because of overload are refunded."""
 
 from collections.abc import AsyncGenerator
 
@@ -18,7 +18,7 @@ BRIM, INTROSPECTION = 1_000, "{ __schema { queryType { name } } }"
 
 @pytest.fixture
 async def full(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessServer]:
-    """A gateway that has taken on all that it can."""
+    """A gateway at full capacity."""
     settings = settings_for(sqlite_databases.fresh(), rate_per_tenant=1, burst_per_tenant=BRIM, max_operations=1)
     async with run_in_process(settings) as server:
         server.admission.in_flight = 1
@@ -32,7 +32,7 @@ def level(server: InProcessServer) -> float:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_what_is_shed_is_given_back(full: InProcessServer, transport: str) -> None:
+async def test_a_shed_operation_is_refunded(full: InProcessServer, transport: str) -> None:
     await send_over(full, transport, INTROSPECTION, full.token)
     reply = await send_over(full, transport, INTROSPECTION, full.token)
 
@@ -44,7 +44,7 @@ async def test_what_is_shed_is_given_back(full: InProcessServer, transport: str)
     assert level(full) < BRIM
 
 
-async def test_a_watch_that_may_not_start_yet_is_given_back(full: InProcessServer) -> None:
+async def test_a_watch_that_may_not_start_yet_is_refunded(full: InProcessServer) -> None:
     async with open_socket(full) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013

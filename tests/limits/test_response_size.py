@@ -1,4 +1,4 @@
-"""A response has a largest size: mostly known before anything is read; else nothing of the response is sent."""
+"""The limit on the size of a response: checked before anything is read where possible, else before anything is sent."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -39,35 +39,35 @@ GREEDY = {
 
 
 @pytest.mark.parametrize("name", GREEDY)
-def test_what_may_become_too_large_is_refused_before_anything_is_read(name: str) -> None:
-    [refusal] = LIMITED.errors(LIMITED.parse(GREEDY[name]), None, {})
+def test_an_operation_whose_response_may_be_too_large_is_refused_before_reading(name: str) -> None:
+    [refusal] = LIMITED.errors(GREEDY[name], None, {})
 
     assert refusal.extensions == {"code": "QUERY_TOO_COMPLEX"}
     assert "Ask for less at a time" in refusal.message
 
 
-def test_the_refusal_says_how_large_the_response_may_become() -> None:
+def test_the_refusal_gives_the_possible_size_of_the_response() -> None:
     generous = build_schema(Settings(max_cost=10**9)).documents
-    [refusal] = generous.errors(generous.parse(GREEDY["aliases"]), None, {})
+    [refusal] = generous.errors(GREEDY["aliases"], None, {})
 
     assert "bytes, and the limit is 8000000." in refusal.message
 
 
-class Crowd(NamedTuple):
+class OversizedImages(NamedTuple):
     server: InProcessServer
     old: list[str]
     offered: str
 
 
 @pytest.fixture(scope="module")
-async def crowd(databases: Databases) -> AsyncGenerator[Crowd]:
+async def oversized(databases: Databases) -> AsyncGenerator[OversizedImages]:
     """A gateway on a store with 40 old images of tenant 1, the last of which has 30 members."""
     url = databases.fresh()
     with old_images.open_transaction(url) as connection:
         old = old_images.insert_images(connection, "1", 40)
     async with run_in_process(settings_for(url, max_response_bytes=MOST_BYTES)) as server:
         await server.gateway.tenant("1").offer(old[-1], *map(str, range(100, 130)))
-        yield Crowd(server, old, old[-1])
+        yield OversizedImages(server, old, old[-1])
 
 
 PLANNED = "query($n: Int!) { images(first: $n) { nodes { tags } } }"
@@ -76,11 +76,11 @@ EXECUTED = PLANNED.replace("{", "{ __schema { queryType { name } }", 1)
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_response_that_turns_out_to_be_too_large_is_an_error_and_nothing_else(
-    crowd: Crowd, transport: str, query: str
+async def test_a_response_that_turns_out_too_large_becomes_a_single_error(
+    oversized: OversizedImages, transport: str, query: str
 ) -> None:
-    reply = await send_over(crowd.server, transport, query, crowd.server.token, n=40)
-    small = await send_over(crowd.server, transport, query, crowd.server.token, n=10)
+    reply = await send_over(oversized.server, transport, query, oversized.server.token, n=40)
+    small = await send_over(oversized.server, transport, query, oversized.server.token, n=10)
 
     assert (reply.code, reply.kind) == ("QUERY_TOO_COMPLEX", "error" if transport == "websocket" else "next")
     assert "data" not in reply.body
@@ -89,12 +89,12 @@ async def test_a_response_that_turns_out_to_be_too_large_is_an_error_and_nothing
 
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
-async def test_where_the_media_type_has_a_status_for_it_a_response_that_is_too_large_is_400(
-    crowd: Crowd, query: str
+async def test_a_too_large_response_gets_400_where_the_media_type_allows_it(
+    oversized: OversizedImages, query: str
 ) -> None:
-    headers = {"authorization": f"Bearer {crowd.server.token}", "accept": "application/graphql-response+json"}
+    headers = {"authorization": f"Bearer {oversized.server.token}", "accept": "application/graphql-response+json"}
     async with httpx2.AsyncClient(trust_env=False, verify=False, headers=headers) as client:
-        url = f"http://127.0.0.1:{crowd.server.port}/graphql"
+        url = f"http://127.0.0.1:{oversized.server.port}/graphql"
         response = await client.post(url, json={"query": query, "variables": {"n": 40}})
 
     assert response.status_code == 400
@@ -109,14 +109,14 @@ TWICE = OFFER.replace("offerImage", "a: offerImage").replace("} }\n}", "} }\n  b
 
 @pytest.mark.parametrize("mutation", [OFFER, TWICE], ids=["rendered", "executed"])
 @pytest.mark.parametrize("transport", [one for one in TRANSPORTS if one != "get"])
-async def test_a_mutation_whose_payload_is_too_large_is_carried_out_and_says_so(
-    crowd: Crowd, transport: str, mutation: str
+async def test_a_mutation_whose_payload_is_too_large_is_executed_and_says_so(
+    oversized: OversizedImages, transport: str, mutation: str
 ) -> None:
-    owner = crowd.server.gateway.tenant("1")
-    image = crowd.old[TRANSPORTS.index(transport) + 10 * (mutation is TWICE)]
+    owner = oversized.server.gateway.tenant("1")
+    image = oversized.old[TRANSPORTS.index(transport) + 10 * (mutation is TWICE)]
 
     input = {"imageId": image, "tenantIds": list(map(str, range(100, 130)))}
-    reply = await send_over(crowd.server, transport, mutation, crowd.server.token, input=input)
+    reply = await send_over(oversized.server, transport, mutation, oversized.server.token, input=input)
     sent = await owner.get("query($i: ID!) { sentOffers(imageId: $i) { totalCount } }", i=image)
 
     assert (reply.code, reply.body["data"], reply.kind) == ("QUERY_TOO_COMPLEX", None, "next")
@@ -129,15 +129,17 @@ WATCH = """subscription { watchOffers { __typename cursor ... on MemberStatusCha
 } } }"""
 
 
-async def test_an_item_of_a_watch_that_is_too_large_is_told_with_its_cursor_and_the_watch_goes_on(crowd: Crowd) -> None:
-    owner = crowd.server.gateway.tenant("1")
+async def test_a_too_large_item_becomes_an_error_with_its_cursor_and_the_watch_continues(
+    oversized: OversizedImages,
+) -> None:
+    owner = oversized.server.gateway.tenant("1")
     new = await owner.register(tags=["new"])
 
-    async with open_socket(crowd.server) as peer:
+    async with open_socket(oversized.server) as peer:
         await peer.subscribe(WATCH)
         assert (await peer.next_item())["__typename"] == "WatchBookmark"
-        await owner.revoke(crowd.offered, "129")
-        await owner.offer(crowd.offered, "129")
+        await owner.revoke(oversized.offered, "129")
+        await owner.offer(oversized.offered, "129")
         await owner.offer(new, "2")
         [_, large, small] = [(await peer.receive())["payload"] for _ in range(3)]
 
@@ -159,7 +161,7 @@ async def test_an_item_of_a_watch_that_is_too_large_is_told_with_its_cursor_and_
     ],
 )
 @pytest.mark.parametrize("mutation", ["registerImage", "updateImage"])
-async def test_all_tags_of_an_image_together_are_bounded_in_bytes(
+async def test_the_tags_of_an_image_have_a_total_size_limit(
     gateway: Gateway, mutation: str, tags: list[str], is_taken: bool
 ) -> None:
     owner = gateway.tenant("1")
@@ -171,10 +173,10 @@ async def test_all_tags_of_an_image_together_are_bounded_in_bytes(
     assert [error["code"] for error in payload["errors"]] == ([] if is_taken else ["BAD_USER_INPUT"])
 
 
-async def test_an_image_from_before_the_bound_is_read_whole_and_its_other_fields_can_be_changed(crowd: Crowd) -> None:
-    owner = crowd.server.gateway.tenant("1")
+async def test_an_older_image_over_the_limit_can_be_read_and_changed(oversized: OversizedImages) -> None:
+    owner = oversized.server.gateway.tenant("1")
 
-    changed = (await owner.update(crowd.old[0], name="renamed"))["image"]
+    changed = (await owner.update(oversized.old[0], name="renamed"))["image"]
 
     assert (changed["name"], changed["tags"]) == ("renamed", old_images.TAGS)
 
@@ -183,7 +185,7 @@ ODD = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "tab-free", "a\u00adb"]
 
 
 @pytest.mark.parametrize("query", [PLANNED, EXECUTED], ids=["planned", "executed"])
-async def test_tags_are_answered_as_utf_8_without_escapes_whichever_way(databases: Databases, query: str) -> None:
+async def test_tags_are_sent_as_utf_8_without_escapes(databases: Databases, query: str) -> None:
     async with run_in_process(settings_for(databases.fresh())) as server:
         await server.gateway.tenant("1").register(tags=ODD)
         headers = {"authorization": f"Bearer {server.token}"}

@@ -1,4 +1,4 @@
-"""Limits of WebSockets: places in all and per address, messages a second, bytes a message; and budgets on a socket."""
+"""Limits on WebSockets: connections in total and per address, message rate, message size, and budgets."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -16,8 +16,8 @@ from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
 from tests.harness.operations import WATCH as WATCH_OFFERS
-from tests.harness.patience import wait_until
-from tests.harness.sockets import Peer
+from tests.harness.sockets import WebSocketClient
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 
@@ -39,22 +39,22 @@ async def server(sqlite_databases: SqliteDatabases) -> AsyncGenerator[InProcessS
         yield server
 
 
-class Dialled:
-    """Sockets of one test, which end with it."""
+class SocketGroup:
+    """The sockets of a test, which are closed at its end."""
 
     def __init__(self, server: InProcessServer) -> None:
         self._server = server
         self._opened: list[Any] = []
 
-    async def peer(self, token: str | None = None) -> Peer:
+    async def peer(self, token: str | None = None) -> WebSocketClient:
         connection = await connect(self._server.url, subprotocols=[PROTOCOL], proxy=None)
         self._opened.append(connection)
-        peer = Peer(connection)
-        with suppress(ConnectionClosed):  # the test looks at the code
+        peer = WebSocketClient(connection)
+        with suppress(ConnectionClosed):  # the test asserts on the close code
             await peer.init(token)
         return peer
 
-    async def acknowledged(self, token: str | None = None) -> Peer:
+    async def acknowledged(self, token: str | None = None) -> WebSocketClient:
         peer = await self.peer(token)
         assert (await peer.receive())["type"] == "connection_ack"
         return peer
@@ -64,10 +64,10 @@ class Dialled:
 
 
 @pytest.fixture
-async def dialled(server: InProcessServer) -> AsyncGenerator[Dialled]:
-    dialled = Dialled(server)
-    yield dialled
-    await dialled.close()
+async def sockets(server: InProcessServer) -> AsyncGenerator[SocketGroup]:
+    sockets = SocketGroup(server)
+    yield sockets
+    await sockets.close()
 
 
 def _level(server: InProcessServer, level: float) -> Any:
@@ -78,30 +78,30 @@ def _level(server: InProcessServer, level: float) -> Any:
     return bucket
 
 
-async def test_strangers_fill_the_places_of_their_address_and_tenants_do_not(
-    server: InProcessServer, dialled: Dialled
+async def test_unauthenticated_sockets_are_limited_per_address_and_tenants_are_not(
+    server: InProcessServer, sockets: SocketGroup
 ) -> None:
     for _ in range(3):
-        await dialled.acknowledged(server.token)
-    strangers = [await dialled.acknowledged() for _ in range(2)]
+        await sockets.acknowledged(server.token)
+    strangers = [await sockets.acknowledged() for _ in range(2)]
 
-    assert await (await dialled.peer()).close_code() == 1013
+    assert await (await sockets.peer()).close_code() == 1013
     await strangers[0].connection.close()
     await wait_until(lambda: len(server.connections) == 4)
-    await dialled.acknowledged()
+    await sockets.acknowledged()
 
 
-async def test_the_server_has_only_so_many_places_for_all(server: InProcessServer, dialled: Dialled) -> None:
-    held = [await dialled.acknowledged(server.token_of(str(number))) for number in range(6)]
+async def test_the_total_number_of_sockets_is_limited(server: InProcessServer, sockets: SocketGroup) -> None:
+    held = [await sockets.acknowledged(server.token_of(str(number))) for number in range(6)]
 
-    assert await (await dialled.peer(server.token)).close_code() == 1013
+    assert await (await sockets.peer(server.token)).close_code() == 1013
     await held[0].connection.close()
     await wait_until(lambda: len(server.connections) == 5)
-    await dialled.acknowledged(server.token)
+    await sockets.acknowledged(server.token)
 
 
-async def test_a_flood_of_messages_is_closed_with_4429(server: InProcessServer, dialled: Dialled) -> None:
-    peer = await dialled.acknowledged(server.token)
+async def test_a_flood_of_messages_is_closed_with_4429(server: InProcessServer, sockets: SocketGroup) -> None:
+    peer = await sockets.acknowledged(server.token)
     for _ in range(60):
         await peer.send({"type": "ping"})
 
@@ -109,42 +109,42 @@ async def test_a_flood_of_messages_is_closed_with_4429(server: InProcessServer, 
 
 
 @pytest.mark.parametrize("kind", ["ping", "pong"])
-async def test_control_frames_are_messages_of_the_same_pace(
-    server: InProcessServer, dialled: Dialled, kind: str
+async def test_control_frames_count_towards_the_message_rate(
+    server: InProcessServer, sockets: SocketGroup, kind: str
 ) -> None:
-    peer = await dialled.acknowledged(server.token)
-    with suppress(ConnectionClosed):  # it may be closed before all are sent
+    peer = await sockets.acknowledged(server.token)
+    with suppress(ConnectionClosed):  # the socket may be closed before all are sent
         for _ in range(60):
             await getattr(peer.connection, kind)()
 
     assert await peer.close_code() == 4429
 
 
-async def test_as_many_messages_as_may_come_are_answered(server: InProcessServer, dialled: Dialled) -> None:
-    peer = await dialled.acknowledged(server.token)
+async def test_messages_within_the_rate_are_processed(server: InProcessServer, sockets: SocketGroup) -> None:
+    peer = await sockets.acknowledged(server.token)
     for _ in range(2 * 10 - 2):
         await peer.send({"type": "ping"})
         assert await peer.receive() == {"type": "pong"}
 
 
-def test_the_pace_is_earned_again_with_time() -> None:
+def test_the_message_rate_recovers_with_time() -> None:
     rate = MessageRate(10, 0)
 
     assert [rate.allows(0) for _ in range(21)] == [True] * 20 + [False]
     assert rate.allows(0.5)
 
 
-async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcessServer, dialled: Dialled) -> None:
-    peer = await dialled.acknowledged(server.token)
+async def test_a_message_that_is_too_large_is_closed_with_1009(server: InProcessServer, sockets: SocketGroup) -> None:
+    peer = await sockets.acknowledged(server.token)
     await peer.send({"type": "ping", "payload": {"filling": "x" * 5_000}})
 
     assert await peer.close_code() == 1009
 
 
-async def test_a_new_watch_waits_for_what_it_was_lent_and_the_socket_lives_on(
-    server: InProcessServer, dialled: Dialled
+async def test_a_new_watch_waits_for_what_it_borrowed_and_the_socket_stays_open(
+    server: InProcessServer, sockets: SocketGroup
 ) -> None:
-    peer = await dialled.acknowledged(server.token)
+    peer = await sockets.acknowledged(server.token)
     bucket = _level(server, WATCH)
     await peer.subscribe(WATCH_OFFERS, "watch")
     await wait_until(lambda: bucket.level < 0)
@@ -159,10 +159,10 @@ async def test_a_new_watch_waits_for_what_it_was_lent_and_the_socket_lives_on(
     assert bucket.level > -LIMITS["rate_per_tenant"]
 
 
-async def test_a_watch_that_can_be_lent_nothing_more_is_refused_and_one_that_goes_on_is_sent_to_come_again(
-    server: InProcessServer, dialled: Dialled
+async def test_a_watch_that_may_not_borrow_is_refused_and_a_resumed_one_is_told_to_retry(
+    server: InProcessServer, sockets: SocketGroup
 ) -> None:
-    peer = await dialled.acknowledged(server.token)
+    peer = await sockets.acknowledged(server.token)
     await peer.subscribe(WATCH_OFFERS)
     cursor = (await peer.next_item())["cursor"]
     _level(server, -10 * LIMITS["rate_per_tenant"] - 50)
@@ -174,10 +174,10 @@ async def test_a_watch_that_can_be_lent_nothing_more_is_refused_and_one_that_goe
     assert await peer.close_code() == 1013
 
 
-async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_spent(
-    server: InProcessServer, dialled: Dialled
+async def test_an_unknown_hash_is_charged_until_the_budget_is_empty(
+    server: InProcessServer, sockets: SocketGroup
 ) -> None:
-    peer = await dialled.acknowledged(server.token)
+    peer = await sockets.acknowledged(server.token)
     bucket = _level(server, UNKNOWN_DOCUMENT_COST)
     payload: dict[str, Any] = {"documentId": "f" * 64}
 
@@ -192,9 +192,9 @@ async def test_a_document_that_is_refused_by_its_hash_is_charged_until_all_is_sp
     assert await peer.close_code() == 1013
 
 
-async def test_bad_tokens_are_closed_with_4401_until_their_address_has_spent_all(
-    server: InProcessServer, dialled: Dialled
+async def test_bad_tokens_are_closed_with_4401_until_the_budget_of_their_address_is_empty(
+    server: InProcessServer, sockets: SocketGroup
 ) -> None:
-    codes = [await (await dialled.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN_COST + 1)]
+    codes = [await (await sockets.peer("nonsense")).close_code() for _ in range(100 // BAD_TOKEN_COST + 1)]
 
     assert codes == [4401] * (100 // BAD_TOKEN_COST) + [1013]

@@ -1,4 +1,4 @@
-"""A flood of forged tokens leaves nothing behind: the table of tokens is for those that count."""
+"""Forged tokens are not cached: the token cache only contains valid tokens."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.harness.issuer import claims_for, shared_secret
 SETTINGS = settings_for("sqlite+aiosqlite:///none.db")
 
 
-def test_tokens_that_do_not_count_are_not_remembered() -> None:
+def test_invalid_tokens_are_not_cached() -> None:
     tokens = Tokens(SETTINGS)
     forger = shared_secret("x" * 32)
     for number in range(500):
@@ -20,7 +20,7 @@ def test_tokens_that_do_not_count_are_not_remembered() -> None:
     assert tokens._verified.cache_info().currsize == 0
 
 
-def test_tokens_that_count_are_remembered_up_to_a_number() -> None:
+def test_the_number_of_cached_tokens_is_limited() -> None:
     tokens = Tokens(SETTINGS)
     owner = shared_secret(SECRET)
     assert tokens.caller(owner.token(claims_for("1"))).tenant_id == "1"
@@ -28,7 +28,7 @@ def test_tokens_that_count_are_remembered_up_to_a_number() -> None:
     assert tokens._verified.cache_info()[2:] == (CACHED_TOKENS, 1)
 
 
-def test_what_a_decoder_passes_over_makes_no_second_token_of_one() -> None:
+def test_characters_ignored_by_a_decoder_do_not_make_a_second_cache_entry() -> None:
     tokens = Tokens(SETTINGS)
     token = shared_secret(SECRET).token(claims_for("1"))
     assert tokens.caller(token).tenant_id == "1"

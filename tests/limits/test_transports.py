@@ -1,4 +1,4 @@
-"""Budgets as clients meet them: every transport charges the same, and says so in its own way."""
+"""Budgets over every transport, which all charge the same."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -10,8 +10,8 @@ from app.web.limits.budgets import BAD_TOKEN_COST, UNKNOWN_DOCUMENT_COST, Budget
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.scenario import fresh_id
 from tests.harness.transports import TRANSPORTS, send_over, send_parameters_over
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.usefixtures("reading_is_free")
 
@@ -29,14 +29,14 @@ async def served(databases: Databases) -> AsyncGenerator[InProcessServer]:
     async with run_in_process(settings) as served:
         for budget in _budgets(served).limited:
             now = budget.buckets.clock()
-            budget.buckets.clock = lambda now=now: now  # nothing refills while a test runs
-            budget.unsettled = None  # and what a test sets stays
+            budget.buckets.clock = lambda now=now: now  # nothing refills during a test
+            budget.unsettled = None  # and what a test sets remains
         yield served
 
 
 @pytest.fixture
 def server(served: InProcessServer) -> InProcessServer:
-    """The same with a full budget for the address that all tests share."""
+    """The server with a full budget for the address, which all tests share."""
     _of_address(served).level = BRIM
     return served
 
@@ -88,7 +88,7 @@ async def test_every_transport_charges_the_same(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_who_has_spent_all_is_told_when_to_come_again(server: InProcessServer, transport: str) -> None:
+async def test_a_caller_with_an_empty_budget_is_told_when_to_retry(server: InProcessServer, transport: str) -> None:
     tenant = fresh_id()
     _of_tenant(server, tenant).level = 30
 
@@ -107,7 +107,7 @@ async def test_who_has_spent_all_is_told_when_to_come_again(server: InProcessSer
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_without_a_token_the_address_pays(server: InProcessServer, transport: str) -> None:
+async def test_requests_without_a_token_are_charged_to_the_address(server: InProcessServer, transport: str) -> None:
     reply = await send_over(server, transport, INTROSPECTION)
 
     assert _of_address(server).level == BRIM - 3
@@ -117,7 +117,7 @@ async def test_without_a_token_the_address_pays(server: InProcessServer, transpo
 
 
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "get"])
-async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(
+async def test_a_bad_token_is_charged_to_the_address_and_finally_not_even_verified(
     server: InProcessServer, transport: str
 ) -> None:
     first = await send_over(server, transport, PAGE, "nonsense")
@@ -130,7 +130,7 @@ async def test_a_bad_token_costs_the_address_and_then_is_not_even_looked_at(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InProcessServer, transport: str) -> None:
+async def test_a_tenant_learns_nothing_about_others_behind_its_address(server: InProcessServer, transport: str) -> None:
     tenant, other = fresh_id(), fresh_id()
     _of_address(server).level = 0
     _of_tenant(server, other).level = 0
@@ -142,7 +142,7 @@ async def test_a_tenant_learns_nothing_of_others_behind_its_address(server: InPr
     assert _of_address(server).level == 0
 
 
-async def test_a_refused_mutation_is_not_carried_out(server: InProcessServer) -> None:
+async def test_a_refused_mutation_is_not_executed(server: InProcessServer) -> None:
     tenant = fresh_id()
     image = await server.gateway.tenant(tenant).register()
     _of_tenant(server, tenant).level = 5
@@ -155,7 +155,7 @@ async def test_a_refused_mutation_is_not_carried_out(server: InProcessServer) ->
     assert outbox["sentOffers"]["totalCount"] == 0
 
 
-async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: InProcessServer) -> None:
+async def test_aliases_cost_as_much_as_separate_requests(server: InProcessServer) -> None:
     one_by_one, at_once = fresh_id(), fresh_id()
     offer = 'offerImage(input: {imageId: "1", tenantIds: ["2"]}) { errors { code } }'
     aliases = " ".join(f"a{number}: {offer}" for number in range(30))
@@ -168,9 +168,9 @@ async def test_many_aliases_trip_the_limit_that_as_many_requests_trip(server: In
     assert _of_tenant(server, one_by_one).level == _of_tenant(server, at_once).level < BRIM - 30 * WRITE
 
 
-async def test_a_watch_costs_its_beginning_over_events_too(server: InProcessServer) -> None:
+async def test_the_start_of_a_watch_is_charged_over_sse_too(server: InProcessServer) -> None:
     tenant = fresh_id()
-    _of_tenant(server, tenant).level = WATCH - 10  # ten seconds are lent, and two more than that are missing
+    _of_tenant(server, tenant).level = WATCH - 10  # a watch may borrow ten seconds, and lacks two more than that
 
     reply = await send_over(server, "events", "subscription { watchOffers { cursor } }", server.token_of(tenant))
 
@@ -178,7 +178,7 @@ async def test_a_watch_costs_its_beginning_over_events_too(server: InProcessServ
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_switched_off_an_answer_has_no_trace_of_it(databases: Databases, transport: str) -> None:
+async def test_disabled_budgets_leave_no_trace_in_responses(databases: Databases, transport: str) -> None:
     async with run_in_process(settings_for(databases.fresh())) as plain:
         reply = await send_over(plain, transport, PAGE, plain.token, n=3)
 
@@ -200,7 +200,7 @@ MISNAMED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("transport", ["lane", "endpoint", "events", "websocket"])
 @pytest.mark.parametrize("name", MISNAMED)
-async def test_a_document_that_is_refused_by_its_name_costs_the_same_on_every_transport(
+async def test_an_unknown_hash_costs_the_same_on_every_transport(
     server: InProcessServer, name: str, transport: str
 ) -> None:
     tenant, (sent, code) = fresh_id(), MISNAMED[name]

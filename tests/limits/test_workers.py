@@ -1,4 +1,4 @@
-"""Budgets as operators run them: two workers of one server, on one port and one PostgreSQL."""
+"""Budgets of two workers on one port and one PostgreSQL."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from tests.harness.databases import PostgresDatabases
-from tests.harness.patience import wait_until
 from tests.harness.server import Server, bearer, error_code, run_server
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -27,22 +27,22 @@ def pair(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.TempPat
         yield server
 
 
-def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server) -> None:
+def test_both_workers_refuse_a_tenant_that_emptied_its_budget_at_either(pair: Server) -> None:
     token = pair.token("1")
     began = time.monotonic()
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda _: _query_on_new_connection(pair, token), range(60)))
     granted = sum(answer.status_code == 200 for answer in answers)
-    # Each of them had a full budget for the time of one interval; afterwards the debt is that of both.
+    # Each had a full budget for one interval; afterwards they share the debt.
     assert BRIM // COST <= granted <= 2 * (BRIM // COST)
     debt = granted * COST - BRIM
 
     def knows_of_the_debt() -> bool:
         refused = [_query_on_new_connection(pair, token) for _ in range(10)]
         if any(answer.status_code == 200 for answer in refused):
-            return False  # by the worker that few have asked so far, and that has not heard of the other one yet
+            return False  # by a worker that has had few requests, and has not settled yet
         assert {(answer.status_code, error_code(answer)) for answer in refused} == {(429, "RATE_LIMITED")}
-        earned = time.monotonic() - began  # a unit a second
+        earned = time.monotonic() - began  # one unit per second
         return min(int(answer.headers["retry-after"]) for answer in refused) > debt - earned - COST
 
     asyncio.run(wait_until(knows_of_the_debt))
@@ -50,5 +50,5 @@ def test_both_workers_refuse_a_tenant_that_has_spent_all_at_either(pair: Server)
 
 
 def _query_on_new_connection(server: Server, token: str) -> httpx2.Response:
-    """Over a connection of its own, which either worker may take."""
+    """Query on a new connection, which either worker may accept."""
     return httpx2.post(server.url, json=PAGE, headers=bearer(token), trust_env=False, verify=False, timeout=60)

@@ -1,5 +1,5 @@
 // One handshake by graphql-ws, as a front end would do it: node handshake.mjs '{"url", "producer", "consumer"}'
-// where producer and consumer are {id, token}. Prints as JSON what each of them heard.
+// where producer and consumer are {id, token}. Prints as JSON what each of them received.
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
@@ -41,12 +41,12 @@ async function next(items) {
 }
 
 async function changes(items, count) {
-  const heard = [];
-  while (heard.length < count) {
+  const received = [];
+  while (received.length < count) {
     const item = await next(items);
-    if (item.__typename === 'MemberStatusChanged') heard.push(item);
+    if (item.__typename === 'MemberStatusChanged') received.push(item);
   }
-  return heard;
+  return received;
 }
 
 async function watch(client, after) {
@@ -66,24 +66,24 @@ const consumersWatch = await watch(watchingConsumer);
 
 await ask(asProducer, OFFER, { input: { imageId, tenantIds: [consumer.id] } });
 await ask(asConsumer, ACCEPT, { input: { imageId } });
-const heard = {
+const received = {
   imageId,
   producer: await changes(producersWatch, 2),
   consumer: await changes(consumersWatch, 2),
   accepted: (await ask(asConsumer, OFFERS)).nodes.map((node) => node.image.id),
 };
 
-// The consumer's socket is cut. What happens meanwhile is heard after the last cursor, and nothing twice.
-const cursor = heard.consumer.at(-1).cursor;
+// The consumer's socket is cut. Changes made meanwhile are received after the last cursor, without duplicates.
+const cursor = received.consumer.at(-1).cursor;
 watchingConsumer.terminate();
 await consumersWatch.next().catch(() => {});
 await ask(asConsumer, REJECT, { input: { imageId } });
 await ask(asConsumer, ACCEPT, { input: { imageId } });
 watchingConsumer = connect(consumer);
 const resumedWatch = await watch(watchingConsumer, cursor);
-heard.resumed = await changes(resumedWatch, 2);
+received.resumed = await changes(resumedWatch, 2);
 await ask(asConsumer, REJECT, { input: { imageId } });
-heard.resumed.push(...(await changes(resumedWatch, 1)));
+received.resumed.push(...(await changes(resumedWatch, 1)));
 
-await new Promise((done) => process.stdout.write(JSON.stringify(heard), done));
+await new Promise((done) => process.stdout.write(JSON.stringify(received), done));
 process.exit(0);

@@ -1,10 +1,10 @@
-// Lints a schema file with the rules of graphql-eslint for schemas; prints what they say, and exits 1 if it is anything.
+// Lints a schema file with the rules of graphql-eslint for schemas; prints the violations, and exits with 1 if there are any.
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import graphql from '@graphql-eslint/eslint-plugin'
 import { ESLint } from 'eslint'
 
-// An item of a watch is known by its cursor: it is a message, and no object that could be asked for again.
+// An item of a watch is identified by its cursor: it is a message, not an object that could be fetched again.
 const MESSAGES = ['ImageChanged', 'ImageState', 'MemberState', 'MemberStatusChanged']
 const SIGNALS = ['WatchBookmark', 'WatchReset', 'WatchSynced']
 
@@ -18,8 +18,8 @@ const RULES = {
   '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
 }
 
-// The log is read forwards only, and what it holds are messages. The options of the rules would excuse every other list
-// as well, so these are excused by the line that they stand at.
+// The log can only be read forwards, and contains messages. The options of the rules would exempt every other list too,
+// so these are exempted by their line.
 const EXCUSED = [
   "type OfferEventEdge { Edge type's field `node` must implement `Node` interface.",
   'offerEvents( Field `offerEvents` must contain an argument `last`, that return Int.',

@@ -1,4 +1,4 @@
-// Apollo's client asks for the same three times by its hash, and tells what went over the wire.
+// Sends the same query three times with Apollo Client, by hash, and prints the requests that were sent.
 import { createHash } from 'node:crypto';
 import { ApolloClient, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';

@@ -1,5 +1,5 @@
-// A watch that goes on by itself: node resume.mjs '{"client", "url", "module", "tokens", "until"}'
-// client is graphql-ws, graphql-sse, urql or apollo; module is where resumable.js is served; tokens is a file with the present token.
+// A watch that resumes by itself: node resume.mjs '{"client", "url", "module", "tokens", "until"}'
+// client is graphql-ws, graphql-sse, urql or apollo; module is where resumable.js is served; tokens is a file with the current token.
 // Prints a line of JSON for each change, and ends when the image named `until` is the last word.
 import { readFileSync } from 'node:fs';
 import { createClient as createEvents } from 'graphql-sse';
@@ -25,7 +25,7 @@ const ws = resumable(createClient({
 
 function hear(item) {
   console.log(JSON.stringify(item));
-  // Not before everything is written: a pipe that is read slowly holds only so much.
+  // Not before everything is written, because the buffer of a pipe is limited.
   if (item.tenant?.id === until) process.stdout.write('', () => process.exit(0));
 }
 

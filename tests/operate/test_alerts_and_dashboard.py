@@ -1,4 +1,4 @@
-"""The alerts and the dashboard: each expression is well-formed, each alert can go off, and nothing is out of place."""
+"""The alerts and the dashboard: expressions are well-formed, each alert can fire, and panels don't overlap."""
 
 import shutil
 import subprocess
@@ -11,8 +11,9 @@ import yaml
 from tests.harness.dashboards import DOCKER, alerts, panels, queries
 
 ALERTS = DOCKER / "prometheus" / "alerts.yaml"
+CALLS = "image_gateway_upstream_call_duration_seconds"
 LOOKS, DURATION = "image_gateway_log_looks_total", "image_gateway_operation_duration_seconds"
-# For each alert: what Prometheus has seen, a value a minute, when it goes off.
+# For each alert: the series, with one value per minute, and when it fires.
 TROUBLE: dict[str, dict[str, str]] = {
     "HoleInTheLog": {"image_gateway_watch_gap_total": "0x5 1x55"},
     "NoWorkerServes": {'haproxy_backend_active_servers{proxy="workers"}': "0x60"},
@@ -28,6 +29,10 @@ TROUBLE: dict[str, dict[str, str]] = {
     "WatchesStartAnew": {'image_gateway_watch_resets_total{reason="EXPIRED"}': "0+1x60"},
     "NotificationQueueFills": {"image_gateway_notification_queue_usage": "0.6x60"},
     "TransactionStaysOpen": {"image_gateway_oldest_transaction_seconds": "0+60x60"},
+    "MirrorIsOutOfDate": {"image_gateway_mirror_age_seconds": "0+60x60"},
+    "LooksFallBehind": {"image_gateway_mirror_marks_waiting": "5000x60"},
+    "NotificationsAreAway": {"image_gateway_mirror_bus_connected": "0x60"},
+    "CloudDoesNotAnswer": {f'{CALLS}_count{{service="glance",status="unanswered"}}': "0+60x60"},
     "FilesRunOut": {'process_open_fds{job="gateway"}': "900x60", 'process_max_fds{job="gateway"}': "1000x60"},
     "ConnectionsRunOut": {
         "haproxy_process_current_connections": "7900x60",
@@ -38,13 +43,13 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="pr
 
 
 def promtool(*arguments: str) -> str:
-    told = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
+    completed = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 @needs_promtool
-def test_prometheus_takes_its_configuration() -> None:
+def test_prometheus_accepts_its_configuration() -> None:
     assert f"{len(alerts())} rules found" in promtool("check", "config", str(DOCKER / "prometheus" / "prometheus.yaml"))
 
 
@@ -58,18 +63,18 @@ def test_every_expression_is_well_formed(tmp_path: Path) -> None:
 
 @needs_promtool
 @pytest.mark.parametrize("name", TROUBLE)
-def test_each_alert_goes_off_in_its_trouble_and_no_other_with_it(name: str, tmp_path: Path) -> None:
+def test_each_alert_fires_in_its_situation_and_no_other_does(name: str, tmp_path: Path) -> None:
     alone = {"alertname": name, "eval_time": "59m"}
     quiet = [{**alone, "alertname": other} for other in alerts() if other not in (name, "NoWorkerServes")]
     assert _fails(tmp_path, TROUBLE[name], [alone]), "it stays quiet"
     promtool("test", "rules", str(_cases(tmp_path, TROUBLE[name], quiet)))
 
 
-def test_there_is_a_trouble_for_each_alert() -> None:
+def test_there_is_a_situation_for_each_alert() -> None:
     assert set(TROUBLE) == set(alerts())
 
 
-def test_the_panels_have_places_of_their_own() -> None:
+def test_the_panels_do_not_overlap() -> None:
     cells = [cell for panel in panels() for cell in _cells(panel["gridPos"])]
 
     assert len(cells) == len(set(cells))
@@ -89,7 +94,7 @@ def _datasource() -> dict[str, Any]:
 
 
 def _cases(folder: Path, series: dict[str, str], expected: list[dict[str, Any]]) -> Path:
-    """A test for promtool, by which these alerts have not gone off."""
+    """A test for promtool that expects exactly these alerts."""
     case = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
@@ -101,6 +106,8 @@ def _cases(folder: Path, series: dict[str, str], expected: list[dict[str, Any]])
 
 
 def _fails(folder: Path, series: dict[str, str], expected: list[dict[str, Any]]) -> bool:
-    """Whether an alert of which none was expected has gone off."""
-    told = subprocess.run(["promtool", "test", "rules", str(_cases(folder, series, expected))], capture_output=True)
-    return told.returncode == 1 and b"FAILED" in told.stdout + told.stderr
+    """Whether an unexpected alert has fired."""
+    completed = subprocess.run(
+        ["promtool", "test", "rules", str(_cases(folder, series, expected))], capture_output=True
+    )
+    return completed.returncode == 1 and b"FAILED" in completed.stdout + completed.stderr

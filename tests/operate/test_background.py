@@ -31,7 +31,7 @@ async def test_components_stop_in_the_reverse_of_the_order_in_which_they_start()
     assert log == ["start store", "start feed", "start budgets", "stop budgets", "stop feed", "stop store"]
 
 
-async def test_a_component_that_fails_to_start_stops_those_that_have_started_and_no_other() -> None:
+async def test_when_a_component_fails_to_start_only_the_started_ones_are_stopped() -> None:
     log: list[str] = []
     group = Group([Recorder("store", log), Recorder("feed", log, fails="start"), Recorder("budgets", log)])
     with pytest.raises(OSError, match="feed can't start"):
@@ -41,7 +41,7 @@ async def test_a_component_that_fails_to_start_stops_those_that_have_started_and
     assert log == ["start store", "stop store"]
 
 
-async def test_a_component_that_fails_to_stop_keeps_no_other_from_stopping() -> None:
+async def test_when_a_component_fails_to_stop_the_others_are_still_stopped() -> None:
     log: list[str] = []
     group = Group([Recorder("store", log), Recorder("feed", log, fails="stop"), Recorder("budgets", log)])
     await group.start()
@@ -50,7 +50,7 @@ async def test_a_component_that_fails_to_stop_keeps_no_other_from_stopping() -> 
     assert log[-2:] == ["stop budgets", "stop store"]
 
 
-async def test_a_group_in_a_group_takes_its_place_in_the_order_and_can_be_started_again() -> None:
+async def test_a_nested_group_starts_in_order_and_can_be_restarted() -> None:
     log: list[str] = []
 
     async def close() -> None:

@@ -1,4 +1,4 @@
-"""The balancer of the compose file, with its own configuration, before two workers on one PostgreSQL."""
+"""The balancer of the compose file, with its own configuration, in front of two workers on one PostgreSQL."""
 
 import asyncio
 import json
@@ -20,10 +20,10 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.fleet import Fleet, run_fleet
 from tests.harness.kernel import free_port
 from tests.harness.node import Run
-from tests.harness.patience import wait_until
-from tests.harness.resuming import UNTIL, next_item, remaining_items, run_watcher
+from tests.harness.resuming_clients import UNTIL, next_item, remaining_items, run_watcher
 from tests.harness.server import bearer, error_code, run_server
 from tests.harness.sockets import connect_socket, open_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,7 +57,7 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
         ]
         for client in clients:
             assert next_item(client)["__typename"] == "WatchBookmark"
-        failed = held.enter_context(asking(balancer, owner))
+        failed = held.enter_context(continuous_requests(balancer, owner))
         numbers = count(10)
         for name in WORKERS:
             ending = Thread(target=both.stop, args=[name])
@@ -67,12 +67,12 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
             both.start(name)
             balancer.wait_for_workers(*WORKERS)
         offer(UNTIL)
-        heard = [
+        received = [
             [item for item in remaining_items(client) if item["__typename"] == "MemberStatusChanged"]
             for client in clients
         ]
 
-    for items in heard:
+    for items in received:
         assert [item["tenant"]["id"] for item in items if item["kind"] == "OFFERED"] == offered
         assert len({item["cursor"] for item in items}) == len(items)
     assert len(offered) > len(WORKERS), "no offer was made while a worker ended"
@@ -80,8 +80,8 @@ def test_a_rolling_restart_loses_no_watch_and_no_request(node: Run, both: Fleet,
 
 
 @contextmanager
-def asking(balancer: Balancer, token: str) -> Generator[list[str]]:
-    """Many who ask without a pause, each on one connection; what they were told when it was no answer."""
+def continuous_requests(balancer: Balancer, token: str) -> Generator[list[str]]:
+    """Run clients that send requests without a pause, each on one connection, and collect the failed responses."""
     failed: list[str] = []
     over = Event()
 
@@ -106,7 +106,7 @@ def asking(balancer: Balancer, token: str) -> Generator[list[str]]:
             one.join()
 
 
-async def test_the_sockets_of_a_worker_that_ends_get_its_close_code_and_the_others_stay(both: Fleet) -> None:
+async def test_sockets_of_a_stopping_worker_get_its_close_code_and_others_stay_open(both: Fleet) -> None:
     async with AsyncExitStack() as held:
         peers = [
             await held.enter_async_context(connect_socket(both.balancer, both.balancer.token("2"))) for _ in range(6)
@@ -131,19 +131,20 @@ async def test_refusals_reach_the_client_with_their_close_code(
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/metric%73?x=1", "//metrics", "/./METRICS"])
-def test_the_figures_are_not_for_those_outside(both: Fleet, path: str) -> None:
-    # The client would take two slashes for the name of a host.
+def test_the_metrics_are_not_public(both: Fleet, path: str) -> None:
+    # The client would parse two slashes as the start of a host name.
     assert both.balancer.client.get("/", extensions={"target": path.encode()}).status_code == 404
 
 
-def test_every_figure_that_dashboard_and_alerts_ask_for_is_served(both: Fleet) -> None:
+def test_every_metric_of_the_dashboard_and_the_alerts_is_served(both: Fleet) -> None:
     served = [both.balancer.metrics(), *(worker.client.get("/metrics").text for worker in both.workers.values())]
 
-    assert len(dashboards.names_queried()) > 30
-    assert dashboards.names_queried() - set().union(*map(dashboards.names_served, served)) == set()
+    asked = dashboards.names_queried() - dashboards.names_of_cloud()
+    assert len(asked) > 30
+    assert asked - set().union(*map(dashboards.names_served, served)) == set()
 
 
-def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> None:
+def test_forwarded_headers_of_a_client_are_not_passed_on(tmp_path: Path) -> None:
     seen: list[dict[str, list[str]]] = []
 
     class Worker(BaseHTTPRequestHandler):
@@ -170,7 +171,7 @@ def test_what_a_client_says_of_its_address_is_not_passed_on(tmp_path: Path) -> N
     assert "forwarded" not in headers
 
 
-def test_a_budget_is_of_the_client_and_not_of_the_balancer(tmp_path: Path) -> None:
+def test_requests_are_charged_to_the_client_address_and_not_to_the_balancers(tmp_path: Path) -> None:
     (folder := tmp_path / "worker").mkdir()
     with (
         run_server(folder, trusted_proxies="127.0.0.1", rate_per_address=1, burst_per_address=20) as worker,
@@ -184,7 +185,7 @@ def test_a_budget_is_of_the_client_and_not_of_the_balancer(tmp_path: Path) -> No
     assert (spent[0], spent[-1], of_another) == (200, 429, 200)
 
 
-def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_path: Path) -> None:
+def test_without_a_worker_the_response_is_json_and_says_when_to_retry(tmp_path: Path) -> None:
     with run_balancer(tmp_path, [free_port(), free_port()]) as balancer:
         balancer.wait_for_workers()
         answer = balancer.post("{ viewer { id } }")
@@ -198,7 +199,7 @@ def test_without_a_worker_the_answer_is_typed_and_says_when_to_come_back(tmp_pat
 async def test_the_log_of_the_balancer_is_json_without_the_variables_of_a_query(both: Fleet) -> None:
     both.balancer.get('query($id: ID = "\\"") { image(id: $id) { id } }')
     raw = HTTPConnection("127.0.0.1", both.balancer.port)
-    raw.request("GET", '/"quoted\\"')  # A well-kept client would write %22.
+    raw.request("GET", '/"quoted\\"')  # A correct client would send %22.
     raw.getresponse().read()
     raw.close()
 

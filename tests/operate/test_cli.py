@@ -1,4 +1,4 @@
-"""The command line: what each command prints, and the one sentence with which it refuses."""
+"""The command line: what each command prints, and its one-line errors."""
 
 import re
 import signal
@@ -28,14 +28,14 @@ NEWER = "UPDATE alembic_version SET version_num = '9999'"
 
 
 @pytest.mark.parametrize("command", [(), *((command,) for command in COMMANDS)], ids=" ".join)
-def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_every_command_has_help(tmp_path: Path, command: tuple[str, ...]) -> None:
     text = output_of(tmp_path, *command, "--help")
 
     assert "Usage: " in text
     assert all(name in text for name in (command or COMMANDS))
 
 
-def test_help_names_the_options_of_serve_and_what_they_are_for(tmp_path: Path) -> None:
+def test_the_help_of_serve_describes_its_options(tmp_path: Path) -> None:
     text = " ".join(output_of(tmp_path, "serve", "--help").split())
 
     for words in ("--host", "--port", "--database", "--demo", "127.0.0.1", "8000", "gateway.db", "SIGTERM"):
@@ -47,11 +47,11 @@ def test_the_version_is_that_of_the_distribution(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("new_interpreters")
-def test_schema_prints_what_the_schema_file_holds(tmp_path: Path) -> None:
+def test_schema_prints_the_content_of_the_schema_file(tmp_path: Path) -> None:
     assert output_of(tmp_path, "schema", auth_secret=None) == (ROOT / "schema.graphql").read_text()
 
 
-def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path: Path) -> None:
+def test_token_prints_only_a_token_that_is_valid_for_an_hour(tmp_path: Path) -> None:
     token = output_of(tmp_path, "token", "--tenant", "1001").removesuffix("\n")
 
     caller = Tokens(settings_for("sqlite://")).caller(token)
@@ -60,25 +60,25 @@ def test_token_prints_a_token_that_counts_for_an_hour_and_nothing_else(tmp_path:
     assert claims["exp"] - claims["iat"] == 3600
 
 
-def test_token_takes_several_roles_and_a_lifetime(tmp_path: Path) -> None:
-    asked = ("--role", "observer", "--role", "creator", "--ttl", "60")
-    token = output_of(tmp_path, "token", "--tenant", "1001", *asked).strip()
+def test_token_accepts_several_roles_and_a_lifetime(tmp_path: Path) -> None:
+    options = ("--role", "observer", "--role", "creator", "--ttl", "60")
+    token = output_of(tmp_path, "token", "--tenant", "1001", *options).strip()
 
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="image-gateway")
     assert sorted(claims["roles"]) == ["creator", "observer"]
     assert claims["exp"] - claims["iat"] == 60
 
 
-@pytest.mark.parametrize("asked", [("--ttl", "0"), ("--ttl", "9" * 20), ("--role", "king")], ids=" ".join)
-def test_token_refuses_a_lifetime_or_role_that_makes_no_sense(tmp_path: Path, asked: tuple[str, str]) -> None:
-    result = run(tmp_path, "token", "--tenant", "1001", *asked)
+@pytest.mark.parametrize("options", [("--ttl", "0"), ("--ttl", "9" * 20), ("--role", "king")], ids=" ".join)
+def test_token_rejects_an_invalid_lifetime_or_role(tmp_path: Path, options: tuple[str, str]) -> None:
+    result = run(tmp_path, "token", "--tenant", "1001", *options)
 
     assert (result.returncode, result.stdout) == (2, "")
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-def test_migrate_says_the_revision_and_can_be_repeated(
+def test_migrate_prints_the_revision_and_can_be_repeated(
     tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
     url = request.getfixturevalue(f"{engine}_databases").blank()
@@ -104,14 +104,14 @@ def test_migrate_says_the_revision_and_can_be_repeated(
         ("migrate", "postgresql+psycopg://user:password@127.0.0.1:1/name", "refused"),
     ],
 )
-def test_a_database_that_is_of_no_use_is_named(tmp_path: Path, command: str, url: str, reason: str) -> None:
+def test_an_unusable_database_is_reported(tmp_path: Path, command: str, url: str, reason: str) -> None:
     sentence = error_of(tmp_path, command, "--database", url)
 
     assert reason in sentence
     assert "password@127" not in sentence
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").write_text("something else, of a length that can't be mistaken for an empty file")
 
     assert "not a database" in error_of(tmp_path, "serve", "--port", "0")
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         (("token", "--tenant", "1"), None, "no secret"),
     ],
 )
-def test_a_secret_that_is_missing_or_short_is_asked_for(
+def test_a_missing_or_short_secret_is_reported(
     tmp_path: Path, command: tuple[str, ...], secret: str | None, reason: str
 ) -> None:
     sentence = error_of(tmp_path, *command, auth_secret=secret)
@@ -139,20 +139,20 @@ def test_a_secret_that_is_missing_or_short_is_asked_for(
     [
         ({"colour": "blue"}, "Unknown setting IMAGE_GATEWAY_COLOUR"),
         ({"port": "http"}, "IMAGE_GATEWAY_PORT"),
-        ({"tenant_id_pattern": ".*"}, "UUID"),
+        ({"auth_issuer": "a, b"}, "one issuer"),
         ({"tenant_id_pattern": "["}, "not a regular expression"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], reason: str) -> None:
+def test_an_invalid_setting_is_reported(tmp_path: Path, settings: dict[str, str], reason: str) -> None:
     assert reason in error_of(tmp_path, "serve", **settings)
 
 
-def test_token_refuses_a_tenant_id_of_the_wrong_form(tmp_path: Path) -> None:
+def test_token_rejects_a_malformed_tenant_id(tmp_path: Path) -> None:
     assert "tenant ID" in error_of(tmp_path, "token", "--tenant", "someone")
 
 
 @pytest.mark.usefixtures("new_interpreters")
-def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_and_nothing_is_left_behind(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
@@ -177,7 +177,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_behind(tmp_path: Path) -> No
     ],
     ids=str,
 )
-def test_a_command_that_is_refused_leaves_nothing_behind(
+def test_a_failed_command_leaves_nothing_behind(
     tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str]
 ) -> None:
     error_of(tmp_path, *arguments, **settings)
@@ -186,7 +186,7 @@ def test_a_command_that_is_refused_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("wrong", ["user", "database"])
-def test_a_server_that_knows_neither_the_user_nor_the_database_is_not_waited_for(
+def test_serve_does_not_wait_for_an_unknown_user_or_database(
     tmp_path: Path, postgres_databases: PostgresDatabases, wrong: str
 ) -> None:
     url = make_url(postgres_databases.fresh())
@@ -195,12 +195,12 @@ def test_a_server_that_knows_neither_the_user_nor_the_database_is_not_waited_for
     assert "can't be opened" in error_of(tmp_path, "serve", "--database", url.render_as_string(hide_password=False))
 
 
-def test_a_second_server_on_one_sqlite_file_is_refused(tmp_path: Path) -> None:
+def test_a_second_server_on_the_same_sqlite_file_is_refused(tmp_path: Path) -> None:
     with start_serve(tmp_path, "--port", "0"):
         assert "Another gateway" in error_of(tmp_path, "serve", "--port", "0")
 
 
-def test_a_store_that_was_never_migrated_is_refused(tmp_path: Path, postgres_databases: PostgresDatabases) -> None:
+def test_an_unmigrated_store_is_refused(tmp_path: Path, postgres_databases: PostgresDatabases) -> None:
     sentence = error_of(tmp_path, "serve", "--port", "0", "--database", postgres_databases.blank())
 
     assert "image-gateway migrate" in sentence
@@ -227,7 +227,7 @@ def test_a_newer_store_on_postgresql_is_refused(tmp_path: Path, postgres_databas
 
 
 @pytest.mark.usefixtures("new_interpreters")
-def test_sigterm_ends_the_server_with_status_0_and_its_port_is_free_at_once(tmp_path: Path) -> None:
+def test_sigterm_stops_the_server_with_status_0_and_frees_its_port_at_once(tmp_path: Path) -> None:
     with start_serve(tmp_path, "--port", "0") as first, httpx2.Client() as client:
         assert _is_ready(client, first)
         assert first.stop() == 0
@@ -237,11 +237,11 @@ def test_sigterm_ends_the_server_with_status_0_and_its_port_is_free_at_once(tmp_
 
 
 @pytest.mark.usefixtures("new_interpreters")
-def test_ctrl_c_ends_the_server_without_a_traceback(tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_server_without_a_traceback(tmp_path: Path) -> None:
     with start_serve(tmp_path, "--port", "0") as server, httpx2.Client() as client:
         assert _is_ready(client, server)
         server.process.send_signal(signal.SIGINT)
-        # 0 where the tests run in the background of a shell, in which Ctrl-C is ignored by default.
+        # 0 if the tests run in the background of a shell, where Ctrl-C is ignored by default.
         assert server.process.wait(20) == 0
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 

@@ -1,4 +1,4 @@
-"""The compose file and the Dockerfile: well-formed, sealed, without a secret, and true to the settings."""
+"""The compose file and the Dockerfile: well-formed, hardened, without secrets, and consistent with the settings."""
 
 import os
 import re
@@ -23,25 +23,25 @@ SECRET = re.compile("PASSWORD|SECRET|TOKEN")
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A program of the environment that the tests run in."""
+    """Run a program of the environment that the tests run in."""
     command = [str(Path(sys.executable).parent / program), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.mark.slow
-def test_the_compose_file_is_what_its_specification_allows() -> None:
+def test_the_compose_file_conforms_to_its_specification() -> None:
     checked = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker/compose.yaml")
 
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_dockerfile_is_without_fault() -> None:
+def test_the_dockerfile_passes_its_linter() -> None:
     checked = run("hadolint", "--failure-threshold", "style", "docker/Dockerfile")
 
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_what_the_dockerfile_copies_is_there_and_not_ignored() -> None:
+def test_files_copied_by_the_dockerfile_exist_and_are_not_ignored() -> None:
     lines = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
     copied = [path for line in lines for path in line.split()]
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
@@ -52,7 +52,7 @@ def test_what_the_dockerfile_copies_is_there_and_not_ignored() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_service_is_sealed_bounded_and_watched(name: str) -> None:
+def test_every_service_is_hardened_limited_and_has_a_health_check(name: str) -> None:
     service = SERVICES[name]
 
     assert service["read_only"] is True
@@ -67,7 +67,7 @@ def test_every_service_is_sealed_bounded_and_watched(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_has_a_secret_that_everybody_knows(name: str) -> None:
+def test_no_service_has_a_default_secret(name: str) -> None:
     environment: dict[str, str] = SERVICES[name].get("environment", {})
     as_written = {key: re.sub(r"\$\{[A-Z_]+:\?[^}]+\}", "", value) for key, value in environment.items()}
 
@@ -75,7 +75,7 @@ def test_no_service_has_a_secret_that_everybody_knows(name: str) -> None:
     assert [value for value in as_written.values() if re.search("://[^/]*:[^/]+@", value)] == []
 
 
-def test_secrets_and_own_settings_can_not_be_committed_by_mistake() -> None:
+def test_secrets_and_local_settings_are_ignored_by_git() -> None:
     for path in ("docker/.env", "docker/gateway.env"):
         ignored = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT)
         if ignored.returncode == 128:
@@ -84,7 +84,7 @@ def test_secrets_and_own_settings_can_not_be_committed_by_mistake() -> None:
 
 
 @pytest.mark.parametrize("name", [*WORKERS, "migrate"])
-def test_the_workers_are_given_settings_that_there_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_of_the_workers_exist(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in [variable for variable in os.environ if variable.upper().startswith(PREFIX)]:
         monkeypatch.delenv(variable)
     for variable, value in SERVICES[name]["environment"].items():
@@ -97,7 +97,7 @@ def test_the_workers_are_given_settings_that_there_are(name: str, monkeypatch: p
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > patience
 
 
-def test_both_workers_are_the_same_and_the_proxy_knows_them() -> None:
+def test_both_workers_are_configured_alike_and_known_to_the_proxy() -> None:
     balanced = re.findall(r"^    server (\S+) (\S+):8000$", (DOCKER / "haproxy.cfg").read_text(), re.MULTILINE)
 
     assert SERVICES["gateway-a"] == SERVICES["gateway-b"]
@@ -105,7 +105,7 @@ def test_both_workers_are_the_same_and_the_proxy_knows_them() -> None:
     assert set(SERVICES["proxy"]["depends_on"]) == set(WORKERS)
 
 
-def test_only_the_proxy_and_what_shows_figures_can_be_reached_and_only_from_this_machine() -> None:
+def test_only_the_proxy_and_the_monitoring_publish_ports_and_only_locally() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert published == {"proxy": ["${PUBLISH:-127.0.0.1:8000}:8080"], "grafana": ["127.0.0.1:3000:3000"]}
@@ -113,7 +113,7 @@ def test_only_the_proxy_and_what_shows_figures_can_be_reached_and_only_from_this
     assert [name for name, network in COMPOSE["networks"].items() if not network] == ["outside"]
 
 
-def test_every_file_and_volume_that_is_mounted_is_there_and_files_are_read_only() -> None:
+def test_mounted_files_and_volumes_exist_and_files_are_read_only() -> None:
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     files = [mount for mount in mounts if isinstance(mount, dict)]
 

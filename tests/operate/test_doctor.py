@@ -1,4 +1,4 @@
-"""`image-gateway doctor`: what is well is said, what is not is said with what to do, and nothing is changed."""
+"""`image-gateway doctor` reports what is well, and what is not along with advice, and changes nothing."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ SERVER = examination.Server(180_001, 100, 3, datetime.now(UTC), 5, None)
 
 
 def examined(folder: Path, *arguments: str, **settings: Any) -> dict[str, dict[str, str]]:
-    """The checks by their names; the status of the command fits to them, and each that is not well has an advice."""
+    """The checks by name, after verifying that the exit status matches them and each problem has advice."""
     ended = run(folder, "doctor", "--json", *arguments, **settings)
     checks: list[dict[str, str]] = json.loads(ended.stdout)
     assert ended.returncode == any(check["result"] == "fail" for check in checks)
@@ -36,7 +36,7 @@ def examined(folder: Path, *arguments: str, **settings: Any) -> dict[str, dict[s
     return {check["name"]: check for check in checks}
 
 
-async def found_of(url: str, **settings: Any) -> dict[str, Check]:
+async def checks_of(url: str, **settings: Any) -> dict[str, Check]:
     store = Store(parse_url(url))
     try:
         return {check.name: check async for check in stores.check_store(store, settings_for(url, **settings))}
@@ -44,7 +44,7 @@ async def found_of(url: str, **settings: Any) -> dict[str, Check]:
         await store.close()
 
 
-def test_a_gateway_that_is_well_is_said_to_be(databases: Databases, tmp_path: Path) -> None:
+def test_a_healthy_gateway_passes_all_checks(databases: Databases, tmp_path: Path) -> None:
     checks = examined(tmp_path, "--database", databases.fresh())
 
     assert {check["result"] for check in checks.values()} == {"ok"}
@@ -54,7 +54,9 @@ def test_a_gateway_that_is_well_is_said_to_be(databases: Databases, tmp_path: Pa
     assert checks.keys() - common in (of_sqlite, of_postgres)
 
 
-def test_people_read_a_line_for_each_check_and_what_to_do(sqlite_databases: SqliteDatabases, tmp_path: Path) -> None:
+def test_the_text_output_has_a_line_for_each_check_and_its_advice(
+    sqlite_databases: SqliteDatabases, tmp_path: Path
+) -> None:
     ended = run(tmp_path, "doctor", "--database", sqlite_databases.blank(), auth_secret=None)
 
     assert ended.returncode == 1
@@ -62,14 +64,14 @@ def test_people_read_a_line_for_each_check_and_what_to_do(sqlite_databases: Sqli
     assert "      -> " in ended.stdout
 
 
-def test_every_way_to_verify_a_token_is_told(tmp_path: Path) -> None:
+def test_every_way_to_verify_a_token_is_reported(tmp_path: Path) -> None:
     url = "https://keys.example.org/jwks"
     checks = examined(tmp_path, auth_jwks_url=url)
 
     assert checks["tokens"]["found"] == f"they are verified by a shared secret or the keys at {url}"
 
 
-def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
+def test_the_keys_of_a_key_server_are_fetched(tmp_path: Path) -> None:
     with run_key_server(signing_key("one", "ES256"), signing_key("two", "ES256")) as server:
         there = examined(tmp_path, auth_jwks_url=server.url)["keys"]
         server.stop()
@@ -79,14 +81,14 @@ def test_a_key_server_is_asked_for_its_keys(tmp_path: Path) -> None:
     assert (gone["result"], "gives none: ConnectError" in gone["found"]) == ("fail", True)
 
 
-def test_a_store_that_is_not_there_yet_is_no_failure_and_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_sqlite_file_is_not_a_failure_and_is_not_created(tmp_path: Path) -> None:
     checks = examined(tmp_path)
 
     assert checks["store file"]["result"] == "note"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_is_not_migrated_is_told_to_be(databases: Databases, tmp_path: Path) -> None:
+def test_an_unmigrated_store_is_reported(databases: Databases, tmp_path: Path) -> None:
     url = databases.blank()
     if url.startswith("sqlite"):
         Path(make_url(url).database or "").touch()
@@ -106,35 +108,33 @@ def test_a_store_that_is_not_migrated_is_told_to_be(databases: Databases, tmp_pa
         ("settings", "mysql://host/name", "not supported"),
     ],
 )
-def test_a_store_that_is_of_no_use_is_named_without_its_password(
-    tmp_path: Path, name: str, url: str, word: str
-) -> None:
+def test_an_unusable_store_is_reported_without_its_password(tmp_path: Path, name: str, url: str, word: str) -> None:
     check = examined(tmp_path, "--database", url)[name]
 
     assert (check["result"], word in check["found"]) == ("fail", True)
     assert "password@127" not in check["found"]
 
 
-def test_a_setting_that_is_unknown_is_named(tmp_path: Path) -> None:
+def test_an_unknown_setting_is_reported(tmp_path: Path) -> None:
     assert "IMAGE_GATEWAY_COLOUR" in examined(tmp_path, colour="blue")["settings"]["found"]
 
 
-def test_a_limit_of_files_below_what_the_sockets_need_is_told() -> None:
+def test_a_file_descriptor_limit_below_the_socket_limit_is_reported() -> None:
     check = machine.file_limit(settings_for("sqlite://", max_connections_per_tenant=10**9))
 
     assert check.result is Result.FAIL
     assert "LimitNOFILE" in check.advice
 
 
-def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage: Callable[[Any], Any] = lambda _: SimpleNamespace(free=100 * 2**20)  # noqa: E731  # it stands for a full disk
+def test_a_nearly_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage: Callable[[Any], Any] = lambda _: SimpleNamespace(free=100 * 2**20)  # noqa: E731  # stands in for a full disk
     monkeypatch.setattr(shutil, "disk_usage", usage)
 
     checks = {check.name: check for check in machine.check_embedded_store(tmp_path / "gateway.db")}
     assert checks["disk space"].result is Result.FAIL
 
 
-def test_a_write_ahead_log_that_has_grown_is_told(tmp_path: Path) -> None:
+def test_a_large_write_ahead_log_is_reported(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").touch()
     with (tmp_path / "gateway.db-wal").open("wb") as wal:
         wal.truncate(machine.MUCH_WAL_BYTES + 1)
@@ -143,32 +143,34 @@ def test_a_write_ahead_log_that_has_grown_is_told(tmp_path: Path) -> None:
     assert checks["write-ahead log"].result is Result.NOTE
 
 
-def test_a_file_that_may_not_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_file_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gateway.db").touch()
-    # The tests may run as root, to whom everything is allowed.
+    # The tests may run as root, who may write everything.
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "gateway.db")  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
     checks = {check.name: check for check in machine.check_embedded_store(tmp_path / "gateway.db")}
     assert checks["store file"].result is Result.FAIL
 
 
-async def test_a_clock_that_is_ahead_shows_in_the_log(databases: Databases) -> None:
+async def test_log_entries_from_the_future_are_reported(databases: Databases) -> None:
     url = databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
         gateway.services.store.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
         await gateway.tenant("1").register()
 
-    assert (await found_of(url))["log"].result is Result.NOTE
+    assert (await checks_of(url))["log"].result is Result.NOTE
 
 
-async def test_more_workers_than_the_server_has_connections_for_are_told(postgres_databases: PostgresDatabases) -> None:
-    found = await found_of(postgres_databases.fresh(), workers=64)
+async def test_more_workers_than_the_server_has_connections_for_are_reported(
+    postgres_databases: PostgresDatabases,
+) -> None:
+    found = await checks_of(postgres_databases.fresh(), workers=64)
 
     assert found["connections"].result is Result.FAIL
     assert "max_connections" in found["connections"].advice
 
 
-async def test_tables_that_the_role_may_not_write_are_named(postgres_databases: PostgresDatabases) -> None:
+async def test_tables_that_the_role_may_not_write_are_reported(postgres_databases: PostgresDatabases) -> None:
     url = postgres_databases.fresh()
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     role = f"reader_{make_url(url).database}"
@@ -178,28 +180,28 @@ async def test_tables_that_the_role_may_not_write_are_named(postgres_databases: 
         admin.execute(f"GRANT INSERT, UPDATE, DELETE ON image TO {role}".encode())
 
     limited = make_url(url).set(username=role, password="x").render_as_string(hide_password=False)
-    rights = (await found_of(limited))["rights"]
+    rights = (await checks_of(limited))["rights"]
     assert rights.result is Result.FAIL
     assert rights.found.split()[2:] == ["member,", "event,", "event_head,", "recorded_outcome"]
 
 
-async def test_hints_that_do_not_get_through_are_told(
+async def test_undelivered_hints_are_reported(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def deaf(store: Store, at_most: float) -> bool:
         return False
 
     monkeypatch.setattr(examination, "hears_itself", deaf)
-    assert (await found_of(postgres_databases.fresh()))["hints"].result is Result.FAIL
+    assert (await checks_of(postgres_databases.fresh()))["hints"].result is Result.FAIL
 
 
 @pytest.mark.parametrize(("version", "result"), [(140_012, Result.FAIL), (150_000, Result.OK)])
-def test_a_server_that_is_too_old_is_told(version: int, result: Result) -> None:
+def test_a_server_that_is_too_old_is_reported(version: int, result: Result) -> None:
     assert stores._version(SERVER._replace(version=version)).result is result
 
 
 @pytest.mark.parametrize(("seconds", "result"), [(-30, Result.FAIL), (0, Result.OK), (30, Result.FAIL)])
-def test_a_clock_that_is_apart_is_told(seconds: int, result: Result) -> None:
+def test_a_clock_difference_is_reported(seconds: int, result: Result) -> None:
     now = datetime.now(UTC)
     server = SERVER._replace(clock=now + timedelta(seconds=seconds))
     assert stores._clock(server, now, settings_for("sqlite://")).result is result

@@ -1,4 +1,4 @@
-"""What the image does: the wheel, installed alone, served by a user without rights from a read-only tree."""
+"""The container image: the wheel alone, served by an unprivileged user from a read-only file system."""
 
 import asyncio
 import json
@@ -13,18 +13,17 @@ from urllib.parse import unquote
 import pytest
 from cyclonedx.schema import SchemaVersion
 
-from tests.harness import image
+from tests.harness.container import DATA, ROOT, Container, Stage, build_wheel, install_wheel, is_root
 from tests.harness.gateway import SECRET
-from tests.harness.image import Container, Stage
 from tests.harness.kernel import free_port
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
-STAGE = Stage((image.ROOT / "docker" / "Dockerfile").read_text())
+STAGE = Stage((ROOT / "docker" / "Dockerfile").read_text())
 TRY_TO_WRITE = """
 import os, sys, app
 print(os.getuid())
@@ -40,7 +39,7 @@ for folder in (os.path.dirname(app.__file__), sys.prefix, "/", "/tmp", "/var/tmp
 
 @pytest.fixture(scope="module")
 def place() -> Generator[Path]:
-    # Not below pytest's own folder, which is shut to other users.
+    # Not below pytest's own folder, which other users may not read.
     with TemporaryDirectory(prefix="gateway-image-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -48,44 +47,44 @@ def place() -> Generator[Path]:
 
 @pytest.fixture(scope="module")
 def wheel(place: Path) -> Path:
-    return image.build_wheel(place / "dist")
+    return build_wheel(place / "dist")
 
 
 @pytest.fixture(scope="module")
 def environment(place: Path, wheel: Path) -> Path:
-    image.install_wheel(wheel, place / "environment")
-    if not image.is_root():
+    install_wheel(wheel, place / "environment")
+    if not is_root():
         for path in (place / "environment").rglob("*"):
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
     return place / "environment"
 
 
-def test_the_wheel_says_in_an_sbom_which_packages_of_others_it_carries(wheel: Path) -> None:
+def test_the_wheel_contains_an_sbom_of_its_third_party_packages(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (name,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
     text = archive.read(name).decode()
     carried = {unquote(one["purl"]) for one in json.loads(text)["components"]}
 
-    # It compiles dozens of grammars, which every process that collects this file would wait for.
+    # Imported here, because it compiles dozens of grammars, which would slow down collection.
     from cyclonedx.validation.json import JsonStrictValidator
 
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
-    locked = json.loads((image.ROOT / "app" / "web" / "graphiql" / "package-lock.json").read_text())["packages"]
+    locked = json.loads((ROOT / "app" / "web" / "graphiql" / "package-lock.json").read_text())["packages"]
     built_in = {path.rpartition("node_modules/")[2]: one for path, one in locked.items() if path and "dev" not in one}
     assert {purl.rpartition("@")[0] for purl in carried} == {f"pkg:npm/{name}" for name in built_in}
     assert {f"pkg:npm/{name}@{one['version']}" for name, one in built_in.items()} <= carried
 
 
-def test_the_image_stops_writes_and_serves_as_its_readers_are_told() -> None:
+def test_the_image_matches_its_documentation() -> None:
     assert STAGE.user.partition(":")[0].isdigit()
     assert STAGE.user != "0:0"
     assert STAGE.stop_signal == "SIGTERM"
-    assert STAGE.volumes == [STAGE.folder] == [image.DATA]
-    assert STAGE.environment["IMAGE_GATEWAY_DATABASE_URL"] == f"sqlite+aiosqlite:///{image.DATA}/gateway.db"
+    assert STAGE.volumes == [STAGE.folder] == [DATA]
+    assert STAGE.environment["IMAGE_GATEWAY_DATABASE_URL"] == f"sqlite+aiosqlite:///{DATA}/gateway.db"
 
 
-async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_data(
+async def test_the_image_serves_unprivileged_from_a_read_only_file_system_and_keeps_its_data(
     place: Path, environment: Path
 ) -> None:
     (data := place / "data").mkdir()
@@ -93,7 +92,7 @@ async def test_the_image_serves_as_nobody_from_a_read_only_tree_and_keeps_its_da
     container = Container(STAGE, environment, data, IMAGE_GATEWAY_PORT=port, IMAGE_GATEWAY_AUTH_SECRET=SECRET)
 
     written = container.run(["python", "-c", TRY_TO_WRITE]).stdout.split()
-    if image.is_root():
+    if is_root():
         assert written == [STAGE.user.partition(":")[0], "."]
     assert container.run(STAGE.healthcheck).returncode == 1
     found, ready = list[str](), [*STAGE.healthcheck, "--ready"]

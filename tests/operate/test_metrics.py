@@ -1,20 +1,20 @@
-"""What Prometheus is told of the operations of one process, and of its store."""
+"""Metrics of the operations of one process, and of its store."""
 
 from collections.abc import AsyncGenerator, Generator
 from uuid import uuid4
 
 import pytest
 
-from app.web.monitoring.histogram import BOUNDS, Histogram
+from app.histogram import BOUNDS, Histogram
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import PREFIX, scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import PREFIX, scrape
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 
 LABELS = {"worker", "kind", "result", "code", "reason", "cause", "pool", "state", "version", "python", "store", "le"}
 
@@ -27,12 +27,12 @@ async def inner(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """A server that nobody else asks."""
+    """A server that no other test uses."""
     with run_server(tmp_path_factory.mktemp("own")) as server:
         yield server
 
 
-async def test_operations_are_counted_by_the_way_that_they_went_and_the_reason(server: Server) -> None:
+async def test_operations_are_counted_by_execution_path_and_reason(server: Server) -> None:
     token = server.token("1")
     before = await scrape(server.port)
     server.post("{ viewer { id } }", token)
@@ -76,7 +76,7 @@ async def test_operations_are_counted_by_kind_and_result_once_on_every_transport
     assert grown("refusals_total", code="NOT_FOUND") == 1
 
 
-def test_a_duration_falls_into_every_bucket_that_is_not_below_it() -> None:
+def test_a_duration_is_counted_in_every_bucket_that_includes_it() -> None:
     histogram = Histogram()
     for seconds in (0.0, 0.001, 0.0011, 3600.0):
         histogram.add(seconds)
@@ -87,7 +87,7 @@ def test_a_duration_falls_into_every_bucket_that_is_not_below_it() -> None:
     assert histogram.total == pytest.approx(3600.0021)
 
 
-async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_values(own: Server) -> None:
+async def test_metrics_contain_no_tenant_or_token_and_their_labels_are_bounded(own: Server) -> None:
     def ask() -> None:
         tenant = fresh_id()
         token, word = own.token(tenant), uuid4().hex[:10]
@@ -110,7 +110,7 @@ async def test_no_tenant_and_no_token_is_named_and_no_label_takes_ever_new_value
     assert all(after.help.values())
 
 
-async def test_the_store_says_how_it_is(inner: InProcessServer) -> None:
+async def test_the_store_has_metrics(inner: InProcessServer) -> None:
     figures = await scrape(inner.port)
 
     is_postgres = inner.services.store.url.get_backend_name() == "postgresql"
@@ -122,7 +122,7 @@ async def test_the_store_says_how_it_is(inner: InProcessServer) -> None:
     assert "process_resident_memory_bytes" in figures.text
 
 
-async def test_an_old_transaction_shows_by_its_age(inner: InProcessServer) -> None:
+async def test_the_age_of_an_old_transaction_is_reported(inner: InProcessServer) -> None:
     if inner.services.store.url.get_backend_name() == "sqlite":
         return
     async with inner.services.store.writer.connect() as connection:

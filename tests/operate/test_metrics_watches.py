@@ -1,4 +1,4 @@
-"""What Prometheus is told of watches and of the log that they follow."""
+"""Metrics of watches, and of the log that they follow."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,10 +10,10 @@ from sqlalchemy import text
 from app.store import log
 from tests.harness import operations
 from tests.harness.databases import Databases
-from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import scrape
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
         yield server
 
 
-async def test_the_log_and_how_it_is_followed(server: InProcessServer) -> None:
+async def test_the_log_and_its_tailer_have_metrics(server: InProcessServer) -> None:
     await server.gateway.tenant("1").register()
     feed = server.services.feed
     await wait_until(lambda: feed.figures.read == 1)
@@ -40,7 +40,7 @@ async def test_the_log_and_how_it_is_followed(server: InProcessServer) -> None:
     assert 0 <= figures.total("log_read_age_seconds") < 60
 
 
-async def test_a_hole_in_the_log_is_counted_and_what_retention_has_dropped_is_not(server: InProcessServer) -> None:
+async def test_a_gap_in_the_log_is_counted_unless_retention_caused_it(server: InProcessServer) -> None:
     owner, feed = server.gateway.tenant("1"), server.services.feed
     await owner.register()
     await wait_until(lambda: feed.figures.read == 1)
@@ -57,14 +57,14 @@ async def test_a_hole_in_the_log_is_counted_and_what_retention_has_dropped_is_no
     assert (await scrape(server.port)).total("watch_gap_total") == 1
 
 
-async def test_the_slowest_watch_says_how_far_it_is_behind(server: InProcessServer) -> None:
+async def test_the_lag_of_the_slowest_watch_is_reported(server: InProcessServer) -> None:
     owner = server.gateway.tenant("1")
     async with owner.watch(query=operations.WATCH_IMAGES) as watch:
         await anext(watch)
         following: asyncio.Task[Any] = asyncio.ensure_future(anext(watch))
         await owner.register()
         await following
-        # Nobody takes an item just now, so it stays where it is.
+        # Nothing reads an item meanwhile, so the watch stays where it is.
         for _ in range(3):
             await owner.register()
         await wait_until(lambda: server.services.feed.figures.read == 4)
@@ -88,7 +88,7 @@ async def test_a_reset_is_counted_by_its_reason(server: InProcessServer) -> None
     assert figures.total("watch_resets_total") == figures.total("watch_resets_total", reason="EPOCH_CHANGED") == 1
 
 
-async def test_a_client_that_takes_no_byte_is_counted_as_it_is_cut(databases: Databases) -> None:
+async def test_a_stalled_client_is_counted_when_it_is_disconnected(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), stall_seconds=0.5)
     async with run_in_process(settings, kernel_aborts=False) as server:
         await server.fill()

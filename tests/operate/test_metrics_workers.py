@@ -1,4 +1,4 @@
-"""Several workers on one machine: whichever of them is asked, Prometheus is told of all."""
+"""Several workers on one machine: each of them serves the metrics of all."""
 
 import asyncio
 import os
@@ -11,8 +11,8 @@ import pytest
 
 from tests.harness.commands import ServeCommand, start_serve
 from tests.harness.databases import PostgresDatabases
-from tests.harness.figures import scrape
-from tests.harness.patience import POLL_SECONDS
+from tests.harness.metrics import scrape
+from tests.harness.waiting import POLL_SECONDS
 
 pytestmark = pytest.mark.slow
 OPERATIONS = "operation_duration_seconds_count"
@@ -28,12 +28,12 @@ def workers(postgres_databases: PostgresDatabases, tmp_path_factory: pytest.Temp
 async def all_up(workers: ServeCommand) -> None:
     async with asyncio.timeout(60):
         while (await scrape(int(workers.port))).total("worker_up") < 2:
-            await asyncio.sleep(POLL_SECONDS)  # a worker says nowhere else that it has come
+            await asyncio.sleep(POLL_SECONDS)  # nothing else announces that a worker has started
 
 
-async def test_a_scrape_tells_of_every_worker_also_of_one_that_was_started_again(workers: ServeCommand) -> None:
+async def test_a_scrape_includes_every_worker_even_a_restarted_one(workers: ServeCommand) -> None:
     await all_up(workers)
-    # Each request on a connection of its own, so that both workers get some.
+    # Each request uses a new connection, so that both workers get some.
     for _ in range(40):
         assert httpx2.post(workers.url, json={"query": "{ __typename }"}).status_code == 200
     figures = await scrape(int(workers.port))
@@ -52,7 +52,7 @@ async def test_a_scrape_tells_of_every_worker_also_of_one_that_was_started_again
 
 
 def _children(pid: int) -> list[str]:
-    """The workers, without the helper that multiprocessing starts beside them."""
+    """The worker processes, without multiprocessing's resource tracker."""
     with open(f"/proc/{pid}/task/{pid}/children") as children:
         found = children.read().split()
     return [child for child in found if re.search("spawn_main", _command(child))]

@@ -18,7 +18,7 @@ from app.transfer.reading import Line, batches, row_of
 from tests.harness.commands import error_of, run
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 
 RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 
@@ -34,23 +34,23 @@ async def test_an_export_has_every_image_with_its_members_and_that_of_a_tenant_h
 ) -> None:
     url = databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
-        worlds = [await make_world(gateway, state, tags=["a", "ü"]) for state in ("pending", "accepted")]
-        away = await worlds[1].stranger.register()
-        await worlds[1].stranger.offer(away, worlds[0].owner.id)
+        scenarios = [await make_scenario(gateway, state, tags=["a", "ü"]) for state in ("pending", "accepted")]
+        away = await scenarios[1].stranger.register()
+        await scenarios[1].stranger.offer(away, scenarios[0].owner.id)
 
     rows = exported(tmp_path, url)
 
     images = [row for row in rows if row["type"] == "image"]
-    assert [row["id"] for row in images] == sorted([away, *(world.image for world in worlds)])
-    image = next(row for row in images if row["id"] == worlds[0].image)
+    assert [row["id"] for row in images] == sorted([away, *(scenario.image for scenario in scenarios)])
+    image = next(row for row in images if row["id"] == scenarios[0].image)
     members = rows[rows.index(image) + 1 :][:2]
     assert {(row["imageId"], row["tenantId"], row["status"]) for row in members} == {
-        (worlds[0].image, worlds[0].consumer.id, "PENDING"),
-        (worlds[0].image, worlds[0].other.id, "ACCEPTED"),
+        (scenarios[0].image, scenarios[0].consumer.id, "PENDING"),
+        (scenarios[0].image, scenarios[0].other.id, "ACCEPTED"),
     }
-    assert (image["ownerId"], image["tags"], image["serverId"]) == (worlds[0].owner.id, ["a", "ü"], None)
+    assert (image["ownerId"], image["tags"], image["serverId"]) == (scenarios[0].owner.id, ["a", "ü"], None)
     [elsewhere] = [row for row in rows if row.get("imageId") == away]
-    assert exported(tmp_path, url, "--tenant", worlds[0].owner.id) == [image, *members, elsewhere]
+    assert exported(tmp_path, url, "--tenant", scenarios[0].owner.id) == [image, *members, elsewhere]
     assert "has the form" in error_of(tmp_path, "export", "--tenant", "no tenant", "--database", url)
 
 
@@ -69,7 +69,7 @@ async def test_an_import_of_an_export_is_the_same_store_and_doing_it_again_chang
     url, other = databases.fresh(), databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
         for state, image in STATES.items():
-            await make_world(gateway, state, **image)
+            await make_scenario(gateway, state, **image)
     assert run(tmp_path, "export", "out.jsonl", "--database", url).returncode == 0
     imported = partial(run, tmp_path, "import", "out.jsonl", "--database", other)
 
@@ -178,8 +178,8 @@ async def test_watches_hear_of_imported_rows_only_if_they_are_announced_and_of_t
     new_import = FileImport(gateway.services.store, digest(rows), is_announced=is_announced)
     await new_import.begin()
     async with owner.watch() as owners, consumer.watch() as consumers:
-        await anext(owners)
-        await anext(consumers)
+        for items in (owners, consumers):
+            await anext(items)
 
         await new_import.write(parsed(rows), 0)
         assert (await consumer.accept(rows[0]["id"]))["errors"] == []

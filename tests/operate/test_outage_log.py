@@ -1,4 +1,4 @@
-"""What is logged while the store is away: enough to see why, and no more for a thousand requests than for one."""
+"""The log during an outage of the store: the reason, but not once per request."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ REQUESTS = 16
 QUERY = "{ viewer { id } images { totalCount } }"
 
 
-async def test_requests_during_an_outage_share_one_traceback_and_a_line_a_second(
+async def test_requests_during_an_outage_share_one_traceback_and_one_line_per_second(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()

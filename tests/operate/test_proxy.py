@@ -1,4 +1,4 @@
-"""TLS and a proxy with docker/nginx.conf: the three transports go through it, and what is private stays inside."""
+"""TLS and a proxy with docker/nginx.conf: it forwards all three transports, and hides private paths."""
 
 import json
 import re
@@ -13,12 +13,12 @@ import pytest
 from app.settings import Settings
 from tests.harness import nginx, operations
 from tests.harness.balancer import CONFIGURATION
-from tests.harness.patience import wait_until
+from tests.harness.raw_connection import open_connection, parse_responses, request
 from tests.harness.readme import NGINX
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.wire import open_connection, parse_responses, request
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_sse import EVENTS, events
 
 pytestmark = pytest.mark.slow
@@ -47,13 +47,13 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Generator[Proxied]:
             yield found
 
 
-async def test_a_query_goes_through_and_its_request_id_is_in_the_log_of_the_proxy_without_its_variables(
+async def test_a_query_is_forwarded_and_logged_with_its_request_id_but_without_its_variables(
     proxied: Proxied,
 ) -> None:
     tenant = fresh_id()
     token = proxied.server.token(tenant)
-    given = {"query": "query($id: ID!) { image(id: $id) { id } }", "variables": json.dumps({"id": tenant})}
-    answer = proxied.client.get("/graphql", params=given, headers=bearer(token))
+    parameters = {"query": "query($id: ID!) { image(id: $id) { id } }", "variables": json.dumps({"id": tenant})}
+    answer = proxied.client.get("/graphql", params=parameters, headers=bearer(token))
 
     assert answer.json() == {"data": {"image": None}}
     log = proxied.folder / "gateway.log"
@@ -61,7 +61,7 @@ async def test_a_query_goes_through_and_its_request_id_is_in_the_log_of_the_prox
     assert tenant not in log.read_text()
 
 
-async def test_a_websocket_goes_through(proxied: Proxied) -> None:
+async def test_a_websocket_is_forwarded(proxied: Proxied) -> None:
     plain = proxied.server.ws_url
     proxied.server.ws_url = proxied.base.replace("https", "wss") + "/graphql"
     try:
@@ -72,7 +72,7 @@ async def test_a_websocket_goes_through(proxied: Proxied) -> None:
         proxied.server.ws_url = plain
 
 
-def test_events_come_as_they_happen(proxied: Proxied) -> None:
+def test_events_are_forwarded_without_buffering(proxied: Proxied) -> None:
     headers = {"accept": EVENTS, **bearer(proxied.server.token(fresh_id()))}
     with proxied.client.stream("POST", "/graphql", json={"query": operations.WATCH}, headers=headers) as response:
         first = next(events(response))
@@ -88,7 +88,7 @@ FIGURES = [
 
 
 @pytest.mark.parametrize("path", FIGURES)
-async def test_the_figures_stay_inside(proxied: Proxied, path: str) -> None:
+async def test_the_metrics_are_not_forwarded(proxied: Proxied, path: str) -> None:
     async with open_connection(urlsplit(proxied.base).port or 0, proxied.trust) as client:
         await client.send(request("GET", path, "connection: close"))
         [refused] = parse_responses(await client.read_to_end())
@@ -97,11 +97,11 @@ async def test_the_figures_stay_inside(proxied: Proxied, path: str) -> None:
     assert "x-request-id" not in refused.headers
 
 
-def test_the_health_is_for_all(proxied: Proxied) -> None:
+def test_the_health_check_is_public(proxied: Proxied) -> None:
     assert proxied.client.get("/livez").status_code == 200
 
 
-def test_the_gateway_keeps_a_connection_for_longer_than_the_proxies_of_the_recipes() -> None:
+def test_the_gateway_keeps_connections_open_for_longer_than_the_documented_proxies() -> None:
     keeps = Settings.model_fields["keep_alive_seconds"].default
     of_nginx = re.search(r"keepalive_timeout (\d+)s", NGINX.read_text())
     of_haproxy = re.search(r"timeout http-keep-alive (\d+)s", CONFIGURATION.read_text())

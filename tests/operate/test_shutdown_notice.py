@@ -1,4 +1,4 @@
-"""A server that is told to end says so first, where a balancer has to hear it."""
+"""A server that is stopped first announces it to the balancer."""
 
 import asyncio
 import signal
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.patience import wait_until
 from tests.harness.server import error_code, run_server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 
-async def test_a_server_that_is_to_end_is_not_ready_but_serves_until_its_notice_is_over(tmp_path: Path) -> None:
+async def test_a_stopping_server_is_not_ready_but_serves_until_its_notice_is_over(tmp_path: Path) -> None:
     with run_server(tmp_path, drain_notice_seconds=4) as server:
         assert server.client.get("/readyz").status_code == 200
         async with connect_socket(server, server.token("1")) as peer:

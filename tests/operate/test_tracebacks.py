@@ -1,4 +1,4 @@
-"""Exceptions in the log: of what kind, and where; what they say only where it quotes no client."""
+"""Exceptions in the log: their type and location, and their message only if it quotes no client."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ SECRET = "hunter2"
 def raised(act: Callable[[], Any]) -> Exception:
     try:
         act()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the test looks at it
+    except Exception as error:  # noqa: BLE001  # the test asserts on it, whatever it is
         return error
     raise AssertionError("nothing was raised")
 
@@ -46,23 +46,23 @@ def _misread() -> None:
         lambda: (_ for _ in ()).throw(ExceptionGroup(SECRET, [ValueError(SECRET)])),
     ],
 )
-def test_values_in_messages_are_left_out(act: Callable[[], Any]) -> None:
-    told = format_traceback(raised(act))
+def test_values_in_messages_are_omitted(act: Callable[[], Any]) -> None:
+    logged = format_traceback(raised(act))
 
-    assert SECRET not in told
-    assert "Traceback" in told
-    assert "test_tracebacks.py" in told
-    assert "Error" in told
+    assert SECRET not in logged
+    assert "Traceback" in logged
+    assert "test_tracebacks.py" in logged
+    assert "Error" in logged
 
 
-def test_what_led_to_an_exception_is_told_first() -> None:
-    told = format_traceback(raised(_misread))
+def test_the_cause_of_an_exception_is_logged_first() -> None:
+    logged = format_traceback(raised(_misread))
 
-    assert told.index("\nValueError\n") < told.index("\nIt led to:\n") < told.rindex("GraphQLError")
+    assert logged.index("\nValueError\n") < logged.index("\nIt led to:\n") < logged.rindex("GraphQLError")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "logged"),
     [
         (Unavailable("The store can't be reached."), "app.errors.Unavailable: The store can't be reached."),
         (FileNotFoundError(2, "No such file or directory", SECRET), "FileNotFoundError: No such file or directory"),
@@ -71,20 +71,20 @@ def test_what_led_to_an_exception_is_told_first() -> None:
         (psycopg.OperationalError("no line\nmore"), "psycopg.OperationalError: no line"),
     ],
 )
-def test_messages_about_the_code_and_its_surroundings_stay(error: Exception, told: str) -> None:
-    assert headline(error) == told
+def test_messages_about_the_code_and_its_environment_are_kept(error: Exception, logged: str) -> None:
+    assert headline(error) == logged
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "logged"),
     [
         ("SELECT CAST(:value AS integer)", "psycopg.errors.InvalidTextRepresentation: SQLSTATE 22P02"),
         ("INSERT INTO event_head SELECT 1, 0, 0, :value, 'x' FROM event_head", "duplicate key value violates unique"),
         ("SELECT :value || nothing", 'column "nothing" does not exist'),
     ],
 )
-def test_what_postgresql_says_of_values_is_left_out_and_of_the_schema_stays(
-    postgres_databases: PostgresDatabases, statement: str, told: str
+def test_postgresqls_messages_keep_the_schema_and_omit_values(
+    postgres_databases: PostgresDatabases, statement: str, logged: str
 ) -> None:
     engine = create_engine(make_url(postgres_databases.fresh()))
     with closing(engine.raw_connection()) as line, engine.connect() as connection:
@@ -93,17 +93,17 @@ def test_what_postgresql_says_of_values_is_left_out_and_of_the_schema_stays(
     engine.dispose()
 
     assert SECRET in str(error)
-    assert told in format_traceback(error)
+    assert logged in format_traceback(error)
     assert SECRET not in format_traceback(error)
 
 
-def test_our_loggers_are_all_known_and_only_they_write_at_debug() -> None:
+def test_only_our_own_loggers_log_at_debug() -> None:
     found = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py")).split('structlog.get_logger("')[1:]
 
     assert {piece.partition('"')[0] for piece in found} == set(OURS)
 
 
-async def test_a_fault_that_nobody_waits_for_is_written_without_its_values(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unawaited_fault_is_logged_without_values(caplog: pytest.LogCaptureFixture) -> None:
     loop = asyncio.get_running_loop()
     log_unhandled_exceptions(loop)
     try:

@@ -1,4 +1,4 @@
-"""Spans of operations and of the store, as a collector gets them."""
+"""Spans of operations and of the store, as a collector receives them."""
 
 import builtins
 from collections.abc import Generator
@@ -14,10 +14,10 @@ from tests.harness import operations
 from tests.harness.collector import Collector, attributes, run_collector
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_faults import SPOILT, spoil
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def below(collector: Collector, span: Any) -> set[str]:
     return {one.name for one in collector.spans if one.trace_id == span.trace_id and one.span_id != span.span_id}
 
 
-async def test_an_operation_has_a_span_below_its_callers_and_the_store_has_one_below_it(traced: Pair) -> None:
+async def test_an_operation_has_a_span_below_its_callers_with_a_span_of_the_store_below_it(traced: Pair) -> None:
     server, collector = traced
     tenant, trace, parent = fresh_id(), uuid4().hex, uuid4().hex[:16]
     headers = {"traceparent": f"00-{trace}-{parent}-01", **bearer(server.token(tenant))}
@@ -71,7 +71,7 @@ async def test_an_operation_has_a_span_below_its_callers_and_the_store_has_one_b
 
 
 @pytest.mark.parametrize("way", ["http", "socket"])
-async def test_what_is_written_and_what_is_carried_out_field_by_field_shows_its_units(traced: Pair, way: str) -> None:
+async def test_mutations_and_unplanned_queries_have_a_span_for_each_step(traced: Pair, way: str) -> None:
     server, collector = traced
     writer, reader = fresh_id(), fresh_id()
     server.register(server.token(writer))
@@ -88,7 +88,7 @@ async def test_what_is_written_and_what_is_carried_out_field_by_field_shows_its_
     assert attributes(read)["image_gateway.transport"] == {"http": "http", "socket": "websocket"}[way]
 
 
-async def test_a_watch_has_a_span_that_ends_as_it_begins_to_wait(traced: Pair) -> None:
+async def test_the_span_of_a_watch_ends_once_it_waits_for_changes(traced: Pair) -> None:
     server, collector = traced
     tenant = fresh_id()
     async with connect_socket(server, server.token(tenant)) as peer:
@@ -97,10 +97,10 @@ async def test_a_watch_has_a_span_that_ends_as_it_begins_to_wait(traced: Pair) -
         assert (await of_tenant(collector, tenant)).name == "GraphQL subscription"
 
 
-async def test_a_fault_shows_and_no_span_holds_a_value(traced: Pair) -> None:
+async def test_a_fault_is_marked_and_no_span_contains_a_value(traced: Pair) -> None:
     server, collector = traced
     if not server.database.exists():
-        return  # only a file can be spoilt behind the server's back
+        return  # only a SQLite file can be corrupted without the server
     secret, tenant = uuid4().hex.upper(), fresh_id()
     token = server.token(tenant)
     image = server.register(server.token(tenant), name=secret)
@@ -119,7 +119,7 @@ async def test_a_fault_shows_and_no_span_holds_a_value(traced: Pair) -> None:
     assert token.encode() not in everything
 
 
-async def test_following_the_log_makes_no_spans(traced: Pair) -> None:
+async def test_following_the_log_creates_no_spans(traced: Pair) -> None:
     server, collector = traced
     tenant = fresh_id()
     server.post("{ viewer { id } }", server.token(tenant))
@@ -129,7 +129,7 @@ async def test_following_the_log_makes_no_spans(traced: Pair) -> None:
     assert roots <= {f"GraphQL {kind}" for kind in ("query", "mutation", "subscription", "operation")}
 
 
-def test_without_the_setting_nothing_is_loaded_and_without_the_extra_it_is_asked_for(
+def test_tracing_is_loaded_only_with_its_setting_and_needs_its_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     real = builtins.__import__

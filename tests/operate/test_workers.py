@@ -1,4 +1,4 @@
-"""Several server processes on one PostgreSQL, and what a server leaves behind when its clients go."""
+"""Several server processes on one PostgreSQL, and what a server keeps of disconnected clients."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ from tests.harness.inprocess import (
 )
 from tests.harness.kernel import workers_of
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
 from tests.harness.server import STOP_SECONDS, run_server
 from tests.harness.sockets import connect_socket
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 
-async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
+async def test_changes_made_at_one_worker_reach_watches_at_another_in_order(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
     url = postgres_databases.fresh()
@@ -46,14 +46,14 @@ async def test_what_is_done_at_one_worker_is_heard_at_another_in_the_same_order(
             first.do("offerImage", owner, imageId=image, tenantIds=["2"])
             second.do("acceptOffer", consumer, imageId=image)
             first.do("revokeMember", owner, imageId=image, tenantId="2")
-            heard = [[await peer.next_item() for _ in range(3)] for peer in (here, there)]
+            received = [[await peer.next_item() for _ in range(3)] for peer in (here, there)]
 
-    assert [item["kind"] for item in heard[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
-    assert [item["cursor"] for item in heard[0]] == [item["cursor"] for item in heard[1]]
+    assert [item["kind"] for item in received[0]] == ["OFFERED", "ANSWERED", "REVOKED"]
+    assert [item["cursor"] for item in received[0]] == [item["cursor"] for item in received[1]]
 
 
 @pytest.mark.usefixtures("new_interpreters")
-async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced(
+async def test_several_workers_serve_one_port_and_a_killed_one_is_replaced(
     postgres_databases: PostgresDatabases, tmp_path: Path
 ) -> None:
     with run_server(tmp_path, database_url=postgres_databases.fresh(), workers=2) as server:
@@ -63,7 +63,7 @@ async def test_several_workers_serve_one_port_and_one_that_is_killed_is_replaced
             while len(workers := workers_of(server.process.pid)) < 2:
                 await asyncio.sleep(0.1)
         os.kill(workers[0], signal.SIGKILL)
-        server.renew_client()  # the old one may hold a line to the worker that is dying
+        server.renew_client()  # the old client may have a connection to the dying worker
         async with connect_socket(server, consumer) as peer:
             await peer.subscribe(WATCH)
             await peer.next_item()
@@ -81,16 +81,16 @@ def _is_running(pid: int) -> bool:
 
 
 @pytest.mark.engine("postgres")
-async def test_a_flood_of_sockets_that_vanish_leaves_no_task_behind(databases: Databases) -> None:
+async def test_a_flood_of_aborted_sockets_leaves_no_task_behind(databases: Databases) -> None:
     async with run_in_process(settings_for(databases.fresh())) as server:
-        # The first read opens what is kept for all.
+        # The first read opens resources that all requests share.
         await server.planner.answer("{ viewer { id } }", None, {}, server.gateway.tenant("1").caller)
         before = len(asyncio.all_tasks())
-        await asyncio.gather(*(_open_and_vanish(server) for _ in range(30)))
+        await asyncio.gather(*(_open_and_abort(server) for _ in range(30)))
         await wait_for_tasks(before)
 
 
-async def test_clients_that_do_not_read_their_answers_hold_nothing_of_the_store(
+async def test_stalled_clients_hold_no_resources_of_the_store(
     sqlite_databases: SqliteDatabases,
 ) -> None:
     async with run_in_process(settings_for(sqlite_databases.fresh())) as server:
@@ -103,10 +103,10 @@ async def test_clients_that_do_not_read_their_answers_hold_nothing_of_the_store(
                 await asyncio.sleep(0.01)
 
 
-async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
+async def test_a_stalled_client_is_disconnected_and_leaves_nothing_behind(
     sqlite_databases: SqliteDatabases,
 ) -> None:
-    # The kernel would do it too, where it can: here the gateway has to.
+    # The kernel could do it too, but here the gateway has to.
     settings = settings_for(sqlite_databases.fresh(), stall_seconds=0.5)
     async with run_in_process(settings, kernel_aborts=False) as server:
         await server.fill()
@@ -117,7 +117,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_nothing_of_it_is_left(
             await wait_for_tasks(before + of_the_client_itself, seconds=15)
 
 
-async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_read(
+async def test_a_client_that_reads_slowly_is_not_treated_as_stalled(
     sqlite_databases: SqliteDatabases,
 ) -> None:
     settings = settings_for(sqlite_databases.fresh(), stall_seconds=6)
@@ -128,7 +128,7 @@ async def test_a_client_that_reads_slowly_is_not_taken_for_one_that_does_not_rea
     assert read == 70
 
 
-async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_told_to(tmp_path: Path) -> None:
+async def test_a_server_with_200_watches_and_a_stalled_reader_stops_on_sigterm(tmp_path: Path) -> None:
     with run_server(tmp_path) as server:
         token = server.token("1")
         tags = [f"{tag} " + "x" * 70 for tag in range(50)]
@@ -153,8 +153,8 @@ async def test_a_server_with_200_watches_and_a_stalled_reader_ends_when_it_is_to
     assert ended == 0
 
 
-async def _open_and_vanish(server: InProcessServer) -> None:
-    """Begin 20 operations, ten watches among them, and cut the line without a word."""
+async def _open_and_abort(server: InProcessServer) -> None:
+    """Start 20 operations, including ten watches, and abort the connection."""
     async with websockets.connect(server.url, subprotocols=[PROTOCOL]) as socket:
         init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {server.token}"}}
         await socket.send(json.dumps(init))

@@ -1,4 +1,4 @@
-"""The process above the workers is told to end while it starts one of them: none is forgotten, and none is killed."""
+"""The supervisor gets SIGTERM while it starts a worker: no worker is left running, and none is killed."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ from app.workers import Workers
 from tests.harness.gateway import settings_for
 
 
-class Process:
-    """A worker that lives until it is told to end, as far as the process above it can tell."""
+class FakeProcess:
+    """A worker that runs until terminated, as seen by the supervisor."""
 
     def __init__(self, is_dead: bool = False) -> None:
         self.pid, self.exitcode, self.is_dead, self.was_killed = 0, 0, is_dead, False
@@ -30,7 +30,7 @@ class Process:
         self.was_killed = self.is_dead = True
 
     def join(self, timeout: float) -> None:
-        """It is over at once, or never."""
+        """Return at once or never."""
 
     def close(self) -> None:
         os.close(self.sentinel)
@@ -38,10 +38,10 @@ class Process:
 
 
 @pytest.fixture
-def started() -> Iterator[list[Process]]:
-    """Every process that was started. The handlers of this process's signals come back."""
+def started() -> Iterator[list[FakeProcess]]:
+    """All started processes. The signal handlers of this process are restored."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    made: list[Process] = []
+    made: list[FakeProcess] = []
     yield made
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -49,7 +49,7 @@ def started() -> Iterator[list[Process]]:
         process.close()
 
 
-def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None:
+def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., FakeProcess]) -> None:
     monkeypatch.setattr(Workers, "_start", start)
     monkeypatch.setattr(workers, "open_peer_sockets", lambda number: [PeerSocket(place) for place in range(number)])
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -57,11 +57,11 @@ def _run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Process]) -> None
         Workers(settings, listener, lambda *_: None).run()
 
 
-def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
-    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+def test_workers_that_were_starting_at_sigterm_are_terminated_too(
+    monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
-    def start(*_: object) -> Process:
-        started.append(Process())
+    def start(*_: object) -> FakeProcess:
+        started.append(FakeProcess())
         signal.raise_signal(signal.SIGTERM)
         return started[-1]
 
@@ -70,11 +70,11 @@ def test_workers_that_were_being_started_when_the_end_was_told_are_told_too(
     assert [process.was_killed for process in started] == [False, False]
 
 
-def test_a_dead_worker_is_not_replaced_when_the_end_was_told_meanwhile(
-    monkeypatch: pytest.MonkeyPatch, started: list[Process]
+def test_a_dead_worker_is_not_replaced_after_sigterm(
+    monkeypatch: pytest.MonkeyPatch, started: list[FakeProcess]
 ) -> None:
-    def start(*_: object) -> Process:
-        started.append(Process(is_dead=not started))
+    def start(*_: object) -> FakeProcess:
+        started.append(FakeProcess(is_dead=not started))
         return started[-1]
 
     monkeypatch.setattr(workers.time, "sleep", lambda _: signal.raise_signal(signal.SIGTERM))

@@ -1,4 +1,4 @@
-"""Ways into a list find what one predicate says, once each, and none of them looks through a whole table."""
+"""The access paths of a list find exactly the visible rows, once each, and none of them scans a table."""
 
 import re
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from app.store.plan.statement import compile_statement
 from app.store.rights import IMAGE, MEMBER, Rights
 from tests.harness.gateway import Tenant
 from tests.harness.statements import record_statements
-from tests.plan.test_equality import Cast, cast
+from tests.plan.test_equality import PopulatedGateway, populated
 
-_ = cast
+_ = populated
 STATUSES = [chosen for size in range(4) for chosen in combinations(MemberStatus, size)]
 VIEWERS = ("owner", "consumer", "other", "stranger", "operator", "owner and operator")
 PAGE = "edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -42,124 +42,139 @@ WHOLE = "the table"
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_the_ways_into_the_list_find_what_is_listed_and_nothing_twice(cast: Cast, name: str) -> None:
-    viewer = _caller(cast, name)
+async def test_the_access_paths_of_the_image_list_find_each_listed_image_once(
+    populated: PopulatedGateway, name: str
+) -> None:
+    viewer = _caller(populated, name)
     for statuses in STATUSES:
         rights = Rights(viewer)
-        listed = await _ids(cast, rights.lists_image(statuses))
+        listed = await _ids(populated, rights.lists_image(statuses))
 
-        assert await _found(cast, rights.list_paths(statuses)) == listed
-        for owner in cast.pool.tenants:
+        assert await _found(populated, rights.list_paths(statuses)) == listed
+        for owner in populated.pool.tenants:
             theirs = and_(rights.lists_image(statuses), rights.is_party(), IMAGE.c.owner_id == owner)
-            assert await _found(cast, rights.list_paths(statuses, owner)) == await _ids(cast, theirs)
+            assert await _found(populated, rights.list_paths(statuses, owner)) == await _ids(populated, theirs)
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_the_ways_of_a_party_find_the_images_of_which_the_viewer_is_one(cast: Cast, name: str) -> None:
-    rights = Rights(_caller(cast, name))
+async def test_the_access_paths_of_a_party_find_the_images_of_its_memberships(
+    populated: PopulatedGateway, name: str
+) -> None:
+    rights = Rights(_caller(populated, name))
 
-    assert await _found(cast, rights.party_paths()) == await _ids(cast, rights.is_party())
-    for owner in cast.pool.tenants:
+    assert await _found(populated, rights.party_paths()) == await _ids(populated, rights.is_party())
+    for owner in populated.pool.tenants:
         theirs = and_(rights.is_party(), IMAGE.c.owner_id == owner)
-        assert await _found(cast, rights.party_paths(owner=owner)) == await _ids(cast, theirs)
+        assert await _found(populated, rights.party_paths(owner=owner)) == await _ids(populated, theirs)
 
 
 @pytest.mark.parametrize("name", VIEWERS)
-async def test_who_sees_a_member_row_is_a_party_of_its_image(cast: Cast, name: str) -> None:
-    """So whose image it is needs no question there."""
-    rights = Rights(_caller(cast, name))
+async def test_the_viewer_of_a_member_row_is_a_party_to_its_image(populated: PopulatedGateway, name: str) -> None:
+    """So the ownership of the image need not be checked there."""
+    rights = Rights(_caller(populated, name))
     joined: Any = select(MEMBER.c.id).join(IMAGE, IMAGE.c.id == MEMBER.c.image_id)
 
-    async with cast.gateway.services.store.reader.connect() as conn:
+    async with populated.gateway.services.store.reader.connect() as conn:
         assert (await conn.execute(joined.where(rights.may_see_member(), not_(rights.is_party())))).all() == []
 
 
-async def test_a_way_that_let_too_many_in_would_be_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    rights = Rights(_caller(cast, "consumer"))
-    listed = await _ids(cast, rights.lists_image((MemberStatus.ACCEPTED,)))
+async def test_an_access_path_that_finds_too_much_would_be_noticed(
+    populated: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = Rights(_caller(populated, "consumer"))
+    listed = await _ids(populated, rights.lists_image((MemberStatus.ACCEPTED,)))
     monkeypatch.setattr(Rights, "_is_shared", lambda self: self.image.visibility.is_not(None))
 
-    assert await _found(cast, rights.list_paths((MemberStatus.ACCEPTED,))) != listed
+    assert await _found(populated, rights.list_paths((MemberStatus.ACCEPTED,))) != listed
 
 
-def test_each_list_is_among_those_whose_reading_is_watched() -> None:
+def test_the_access_paths_of_every_list_are_checked() -> None:
     assert QUERIES.keys() == LISTS.keys()
 
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("place", QUERIES)
 @pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
-async def test_no_planned_list_looks_through_a_whole_table(
-    cast: Cast, name: str, place: tuple[str, str], window: str
+async def test_no_planned_list_scans_a_table(
+    populated: PopulatedGateway, name: str, place: tuple[str, str], window: str
 ) -> None:
     for query in QUERIES[place]:
-        sql = _planned(cast, _filled(cast, query, window), cast.viewers[name])
+        sql = _planned(populated, _filled(populated, query, window), populated.viewers[name])
 
-        assert await _scans(cast, sql) <= _allowed(name, place)
+        assert await _scans(populated, sql) <= _allowed(name, place)
 
 
 @pytest.mark.parametrize("count", COUNTS)
-async def test_no_count_looks_through_a_whole_table(cast: Cast, count: str) -> None:
-    assert await _scans(cast, _planned(cast, f"query Q {{ {count} {{ totalCount }} }}", cast.viewers["owner"])) == set()
+async def test_no_count_scans_a_table(populated: PopulatedGateway, count: str) -> None:
+    assert (
+        await _scans(
+            populated, _planned(populated, f"query Q {{ {count} {{ totalCount }} }}", populated.viewers["owner"])
+        )
+        == set()
+    )
 
 
 @pytest.mark.parametrize("name", ["owner", "consumer", "operator"])
 @pytest.mark.parametrize("place", QUERIES)
-async def test_no_list_that_is_read_the_long_way_looks_through_a_whole_table(
-    cast: Cast, name: str, place: tuple[str, str]
+async def test_no_list_executed_without_a_plan_scans_a_table(
+    populated: PopulatedGateway, name: str, place: tuple[str, str]
 ) -> None:
     for query in QUERIES[place]:
-        with record_statements(cast.gateway) as sent:
-            await cast.viewers[name].execute(_filled(cast, query, WINDOWS[0]))
+        with record_statements(populated.gateway) as sent:
+            await populated.viewers[name].execute(_filled(populated, query, WINDOWS[0]))
 
         for sql in sent:
-            assert await _scans(cast, sql) <= _allowed(name, place)
+            assert await _scans(populated, sql) <= _allowed(name, place)
 
 
 def _allowed(name: str, place: tuple[str, str]) -> set[str]:
-    """Every image is in the list of operators, so its page is the first images there are, by creation."""
+    """The list of operators contains every image, so its page is a scan in order of creation."""
     return {"image_by_creation"} if (name, place) == ("operator", ("root", "images")) else set()
 
 
-def _caller(cast: Cast, name: str) -> Caller:
-    caller = cast.viewers[name].caller
+def _caller(populated: PopulatedGateway, name: str) -> Caller:
+    caller = populated.viewers[name].caller
     assert caller is not None
     return caller
 
 
-async def _found(cast: Cast, paths: list[AccessPath]) -> list[str]:
-    async with cast.gateway.services.store.reader.connect() as conn:
+async def _found(populated: PopulatedGateway, paths: list[AccessPath]) -> list[str]:
+    async with populated.gateway.services.store.reader.connect() as conn:
         return sorted(row.id for row in await conn.execute(keyset_windows.every(paths, pages.sort_key(IMAGE))))
 
 
-async def _ids(cast: Cast, predicate: ColumnElement[bool]) -> list[str]:
-    async with cast.gateway.services.store.reader.connect() as conn:
+async def _ids(populated: PopulatedGateway, predicate: ColumnElement[bool]) -> list[str]:
+    async with populated.gateway.services.store.reader.connect() as conn:
         return sorted(row.id for row in await conn.execute(select(IMAGE.c.id).where(predicate)))
 
 
-def _filled(cast: Cast, query: str, window: str) -> str:
-    window = window.replace("@", cast.pool.cursors[0])
-    return f"query Q {{ {query} }}".replace("@", window).replace("%", cast.pool.ids[-6])
+def _filled(populated: PopulatedGateway, query: str, window: str) -> str:
+    window = window.replace("@", populated.pool.cursors[0])
+    return f"query Q {{ {query} }}".replace("@", window).replace("%", populated.pool.ids[-6])
 
 
-def _planned(cast: Cast, query: str, viewer: Tenant) -> str:
-    """The statement that the query is on this engine."""
-    planned: Any = cast.planner._planned(query, "Q")
+def _planned(populated: PopulatedGateway, query: str, viewer: Tenant) -> str:
+    """The SQL statement of the query on this engine."""
+    planned: Any = populated.planner._planned(query, "Q")
     caller = viewer.caller
     assert isinstance(planned, PlannedQuery)
     assert caller is not None
     parts, bindings = planned.tree({})
-    places = tuple(binding.bind(cast.planner._pattern, caller.tenant_id, {}) for binding in bindings)
-    return compile_statement(parts, caller.is_operator, places, cast.reader.dialect).sql
+    places = tuple(binding.bind(populated.planner._pattern, caller.tenant_id, {}) for binding in bindings)
+    return compile_statement(parts, caller.is_operator, places, populated.reader.dialect).sql
 
 
 @pytest.mark.parametrize("databases", ["postgres"], indirect=True)
 @pytest.mark.parametrize("window", WINDOWS)
-async def test_on_postgresql_each_way_ends_after_a_page(cast: Cast, window: str) -> None:
-    """What is joined from paths without an end is sorted whole; SQLite takes from each as much as it needs."""
+async def test_on_postgresql_each_access_path_stops_after_a_page(populated: PopulatedGateway, window: str) -> None:
+    """Without a limit, the union of the paths would be sorted as a whole; SQLite reads from each only what it needs."""
     for query in (*QUERIES["root", "images"], *QUERIES["tenant", "images"]):
         steps = list(
-            _steps(await _explained(cast, _planned(cast, _filled(cast, query, window), cast.viewers["owner"])))
+            _steps(
+                await _explained(
+                    populated, _planned(populated, _filled(populated, query, window), populated.viewers["owner"])
+                )
+            )
         )
         joined = [below for step in steps if step["Node Type"].endswith("Append") for below in step["Plans"]]
 
@@ -170,9 +185,9 @@ def _ends(step: dict[str, Any]) -> bool:
     return step["Node Type"] == "Limit" or (step["Node Type"] == "Subquery Scan" and _ends(step["Plans"][0]))
 
 
-async def _scans(cast: Cast, sql: str) -> set[str]:
-    """Through what the engine would look at images or members from the first to the last."""
-    async with cast.gateway.services.store.reader.connect() as conn:
+async def _scans(populated: PopulatedGateway, sql: str) -> set[str]:
+    """The tables of images and members that the engine would scan."""
+    async with populated.gateway.services.store.reader.connect() as conn:
         raw: Any = (await conn.get_raw_connection()).driver_connection
         if conn.dialect.name == "sqlite":
             unbound = re.sub(r":\w+|\?", "NULL", sql)
@@ -180,23 +195,23 @@ async def _scans(cast: Cast, sql: str) -> set[str]:
             return {step[1] or WHOLE for step in steps if step is not None}
     return {
         step.get("Index Name", WHOLE)
-        for step in _steps(await _explained(cast, sql))
+        for step in _steps(await _explained(populated, sql))
         if step.get("Relation Name") in ("image", "member") and not step.keys() & {"Index Cond", "Recheck Cond"}
     }
 
 
-async def _explained(cast: Cast, sql: str) -> dict[str, Any]:
-    """How PostgreSQL would go about it, whatever the values."""
-    async with cast.gateway.services.store.reader.connect() as conn:
+async def _explained(populated: PopulatedGateway, sql: str) -> dict[str, Any]:
+    """PostgreSQL's generic plan of the statement."""
+    async with populated.gateway.services.store.reader.connect() as conn:
         raw: Any = (await conn.get_raw_connection()).driver_connection
-        # The tables of the tests are so small that the server would rather read them whole.
+        # The tables of the tests are so small that the planner would prefer sequential scans.
         await conn.execute(text("SET LOCAL enable_seqscan = off"))
         [[[whole]]] = await (await raw.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {_numbered(sql)}")).fetchall()
         return whole["Plan"]
 
 
 def _numbered(sql: str) -> str:
-    """With parameters as the server itself spells them."""
+    """The statement with PostgreSQL's numbered parameters."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql)))
     return re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", sql).replace("%%", "%")
 

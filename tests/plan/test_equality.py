@@ -1,4 +1,4 @@
-"""The short way of a query and the long one: equal values, in equal order, for every kind of viewer."""
+"""Execution with a plan and with graphql-core: equal values in equal order, for every kind of viewer."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
 from tests.harness.queries import SEALED, Pool, Query, operations_of, queries
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
 
 ODD_NAMES = ['say "hi"', "back\\slash", "naïve ☃ 𝄞", "percent % and :colon and 'quote'", "</script>"]
 CURSORS = """{ images(first: 4, memberStatus: null, hidden: null) { edges { cursor } }
@@ -23,8 +23,8 @@ CURSORS = """{ images(first: 4, memberStatus: null, hidden: null) { edges { curs
 VIEWERS = ("owner", "consumer", "other", "stranger", "operator", "observer", "owner and operator", "anonymous")
 
 
-class Cast:
-    """A gateway with much in it, and everyone who may look at it."""
+class PopulatedGateway:
+    """A gateway with many rows, and viewers of every kind."""
 
     def __init__(self, gateway: Gateway, viewers: dict[str, Tenant], pool: Pool) -> None:
         self.gateway = gateway
@@ -36,56 +36,56 @@ class Cast:
 
 
 @pytest.fixture(scope="module")
-async def cast(databases: Databases) -> AsyncGenerator[Cast]:
+async def populated(databases: Databases) -> AsyncGenerator[PopulatedGateway]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
-        world = await make_world(gateway, "pending", name=ODD_NAMES[0], tags=["ünï", 'q"', "\\"])
-        await _fill(gateway, world)
-        cast = Cast(gateway, _viewers(gateway, world), await _pool(world))
-        yield cast
-        await cast.reader.close()
+        scenario = await make_scenario(gateway, "pending", name=ODD_NAMES[0], tags=["ünï", 'q"', "\\"])
+        await _fill(gateway, scenario)
+        populated = PopulatedGateway(gateway, _viewers(gateway, scenario), await _pool(scenario))
+        yield populated
+        await populated.reader.close()
 
 
-async def _fill(gateway: Gateway, world: World) -> None:
+async def _fill(gateway: Gateway, scenario: Scenario) -> None:
     for number, name in enumerate(ODD_NAMES):
-        image = await world.owner.register(
+        image = await scenario.owner.register(
             name=name, externalId=name, sizeBytes=number or None, osType="LINUX", hidden=number == 1
         )
-        await world.owner.offer(image, world.consumer.id, world.other.id)
-        await (world.consumer.accept if number % 2 else world.consumer.reject)(image)
+        await scenario.owner.offer(image, scenario.consumer.id, scenario.other.id)
+        await (scenario.consumer.accept if number % 2 else scenario.consumer.reject)(image)
         visibility = ["SHARED", "SHARED", "COMMUNITY", "PRIVATE", "PUBLIC"][number]
-        changer = gateway.tenant(world.owner.id, "admin", "operator")
+        changer = gateway.tenant(scenario.owner.id, "admin", "operator")
         await changer.update(image, visibility=visibility)
-    theirs = await world.consumer.register(origin="SNAPSHOT", sourceUrl=None, serverId="srv", checksum="md5:1")
-    await world.consumer.offer(theirs, world.owner.id)
+    theirs = await scenario.consumer.register(origin="SNAPSHOT", sourceUrl=None, serverId="srv", checksum="md5:1")
+    await scenario.consumer.offer(theirs, scenario.owner.id)
 
 
-def _viewers(gateway: Gateway, world: World) -> dict[str, Tenant]:
-    observer = gateway.tenant(world.owner.id, "observer")
-    both = gateway.tenant(world.owner.id, "admin", "operator")
-    seen = {name: world.caller(name) for name in VIEWERS[:5]}
+def _viewers(gateway: Gateway, scenario: Scenario) -> dict[str, Tenant]:
+    observer = gateway.tenant(scenario.owner.id, "observer")
+    both = gateway.tenant(scenario.owner.id, "admin", "operator")
+    seen = {name: scenario.caller(name) for name in VIEWERS[:5]}
     return {**seen, "observer": observer, "owner and operator": both, "anonymous": gateway.anonymous}
 
 
-async def _pool(world: World) -> Pool:
-    answer = await world.owner.get(CURSORS)
-    log = await world.owner.get("{ offerEvents { nodes { cursor } } sentOffers { watchCursor } }")
+async def _pool(scenario: Scenario) -> Pool:
+    answer = await scenario.owner.get(CURSORS)
+    log = await scenario.owner.get("{ offerEvents { nodes { cursor } } sentOffers { watchCursor } }")
     places = [node["cursor"] for node in log["offerEvents"]["nodes"]] + [log["sentOffers"]["watchCursor"]] * 20
     cursors = [edge["cursor"] for page in answer.values() for edge in page["edges"]]
-    members = (await world.owner.get("{ sentOffers { nodes { id image { id } } } }"))["sentOffers"]["nodes"]
+    members = (await scenario.owner.get("{ sentOffers { nodes { id image { id } } } }"))["sentOffers"]["nodes"]
     ids = [member["id"] for member in members] + [member["image"]["id"] for member in members]
-    tenants = [world.owner.id, world.consumer.id, world.other.id, "404"]
+    tenants = [scenario.owner.id, scenario.consumer.id, scenario.other.id, "404"]
     return Pool([*ids, *tenants, "nonsense", "\0", ""], tenants, [*ODD_NAMES, "ubuntu"], [*cursors, "nonsense"], places)
 
 
-async def both_ways(cast: Cast, viewer: Tenant, query: Query) -> tuple[Any, Any, bool]:
-    """The short answer, the long one, and whether the long one has errors."""
-    short = await cast.planner.answer(query.text, "Q", query.variables, viewer.caller)
+async def both_ways(populated: PopulatedGateway, viewer: Tenant, query: Query) -> tuple[Any, Any, bool]:
+    """The result with a plan, the result with graphql-core, and whether the latter has errors."""
+    short = await populated.planner.answer(query.text, "Q", query.variables, viewer.caller)
     long = await viewer.execute(query.text, **query.variables)
     return None if short is None else _ordered(json.loads(short)), _ordered(long.data), bool(long.errors)
 
 
 def _ordered(value: Any) -> Any:
-    """Objects as lists of pairs, so that their order counts; what is sealed anew each time is blanked."""
+    """The value with objects as lists of pairs, so that their order counts, and without random cursors."""
     if isinstance(value, dict):
         return [(key, "sealed" if key == SEALED else _ordered(one)) for key, one in value.items()]
     return [_ordered(one) for one in value] if isinstance(value, list) else value
@@ -105,21 +105,21 @@ DRAWN = given(viewer=st.sampled_from(VIEWERS), query=queries() | operations_of("
 @pytest.mark.slow
 @MANY
 @DRAWN
-async def test_the_short_way_answers_as_the_long_one_does(cast: Cast, viewer: str, query: Query) -> None:
-    await _compare(cast, viewer, query)
+async def test_a_plan_returns_what_graphql_core_returns(populated: PopulatedGateway, viewer: str, query: Query) -> None:
+    await _compare(populated, viewer, query)
 
 
 @pytest.mark.long
 @settings(MANY, max_examples=1_000)
 @DRAWN
-async def test_the_short_way_answers_a_thousand_queries_as_the_long_one_does(
-    cast: Cast, viewer: str, query: Query
+async def test_plans_of_a_thousand_queries_return_what_graphql_core_returns(
+    populated: PopulatedGateway, viewer: str, query: Query
 ) -> None:
-    await _compare(cast, viewer, query)
+    await _compare(populated, viewer, query)
 
 
-async def _compare(cast: Cast, viewer: str, query: Query) -> None:
-    short, long, has_errors = await both_ways(cast, cast.viewers[viewer], query.fill(cast.pool))
+async def _compare(populated: PopulatedGateway, viewer: str, query: Query) -> None:
+    short, long, has_errors = await both_ways(populated, populated.viewers[viewer], query.fill(populated.pool))
 
     if short is not None:
         assert not has_errors
@@ -127,9 +127,11 @@ async def _compare(cast: Cast, viewer: str, query: Query) -> None:
 
 
 @pytest.mark.slow
-async def test_most_queries_that_are_no_refusals_went_the_short_way(cast: Cast) -> None:
-    """Otherwise the test above would compare little."""
-    by_request = sum(count for reason, count in cast.planner.fallbacks.items() if reason in ("refused", "anonymous"))
-    long_ways = cast.planner.fallbacks.total() - by_request
+async def test_most_successful_queries_were_planned(populated: PopulatedGateway) -> None:
+    """Otherwise the tests above would compare little."""
+    by_request = sum(
+        count for reason, count in populated.planner.fallbacks.items() if reason in ("refused", "anonymous")
+    )
+    long_ways = populated.planner.fallbacks.total() - by_request
 
-    assert cast.planner.answered > 3 * long_ways
+    assert populated.planner.answered > 3 * long_ways

@@ -1,14 +1,14 @@
-"""Queries are planned in whichever form GraphQL lets a client write the values of their arguments."""
+"""Queries are planned for every form in which GraphQL allows to write argument values."""
 
 from typing import Any
 
 import pytest
 
-from app.documents.documents import MOST_VALUES
+from app.documents.limits import MOST_VALUES
 from tests.harness.queries import Query
-from tests.plan.test_equality import Cast, both_ways, cast
+from tests.plan.test_equality import PopulatedGateway, both_ways, populated
 
-_ = cast
+_ = populated
 NESTED = "{ ... on Image { members(first: 100) { nodes { id status tenant { id } image { id name } } } } }"
 
 
@@ -35,12 +35,12 @@ NESTED = "{ ... on Image { members(first: 100) { nodes { id status tenant { id }
     ],
 )  # fmt: skip
 async def test_every_form_of_a_value_is_planned(
-    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+    populated: PopulatedGateway, declared: str, field: str, variables: dict[str, Any]
 ) -> None:
     selection = "" if field.endswith("}") else "{ id }" if "(id" in field or "(ids" in field else "{ nodes { id } }"
     query = Query(f"query Q{f'({declared})' if declared else ''} {{ {field} {selection} }}", variables)
 
-    short, long, has_errors = await both_ways(cast, cast.viewers["owner"], query.fill(cast.pool))
+    short, long, has_errors = await both_ways(populated, populated.viewers["owner"], query.fill(populated.pool))
 
     assert not has_errors
     assert short == long
@@ -60,24 +60,24 @@ async def test_every_form_of_a_value_is_planned(
         ("$a: [ID!]!", f"nodes(ids: $a) {NESTED}", {"a": ["x"] * 100}),
     ],
 )
-async def test_values_that_are_wrong_are_refused_by_execution(
-    cast: Cast, declared: str, field: str, variables: dict[str, Any]
+async def test_invalid_values_are_refused_by_graphql_core(
+    populated: PopulatedGateway, declared: str, field: str, variables: dict[str, Any]
 ) -> None:
     selection = "" if field.endswith("}") else "{ id }" if "ids" in field else "{ nodes { id } }"
     query = Query(f"query Q({declared}) {{ {field} {selection} }}", variables)
 
-    short, _, has_errors = await both_ways(cast, cast.viewers["owner"], query)
+    short, _, has_errors = await both_ways(populated, populated.viewers["owner"], query)
 
     assert short is None
     assert has_errors
 
 
-async def test_a_list_of_ids_is_measured_anew_whenever_it_has_another_length(cast: Cast) -> None:
+async def test_a_list_of_ids_is_priced_by_its_length(populated: PopulatedGateway) -> None:
     text = f"query Q($ids: [ID!]!) {{ nodes(ids: $ids) {NESTED} }}"
     planned: list[bool] = []
     for number in (1, 100, 1):
         query = Query(text, {"ids": ["x"] * number})
-        short, _, has_errors = await both_ways(cast, cast.viewers["owner"], query)
+        short, _, has_errors = await both_ways(populated, populated.viewers["owner"], query)
         planned.append(short is not None)
         assert planned[-1] is not has_errors
 

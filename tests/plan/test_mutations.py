@@ -1,4 +1,4 @@
-"""Mutations on the short way: each is carried out once, and says what the long way says, whatever comes of it."""
+"""Planned mutations: each is executed once, and returns what graphql-core returns, whatever the outcome."""
 
 import json
 from typing import Any
@@ -16,14 +16,14 @@ from app.errors import CursorInvalid, Unavailable, UserErrorCode
 from app.sharing import service
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
+from tests.harness.event_log import member_changes_after
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.mutation_story import ACCEPT, DOCUMENTS, FAILURES, Recording, record_answers, run_every_mutation
-from tests.harness.story import member_changes_after
-from tests.harness.world import World, make_world
+from tests.harness.mutation_recording import ACCEPT, DOCUMENTS, FAILURES, Recording, record_answers, run_every_mutation
+from tests.harness.scenario import Scenario, make_scenario
 
 
 class Ways:
-    """The two ways of one gateway."""
+    """Execution with a plan and with graphql-core on one gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -38,7 +38,7 @@ class Ways:
         return orjson.dumps(await tenant.get(DOCUMENTS[mutation], input=input))
 
     async def failed(self, tenant: Tenant, document: str, **variables: Any) -> Any:
-        """The data and the errors of a mutation that the short way carries out with errors."""
+        """The data and the errors of a planned mutation that fails."""
         with pytest.raises(ExecutedWithErrors) as failed:
             await self.planner.answer(document, "Q", variables, tenant.caller, "test")
         errors = faults.format_errors(faults.client_errors(failed.value.result, "test"))
@@ -50,22 +50,22 @@ async def ways(gateway: Gateway) -> Ways:
     return Ways(gateway)
 
 
-async def test_every_mutation_and_every_refusal_is_told_the_same_both_ways(databases: Databases) -> None:
-    told: list[list[tuple[str, bytes]]] = []
+async def test_every_mutation_and_every_refusal_has_the_same_response_both_ways(databases: Databases) -> None:
+    recorded: list[list[tuple[str, bytes]]] = []
     for way in ("long", "short"):
         async with start_gateway(settings_for(databases.fresh(), member_quota=2)) as gateway:
             story = Recording(getattr(Ways(gateway), way))
             await run_every_mutation(gateway, story)
-            told.append(story.responses)
+            recorded.append(story.responses)
 
-    for long, short in zip(*told, strict=True):
+    for long, short in zip(*recorded, strict=True):
         assert short == long
-    assert _refusals(told[0]) == _POSSIBLE
+    assert _refusals(recorded[0]) == _POSSIBLE
 
 
-def _refusals(told: list[tuple[str, bytes]]) -> dict[str, set[str]]:
+def _refusals(recorded: list[tuple[str, bytes]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for mutation, answer in told:
+    for mutation, answer in recorded:
         payload = json.loads(answer)[mutation]
         found.setdefault(mutation, set()).update(error["code"] for error in payload["errors"])
         if not payload["errors"]:
@@ -91,7 +91,7 @@ _POSSIBLE = {
     [Unavailable("Not now."), RuntimeError("a secret"), ValueError("a secret"), CursorInvalid("No."), KeyError("x")],
     ids=lambda fault: type(fault).__name__,
 )
-async def test_what_an_action_raises_is_told_the_same_both_ways(
+async def test_an_exception_of_an_action_has_the_same_response_both_ways(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     async def fails(*_: Any) -> Any:
@@ -108,10 +108,10 @@ async def test_what_an_action_raises_is_told_the_same_both_ways(
 
 
 @pytest.mark.parametrize("spoilt", [{"status": None}, {"status": "MELTED"}, {"id": None}, {"id": object()}])
-async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
+async def test_an_outcome_that_cannot_be_rendered_has_the_same_response_both_ways(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, Any]
 ) -> None:
-    world = await make_world(ways.gateway, "pending")
+    scenario = await make_scenario(ways.gateway, "pending")
     show = mutations._member
 
     def spoiling(outcome: Any) -> Any:
@@ -120,29 +120,29 @@ async def test_an_outcome_that_can_not_be_rendered_is_told_the_same_both_ways(
         return member
 
     monkeypatch.setattr(mutations, "_member", spoiling)
-    input = {"imageId": world.image}
+    input = {"imageId": scenario.image}
 
-    short = await ways.failed(world.consumer, ACCEPT, input=input)
-    long = await world.consumer.execute(ACCEPT, input=input)
+    short = await ways.failed(scenario.consumer, ACCEPT, input=input)
+    long = await scenario.consumer.execute(ACCEPT, input=input)
 
     assert short == (long.data, long.errors)
     assert (short[0]["done"]["member"], len(short[1])) == (None, 1)
 
 
 @pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
-async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
+async def test_a_mutation_is_executed_once_whatever_fails_after_it(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, ended: Exception | None
 ) -> None:
     calls = record_answers(monkeypatch, ended)
-    world = await make_world(ways.gateway, "pending")
+    scenario = await make_scenario(ways.gateway, "pending")
     before = len(await member_changes_after(ways.gateway.services.store, 0))
 
     if ended is None:
-        await ways.short(world.consumer, "acceptOffer", {"imageId": world.image})
+        await ways.short(scenario.consumer, "acceptOffer", {"imageId": scenario.image})
     else:
-        await ways.failed(world.consumer, ACCEPT, input={"imageId": world.image})
+        await ways.failed(scenario.consumer, ACCEPT, input={"imageId": scenario.image})
 
-    assert calls == [world.image, world.image]
+    assert calls == [scenario.image, scenario.image]
     assert len(await member_changes_after(ways.gateway.services.store, 0)) == before + 1
 
 
@@ -158,17 +158,17 @@ async def test_a_mutation_is_carried_out_once_whatever_comes_after_it(
         (ACCEPT.replace("status }", "status image { members { totalCount } } }"), None, "Image.members"),
     ],
 )
-async def test_what_is_not_right_is_found_out_before_anything_is_done(
+async def test_invalid_operations_are_refused_before_anything_is_executed(
     ways: Ways, monkeypatch: pytest.MonkeyPatch, document: str, variables: Any, reason: str
 ) -> None:
     calls = record_answers(monkeypatch, None)
-    given = {"input": {"imageId": "5"}} if variables is None else variables
+    arguments = {"input": {"imageId": "5"}} if variables is None else variables
 
-    assert await ways.planner.answer(document, "Q", given, ways.gateway.tenant("2").caller, "test") is None
+    assert await ways.planner.answer(document, "Q", arguments, ways.gateway.tenant("2").caller, "test") is None
     assert (ways.planner.fallbacks, calls) == ({reason: 1}, [])
 
 
-async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were_not(databases: Databases) -> None:
+async def test_too_many_consumers_are_refused_after_fewer_were_accepted(databases: Databases) -> None:
     settings = settings_for(databases.fresh(), max_cost=60)
     async with start_gateway(settings) as gateway:
         planner = Ways(Gateway(gateway.services, build_schema(settings))).planner
@@ -181,14 +181,18 @@ async def test_more_consumers_than_the_limits_allow_are_refused_after_fewer_were
         assert planner.fallbacks == {"refused": 1}
 
 
-async def test_without_leave_to_act_nothing_is_done(ways: Ways) -> None:
-    world: World = await make_world(ways.gateway, "pending")
+async def test_without_permission_nothing_is_executed(ways: Ways) -> None:
+    scenario: Scenario = await make_scenario(ways.gateway, "pending")
 
-    assert await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": world.image}}, world.consumer.caller) is None
+    assert (
+        await ways.planner.answer(ACCEPT, "Q", {"input": {"imageId": scenario.image}}, scenario.consumer.caller) is None
+    )
     assert ways.planner.fallbacks == {"mutation": 1}
 
 
-async def test_the_view_of_the_store_is_given_up_after_each_call(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_snapshot_of_the_store_is_released_after_each_call(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed: list[str] = []
     close = Context.close
 

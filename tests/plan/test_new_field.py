@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 class Copy:
-    """A copy of the source tree, which takes edits."""
+    """A copy of the source tree that the test edits."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -116,7 +116,7 @@ class Client:
             yield (json.loads(line[5:])["data"] for line in lines if line.startswith("data:") and "data" in line[5:])
 
     def operations(self, way: str) -> float:
-        """How many operations the server has answered in this way."""
+        """The number of operations that the server has executed in this way."""
         figures = self._http.get("/metrics").text
         return sum(
             float(found) for found in re.findall(rf"^image_gateway_{way}_operations_total.* (\S+)$", figures, re.M)
@@ -124,7 +124,7 @@ class Client:
 
 
 def _set(database_url: str, image_id: str, value: str) -> None:
-    """What no client may set is set in the database."""
+    """Set a value in the database that no client may set."""
     if database_url.startswith("sqlite"):
         with sqlite3.connect(database_url.partition("///")[2]) as sqlite:
             sqlite.execute("UPDATE image SET cpu_architecture = ? WHERE id = ?", (value, image_id))
@@ -135,9 +135,7 @@ def _set(database_url: str, image_id: str, value: str) -> None:
 
 
 @pytest.mark.engine("sqlite")
-def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_items_after_three_edits(
-    databases: Databases, tmp_path: Path
-) -> None:
+def test_after_three_edits_a_new_field_can_be_read_everywhere(databases: Databases, tmp_path: Path) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
     output_of(tmp_path, "migrate", "--database", url)
@@ -155,14 +153,14 @@ def test_a_new_field_is_read_by_a_plan_by_graphql_core_in_payloads_and_in_watch_
         with owner.watching(WATCH_IMAGES) as items:
             assert next(items) == {"watchImages": {"image": expected}}
         with Client(serving.url, CONSUMER) as consumer, consumer.watching(WATCH_OFFERS) as items:
-            assert next(items) == {"watchOffers": {}}  # the bookmark with which a watch begins
+            assert next(items) == {"watchOffers": {}}  # the initial bookmark of a watch
             [member] = owner.data(OFFER, id=image["id"])["offerImage"]["members"]
             assert member == {"image": expected}
             assert next(item for item in items if item["watchOffers"]) == {"watchOffers": {"member": member}}
 
 
 @pytest.mark.long
-def test_clients_may_set_a_new_field_after_two_more_edits(databases: Databases, tmp_path: Path) -> None:
+def test_after_two_more_edits_clients_can_set_a_new_field(databases: Databases, tmp_path: Path) -> None:
     copy, url = Copy(tmp_path), databases.fresh()
     copy.add_the_field()
     copy.let_clients_set_it()

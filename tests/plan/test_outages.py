@@ -1,4 +1,4 @@
-"""A plan whose store is away is answered at once: the long way would wait for the same store once more."""
+"""A plan that fails in an outage is not retried with graphql-core, which would wait for the same store again."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from tests.harness.inprocess import run_in_process
 from tests.harness.raw_clients import open_socket
 from tests.harness.transports import TRANSPORTS, send_over
 
-# Events are made field by field.
+# Events are executed without a plan.
 PLANNED = [transport for transport in TRANSPORTS if transport != "events"]
 QUERY = "{ images { nodes { id } } }"
 
 
 @pytest.mark.parametrize("error", [psycopg.OperationalError, psycopg.InterfaceError, OSError])
-async def test_a_plan_that_does_not_reach_the_store_is_told_so_and_goes_no_other_way(
+async def test_a_plan_that_cannot_reach_the_store_fails_without_a_second_attempt(
     postgres_databases: PostgresDatabases, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     async def fetch(*_: Any) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } nodes { id }"
 ARGUMENTS = "$first: Int, $last: Int, $after: String, $before: String"
@@ -24,7 +24,7 @@ MANY = settings(max_examples=10, deadline=None, suppress_health_check=[HealthChe
 
 
 class Shelf:
-    """A producer whose rows were made at chosen moments, so that many share one."""
+    """A producer whose rows have chosen times, so that many have the same one."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -90,7 +90,7 @@ async def test_pages_concatenate_to_the_whole_list_in_both_directions(
     size=st.integers(1, 3),
     name=st.sampled_from(list(LISTS)),
 )
-async def test_rows_that_were_there_are_met_once_while_others_are_inserted(
+async def test_existing_rows_appear_once_while_others_are_inserted(
     roomy_gateway: Gateway, name: str, moments: list[int], inserts: list[int], size: int
 ) -> None:
     shelf = Shelf(roomy_gateway)
@@ -149,7 +149,7 @@ async def _walk_backwards(shelf: Shelf, name: str, size: int, inserts: list[int]
         ({"after": "MSAy"}, "CURSOR_INVALID"),
     ],
 )
-async def test_a_window_that_can_not_be_is_refused_and_not_mended(
+async def test_an_invalid_window_is_refused_and_not_corrected(
     shared_gateway: Gateway, window: dict[str, Any], code: str
 ) -> None:
     caller = shared_gateway.tenant(fresh_id())
@@ -158,7 +158,7 @@ async def test_a_window_that_can_not_be_is_refused_and_not_mended(
         assert (await caller.execute(LISTS[name], **window)).code == code
 
 
-async def test_a_page_holds_20_unless_told_otherwise_and_a_cursor_past_the_end_gives_none(
+async def test_a_page_has_20_rows_by_default_and_none_after_the_end(
     roomy_gateway: Gateway,
 ) -> None:
     shelf = Shelf(roomy_gateway)
@@ -182,7 +182,7 @@ def _ids(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("id_", ["\0", "x", "0" * 36, "", "00000000-0000-0000-0000-00000000000\0"])
-async def test_a_cursor_of_a_made_up_row_is_invalid_on_every_store(shared_gateway: Gateway, id_: str) -> None:
+async def test_a_cursor_of_an_invented_row_is_invalid_on_every_store(shared_gateway: Gateway, id_: str) -> None:
     cursor = base64.urlsafe_b64encode(f"2026-01-01T00:00:00+00:00 {id_}".encode()).decode()
 
     answer = await shared_gateway.tenant(fresh_id()).execute(LISTS["images"], first=1, after=cursor)

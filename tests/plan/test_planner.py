@@ -1,4 +1,4 @@
-"""Which queries go the short way, and that a wrong step on it would be seen."""
+"""Which queries are planned, and that an error in a plan would be noticed."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from app.store.plan.objects import RELATIONS
 from app.store.plan.scope import Rows, Scope
 from tests.harness.operations import MUTATIONS
 from tests.harness.queries import Query
-from tests.plan.test_equality import Cast, both_ways, cast
+from tests.plan.test_equality import PopulatedGateway, both_ways, populated
 
-_ = cast
+_ = populated
 CORE = build_schema()._schema
 MEMBERS = Query("query Q { images(memberStatus: null) { nodes { id members { nodes { id } } } } }", {})
 OWNERS = Query("query Q($id: ID!) { image(id: $id) { owner { id } serverId } }", {"id": "@ids-0"})
@@ -56,32 +56,34 @@ def _is_planned(type_name: str, field: str) -> bool:
         ("query Q {", "refused"),
     ],
 )
-async def test_what_can_not_be_planned_is_left_and_counted(cast: Cast, text: str, reason: str) -> None:
-    before = cast.planner.fallbacks[reason]
+async def test_unplannable_operations_are_left_to_graphql_core_and_counted(
+    populated: PopulatedGateway, text: str, reason: str
+) -> None:
+    before = populated.planner.fallbacks[reason]
 
-    assert await cast.planner.answer(text, "Q", {}, cast.viewers["owner"].caller) is None
-    assert cast.planner.fallbacks[reason] == before + 1
-
-
-async def test_nobody_is_answered_without_a_token(cast: Cast) -> None:
-    assert await cast.planner.answer("{ viewer { id } }", None, {}, None) is None
+    assert await populated.planner.answer(text, "Q", {}, populated.viewers["owner"].caller) is None
+    assert populated.planner.fallbacks[reason] == before + 1
 
 
-async def test_a_query_that_takes_longer_than_the_loop_can_spare_is_answered_all_the_same(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+async def test_a_plan_requires_a_token(populated: PopulatedGateway) -> None:
+    assert await populated.planner.answer("{ viewer { id } }", None, {}, None) is None
+
+
+async def test_a_query_that_exceeds_the_loops_share_still_succeeds(
+    populated: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.store.plan.reader.STEPS_BETWEEN_CHECKS", 1)
     monkeypatch.setattr("app.store.plan.reader.LOOP_SECONDS", -1)
-    await cast.reader.close()
+    await populated.reader.close()
 
-    short, long, _ = await both_ways(cast, cast.viewers["owner"], MEMBERS)
-    await cast.reader.close()
+    short, long, _ = await both_ways(populated, populated.viewers["owner"], MEMBERS)
+    await populated.reader.close()
 
     assert short == long
 
 
-async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
+async def test_a_plan_without_the_visibility_of_members_would_be_noticed(
+    populated: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_everyone(scope: Scope, wanted: Any) -> Rows:
         rows = lists._image_members(scope, wanted)
@@ -90,24 +92,26 @@ async def test_a_plan_that_forgot_who_may_see_a_member_would_be_seen(
     monkeypatch.setitem(LISTS, ("image", "members"), of_everyone)
     planned_now = Query(f"{MEMBERS.text} # not planned before", MEMBERS.variables)
 
-    short, long, _ = await both_ways(cast, cast.viewers["consumer"], planned_now)
+    short, long, _ = await both_ways(populated, populated.viewers["consumer"], planned_now)
 
     assert short != long
 
 
-async def test_a_plan_that_told_everyone_the_owner_would_be_seen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(parts: Any, scope: Scope) -> Any:
+async def test_a_plan_that_reveals_the_owner_would_be_noticed(
+    populated: PopulatedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reveal(parts: Any, scope: Scope) -> Any:
         return objects.render("tenant", parts, objects._of_tenant(scope, scope.image.c.owner_id))
 
-    monkeypatch.setitem(RELATIONS, ("image", "owner"), told)
-    community = Query(f"{OWNERS.text} # not planned before", {"id": await _community(cast)})
+    monkeypatch.setitem(RELATIONS, ("image", "owner"), reveal)
+    community = Query(f"{OWNERS.text} # not planned before", {"id": await _community(populated)})
 
-    short, long, _ = await both_ways(cast, cast.viewers["stranger"], community)
+    short, long, _ = await both_ways(populated, populated.viewers["stranger"], community)
 
     assert short is not None
     assert short != long
 
 
-async def _community(cast: Cast) -> str:
-    found = await cast.viewers["owner"].get("{ images(visibility: COMMUNITY) { nodes { id } } }")
+async def _community(populated: PopulatedGateway) -> str:
+    found = await populated.viewers["owner"].get("{ images(visibility: COMMUNITY) { nodes { id } } }")
     return found["images"]["nodes"][0]["id"]

@@ -1,4 +1,4 @@
-"""Objects at hand are rendered as GraphQL itself would: every field of them, in every selection."""
+"""Loaded objects are rendered as graphql-core would: every field, in every selection."""
 
 from asyncio import run
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from app.api.types.scalars import Cursor
 from app.api.watch.items import WatchBookmark
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
-from tests.harness.at_hand import ROOTS, Case, cases, execute_with_core, field_values
+from tests.harness.api_objects import ROOTS, Case, cases, execute_with_core, field_values
 from tests.harness.queries import CORE, READ_FROM_STORE, Query
 
 SCHEMA = build_schema()
@@ -56,14 +56,14 @@ def coerced(query: Query) -> Any:
 @pytest.mark.slow
 @MANY
 @given(case=cases(LOG + MUTATIONS + WATCHES))
-async def test_what_is_at_hand_is_rendered_as_graphql_does(case: Case) -> None:
+async def test_loaded_objects_are_rendered_as_by_graphql_core(case: Case) -> None:
     await _compare(case)
 
 
 @pytest.mark.long
 @settings(MANY, max_examples=1_000)
 @given(case=cases(LOG + MUTATIONS + WATCHES))
-async def test_a_thousand_values_at_hand_are_rendered_as_graphql_does(case: Case) -> None:
+async def test_a_thousand_loaded_values_are_rendered_as_by_graphql_core(case: Case) -> None:
     await _compare(case)
 
 
@@ -76,8 +76,8 @@ async def _compare(case: Case) -> None:
 
 
 @pytest.mark.parametrize("of", LOG + MUTATIONS + WATCHES, ids=lambda of: of[1])
-def test_all_that_is_at_hand_is_rendered_as_graphql_does(of: tuple[str, str]) -> None:
-    """Each field of the schema, and each kind of item: not left to the luck of what is drawn."""
+def test_every_field_of_a_loaded_object_is_rendered_as_by_graphql_core(of: tuple[str, str]) -> None:
+    """Covers each field of the schema and each kind of item, independently of what Hypothesis generates."""
 
     @settings(MANY, max_examples=40)
     @given(case=cases([of], all_fields=True))
@@ -90,7 +90,7 @@ def test_all_that_is_at_hand_is_rendered_as_graphql_does(of: tuple[str, str]) ->
     check()
 
 
-def test_one_document_is_rendered_for_each_choice_of_what_is_left_in() -> None:
+def test_one_document_is_rendered_for_each_combination_of_its_directives() -> None:
     roots = roots_of("subscription Q($at: Boolean!) { watchOffers { ... on WatchBookmark { cursor @skip(if: $at) } } }")
     item = WatchBookmark(cursor=Cursor("c"), at=datetime.now(UTC))
 
@@ -99,15 +99,15 @@ def test_one_document_is_rendered_for_each_choice_of_what_is_left_in() -> None:
     assert rendered == [{"cursor": "c"}, {}, {"cursor": "c"}]
 
 
-def test_every_field_of_what_is_at_hand_is_rendered_but_for_what_has_to_be_loaded() -> None:
-    """A new attribute is rendered without a word; this tells of a new resolver."""
+def test_every_field_is_rendered_unless_it_has_to_be_loaded() -> None:
+    """A new attribute is rendered automatically; this test finds new resolvers."""
     left = {f"{type_.name}.{name}" for type_ in _reached() for name in type_.fields if not _is_rendered(type_, name)}
 
     assert left == READ_FROM_STORE
 
 
 def _reached() -> list[Any]:
-    """The object types that the roots lead to, through fields that are rendered."""
+    """The object types that can be reached from the roots through rendered fields."""
     waiting: list[Any] = [ROOTS[kind].fields[name].type for kind, name in LOG + MUTATIONS + WATCHES]
     found: dict[str, Any] = {}
     while waiting:
@@ -140,7 +140,7 @@ def _is_rendered(type_: Any, name: str) -> bool:
         ("mutation Q { __typename }", "root field"),
     ],
 )
-def test_what_is_not_at_hand_keeps_the_whole_operation_from_being_rendered(text: str, reason: str) -> None:
+def test_an_operation_with_a_field_that_has_to_be_loaded_is_not_rendered(text: str, reason: str) -> None:
     with pytest.raises(Unplanned, match=f"^{reason}$"):
         roots_of(text).root({})
 
@@ -154,16 +154,16 @@ def test_what_is_not_at_hand_keeps_the_whole_operation_from_being_rendered(text:
         object(),
     ],
 )
-def test_a_value_that_is_not_what_its_type_says_is_not_rendered(item: Any) -> None:
+def test_a_value_of_the_wrong_type_is_not_rendered(item: Any) -> None:
     root = roots_of("subscription Q { watchOffers { cursor ... on WatchBookmark { at } } }").root({})
 
-    with pytest.raises(Exception):  # noqa: B017  # whatever it is, GraphQL itself then says what is wrong
+    with pytest.raises(Exception):  # noqa: B017  # graphql-core then reports the error, whatever it is
         root.render(item)
 
 
 @MANY
 @given(case=cases(LOG + MUTATIONS))
-def test_arguments_are_taken_as_strawberry_takes_them(case: Case) -> None:
+def test_arguments_are_converted_as_by_strawberry(case: Case) -> None:
     query = case.query
     root = roots_of(query.text).root(coerced(query).coerced)
     given_ = get_argument_values(root.field, root.node, coerced(query))
@@ -175,12 +175,12 @@ def test_arguments_are_taken_as_strawberry_takes_them(case: Case) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["MemberStatusChanged.previousStatus", "OfferEventConnection.nodes"])
-async def test_a_swapped_field_would_be_seen(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+async def test_a_swapped_field_would_be_noticed(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     text = "query Q { offerEvents { nodes { previousStatus status } edges { node { status } } } }"
     swapped = {"MemberStatusChanged.previousStatus": "status", "OfferEventConnection.nodes": "edges"}
     monkeypatch.setitem(rendering.LOADED_FIELDS, wrong, attrgetter(swapped[wrong]))
     page = field_values(ROOTS["query"].fields["offerEvents"].type)
-    # The first that is found will do: to make it smaller takes seconds.
+    # Without shrinking, which takes seconds.
     quick = settings(MANY, max_examples=1_000, database=None)
     shown = find(
         page, lambda page: bool(page.nodes) and page.nodes[0].status != page.nodes[0].previous_status, settings=quick

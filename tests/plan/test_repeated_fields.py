@@ -1,4 +1,4 @@
-"""A root field that is repeated under several aliases is read once, and answers alike on either way."""
+"""A root field repeated under several aliases is read once, with and without a plan."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -12,9 +12,9 @@ from app.api.plan.planner import BoundQuery, Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.statement_work import Sent, record_reads, vacuum, work_of
 from tests.harness.statements import record_statements
-from tests.harness.work import Sent, record_reads, vacuum, work_of
-from tests.harness.world import World, make_world
 
 TIMES = 12
 IMAGES = ("unknown", "private", "shared to others", "revoked", "shared to me", "own")
@@ -26,7 +26,7 @@ FIELDS = {
 SPELLINGS = ("literals", "variables")
 
 
-class Cast(NamedTuple):
+class PlanRunner(NamedTuple):
     gateway: Gateway
     planner: Planner
     viewer: Tenant
@@ -40,18 +40,18 @@ class Cast(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def cast(databases: Databases) -> AsyncGenerator[Cast]:
+async def populated(databases: Databases) -> AsyncGenerator[PlanRunner]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
-        shared = await make_world(gateway, "accepted")
+        shared = await make_scenario(gateway, "accepted")
         images = await _images(gateway, shared)
         await vacuum(gateway.services.store)
-        yield Cast(gateway, Planner(gateway.schema.documents, gateway.services, reader), shared.consumer, images)
+        yield PlanRunner(gateway, Planner(gateway.schema.documents, gateway.services, reader), shared.consumer, images)
         await reader.close()
 
 
-async def _images(gateway: Gateway, shared: World) -> dict[str, str]:
-    foreign, revoked = await make_world(gateway, "none"), await make_world(gateway, "none")
+async def _images(gateway: Gateway, shared: Scenario) -> dict[str, str]:
+    foreign, revoked = await make_scenario(gateway, "none"), await make_scenario(gateway, "none")
     await revoked.owner.offer(revoked.image, shared.consumer.id)
     await revoked.owner.revoke(revoked.image, shared.consumer.id)
     return {
@@ -67,13 +67,13 @@ async def _images(gateway: Gateway, shared: World) -> dict[str, str]:
 @pytest.mark.parametrize("why", IMAGES)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_repeated_field_has_the_same_bytes_on_either_way(
-    cast: Cast, field: str, spelling: str, why: str
+async def test_a_repeated_field_has_the_same_bytes_with_and_without_a_plan(
+    populated: PlanRunner, field: str, spelling: str, why: str
 ) -> None:
-    document, variables = _document(field, spelling, cast.images[why], TIMES)
+    document, variables = _document(field, spelling, populated.images[why], TIMES)
 
-    short = await cast.planner.answer(document, None, variables, cast.viewer.caller)
-    long = await cast.viewer.get(document, **variables)
+    short = await populated.planner.answer(document, None, variables, populated.viewer.caller)
+    long = await populated.viewer.get(document, **variables)
 
     assert short == orjson.dumps(long)
     assert len(long) == TIMES
@@ -83,25 +83,27 @@ async def test_a_repeated_field_has_the_same_bytes_on_either_way(
 @pytest.mark.parametrize("why", IMAGES)
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_repeated_field_is_read_once(cast: Cast, field: str, spelling: str, why: str) -> None:
-    once, often = (_document(field, spelling, cast.images[why], times) for times in (1, TIMES))
+async def test_a_repeated_field_is_read_once(populated: PlanRunner, field: str, spelling: str, why: str) -> None:
+    once, often = (_document(field, spelling, populated.images[why], times) for times in (1, TIMES))
 
-    assert _lookups(cast.ready(*often)) == _lookups(cast.ready(*once))
-    assert await _sent(cast, *often) == await _sent(cast, *once)
-    assert _work(cast, await _sent_reads(cast, *often)) == _work(cast, await _sent_reads(cast, *once))
+    assert _lookups(populated.ready(*often)) == _lookups(populated.ready(*once))
+    assert await _sent(populated, *often) == await _sent(populated, *once)
+    assert _work(populated, await _sent_reads(populated, *often)) == _work(
+        populated, await _sent_reads(populated, *once)
+    )
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_fields_with_other_arguments_are_read_each_by_itself(cast: Cast, field: str) -> None:
-    """So what is counted above are lookups."""
-    first, second = (FIELDS[field].replace("@", _literal(field, cast.images[why])) for why in ("unknown", "own"))
+async def test_fields_with_different_arguments_are_read_separately(populated: PlanRunner, field: str) -> None:
+    """This proves that the test above counts lookups."""
+    first, second = (FIELDS[field].replace("@", _literal(field, populated.images[why])) for why in ("unknown", "own"))
 
-    assert _lookups(cast.ready(f"{{ a: {first} b: {second} }}", {})) == 2
-    assert _lookups(cast.ready(f"{{ a: {first} b: {first} }}", {})) == 1
+    assert _lookups(populated.ready(f"{{ a: {first} b: {second} }}", {})) == 2
+    assert _lookups(populated.ready(f"{{ a: {first} b: {first} }}", {})) == 1
 
 
 def _document(field: str, spelling: str, id: str, times: int) -> tuple[str, dict[str, Any]]:
-    """The field under so many aliases, each with the ID in it or with the variable that holds it."""
+    """The field under this many aliases, with the ID as a literal or as a variable."""
     value = _literal(field, id) if spelling == "literals" else "$value"
     fields = " ".join(f"a{number}: {FIELDS[field].replace('@', value)}" for number in range(times))
     if spelling == "literals":
@@ -118,17 +120,17 @@ def _lookups(ready: BoundQuery) -> int:
     return sum(name.endswith("_ids") for name in ready.values)
 
 
-async def _sent(cast: Cast, document: str, variables: dict[str, Any]) -> int:
-    with record_statements(cast.gateway) as sent:
-        await cast.viewer.get(document, **variables)
+async def _sent(populated: PlanRunner, document: str, variables: dict[str, Any]) -> int:
+    with record_statements(populated.gateway) as sent:
+        await populated.viewer.get(document, **variables)
     return len(sent)
 
 
-async def _sent_reads(cast: Cast, document: str, variables: dict[str, Any]) -> list[Sent]:
-    with record_reads(cast.gateway.services.store) as sent:
-        await cast.viewer.get(document, **variables)
+async def _sent_reads(populated: PlanRunner, document: str, variables: dict[str, Any]) -> list[Sent]:
+    with record_reads(populated.gateway.services.store) as sent:
+        await populated.viewer.get(document, **variables)
     return [one for one in sent if "event" not in one[0]]
 
 
-def _work(cast: Cast, sent: list[Sent]) -> list[int]:
-    return work_of(cast.gateway.services.store, sent)
+def _work(populated: PlanRunner, sent: list[Sent]) -> list[int]:
+    return work_of(populated.gateway.services.store, sent)

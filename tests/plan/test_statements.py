@@ -1,4 +1,4 @@
-"""What a query costs the store: as many statements for 50 parents as for one."""
+"""The number of statements of a query does not depend on the number of parents."""
 
 import re
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.harness.gateway import Gateway
+from tests.harness.scenario import fresh_id
 from tests.harness.statements import record_statements
-from tests.harness.world import fresh_id
 
 _MEMBERS = "members(first: 3) { totalCount nodes { id tenant { id images { nodes { id } } } } }"
 _IMAGE = (
@@ -24,7 +24,7 @@ NODES = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ id ... on Image {{ {_IMAGE}
 
 @pytest.fixture(scope="module")
 async def market(databases: Any) -> Any:
-    """A trader with 50 images offered to it and 50 that it offers, each with a member or more."""
+    """A tenant with 50 incoming and 50 outgoing offers, on images with one or more members."""
     from tests.harness.gateway import settings_for, start_gateway
 
     async with start_gateway(settings_for(databases.fresh())) as gateway:
@@ -39,7 +39,7 @@ async def market(databases: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_fifty_parents_cost_as_many_statements_as_one(market: Any, name: str) -> None:
+async def test_fifty_parents_take_as_many_statements_as_one(market: Any, name: str) -> None:
     gateway, trader = market
 
     with record_statements(gateway) as for_one:
@@ -52,7 +52,7 @@ async def test_fifty_parents_cost_as_many_statements_as_one(market: Any, name: s
     assert 0 < len(for_one) < 12
 
 
-async def test_fifty_nodes_cost_as_many_statements_as_one(market: Any) -> None:
+async def test_fifty_nodes_take_as_many_statements_as_one(market: Any) -> None:
     gateway, trader = market
     ids = [node["id"] for node in (await trader.get("{ images(first: 50) { nodes { id } } }"))["images"]["nodes"]]
 
@@ -65,7 +65,7 @@ async def test_fifty_nodes_cost_as_many_statements_as_one(market: Any) -> None:
     assert _shapes(for_one) == _shapes(for_fifty)
 
 
-async def test_a_total_is_counted_only_when_it_is_asked_for(market: Any) -> None:
+async def test_a_total_is_counted_only_when_selected(market: Any) -> None:
     gateway, trader = market
 
     with record_statements(gateway) as sent:
@@ -81,10 +81,10 @@ async def test_at_most_100_nodes_are_looked_up_at_a_time(shared_gateway: Gateway
     assert (await caller.get(NODES, ids=["x"] * 100))["nodes"] == [None] * 100
 
 
-# A list of values, and the numbers of placeholders, which count on behind it.
+# Lists of values, and placeholders, whose numbers depend on the lists before them.
 LISTED = re.compile(r"VALUES \(.*?\)\)?\n|_\d+(?=\)s)", re.DOTALL)
 
 
 def _shapes(sent: list[str]) -> list[str]:
-    """The statements without the lengths of their lists, in an order that does not depend on when each was sent."""
+    """The statements without the lengths of their lists, in an order that does not depend on their timing."""
     return sorted(LISTED.sub("", statement.partition(" IN (")[0]) for statement in sent)

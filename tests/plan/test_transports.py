@@ -1,4 +1,4 @@
-"""Mutations on the short way, as clients of each transport are told of them."""
+"""Planned mutations over each transport."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -11,8 +11,8 @@ from app.errors import Unavailable
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
-from tests.harness.mutation_story import ACCEPT, FAILURES, record_answers
-from tests.harness.sockets import Peer
+from tests.harness.mutation_recording import ACCEPT, FAILURES, record_answers
+from tests.harness.sockets import WebSocketClient
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ async def served(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: type(ended).__name__)
 @pytest.mark.parametrize("transport", ["http", "websocket"])
-async def test_clients_are_told_of_what_was_carried_out_once(
+async def test_clients_get_the_outcome_of_a_mutation_that_was_executed_once(
     served: InProcessServer, monkeypatch: pytest.MonkeyPatch, transport: str, ended: Exception | None
 ) -> None:
     calls = record_answers(monkeypatch, ended)
@@ -58,9 +58,9 @@ async def _over_http(served: InProcessServer, query: str, variables: Any) -> Any
 
 async def _over_websocket(served: InProcessServer, query: str, variables: Any) -> Any:
     async with connect(served.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-        peer = Peer(connection)
+        peer = WebSocketClient(connection)
         await peer.init(served.token)
         await peer.receive()
-        heard = await peer.run(query, **variables)
-    assert [message["type"] for message in heard] == ["next", "complete"]
-    return heard[0]["payload"]
+        messages = await peer.run(query, **variables)
+    assert [message["type"] for message in messages] == ["next", "complete"]
+    return messages[0]["payload"]

@@ -1,4 +1,4 @@
-"""What others share with each other makes no list of mine dearer: counted in steps of the embedded database."""
+"""Images shared among others don't make a tenant's lists more expensive, in instructions of SQLite."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ from app.api.plan.planner import Planner
 from app.store.plan.reader import SqliteReader
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
 
 STRANGERS, IMAGES_OF_EACH, MEMBERS_OF_EACH = 20, 20, 5
 PAGE = "nodes { id } pageInfo { hasNextPage endCursor }"
@@ -31,27 +31,27 @@ LISTS = {
 COUNTED = {name: query.replace(PAGE, "totalCount") for name, query in LISTS.items()}
 
 
-class Scene:
-    """A small world, and its file."""
+class GrowthScene:
+    """A small world, and its SQLite file."""
 
-    def __init__(self, gateway: Gateway, world: World, path: str) -> None:
+    def __init__(self, gateway: Gateway, scenario: Scenario, path: str) -> None:
         self.gateway = gateway
-        self.world = world
+        self.scenario = scenario
         self.path = path
         self.reader = SqliteReader(gateway.services.store)
         self.planner = Planner(gateway.schema.documents, gateway.services, self.reader)
 
 
 @pytest.fixture
-async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[Scene]:
+async def scene(sqlite_databases: SqliteDatabases) -> AsyncGenerator[GrowthScene]:
     url = sqlite_databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
-        world = await make_world(gateway, "pending")
+        scenario = await make_scenario(gateway, "pending")
         for number in range(4):
-            image = await world.owner.register(name=f"image {number}")
-            await world.owner.offer(image, world.consumer.id, world.other.id)
-            await world.owner.update(image, visibility="SHARED")
-        scene = Scene(gateway, world, url.partition("///")[2])
+            image = await scenario.owner.register(name=f"image {number}")
+            await scenario.owner.offer(image, scenario.consumer.id, scenario.other.id)
+            await scenario.owner.update(image, visibility="SHARED")
+        scene = GrowthScene(gateway, scenario, url.partition("///")[2])
         yield scene
         await scene.reader.close()
 
@@ -64,22 +64,22 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("way", "lists", "name"), WAYS)
-async def test_a_list_and_its_count_take_no_more_steps_when_others_share_more(
-    scene: Scene, way: str, lists: str, name: str
+async def test_a_list_and_its_count_take_no_more_instructions_when_others_share_more(
+    scene: GrowthScene, way: str, lists: str, name: str
 ) -> None:
     steps, queries = {"plan": _steps_of_plan, "long way": _steps_of_long_way}[way], {"LISTS": LISTS, "COUNTED": COUNTED}
-    viewer = scene.world.caller(name)
+    viewer = scene.scenario.caller(name)
     before = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
 
     _grow(scene.path)
 
     after = {list_: await steps(scene, query, viewer) for list_, query in queries[lists].items()}
-    assert dearer(before, after) == {}
+    assert more_expensive(before, after) == {}
 
 
 @pytest.mark.parametrize("name", ["owner", "consumer", "stranger"])
-async def test_nobody_learns_by_the_time_whether_others_use_an_external_id(scene: Scene, name: str) -> None:
-    viewer, query = scene.world.caller(name), LISTS["an image by its external ID"]
+async def test_nobody_learns_by_the_time_whether_others_use_an_external_id(scene: GrowthScene, name: str) -> None:
+    viewer, query = scene.scenario.caller(name), LISTS["an image by its external ID"]
     _grow(scene.path)
     before = [await steps(scene, query, viewer) for steps in (_steps_of_plan, _steps_of_long_way)]
 
@@ -89,13 +89,13 @@ async def test_nobody_learns_by_the_time_whether_others_use_an_external_id(scene
     assert after == pytest.approx(before, abs=2)
 
 
-def dearer(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """What takes more steps than before, but for those few by which an index ends elsewhere."""
+def more_expensive(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """The statements that take more instructions than before, apart from a few for the depth of an index."""
     return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.1 + 5}
 
 
 class Steps:
-    """Counts the instructions that SQLite carries out on a connection."""
+    """Counts the instructions that SQLite executes on a connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.number = 0
@@ -106,14 +106,14 @@ class Steps:
         return 0
 
 
-async def _steps_of_plan(scene: Scene, query: str, viewer: Tenant) -> int:
+async def _steps_of_plan(scene: GrowthScene, query: str, viewer: Tenant) -> int:
     steps = Steps(scene.reader._open_loop_connection())
     answer = await scene.planner.answer(f"{{ {query} }}".replace("@", viewer.id), None, {}, viewer.caller)
     assert answer is not None
     return steps.number
 
 
-async def _steps_of_long_way(scene: Scene, query: str, viewer: Tenant) -> int:
+async def _steps_of_long_way(scene: GrowthScene, query: str, viewer: Tenant) -> int:
     sent: list[tuple[str, Any]] = []
     engine = scene.gateway.services.store.reader.sync_engine
 
@@ -132,7 +132,7 @@ async def _steps_of_long_way(scene: Scene, query: str, viewer: Tenant) -> int:
 
 
 def _grow(path: str, external_id: str | None = None) -> None:
-    """Strangers with many images, older than all others, which they share with each other.
+    """Add strangers with many images, older than all others, which they share with each other.
 
     Each of them has one image with the external ID.
     """

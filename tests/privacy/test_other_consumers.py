@@ -1,4 +1,4 @@
-"""A consumer's members take no more work the more other consumers an image has, so they tell nothing of these."""
+"""Reading a consumer's own members takes no more work if an image has more consumers, so timing reveals nothing."""
 
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from app.store.database import Store
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.work import record_reads, vacuum, work_of
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
+from tests.harness.statement_work import record_reads, vacuum, work_of
 
 OTHERS = 1_000
 PAGE = "nodes { id status } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
@@ -34,11 +34,11 @@ QUERIES = {
 
 
 class Shared(NamedTuple):
-    """An image of which the consumer is one of few, as yet."""
+    """An image that has few consumers so far."""
 
     gateway: Gateway
     planner: Planner
-    world: World
+    scenario: Scenario
 
     @property
     def store(self) -> Store:
@@ -49,29 +49,29 @@ class Shared(NamedTuple):
 async def shared(databases: Databases) -> AsyncGenerator[Shared]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
-        world = await make_world(gateway, "accepted")
-        # Pages of the tables that are as full before as afterwards.
-        await _add_members(gateway.services.store, await world.owner.register())
-        yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), world)
+        scenario = await make_scenario(gateway, "accepted")
+        # So that the pages of the tables are equally full before and afterwards.
+        await _add_members(gateway.services.store, await scenario.owner.register())
+        yield Shared(gateway, Planner(gateway.schema.documents, gateway.services, reader), scenario)
         await reader.close()
 
 
-async def test_members_take_a_consumer_no_more_work_when_others_are_added(shared: Shared) -> None:
-    before = await _work(shared, shared.world.consumer)
+async def test_members_take_no_more_work_for_a_consumer_when_others_are_added(shared: Shared) -> None:
+    before = await _work(shared, shared.scenario.consumer)
 
-    await _add_members(shared.store, shared.world.image)
+    await _add_members(shared.store, shared.scenario.image)
 
-    assert _dearer(before, await _work(shared, shared.world.consumer)) == {}
+    assert _more_expensive(before, await _work(shared, shared.scenario.consumer)) == {}
 
 
 async def test_the_work_of_reading_all_members_would_be_noticed(shared: Shared) -> None:
-    """For the owner their number is counted."""
-    before = await _work(shared, shared.world.owner)
+    """For the owner, who sees all of them, the work grows."""
+    before = await _work(shared, shared.scenario.owner)
 
-    await _add_members(shared.store, shared.world.image)
+    await _add_members(shared.store, shared.scenario.image)
 
-    dearer = _dearer(before, await _work(shared, shared.world.owner))
-    assert {("plan", "their number"), ("long way", "their number")} <= dearer.keys()
+    more_expensive = _more_expensive(before, await _work(shared, shared.scenario.owner))
+    assert {("plan", "their number"), ("long way", "their number")} <= more_expensive.keys()
 
 
 async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
@@ -79,7 +79,7 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
     assert viewer.caller is not None
     found: dict[tuple[str, str], int] = {}
     for name, query in QUERIES.items():
-        document = f"{{ {query} }}".replace("@", shared.world.image).replace("%", shared.world.consumer_row)
+        document = f"{{ {query} }}".replace("@", shared.scenario.image).replace("%", shared.scenario.consumer_row)
         ready = shared.planner.bind(document, None, {}, viewer.caller)
         assert ready is not None, name
         found["plan", name] = sum(work_of(shared.store, [(ready.statement.sql, ready.values)]))
@@ -89,13 +89,15 @@ async def _work(shared: Shared, viewer: Tenant) -> dict[tuple[str, str], int]:
     return found
 
 
-def _dearer(before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]) -> dict[tuple[str, str], object]:
-    """What takes more work than before, but for a level of an index, or a row that lies on another page."""
+def _more_expensive(
+    before: dict[tuple[str, str], int], after: dict[tuple[str, str], int]
+) -> dict[tuple[str, str], object]:
+    """The statements that take more work than before, apart from another level of an index or another page."""
     return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.05 + 6}
 
 
 async def _add_members(store: Store, image: str) -> None:
-    """Consumers of the image whose rows are older and newer than all others."""
+    """Add consumers to the image whose rows are older and newer than all others."""
     rows = [
         {"id": str(uuid4()), "image": image, "tenant": f"7{number}", "year": ("2001", "2080")[number % 2]}
         for number in range(OTHERS)

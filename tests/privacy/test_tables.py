@@ -1,4 +1,4 @@
-"""Privacy: no answer, count, event, ID or statement tells whether a tenant ID exists, or what others do."""
+"""Privacy: no response, count, event, ID or statement reveals whether a tenant exists, or what others do."""
 
 import base64
 import json
@@ -13,14 +13,14 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code
+from tests.harness.scenario import fresh_id, make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import fresh_id, make_world
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
-async def test_a_real_and_an_invented_consumer_are_twins_over_the_whole_life_of_an_offer(
+async def test_a_real_and_an_invented_consumer_are_indistinguishable_throughout_an_offer(
     shared_gateway: Gateway,
 ) -> None:
     real, invented = shared_gateway.tenant(fresh_id()), fresh_id()
@@ -33,7 +33,7 @@ async def test_a_real_and_an_invented_consumer_are_twins_over_the_whole_life_of_
 
 
 async def _life(gateway: Gateway, owner: Tenant, tenant_id: str) -> list[Any]:
-    """Everything that an owner can learn of a consumer that does not answer, and what the store was asked for it."""
+    """Everything that an owner can learn about an unresponsive consumer, and the statements for it."""
     image = await owner.register()
     seen: list[Any] = []
     async with owner.watch() as items:
@@ -82,10 +82,10 @@ ACTS = {
 
 
 async def _unseen_images(gateway: Gateway) -> tuple[Tenant, dict[str, str]]:
-    """A tenant, and images that it may not know of, for every reason there is."""
-    revoked = await make_world(gateway, "revoked")
+    """A tenant, and images that it may not know of, for every reason."""
+    revoked = await make_scenario(gateway, "revoked")
     viewer = revoked.consumer
-    foreign, inert, deleted, full = [await make_world(gateway, "none") for _ in range(4)]
+    foreign, inert, deleted, full = [await make_scenario(gateway, "none") for _ in range(4)]
     await inert.owner.offer(inert.image, viewer.id)
     await inert.owner.update(inert.image, visibility="PRIVATE")
     await deleted.owner.offer(deleted.image, viewer.id)
@@ -104,7 +104,7 @@ async def _unseen_images(gateway: Gateway) -> tuple[Tenant, dict[str, str]]:
     }
 
 
-async def test_images_that_may_not_be_known_of_are_alike_at_every_entry(shared_gateway: Gateway) -> None:
+async def test_unseen_images_are_indistinguishable_in_every_operation(shared_gateway: Gateway) -> None:
     viewer, images = await _unseen_images(shared_gateway)
 
     for name, query in ENTRIES.items():
@@ -130,7 +130,9 @@ async def _execute(gateway: Gateway, viewer: Tenant, query: str, variables: dict
     return json.dumps([answer.data, answer.errors, sent]).replace(id_, "ID")
 
 
-async def test_format_comes_before_sight_and_sight_before_right_and_state(shared_gateway: Gateway) -> None:
+async def test_format_is_checked_before_visibility_and_visibility_before_rights_and_state(
+    shared_gateway: Gateway,
+) -> None:
     viewer, images = await _unseen_images(shared_gateway)
     weak = shared_gateway.tenant(viewer.id, "observer")
 
@@ -141,44 +143,44 @@ async def test_format_comes_before_sight_and_sight_before_right_and_state(shared
         assert refusal_code(await weak.do("registerImage", **{**IMAGE, "name": ""})) == "BAD_USER_INPUT"
 
 
-async def test_nobody_without_a_token_learns_even_whether_its_input_is_well_formed(shared_gateway: Gateway) -> None:
+async def test_without_a_token_not_even_the_input_is_validated(shared_gateway: Gateway) -> None:
     for query in ('{ images(first: -1, ownerId: "x") { totalCount } }', '{ offers(after: "zzz") { totalCount } }'):
         assert (await shared_gateway.anonymous.execute(query)).code == "UNAUTHENTICATED"
 
 
-async def test_a_consumer_sees_its_own_row_only_and_not_the_acts_of_others(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "accepted")
+async def test_a_consumer_sees_only_its_own_row_and_not_what_others_do(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "accepted")
     queries = [
-        (operations.IMAGE, {"id": world.image}),
+        (operations.IMAGE, {"id": scenario.image}),
         (operations.DEFAULT_IMAGES, {}),
         (operations.OFFERS, {"status": None}),
-        (operations.NODE, {"id": world.image}),
+        (operations.NODE, {"id": scenario.image}),
     ]
-    before = [await world.other.get(query, **variables) for query, variables in queries]
+    before = [await scenario.other.get(query, **variables) for query, variables in queries]
 
-    await world.consumer.reject(world.image)
-    await world.owner.revoke(world.image, world.consumer.id)
-    await world.owner.offer(world.image, fresh_id(), world.consumer.id)
+    await scenario.consumer.reject(scenario.image)
+    await scenario.owner.revoke(scenario.image, scenario.consumer.id)
+    await scenario.owner.offer(scenario.image, fresh_id(), scenario.consumer.id)
 
-    assert [await world.other.get(query, **variables) for query, variables in queries] == before
+    assert [await scenario.other.get(query, **variables) for query, variables in queries] == before
     assert before[0]["image"]["members"]["totalCount"] == 1
 
 
-async def test_a_tenant_is_a_node_to_itself_alone(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "accepted")
+async def test_a_tenant_is_a_node_only_for_itself(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "accepted")
 
-    assert (await world.owner.get(operations.NODE, id=world.owner.id))["node"]["id"] == world.owner.id
-    for viewer in (world.consumer, world.stranger, world.operator):
-        assert (await viewer.get(operations.NODE, id=world.owner.id))["node"] is None
+    assert (await scenario.owner.get(operations.NODE, id=scenario.owner.id))["node"]["id"] == scenario.owner.id
+    for viewer in (scenario.consumer, scenario.stranger, scenario.operator):
+        assert (await viewer.get(operations.NODE, id=scenario.owner.id))["node"] is None
         assert (await viewer.get(operations.NODE, id=fresh_id()))["node"] is None
 
 
-async def test_ids_and_cursors_count_nothing_and_name_no_tenant(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "accepted")
+async def test_ids_and_cursors_reveal_no_counts_and_no_tenants(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "accepted")
     query = "{ offers(status: null) { edges { cursor node { id image { id } } } } images { edges { cursor } } }"
 
-    data = await world.consumer.get(query)
-    async with world.consumer.watch() as items:
+    data = await scenario.consumer.get(query)
+    async with scenario.consumer.watch() as items:
         sealed = (await anext(items))["cursor"]
 
     for cursor in [edge["cursor"] for name in ("offers", "images") for edge in data[name]["edges"]]:
@@ -187,11 +189,11 @@ async def test_ids_and_cursors_count_nothing_and_name_no_tenant(shared_gateway: 
         assert UUID.fullmatch(id_)
     seq = (await shared_gateway.services.feed.head()).seq
     unsealed = base64.urlsafe_b64decode(sealed + "==")
-    for secret in (world.consumer.id.encode(), world.owner.id.encode(), seq.to_bytes(8, "big")):
+    for secret in (scenario.consumer.id.encode(), scenario.owner.id.encode(), seq.to_bytes(8, "big")):
         assert secret not in unsealed
 
 
-async def test_the_cursors_of_neighbouring_positions_have_nothing_in_common(shared_gateway: Gateway) -> None:
+async def test_cursors_of_adjacent_positions_have_nothing_in_common(shared_gateway: Gateway) -> None:
     viewer = shared_gateway.tenant("1").caller
     assert viewer is not None
     seal = shared_gateway.services.feed.seal
@@ -202,16 +204,16 @@ async def test_the_cursors_of_neighbouring_positions_have_nothing_in_common(shar
         assert sum(a == b for a, b in zip(one, next_one, strict=True)) < 10
 
 
-async def test_the_cursor_of_one_viewers_list_shows_another_viewer_nothing_new(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "accepted")
-    cursor = (await world.owner.get("{ images { edges { cursor } } }"))["images"]["edges"][0]["cursor"]
+async def test_a_list_cursor_of_one_viewer_reveals_nothing_to_another(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "accepted")
+    cursor = (await scenario.owner.get("{ images { edges { cursor } } }"))["images"]["edges"][0]["cursor"]
 
-    page = await world.stranger.get("query($c: String!) { images(before: $c) { nodes { id } } }", c=cursor)
+    page = await scenario.stranger.get("query($c: String!) { images(before: $c) { nodes { id } } }", c=cursor)
 
-    assert world.image not in json.dumps(page)
+    assert scenario.image not in json.dumps(page)
 
 
-async def test_the_owner_learns_of_a_member_what_the_schema_lists_and_no_more(shared_gateway: Gateway) -> None:
+async def test_the_owner_learns_about_a_member_only_what_the_schema_lists(shared_gateway: Gateway) -> None:
     fields = shared_gateway.schema._schema.type_map["Member"].fields  # type: ignore[attr-defined]
     tenant = shared_gateway.schema._schema.type_map["Tenant"].fields  # type: ignore[attr-defined]
 
@@ -219,18 +221,18 @@ async def test_the_owner_learns_of_a_member_what_the_schema_lists_and_no_more(sh
     assert set(tenant) == {"id", "images"}
 
 
-async def test_failed_probes_are_kept_for_operators_and_readable_by_nobody(
+async def test_failed_probes_are_logged_for_operators_and_in_no_response(
     shared_gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = await make_world(shared_gateway, "none")
+    scenario = await make_scenario(shared_gateway, "none")
 
-    await world.stranger.offer(world.image, "5")
+    await scenario.stranger.offer(scenario.image, "5")
 
     logged = capsys.readouterr().out
-    assert all(fact in logged for fact in ("refused", "NOT_FOUND", world.stranger.id, world.image))
+    assert all(fact in logged for fact in ("refused", "NOT_FOUND", scenario.stranger.id, scenario.image))
 
 
-async def test_two_bookmarks_do_not_tell_whether_anything_happened_between_them(
+async def test_two_bookmarks_do_not_reveal_whether_anything_happened_between_them(
     run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]],
 ) -> None:
     async with run_gateway(bookmark_seconds=0.05) as gateway, gateway.tenant("1").watch() as items:

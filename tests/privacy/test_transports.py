@@ -1,4 +1,4 @@
-"""What may not be known of is alike on the wire too: over HTTP and over WebSocket, for every query, act and watch."""
+"""Unseen images are indistinguishable over HTTP and WebSocket, in every query, mutation and watch."""
 
 import json
 from typing import Any
@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from tests.harness.operations import MUTATIONS, WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
-from tests.harness.sockets import Peer, connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.sockets import WebSocketClient, connect_socket
 from tests.privacy.test_tables import ACTS, ENTRIES, _input
 
 OPERATIONS = {
@@ -18,8 +18,8 @@ OPERATIONS = {
 }
 
 
-class Unseen:
-    """A tenant, and images that it may not know of, for the reasons there are."""
+class UnseenImages:
+    """A tenant, and images that it may not know of, for every reason."""
 
     def __init__(self, server: Server) -> None:
         owner, self.viewer = server.token(fresh_id()), fresh_id()
@@ -34,13 +34,13 @@ class Unseen:
 
 
 @pytest.fixture(scope="module")
-def unseen(server: Server) -> Unseen:
-    return Unseen(server)
+def unseen(server: Server) -> UnseenImages:
+    return UnseenImages(server)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocket(
-    server: Server, unseen: Unseen, name: str
+async def test_unseen_images_are_indistinguishable_over_http_and_websocket(
+    server: Server, unseen: UnseenImages, name: str
 ) -> None:
     query, input = OPERATIONS[name]
     answers: set[str] = set()
@@ -55,7 +55,7 @@ async def test_an_image_that_may_not_be_known_of_is_alike_over_http_and_websocke
     assert len(answers) == 1, answers
 
 
-async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(server: Server, unseen: Unseen) -> None:
+async def test_a_watch_of_an_unseen_image_is_live_and_silent(server: Server, unseen: UnseenImages) -> None:
     firsts: list[Any] = []
     for image in unseen.images:
         async with connect_socket(server, unseen.token) as peer:
@@ -66,7 +66,7 @@ async def test_a_watch_of_an_image_that_may_not_be_known_of_is_live_and_silent(s
     assert firsts == ["WatchBookmark"] * len(unseen.images)
 
 
-async def _is_silent(peer: Peer) -> bool:
-    """Nothing came between the first item and the answer to a ping."""
+async def _is_silent(peer: WebSocketClient) -> bool:
+    """Whether nothing arrives between the first item and a pong."""
     await peer.send({"type": "ping"})
     return (await peer.receive())["type"] == "pong"

@@ -1,4 +1,4 @@
-"""What a caller may not see costs what does not exist costs: at every entry that takes an ID, on either way."""
+"""Unseen objects take as much work as nonexistent ones, for every argument that is an ID, with and without a plan."""
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -19,8 +19,8 @@ from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.work import TABLES, Sent, record_reads, vacuum, work_of
-from tests.harness.world import World, fresh_id, make_world
+from tests.harness.scenario import Scenario, fresh_id, make_scenario
+from tests.harness.statement_work import TABLES, Sent, record_reads, vacuum, work_of
 
 CURSOR = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDArMDA6MDAgMDAwMDAwMDAtMDAwMC00MDAwLTgwMDAtMDAwMDAwMDAwMDAw"
 QUERIES = {
@@ -45,15 +45,15 @@ ACTS: dict[str, dict[str, Any]] = {
 SIDES = [(True, True), (True, False), (False, True)]
 
 
-class Unseen(NamedTuple):
-    """A viewer, and for every reason there is an image, or a member row, that it may not know of."""
+class UnseenObjects(NamedTuple):
+    """A viewer, and an image or a member row that it may not know of for every reason."""
 
     gateway: Gateway
     planner: Planner
     viewer: Tenant
     images: dict[str, str]
     members: dict[str, str]
-    shared: World
+    shared: Scenario
 
     @property
     def caller(self) -> Caller:
@@ -66,10 +66,10 @@ class Unseen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def unseen(databases: Databases) -> AsyncGenerator[Unseen]:
+async def unseen(databases: Databases) -> AsyncGenerator[UnseenObjects]:
     async with start_gateway(settings_for(databases.fresh())) as gateway:
         reader = open_reader(gateway.services.store)
-        shared = await make_world(gateway, "accepted")
+        shared = await make_scenario(gateway, "accepted")
         viewer = shared.consumer
         for _ in range(2):
             await viewer.offer(await viewer.register(), shared.owner.id)
@@ -77,19 +77,22 @@ async def unseen(databases: Databases) -> AsyncGenerator[Unseen]:
         await _add_ends(gateway.services.store)
         await vacuum(gateway.services.store)
         planner = Planner(gateway.schema.documents, gateway.services, reader)
-        yield Unseen(gateway, planner, viewer, seen_by_none, seen_by_others, shared)
+        yield UnseenObjects(gateway, planner, viewer, seen_by_none, seen_by_others, shared)
         await reader.close()
 
 
 async def _images(gateway: Gateway, viewer: Tenant) -> dict[str, str]:
-    foreign, full, revoked, inert = [await make_world(gateway, "none") for _ in range(4)]
+    foreign, full, revoked, inert = [await make_scenario(gateway, "none") for _ in range(4)]
     await full.owner.offer(full.image, *(fresh_id() for _ in range(5)))
-    for world in (revoked, inert):
-        await world.owner.offer(world.image, viewer.id)
-        await viewer.accept(world.image)
+    for scenario in (revoked, inert):
+        await scenario.owner.offer(scenario.image, viewer.id)
+        await viewer.accept(scenario.image)
     await revoked.owner.revoke(revoked.image, viewer.id)
     await inert.owner.update(inert.image, visibility="PRIVATE")
+    tenant = gateway.tenant(str(uuid4()))
+    await tenant.offer(await tenant.register(), viewer.id)
     return {
+        "of a tenant": tenant.id,
         "unknown": _neighbour(str(uuid4())),
         "private": await foreign.owner.register(visibility="PRIVATE"),
         "shared to others": foreign.image,
@@ -100,20 +103,20 @@ async def _images(gateway: Gateway, viewer: Tenant) -> dict[str, str]:
 
 
 async def _members(gateway: Gateway, viewer: Tenant) -> dict[str, str]:
-    foreign, inert = await make_world(gateway, "accepted"), await make_world(gateway, "none")
+    foreign, inert = await make_scenario(gateway, "accepted"), await make_scenario(gateway, "none")
     row = (await inert.owner.offer(inert.image, viewer.id))["members"][0]["id"]
     await inert.owner.update(inert.image, visibility="PRIVATE")
     return {"of others": foreign.consumer_row, "inert": row}
 
 
 def _neighbour(id: str) -> str:
-    """An ID that nothing has, and from which that row is the next one towards the middle."""
+    """An unused ID next to this one."""
     number = UUID(id).int
     return str(UUID(int=number - 1 if id < "8" else number + 1))
 
 
 async def _add_ends(store: Store) -> None:
-    """Rows at either end, as there are in every store that is not almost empty."""
+    """Add rows at either end, as in every store that is not almost empty."""
     kept = {"id", "image_id"}
     for table, columns in (("image", list(IMAGE.c.keys())), ("member", list(MEMBER.c.keys()))):
         for end in ("00000000-0000-4000-8000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"):
@@ -125,50 +128,60 @@ async def _add_ends(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_a_planned_query_works_as_long_for_an_image_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
+async def test_a_planned_query_takes_as_much_work_for_an_unseen_image_as_for_none(
+    unseen: UnseenObjects, name: str
+) -> None:
     await _alike(unseen, unseen.images, lambda id: _planned(unseen, QUERIES[name], id))
 
 
 @pytest.mark.parametrize("name", ["node", "nodes"])
-async def test_a_planned_query_works_as_long_for_a_member_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
+async def test_a_planned_query_takes_as_much_work_for_an_unseen_member_as_for_none(
+    unseen: UnseenObjects, name: str
+) -> None:
     await _alike(unseen, unseen.members, lambda id: _planned(unseen, QUERIES[name], id))
 
 
 @pytest.mark.parametrize("name", QUERIES)
-async def test_the_long_way_works_as_long_for_an_image_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
+async def test_an_unplanned_query_takes_as_much_work_for_an_unseen_image_as_for_none(
+    unseen: UnseenObjects, name: str
+) -> None:
     await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, QUERIES[name], _variables(QUERIES[name], id)))
 
 
 @pytest.mark.parametrize("name", ["node", "nodes"])
-async def test_the_long_way_works_as_long_for_a_member_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
+async def test_an_unplanned_query_takes_as_much_work_for_an_unseen_member_as_for_none(
+    unseen: UnseenObjects, name: str
+) -> None:
     await _alike(
         unseen, unseen.members, lambda id: _statements_of(unseen, QUERIES[name], _variables(QUERIES[name], id))
     )
 
 
 @pytest.mark.parametrize("name", ACTS)
-async def test_a_mutation_works_as_long_for_an_image_that_is_unseen_as_for_none(unseen: Unseen, name: str) -> None:
+async def test_a_mutation_takes_as_much_work_for_an_unseen_image_as_for_none(unseen: UnseenObjects, name: str) -> None:
     operation = operations.MUTATIONS[name]
 
     await _alike(unseen, unseen.images, lambda id: _statements_of(unseen, operation, {"input": _input(name, id)}))
 
 
 @pytest.mark.parametrize(("as_producer", "as_consumer"), SIDES)
-async def test_a_watch_of_an_image_that_is_unseen_begins_as_one_of_none(
-    unseen: Unseen, as_producer: bool, as_consumer: bool
+async def test_a_watch_of_an_unseen_image_starts_like_one_of_none(
+    unseen: UnseenObjects, as_producer: bool, as_consumer: bool
 ) -> None:
     async def began(id: str) -> list[Sent]:
         sides: Any = {"as_producer": as_producer, "as_consumer": as_consumer}
         with record_reads(unseen.store) as sent:
             await read_once(unseen.store, images.read_watched, unseen.caller, 9, image_id=id, **sides)
-            wanted = MemberFilter(image_id=id)
-            await read_once(unseen.store, members.read_watched, unseen.caller, 9, row_filter=wanted, **sides)
+            filter_ = MemberFilter(image_id=id)
+            await read_once(unseen.store, members.read_watched, unseen.caller, 9, row_filter=filter_, **sides)
         return sent
 
     await _alike(unseen, unseen.images, began)
 
 
-async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revoking_nobody(unseen: Unseen) -> None:
+async def test_revoking_anothers_member_takes_as_much_work_as_revoking_nobody(
+    unseen: UnseenObjects,
+) -> None:
     taken = unseen.shared.other.id
     work: list[list[int]] = []
     for tenant in (taken, str(int(taken) + 9_000_000)):
@@ -181,8 +194,8 @@ async def test_revoking_the_member_of_another_takes_a_consumer_the_work_of_revok
 
 
 @pytest.mark.parametrize("name", ["image", "node", "nodes"])
-async def test_a_lookup_that_stops_where_nothing_is_found_would_be_noticed(
-    unseen: Unseen, name: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_lookup_that_stops_early_would_be_noticed(
+    unseen: UnseenObjects, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(named, "is_beside", lambda table, id: table.c.id == id)
     reader = open_reader(unseen.store)
@@ -193,24 +206,24 @@ async def test_a_lookup_that_stops_where_nothing_is_found_would_be_noticed(
     await reader.close()
 
 
-async def _alike(unseen: Unseen, ids: dict[str, str], ask: Callable[[str], Awaitable[list[Sent]]]) -> None:
-    """The work for each ID is that for the ID beside it, which nothing has."""
+async def _alike(unseen: UnseenObjects, ids: dict[str, str], ask: Callable[[str], Awaitable[list[Sent]]]) -> None:
+    """Check that each ID takes as much work as an unused ID next to it."""
     found = {why: [_work_of(unseen, await ask(one)) for one in (id, _neighbour(id))] for why, id in ids.items()}
 
     assert all(there for there, _ in found.values())
-    # The viewer's own row on an image that is not shared at present is found: a few instructions, or a buffer.
+    # The viewer's own row on an image that is not shared now is found, which takes a few instructions or a buffer.
     own_row = found.pop("inert")
     assert all(abs(there - absent) <= 3 for there, absent in zip(*own_row, strict=True)), own_row
     assert {why: there for why, (there, _) in found.items()} == {why: absent for why, (_, absent) in found.items()}
 
 
-async def _planned(unseen: Unseen, query: str, id: str) -> list[Sent]:
+async def _planned(unseen: UnseenObjects, query: str, id: str) -> list[Sent]:
     ready = unseen.planner.bind(query, None, _variables(query, id), unseen.caller)
     assert ready is not None
     return [(ready.statement.sql, ready.values)]
 
 
-async def _statements_of(unseen: Unseen, operation: str, variables: dict[str, Any]) -> list[Sent]:
+async def _statements_of(unseen: UnseenObjects, operation: str, variables: dict[str, Any]) -> list[Sent]:
     with record_reads(unseen.store) as sent:
         await unseen.viewer.execute(operation, **variables)
     return sent
@@ -224,7 +237,7 @@ def _input(act: str, id: str) -> dict[str, Any]:
     return json.loads(json.dumps(ACTS[act]).replace("@", id))
 
 
-def _work_of(unseen: Unseen, sent: list[Sent]) -> list[int]:
-    """The work of the operation's own statements, without those of the tailer and of upkeep."""
+def _work_of(unseen: UnseenObjects, sent: list[Sent]) -> list[int]:
+    """The work of the operation's own statements, without those of the tailer and of background jobs."""
     ours = [one for one in sent if "event" not in one[0] and any(table in one[0] for table in TABLES)]
     return work_of(unseen.store, ours)

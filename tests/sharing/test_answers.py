@@ -1,6 +1,6 @@
-"""Who gets which answer: the table of the rule book, over role, operation and state of the consumer's row.
+"""The outcome of each operation, by the caller's role and the state of the consumer's row.
 
-A cell holds one answer, or five: for no row, pending, accepted, rejected, and revoked.
+A cell contains one outcome, or five: for no row, pending, accepted, rejected, and revoked.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,98 +10,98 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.gateway import Gateway, Tenant, refusal_code
-from tests.harness.world import STATES, World, fresh_id, make_world
+from tests.harness.scenario import STATES, Scenario, fresh_id, make_scenario
 
-Operation = Callable[[Tenant, World], Awaitable[str]]
-
-
-async def image_by_id(caller: Tenant, world: World) -> str:
-    return _seen((await caller.get(operations.IMAGE, id=world.image))["image"])
+Operation = Callable[[Tenant, Scenario], Awaitable[str]]
 
 
-async def image_as_node(caller: Tenant, world: World) -> str:
-    return _seen((await caller.get(operations.NODE, id=world.image))["node"])
+async def image_by_id(caller: Tenant, scenario: Scenario) -> str:
+    return _seen((await caller.get(operations.IMAGE, id=scenario.image))["image"])
 
 
-async def row_as_node(caller: Tenant, world: World) -> str:
-    return _seen((await caller.get(operations.NODE, id=world.consumer_row))["node"])
+async def image_as_node(caller: Tenant, scenario: Scenario) -> str:
+    return _seen((await caller.get(operations.NODE, id=scenario.image))["node"])
 
 
-async def default_list(caller: Tenant, world: World) -> str:
-    return _listed((await caller.get(operations.DEFAULT_IMAGES))["images"], world.image)
+async def row_as_node(caller: Tenant, scenario: Scenario) -> str:
+    return _seen((await caller.get(operations.NODE, id=scenario.consumer_row))["node"])
 
 
-async def pending_list(caller: Tenant, world: World) -> str:
-    return _listed((await caller.get(operations.IMAGES, status=["PENDING"]))["images"], world.image)
+async def default_list(caller: Tenant, scenario: Scenario) -> str:
+    return _listed((await caller.get(operations.DEFAULT_IMAGES))["images"], scenario.image)
 
 
-async def list_of_any_status(caller: Tenant, world: World) -> str:
-    return _listed((await caller.get(operations.IMAGES, status=None))["images"], world.image)
+async def pending_list(caller: Tenant, scenario: Scenario) -> str:
+    return _listed((await caller.get(operations.IMAGES, status=["PENDING"]))["images"], scenario.image)
 
 
-async def inbox(caller: Tenant, world: World) -> str:
+async def list_of_any_status(caller: Tenant, scenario: Scenario) -> str:
+    return _listed((await caller.get(operations.IMAGES, status=None))["images"], scenario.image)
+
+
+async def inbox(caller: Tenant, scenario: Scenario) -> str:
     rows = (await caller.get(operations.OFFERS, status=None))["offers"]
-    return "in" if world.image in [row["image"]["id"] for row in rows["nodes"]] else "out"
+    return "in" if scenario.image in [row["image"]["id"] for row in rows["nodes"]] else "out"
 
 
-async def outbox(caller: Tenant, world: World) -> str:
-    rows = (await caller.get(operations.SENT_OFFERS, tenantId=world.consumer.id))["sentOffers"]
-    return _listed(rows, world.consumer_row)
+async def outbox(caller: Tenant, scenario: Scenario) -> str:
+    rows = (await caller.get(operations.SENT_OFFERS, tenantId=scenario.consumer.id))["sentOffers"]
+    return _listed(rows, scenario.consumer_row)
 
 
-async def members_list(caller: Tenant, world: World) -> str:
-    image = (await caller.get(operations.IMAGE, id=world.image))["image"]
+async def members_list(caller: Tenant, scenario: Scenario) -> str:
+    image = (await caller.get(operations.IMAGE, id=scenario.image))["image"]
     if image is None:
         return "null"
     assert len(image["members"]["nodes"]) == image["members"]["totalCount"]
     return str(image["members"]["totalCount"])
 
 
-async def offer_to_a_new_tenant(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.offer(world.image, fresh_id()))
+async def offer_to_a_new_tenant(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.offer(scenario.image, fresh_id()))
 
 
-async def offer_to_the_consumer(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.offer(world.image, world.consumer.id))
+async def offer_to_the_consumer(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.offer(scenario.image, scenario.consumer.id))
 
 
-async def offer_to_the_owner(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.offer(world.image, world.owner.id))
+async def offer_to_the_owner(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.offer(scenario.image, scenario.owner.id))
 
 
-async def offer_while_private(caller: Tenant, world: World) -> str:
-    await world.owner.update(world.image, visibility="PRIVATE")
-    return refusal_code(await caller.offer(world.image, fresh_id()))
+async def offer_while_private(caller: Tenant, scenario: Scenario) -> str:
+    await scenario.owner.update(scenario.image, visibility="PRIVATE")
+    return refusal_code(await caller.offer(scenario.image, fresh_id()))
 
 
-async def offer_over_the_quota(caller: Tenant, world: World) -> str:
-    while refusal_code(await world.owner.offer(world.image, fresh_id())) == "ok":
+async def offer_over_the_quota(caller: Tenant, scenario: Scenario) -> str:
+    while refusal_code(await scenario.owner.offer(scenario.image, fresh_id())) == "ok":
         pass
-    return refusal_code(await caller.offer(world.image, fresh_id()))
+    return refusal_code(await caller.offer(scenario.image, fresh_id()))
 
 
-async def accept(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.accept(world.image))
+async def accept(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.accept(scenario.image))
 
 
-async def reject(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.reject(world.image))
+async def reject(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.reject(scenario.image))
 
 
-async def defer(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.defer(world.image))
+async def defer(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.defer(scenario.image))
 
 
-async def revoke(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.revoke(world.image, world.consumer.id))
+async def revoke(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.revoke(scenario.image, scenario.consumer.id))
 
 
-async def change_image(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.update(world.image, name="renamed"))
+async def change_image(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.update(scenario.image, name="renamed"))
 
 
-async def delete_image(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.delete(world.image))
+async def delete_image(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.delete(scenario.image))
 
 
 ROLES = ("owner", "consumer", "other", "stranger", "operator")
@@ -149,27 +149,27 @@ def _cells(table: dict[Operation, tuple[str, ...]]) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def calm_worlds(shared_gateway: Gateway) -> dict[str, World]:
-    """A world in each state, for those who only look."""
-    return {state: await make_world(shared_gateway, state) for state in STATES}
+async def calm_scenarios(shared_gateway: Gateway) -> dict[str, Scenario]:
+    """A scenario in each state, for tests that only read."""
+    return {state: await make_scenario(shared_gateway, state) for state in STATES}
 
 
 @_cells(READS)
-async def test_everyone_sees_what_the_table_says(
-    calm_worlds: dict[str, World], operation: Operation, role: str, state: str, expected: str
+async def test_each_role_sees_what_the_table_says(
+    calm_scenarios: dict[str, Scenario], operation: Operation, role: str, state: str, expected: str
 ) -> None:
-    world = calm_worlds[state]
+    scenario = calm_scenarios[state]
 
-    assert await operation(world.caller(role), world) == expected
+    assert await operation(scenario.caller(role), scenario) == expected
 
 
 @_cells(WRITES)
-async def test_everyone_may_do_what_the_table_says(
+async def test_each_role_may_do_what_the_table_says(
     shared_gateway: Gateway, operation: Operation, role: str, state: str, expected: str
 ) -> None:
-    world = await make_world(shared_gateway, state)
+    scenario = await make_scenario(shared_gateway, state)
 
-    assert await operation(world.caller(role), world) == expected
+    assert await operation(scenario.caller(role), scenario) == expected
 
 
 def _seen(thing: object) -> str:

@@ -1,4 +1,4 @@
-"""A UUID in capitals is the same UUID, wherever an ID is taken; answers have it in small letters."""
+"""UUIDs are case-insensitive in every argument, and in lower case in every response."""
 
 from collections.abc import AsyncGenerator, Callable
 
@@ -7,8 +7,8 @@ import pytest
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, refusal_code, settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
+from tests.harness.scenario import Scenario, make_scenario
 from tests.harness.transports import TRANSPORTS, send_over
-from tests.harness.world import World, make_world
 
 READS = """query($image: ID!, $member: ID!, $ids: [ID!]!) {
   image(id: $image) { id } node(id: $image) { id } other: node(id: $member) { id } nodes(ids: $ids) { id }
@@ -27,37 +27,37 @@ async def server(databases: Databases) -> AsyncGenerator[InProcessServer]:
 
 @pytest.mark.parametrize("spelt", SPELLINGS)
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_what_is_read_by_its_id_is_found_in_any_spelling(
+async def test_an_object_is_found_by_its_id_in_any_case(
     server: InProcessServer, transport: str, spelt: Callable[[str], str]
 ) -> None:
-    world = await make_world(server.gateway, "pending")
-    image, member = spelt(world.image), spelt(world.consumer_row)
+    scenario = await make_scenario(server.gateway, "pending")
+    image, member = spelt(scenario.image), spelt(scenario.consumer_row)
 
     owners = await send_over(
-        server, transport, READS, server.token_of(world.owner.id), image=image, member=member, ids=[member, image]
+        server, transport, READS, server.token_of(scenario.owner.id), image=image, member=member, ids=[member, image]
     )
-    inbox = await send_over(server, transport, INBOX, server.token_of(world.consumer.id), image=image)
-    log = await send_over(server, transport, LOG, server.token_of(world.consumer.id), image=image)
+    inbox = await send_over(server, transport, INBOX, server.token_of(scenario.consumer.id), image=image)
+    log = await send_over(server, transport, LOG, server.token_of(scenario.consumer.id), image=image)
 
-    here, row = {"id": world.image}, {"id": world.consumer_row}
+    here, row = {"id": scenario.image}, {"id": scenario.consumer_row}
     data = owners.body["data"]
     assert (data["image"], data["node"], data["other"], data["nodes"]) == (here, here, row, [row, here])
     assert row in data["sentOffers"]["nodes"]
     assert inbox.body["data"]["offers"]["nodes"] == [{"image": here}]
-    assert {"imageId": world.image, "kind": "OFFERED"} in log.body["data"]["offerEvents"]["nodes"]
+    assert {"imageId": scenario.image, "kind": "OFFERED"} in log.body["data"]["offerEvents"]["nodes"]
 
 
-async def test_a_literal_in_the_document_is_the_same_id_too(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
+async def test_an_id_literal_in_the_document_is_case_insensitive_too(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "pending")
 
-    found = await world.consumer.get(f'{{ image(id: "{world.image.upper()}") {{ id }} }}')
+    found = await scenario.consumer.get(f'{{ image(id: "{scenario.image.upper()}") {{ id }} }}')
 
-    assert found == {"image": {"id": world.image}}
+    assert found == {"image": {"id": scenario.image}}
 
 
-async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    owner, consumer, loud = world.owner, world.consumer, world.image.upper()
+async def test_every_mutation_accepts_an_id_in_capitals(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
+    owner, consumer, loud = scenario.owner, scenario.consumer, scenario.image.upper()
 
     done = [
         await owner.offer(loud, consumer.id),
@@ -68,42 +68,42 @@ async def test_every_mutation_takes_an_id_in_capitals(shared_gateway: Gateway) -
     ]
 
     assert [refusal_code(payload) for payload in done] == ["ok"] * 7
-    assert done[4]["image"]["id"] == done[6]["deletedImageId"] == world.image
+    assert done[4]["image"]["id"] == done[6]["deletedImageId"] == scenario.image
 
 
-async def test_a_retry_that_spells_the_id_otherwise_is_the_same_request(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
+async def test_a_retry_with_the_id_in_another_case_is_the_same_request(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
     first, again = [
-        await world.owner.do("offerImage", imageId=spelt, tenantIds=[world.consumer.id], idempotencyKey="k")
-        for spelt in (world.image, world.image.upper())
+        await scenario.owner.do("offerImage", imageId=spelt, tenantIds=[scenario.consumer.id], idempotencyKey="k")
+        for spelt in (scenario.image, scenario.image.upper())
     ]
 
     assert again == first
 
 
 @pytest.mark.parametrize("query", ["watchOffers", "watchImages"])
-async def test_a_watch_of_an_image_in_capitals_tells_its_changes_and_goes_on_in_small_letters(
-    shared_gateway: Gateway, query: str
-) -> None:
-    world = await make_world(shared_gateway, "none")
+async def test_a_watch_of_an_image_in_capitals_resumes_in_lower_case(shared_gateway: Gateway, query: str) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
     kind = "OfferWatchFilter" if query == "watchOffers" else "ImageWatchFilter"
     text = f"""subscription($after: Cursor, $filter: {kind}) {{ {query}(after: $after, filter: $filter) {{ cursor
       ... on MemberStatusChanged {{ imageId }} ... on ImageChanged {{ imageId }} }} }}"""
 
-    async with world.consumer.watch(query=text, filter={"imageId": world.image.upper()}) as items:
+    async with scenario.consumer.watch(query=text, filter={"imageId": scenario.image.upper()}) as items:
         bookmark = await anext(items)
-        await world.owner.offer(world.image, world.consumer.id)
+        await scenario.owner.offer(scenario.image, scenario.consumer.id)
         first = await anext(items)
-    async with world.consumer.watch(query=text, filter={"imageId": world.image}, after=bookmark["cursor"]) as items:
+    async with scenario.consumer.watch(
+        query=text, filter={"imageId": scenario.image}, after=bookmark["cursor"]
+    ) as items:
         resumed = await anext(items)
 
-    assert first["imageId"] == resumed["imageId"] == world.image
+    assert first["imageId"] == resumed["imageId"] == scenario.image
 
 
 @pytest.mark.parametrize("odd", ["{%s}", "urn:uuid:%s", " %s", "%s\n"])
-async def test_other_spellings_are_no_id(shared_gateway: Gateway, odd: str) -> None:
-    world: World = await make_world(shared_gateway, "pending")
+async def test_other_uuid_formats_are_not_ids(shared_gateway: Gateway, odd: str) -> None:
+    scenario: Scenario = await make_scenario(shared_gateway, "pending")
 
-    found = await world.consumer.get("query($id: ID!) { image(id: $id) { id } }", id=odd % world.image.upper())
+    found = await scenario.consumer.get("query($id: ID!) { image(id: $id) { id } }", id=odd % scenario.image.upper())
 
     assert found == {"image": None}

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of mutations, and a database that goes away: nothing acknowledged is lost, nothing half done.
+"""kill -9 during mutations, and database outages: nothing acknowledged is lost, and nothing is partially done.
 
 `pytest -m long tests/sharing/test_crash.py --rounds 1000` kills the server in the middle of 1,000 mutations.
 """
@@ -19,10 +19,10 @@ from app.store.engines.engine import parse_url
 from app.store.snapshot import read_once
 from tests.harness import operations
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after, member_changes_after
 from tests.harness.gateway import Gateway, settings_for, start_gateway
 from tests.harness.outages import database_outage
 from tests.harness.server import Server, bearer, run_server
-from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -38,15 +38,15 @@ async def test_no_acknowledged_mutation_is_lost_by_kill_9(databases: Databases, 
         with run_server(tmp_path, database_url=url, member_quota=-1) as server:
             acknowledged |= await _offer_until_killed(server, mutations, random.randrange(mutations // 4, mutations))
 
-    told, rows = await _story(url)
-    assert acknowledged <= set(told)
-    assert told == rows, "what was not acknowledged was done whole or not at all"
+    logged, rows = await _story(url)
+    assert acknowledged <= set(logged)
+    assert logged == rows, "what was not acknowledged was done whole or not at all"
     with run_server(tmp_path, database_url=url) as server:
         assert server.client.get("/readyz").status_code == 200
 
 
 async def _offer_until_killed(server: Server, mutations: int, kill_after: int) -> set[str]:
-    """Offer to one tenant after another from several clients; the IDs of the memberships that were acknowledged."""
+    """Offer to one tenant after another from several clients, and return the IDs of the acknowledged memberships."""
     token = server.token("1")
     image, acknowledged, tenant_ids = server.register(token), set[str](), iter(range(100, 100 + mutations))
 
@@ -71,7 +71,7 @@ def _offer(image: str, tenant_id: str) -> dict[str, Any]:
 
 
 async def _story(url: str) -> tuple[list[str], list[str]]:
-    """The memberships that the log tells of, which is numbered without holes, and those in the table."""
+    """The memberships in the log, after checking that it has no gaps, and those in the table."""
     store = Store(parse_url(url))
     changes, steps = await changes_after(store, 0), await member_changes_after(store, 0)
     rows = await read_once(store, _member_ids)
@@ -84,7 +84,7 @@ async def _member_ids(conn: Any) -> list[str]:
     return list(await conn.scalars(select(col(Member.id))))
 
 
-async def test_a_database_that_goes_away_and_comes_back_gives_unavailable_and_then_service(
+async def test_a_database_outage_causes_unavailable_until_it_is_over(
     databases: Databases,
 ) -> None:
     url = databases.fresh()
@@ -96,12 +96,12 @@ async def test_a_database_that_goes_away_and_comes_back_gives_unavailable_and_th
             with database_outage(url):
                 during = await owner.execute(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
             after = await _served_again(gateway, image)
-            heard = await anext(items)
+            item = await anext(items)
 
     assert (during.code, during.data) == ("UNAVAILABLE", None)
-    assert (heard["kind"], heard["memberId"]) == ("OFFERED", after)
-    told, rows = await _story(url)
-    assert told == rows == [after]
+    assert (item["kind"], item["memberId"]) == ("OFFERED", after)
+    logged, rows = await _story(url)
+    assert logged == rows == [after]
 
 
 def _input(image: str, tenant_id: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _input(image: str, tenant_id: str) -> dict[str, Any]:
 
 
 async def _served_again(gateway: Gateway, image: str) -> str:
-    """Offer until the gateway has found its database again; the ID of the membership."""
+    """Retry the offer until the gateway has reconnected to its database, and return the ID of the membership."""
     async with asyncio.timeout(30):
         while True:
             answer = await gateway.tenant("1").execute(operations.MUTATIONS["offerImage"], input=_input(image, "2"))
@@ -118,7 +118,7 @@ async def _served_again(gateway: Gateway, image: str) -> str:
             assert answer.code == "UNAVAILABLE"
 
 
-async def test_an_outage_is_told_without_a_word_about_the_database(databases: Databases) -> None:
+async def test_the_error_of_an_outage_reveals_nothing_about_the_database(databases: Databases) -> None:
     url = databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
         image = await gateway.tenant("1").register()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code
+from tests.harness.scenario import fresh_id, make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import fresh_id, make_world
 
 FIND = "query($id: ID!) { images(externalId: $id) { totalCount nodes { id externalId } } }"
 
@@ -35,20 +35,22 @@ async def test_an_external_id_is_unique_for_its_owner_alone_and_can_be_moved(sha
 
 async def test_only_parties_see_an_external_id_and_find_an_image_by_it(shared_gateway: Gateway) -> None:
     external = fresh_id()
-    world = await make_world(shared_gateway, "accepted", externalId=external)
-    public = await make_world(shared_gateway, "accepted", externalId=external)
+    scenario = await make_scenario(shared_gateway, "accepted", externalId=external)
+    public = await make_scenario(shared_gateway, "accepted", externalId=external)
     await shared_gateway.tenant(public.owner.id, "admin", "operator").update(public.image, visibility="PUBLIC")
 
     sights: dict[str, Any] = {}
     for name in ("owner", "consumer", "stranger"):
         with record_statements(shared_gateway) as sent:
-            sights[name] = await found(world.caller(name), external), [*sent]
-    assert (sights["owner"][0], sights["consumer"][0]) == ([world.image], [world.image])
+            sights[name] = await found(scenario.caller(name), external), [*sent]
+    assert (sights["owner"][0], sights["consumer"][0]) == ([scenario.image], [scenario.image])
     # Whoever uses it elsewhere, a stranger gets the answer and sends the statements of an ID that nobody has.
     with record_statements(shared_gateway) as sent:
-        assert (await found(world.stranger, "nobody's"), [*sent]) == sights["stranger"] == ([], sights["stranger"][1])
+        assert (
+            (await found(scenario.stranger, "nobody's"), [*sent]) == sights["stranger"] == ([], sights["stranger"][1])
+        )
     assert await found(public.owner, external) == [public.image]
-    assert set(await found(world.operator, external)) == {world.image, public.image}
+    assert set(await found(scenario.operator, external)) == {scenario.image, public.image}
     query = "query($id: ID!) { image(id: $id) { externalId } }"
-    assert (await world.stranger.get(query, id=public.image))["image"] == {"externalId": None}
-    assert (await world.consumer.get(query, id=world.image))["image"] == {"externalId": external}
+    assert (await scenario.stranger.get(query, id=public.image))["image"] == {"externalId": None}
+    assert (await scenario.consumer.get(query, id=scenario.image))["image"] == {"externalId": external}

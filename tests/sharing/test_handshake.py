@@ -1,10 +1,10 @@
-"""The main job, as a user sees it."""
+"""The handshake as users see it."""
 
 from tests.harness.gateway import Gateway
 from tests.harness.operations import DEFAULT_IMAGES
 
 
-async def test_a_producer_offers_a_consumer_accepts_and_both_hear_of_it(gateway: Gateway) -> None:
+async def test_a_producer_offers_a_consumer_accepts_and_both_watches_receive_it(gateway: Gateway) -> None:
     producer, consumer = gateway.tenant("1001"), gateway.tenant("2002")
     image = await producer.register()
 
@@ -12,10 +12,10 @@ async def test_a_producer_offers_a_consumer_accepts_and_both_hear_of_it(gateway:
         assert (await anext(producers))["__typename"] == (await anext(consumers))["__typename"] == "WatchBookmark"
         offered = await producer.offer(image, consumer.id)
         accepted = await consumer.accept(image)
-        heard = [[await anext(items) for _ in range(2)] for items in (producers, consumers)]
+        received = [[await anext(items) for _ in range(2)] for items in (producers, consumers)]
 
     assert (offered["errors"], accepted["errors"]) == ([], [])
-    for items in heard:
+    for items in received:
         assert [(item["kind"], item["previousStatus"], item["status"]) for item in items] == [
             ("OFFERED", None, "PENDING"),
             ("ANSWERED", "PENDING", "ACCEPTED"),

@@ -1,4 +1,4 @@
-"""A retry with the same idempotency key (K1)."""
+"""Retries with the same idempotency key."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,44 +9,44 @@ from app.sharing import outcome
 from app.store import database
 from tests.harness.gateway import IMAGE, Gateway, refusal_code
 from tests.harness.operations import MUTATIONS
+from tests.harness.scenario import Scenario, make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import World, make_world
 
 
 async def test_the_same_key_and_input_registers_one_image(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
+    scenario = await make_scenario(shared_gateway, "none")
 
-    first = await world.owner.do("registerImage", **IMAGE, idempotencyKey="k", clientMutationId="a")
-    again = await world.owner.do("registerImage", **IMAGE, idempotencyKey="k", clientMutationId="b")
+    first = await scenario.owner.do("registerImage", **IMAGE, idempotencyKey="k", clientMutationId="a")
+    again = await scenario.owner.do("registerImage", **IMAGE, idempotencyKey="k", clientMutationId="b")
 
     assert first["image"] == again["image"]
     assert (first["clientMutationId"], again["clientMutationId"]) == ("a", "b")
 
 
-async def test_an_offer_that_is_sent_again_gives_the_recorded_outcome_with_its_objects_as_of_now(
+async def test_a_retried_offer_returns_the_recorded_outcome_with_current_objects(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "none")
-    tenant_ids = [world.consumer.id, world.other.id, "bad"]
-    told = (await shared_gateway.services.feed.head()).seq
+    scenario = await make_scenario(shared_gateway, "none")
+    tenant_ids = [scenario.consumer.id, scenario.other.id, "bad"]
+    logged = (await shared_gateway.services.feed.head()).seq
 
-    first = await _offer(world, tenant_ids)
-    await world.consumer.accept(world.image)
-    again = await _offer(world, tenant_ids)
+    first = await _offer(scenario, tenant_ids)
+    await scenario.consumer.accept(scenario.image)
+    again = await _offer(scenario, tenant_ids)
 
     assert first["errors"] == again["errors"]
-    assert [error["code"] for error in again["errors"]] == ["BAD_USER_INPUT", "CONFLICT"]
+    assert [error["code"] for error in again["errors"]] == ["CONFLICT", "BAD_USER_INPUT"]
     assert [member["status"] for member in (*first["members"], *again["members"])] == ["PENDING", "ACCEPTED"]
-    assert (await shared_gateway.services.feed.head()).seq == told + 2
+    assert (await shared_gateway.services.feed.head()).seq == logged + 2
 
 
 async def test_another_input_under_the_same_key_is_refused_and_changes_nothing(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
+    scenario = await make_scenario(shared_gateway, "pending")
 
-    await _offer(world, ["5"])
-    other_input = await _offer(world, ["6"])
-    other_action = await world.owner.do(
-        "revokeMember", imageId=world.image, tenantId=world.consumer.id, idempotencyKey="k"
+    await _offer(scenario, ["5"])
+    other_input = await _offer(scenario, ["6"])
+    other_action = await scenario.owner.do(
+        "revokeMember", imageId=scenario.image, tenantId=scenario.consumer.id, idempotencyKey="k"
     )
 
     for payload in (other_input, other_action):
@@ -54,38 +54,40 @@ async def test_another_input_under_the_same_key_is_refused_and_changes_nothing(s
 
 
 async def test_a_refusal_is_recorded_too(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
-    refused = await world.consumer.do(
-        "revokeMember", imageId=world.image, tenantId=world.consumer.id, idempotencyKey="k"
+    scenario = await make_scenario(shared_gateway, "pending")
+    refused = await scenario.consumer.do(
+        "revokeMember", imageId=scenario.image, tenantId=scenario.consumer.id, idempotencyKey="k"
     )
 
-    again = await world.consumer.do("revokeMember", imageId=world.image, tenantId=world.consumer.id, idempotencyKey="k")
+    again = await scenario.consumer.do(
+        "revokeMember", imageId=scenario.image, tenantId=scenario.consumer.id, idempotencyKey="k"
+    )
 
     assert (refusal_code(refused), refused) == ("FORBIDDEN", again)
 
 
-async def test_an_outcome_that_a_newer_version_recorded_is_left_to_that_version(
+async def test_an_outcome_recorded_by_a_newer_version_is_not_interpreted(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = await make_world(shared_gateway, "pending")
-    input = {"imageId": world.image, "tenantIds": [world.consumer.id], "idempotencyKey": "k"}
-    assert refusal_code(await world.owner.do("offerImage", **input)) == "CONFLICT"
+    scenario = await make_scenario(shared_gateway, "pending")
+    input = {"imageId": scenario.image, "tenantIds": [scenario.consumer.id], "idempotencyKey": "k"}
+    assert refusal_code(await scenario.owner.do("offerImage", **input)) == "CONFLICT"
     monkeypatch.delitem(outcome._REFUSALS, "CONFLICT")
 
-    replayed = await world.owner.execute(MUTATIONS["offerImage"], input=input)
+    replayed = await scenario.owner.execute(MUTATIONS["offerImage"], input=input)
 
     assert replayed.code == "UNAVAILABLE"
 
 
 @pytest.mark.parametrize("mutation", ["acceptOffer", "revokeMember", "deleteImage", "updateImage"])
-async def test_every_mutation_takes_a_key(shared_gateway: Gateway, mutation: str) -> None:
-    world = await make_world(shared_gateway, "pending")
-    caller = world.consumer if mutation == "acceptOffer" else world.owner
+async def test_every_mutation_accepts_a_key(shared_gateway: Gateway, mutation: str) -> None:
+    scenario = await make_scenario(shared_gateway, "pending")
+    caller = scenario.consumer if mutation == "acceptOffer" else scenario.owner
     input: dict[str, Any] = {
-        "acceptOffer": {"imageId": world.image},
-        "revokeMember": {"imageId": world.image, "tenantId": world.consumer.id},
-        "deleteImage": {"id": world.image},
-        "updateImage": {"id": world.image, "name": "renamed"},
+        "acceptOffer": {"imageId": scenario.image},
+        "revokeMember": {"imageId": scenario.image, "tenantId": scenario.consumer.id},
+        "deleteImage": {"id": scenario.image},
+        "updateImage": {"id": scenario.image, "name": "renamed"},
     }[mutation]
 
     first = await caller.do(mutation, **input, idempotencyKey="k")
@@ -95,32 +97,32 @@ async def test_every_mutation_takes_a_key(shared_gateway: Gateway, mutation: str
 
 
 async def test_keys_are_private_to_a_tenant(shared_gateway: Gateway) -> None:
-    first, second = await make_world(shared_gateway, "none"), await make_world(shared_gateway, "none")
+    first, second = await make_scenario(shared_gateway, "none"), await make_scenario(shared_gateway, "none")
 
     assert refusal_code(await _offer(first, ["5"])) == "ok"
     assert refusal_code(await _offer(second, ["5"])) == "ok"
 
 
-async def test_a_key_is_free_again_after_24_hours(shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = await make_world(shared_gateway, "none")
-    await _offer(world, ["5"])
-    await world.owner.revoke(world.image, "5")
-    replayed = await _offer(world, ["5"])
+async def test_a_key_can_be_reused_after_24_hours(shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
+    await _offer(scenario, ["5"])
+    await scenario.owner.revoke(scenario.image, "5")
+    replayed = await _offer(scenario, ["5"])
     later = database.utc_now() + timedelta(hours=24, seconds=1)
     monkeypatch.setattr(shared_gateway.services.store, "clock", lambda: later)
-    made = await _offer(world, ["5"])
+    made = await _offer(scenario, ["5"])
 
     assert (replayed["members"], len(made["members"])) == ([], 1)
 
 
-async def _offer(world: World, tenant_ids: list[str]) -> Any:
-    return await world.owner.do("offerImage", imageId=world.image, tenantIds=tenant_ids, idempotencyKey="k")
+async def _offer(scenario: Scenario, tenant_ids: list[str]) -> Any:
+    return await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
 
 
-async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
+async def test_reusing_a_key_clears_only_its_own_record(
     shared_gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = await make_world(shared_gateway, "none"), await make_world(shared_gateway, "none")
+    first, second = await make_scenario(shared_gateway, "none"), await make_scenario(shared_gateway, "none")
     await _offer(first, ["5"])
     later = database.utc_now() + timedelta(hours=24, seconds=1)
     monkeypatch.setattr(shared_gateway.services.store, "clock", lambda: later)
@@ -133,20 +135,22 @@ async def test_a_key_that_is_used_again_clears_no_record_but_its_own(
     assert "idempotency_key" in clearing[0]
 
 
-async def test_what_one_user_of_a_tenant_may_not_do_is_not_held_against_the_next(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    observer = shared_gateway.tenant(world.owner.id, "observer")
-    input: dict[str, Any] = {"imageId": world.image, "tenantIds": ["5"], "idempotencyKey": "k"}
+async def test_a_refusal_for_lack_of_rights_is_not_recorded_for_other_users_of_the_tenant(
+    shared_gateway: Gateway,
+) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
+    observer = shared_gateway.tenant(scenario.owner.id, "observer")
+    input: dict[str, Any] = {"imageId": scenario.image, "tenantIds": ["5"], "idempotencyKey": "k"}
 
     assert refusal_code(await observer.do("offerImage", **input)) == "FORBIDDEN"
-    assert refusal_code(await world.owner.do("offerImage", **input)) == "ok"
+    assert refusal_code(await scenario.owner.do("offerImage", **input)) == "ok"
 
 
-async def test_a_recorded_answer_of_a_membership_that_has_ended_shows_nothing_of_it(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
-    await world.consumer.do("acceptOffer", imageId=world.image, idempotencyKey="k")
-    await world.owner.revoke(world.image, world.consumer.id)
+async def test_a_recorded_outcome_of_an_ended_membership_reveals_nothing_of_it(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "pending")
+    await scenario.consumer.do("acceptOffer", imageId=scenario.image, idempotencyKey="k")
+    await scenario.owner.revoke(scenario.image, scenario.consumer.id)
 
-    again = await world.consumer.do("acceptOffer", imageId=world.image, idempotencyKey="k")
+    again = await scenario.consumer.do("acceptOffer", imageId=scenario.image, idempotencyKey="k")
 
     assert (again["member"], again["errors"]) == (None, [])

@@ -7,12 +7,12 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.gateway import IMAGE, Gateway, refusal_code
-from tests.harness.world import fresh_id, make_world
+from tests.harness.scenario import fresh_id, make_scenario
 
 SNAPSHOT = {"name": "db", "origin": "SNAPSHOT", "serverId": "srv-1"}
 
 
-async def test_an_image_tells_where_it_came_from(shared_gateway: Gateway) -> None:
+async def test_an_image_has_its_origin(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     snapshot = (await owner.do("registerImage", **SNAPSHOT))["image"]
@@ -22,7 +22,7 @@ async def test_an_image_tells_where_it_came_from(shared_gateway: Gateway) -> Non
     assert (imported["origin"], imported["serverId"], imported["sourceUrl"]) == ("IMPORT", None, IMAGE["sourceUrl"])
 
 
-async def test_a_new_image_is_shared_active_and_open_to_nobody(shared_gateway: Gateway) -> None:
+async def test_a_new_image_is_shared_active_and_without_members(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     image = (await owner.do("registerImage", **IMAGE))["image"]
@@ -56,6 +56,7 @@ MALFORMED: list[tuple[dict[str, Any], list[str]]] = [
     ({"minRamMb": -1}, ["input", "minRamMb"]),
     ({"checksum": ""}, ["input", "checksum"]),
     ({"status": "DEACTIVATED"}, ["input", "status"]),
+    ({"status": "IMPORTING"}, ["input", "status"]),
     ({"idempotencyKey": ""}, ["input", "idempotencyKey"]),
 ]
 
@@ -83,7 +84,7 @@ async def test_a_byte_count_is_an_integer_that_every_client_reads_exactly(shared
     assert (await owner.do("registerImage", **IMAGE, sizeBytes=2**53 - 1))["image"]["sizeBytes"] == 2**53 - 1
 
 
-async def test_an_absent_field_stays_and_null_clears_what_may_be_empty(shared_gateway: Gateway) -> None:
+async def test_an_absent_field_is_unchanged_and_null_clears_an_optional_one(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register(checksum="sha256:1", tags=["a"], osType="LINUX", sizeBytes=5, minDiskGb=7)
 
@@ -96,7 +97,7 @@ async def test_an_absent_field_stays_and_null_clears_what_may_be_empty(shared_ga
 
 
 @pytest.mark.parametrize("field", ["name", "status", "visibility", "minDiskGb", "minRamMb", "protected", "hidden"])
-async def test_what_must_not_be_empty_can_not_be_cleared(shared_gateway: Gateway, field: str) -> None:
+async def test_a_required_field_cannot_be_cleared(shared_gateway: Gateway, field: str) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     payload = await owner.update(await owner.register(), **{field: None})
@@ -104,7 +105,7 @@ async def test_what_must_not_be_empty_can_not_be_cleared(shared_gateway: Gateway
     assert (refusal_code(payload), payload["errors"][0]["path"]) == ("BAD_USER_INPUT", ["input", field])
 
 
-async def test_a_change_that_changes_nothing_leaves_updated_at(shared_gateway: Gateway) -> None:
+async def test_a_change_without_effect_leaves_updated_at(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = (await owner.do("registerImage", **IMAGE))["image"]
 
@@ -117,7 +118,9 @@ async def test_a_change_that_changes_nothing_leaves_updated_at(shared_gateway: G
 
 @pytest.mark.parametrize("start", ["QUEUED", "SAVING", "ACTIVE", "DEACTIVATED"])
 @pytest.mark.parametrize("to", ["QUEUED", "SAVING", "ACTIVE", "DEACTIVATED"])
-async def test_an_image_goes_through_its_states_step_by_step(shared_gateway: Gateway, start: str, to: str) -> None:
+async def test_an_image_changes_its_state_only_along_allowed_transitions(
+    shared_gateway: Gateway, start: str, to: str
+) -> None:
     owner, operator = shared_gateway.tenant(fresh_id()), shared_gateway.tenant(fresh_id(), "operator")
     image = await owner.register(status="ACTIVE" if start == "DEACTIVATED" else start)
     if start == "DEACTIVATED":
@@ -147,31 +150,31 @@ async def test_only_an_operator_makes_an_image_public(shared_gateway: Gateway) -
     assert refusal_code(await both.do("registerImage", **IMAGE, visibility="PUBLIC")) == "ok"
 
 
-async def test_a_protected_image_is_not_deleted_and_is_shared_and_revoked_all_the_same(
+async def test_a_protected_image_cannot_be_deleted_but_can_be_shared_and_revoked(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "pending", protected=True)
+    scenario = await make_scenario(shared_gateway, "pending", protected=True)
 
-    assert refusal_code(await world.owner.delete(world.image)) == "FORBIDDEN"
-    assert refusal_code(await world.owner.revoke(world.image, world.consumer.id)) == "ok"
-    await world.owner.update(world.image, protected=False)
-    assert (await world.owner.delete(world.image))["deletedImageId"] == world.image
-    assert refusal_code(await world.owner.delete(world.image)) == "NOT_FOUND"
+    assert refusal_code(await scenario.owner.delete(scenario.image)) == "FORBIDDEN"
+    assert refusal_code(await scenario.owner.revoke(scenario.image, scenario.consumer.id)) == "ok"
+    await scenario.owner.update(scenario.image, protected=False)
+    assert (await scenario.owner.delete(scenario.image))["deletedImageId"] == scenario.image
+    assert refusal_code(await scenario.owner.delete(scenario.image)) == "NOT_FOUND"
 
 
-async def test_offers_and_answers_do_not_touch_the_image(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    before = await world.other.get(operations.IMAGE, id=world.image)
+async def test_offers_and_responses_do_not_change_the_image(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
+    before = await scenario.other.get(operations.IMAGE, id=scenario.image)
 
-    await world.owner.offer(world.image, world.consumer.id)
-    await world.consumer.accept(world.image)
-    await world.owner.revoke(world.image, world.consumer.id)
+    await scenario.owner.offer(scenario.image, scenario.consumer.id)
+    await scenario.consumer.accept(scenario.image)
+    await scenario.owner.revoke(scenario.image, scenario.consumer.id)
 
-    assert await world.other.get(operations.IMAGE, id=world.image) == before
+    assert await scenario.other.get(operations.IMAGE, id=scenario.image) == before
 
 
 @pytest.mark.parametrize("image_id", ["", "nonsense", "nul \0", "123", "A" * 10_000, "٣"])
-async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, image_id: str) -> None:
+async def test_a_malformed_id_is_not_found(shared_gateway: Gateway, image_id: str) -> None:
     caller = shared_gateway.tenant(fresh_id())
 
     assert (await caller.get(operations.IMAGE, id=image_id))["image"] is None
@@ -181,28 +184,31 @@ async def test_an_id_of_no_form_is_the_id_of_nothing(shared_gateway: Gateway, im
 
 
 async def test_a_refusal_points_to_the_argument_that_holds_the_id(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
+    scenario = await make_scenario(shared_gateway, "none")
 
-    for refused in (await world.stranger.update(world.image, name="x"), await world.stranger.delete(world.image)):
+    for refused in (
+        await scenario.stranger.update(scenario.image, name="x"),
+        await scenario.stranger.delete(scenario.image),
+    ):
         assert refused["errors"][0]["path"] == ["input", "id"]
 
 
-async def test_an_operator_that_deactivates_an_image_too_early_meets_its_state_and_not_a_lack_of_rights(
+async def test_an_operator_that_deactivates_an_image_too_early_gets_a_conflict(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "none", status="QUEUED")
+    scenario = await make_scenario(shared_gateway, "none", status="QUEUED")
 
-    assert refusal_code(await world.operator.update(world.image, status="DEACTIVATED")) == "CONFLICT"
+    assert refusal_code(await scenario.operator.update(scenario.image, status="DEACTIVATED")) == "CONFLICT"
 
 
-async def test_a_time_of_change_never_goes_back_with_the_clock(run_gateway: Any) -> None:
+async def test_updated_at_never_decreases_when_the_clock_does(run_gateway: Any) -> None:
     async with run_gateway() as gateway:
-        world = await make_world(gateway, "pending")
-        before = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+        scenario = await make_scenario(gateway, "pending")
+        before = (await scenario.owner.get(operations.IMAGE, id=scenario.image))["image"]
         gateway.services.store.clock = lambda: datetime(2020, 1, 1, tzinfo=UTC)
-        await world.consumer.accept(world.image)
-        await world.owner.update(world.image, name="later")
-        after = (await world.owner.get(operations.IMAGE, id=world.image))["image"]
+        await scenario.consumer.accept(scenario.image)
+        await scenario.owner.update(scenario.image, name="later")
+        after = (await scenario.owner.get(operations.IMAGE, id=scenario.image))["image"]
 
     assert after["updatedAt"] >= before["updatedAt"]
     assert after["members"]["nodes"][0]["updatedAt"] >= before["members"]["nodes"][0]["updatedAt"]

@@ -1,4 +1,4 @@
-"""Names that turn the text around them, or show nothing, are no names; what is stored stays readable."""
+"""Names with bidirectional controls or without visible characters are rejected; stored ones remain readable."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.store import images
 from tests.harness.gateway import IMAGE, Gateway
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 REORDERING = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 UNSEEN = [
@@ -35,7 +35,7 @@ FIELDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_what_turns_or_hides_is_refused_in_a_new_image(shared_gateway: Gateway, field: str) -> None:
+async def test_control_and_invisible_characters_are_refused_in_a_new_image(shared_gateway: Gateway, field: str) -> None:
     owner = shared_gateway.tenant(fresh_id())
     for value in [*(f"a{mark}b" for mark in (*REORDERING, "\u2028", "\u2029")), *UNSEEN]:
         changes, path = FIELDS[field](value)
@@ -47,7 +47,7 @@ async def test_what_turns_or_hides_is_refused_in_a_new_image(shared_gateway: Gat
 
 
 @pytest.mark.parametrize("field", ["name", "tags", "checksum"])
-async def test_what_turns_or_hides_is_refused_in_a_change(shared_gateway: Gateway, field: str) -> None:
+async def test_control_and_invisible_characters_are_refused_in_a_change(shared_gateway: Gateway, field: str) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register()
     for value in ("a\u202eb", "\u2067", "\u200b"):
@@ -59,7 +59,7 @@ async def test_what_turns_or_hides_is_refused_in_a_change(shared_gateway: Gatewa
 
 
 @pytest.mark.parametrize("name", READABLE)
-async def test_emoji_and_scripts_of_either_direction_are_names(shared_gateway: Gateway, name: str) -> None:
+async def test_emoji_and_scripts_of_either_direction_are_accepted(shared_gateway: Gateway, name: str) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     payload = await owner.do("registerImage", **{**IMAGE, "name": name, "tags": [name]})
@@ -68,7 +68,7 @@ async def test_emoji_and_scripts_of_either_direction_are_names(shared_gateway: G
     assert (payload["image"]["name"], payload["image"]["tags"]) == (name, [name])
 
 
-async def test_a_name_that_is_stored_already_is_read_found_and_kept(gateway: Gateway) -> None:
+async def test_a_stored_name_can_still_be_read_found_and_kept(gateway: Gateway) -> None:
     owner, old = gateway.tenant(fresh_id()), "photo\u202egnp.iso"
     image = await owner.register(name="plain")
     async with gateway.services.store.transaction() as tx:

@@ -1,4 +1,4 @@
-"""A tenant that leaves: what is its own goes, everyone concerned is told, and nobody else loses anything."""
+"""Removing a tenant: its data is deleted, everyone involved receives the changes, and nobody else loses anything."""
 
 import json
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from app.store.tenant_holdings import Holdings
 from tests.harness import operations
 from tests.harness.commands import error_of, output_of
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after
 from tests.harness.gateway import Gateway
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import run_server
-from tests.harness.story import changes_after
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 
 RunGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
 EVERYTHING = """{
@@ -28,7 +28,7 @@ EVERYTHING = """{
 
 
 class Story:
-    """Somebody who is going to leave, among tenants who stay."""
+    """A tenant to be removed, its producers and its consumers."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.leaver, self.partner, self.stranger = (gateway.tenant(fresh_id()) for _ in range(3))
@@ -47,13 +47,13 @@ class Story:
             await partner.offer(image, leaver.id, stranger.id)
         await leaver.accept(self.joined[0])
         await leaver.reject(self.joined[1])
-        # An inert membership is one too.
+        # An inert membership counts as well.
         await partner.update(self.joined[2], visibility="PRIVATE")
         await stranger.offer(self.others[0], partner.id)
         return self
 
 
-async def test_what_is_its_own_goes_and_nothing_of_it_is_in_any_list(gateway: Gateway) -> None:
+async def test_the_data_of_a_removed_tenant_disappears_from_every_list(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     store = gateway.services.store
     before = await offboarding.count_holdings(store, story.leaver.id)
@@ -71,20 +71,20 @@ async def test_what_is_its_own_goes_and_nothing_of_it_is_in_any_list(gateway: Ga
     assert kept["image"]["id"] == story.others[0]
 
 
-async def test_its_consumers_and_its_producers_hear_of_it(gateway: Gateway) -> None:
+async def test_its_consumers_and_its_producers_receive_the_changes(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     async with story.partner.watch() as watch:
         await anext(watch)
         await offboarding.remove(gateway.services.store, story.leaver.id)
-        heard = [await anext(watch) for _ in range(4)]
+        items = [await anext(watch) for _ in range(4)]
 
-    told = {(item["kind"], item["imageId"], item["status"], item["tenant"]["id"]) for item in heard}
+    received = {(item["kind"], item["imageId"], item["status"], item["tenant"]["id"]) for item in items}
     ended = {("REVOKED", image, None, story.leaver.id) for image in story.joined}
-    assert told == {("IMAGE_DELETED", story.own[0], None, story.partner.id), *ended}
-    assert {item["actor"]["id"] for item in heard} == {story.leaver.id}
+    assert received == {("IMAGE_DELETED", story.own[0], None, story.partner.id), *ended}
+    assert {item["actor"]["id"] for item in items} == {story.leaver.id}
 
 
-async def test_each_row_that_goes_has_one_event(gateway: Gateway) -> None:
+async def test_each_removed_row_has_one_event(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     store = gateway.services.store
     before = await changes_after(store, 0)
@@ -97,7 +97,7 @@ async def test_each_row_that_goes_has_one_event(gateway: Gateway) -> None:
     assert [entry.image_id for entry in new if entry.member_id is None] == story.own
 
 
-async def test_its_idempotency_keys_stand_for_nothing_any_more(gateway: Gateway) -> None:
+async def test_its_idempotency_keys_are_deleted(gateway: Gateway) -> None:
     story = await Story(gateway).begin()
     await story.leaver.register(idempotencyKey="once")
     await story.stranger.register(idempotencyKey="once")
@@ -111,7 +111,7 @@ async def test_its_idempotency_keys_stand_for_nothing_any_more(gateway: Gateway)
     assert left == [story.stranger.id]
 
 
-async def test_a_removal_that_was_cut_short_is_taken_up_by_the_next(
+async def test_an_interrupted_removal_is_continued_by_the_next(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = await Story(gateway).begin()
@@ -133,7 +133,7 @@ async def test_a_removal_that_was_cut_short_is_taken_up_by_the_next(
     assert (await offboarding.remove(store, story.leaver.id)).is_empty
 
 
-async def test_what_comes_in_meanwhile_is_removed_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_data_added_during_the_removal_is_removed_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     story = await Story(gateway).begin()
     store, act = gateway.services.store, gateway.services.store.act
     late = iter([story.others[0]])
@@ -149,21 +149,21 @@ async def test_what_comes_in_meanwhile_is_removed_too(gateway: Gateway, monkeypa
 
 
 @pytest.mark.slow
-async def test_the_command_tells_first_and_acts_when_told_to_beside_a_running_server(
+async def test_the_command_is_a_dry_run_unless_confirmed_and_works_next_to_a_running_server(
     databases: Databases, tmp_path: Path
 ) -> None:
     url, leaver, partner = databases.fresh(), fresh_id(), fresh_id()
     with run_server(tmp_path, database_url=url) as server:
         image = server.register(server.token(leaver), protected=True, visibility="SHARED")
         server.do("offerImage", server.token(leaver), imageId=image, tenantIds=[partner])
-        asked = ("remove-tenant", "--tenant", leaver, "--database", url)
+        command = ("remove-tenant", "--tenant", leaver, "--database", url)
 
-        dry = output_of(tmp_path, *asked)
+        dry = output_of(tmp_path, *command)
         assert "Nothing was changed" in dry
         assert "1 (members: 1)" in dry
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 1
 
-        done = output_of(tmp_path, *asked, "--yes")
+        done = output_of(tmp_path, *command, "--yes")
         assert done.endswith("All of it is gone.\n")
         assert server.data(operations.IMAGES, server.token(leaver))["images"]["totalCount"] == 0
         events = server.data("{ offerEvents { nodes { kind } } }", server.token(partner))["offerEvents"]["nodes"]
@@ -171,6 +171,6 @@ async def test_the_command_tells_first_and_acts_when_told_to_beside_a_running_se
         await wait_until(lambda: 'log_head{worker="0"} 4.0' in server.client.get("/metrics").text)
 
 
-def test_a_tenant_id_that_can_not_be_one_is_refused(tmp_path: Path) -> None:
+def test_a_malformed_tenant_id_is_refused(tmp_path: Path) -> None:
     assert "A tenant ID has the form" in error_of(tmp_path, "remove-tenant", "--tenant", "all of them", "--yes")
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,9 @@
-"""A form is told all that is wrong with it at once, and of a list which item it is."""
+"""All problems of an input are reported at once, with the index of list items."""
 
 from typing import Any
 
 from tests.harness.gateway import IMAGE, Gateway, Tenant
-from tests.harness.world import fresh_id, make_world
+from tests.harness.scenario import fresh_id, make_scenario
 
 LONG = "x" * 300
 
@@ -20,7 +20,7 @@ async def everything(tenant: Tenant) -> Any:
     return await tenant.get("{ images(hidden: null) { nodes { name tags updatedAt } } sentOffers { totalCount } }")
 
 
-async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_a_new_image_is_reported_at_once(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     wrong: dict[str, Any] = {
         "name": "",
@@ -44,7 +44,7 @@ async def test_every_mistake_of_a_new_image_is_told_at_once(shared_gateway: Gate
     assert (await everything(owner))["images"]["nodes"] == []
 
 
-async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_both(shared_gateway: Gateway) -> None:
+async def test_an_origin_with_a_missing_and_a_foreign_field_has_both_reported(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     address = {"sourceUrl": "https://images.example/a", "serverId": None}
 
@@ -53,7 +53,7 @@ async def test_an_origin_that_lacks_its_field_and_has_the_other_ones_is_told_bot
     assert problems_of(payload) == bad(["serverId"], ["sourceUrl"])
 
 
-async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
+async def test_every_problem_of_a_change_is_reported_at_once_and_nothing_changes(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
     image = await owner.register(tags=["kept"])
     before = await everything(owner)
@@ -64,13 +64,13 @@ async def test_every_mistake_of_a_change_is_told_at_once_and_nothing_changes(sha
     assert await everything(owner) == before
 
 
-async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "none")
-    before = await everything(world.owner)
+async def test_every_problem_of_an_offer_is_reported_at_once(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "none")
+    before = await everything(scenario.owner)
 
-    payload = await world.owner.do(
+    payload = await scenario.owner.do(
         "offerImage",
-        imageId=world.image,
+        imageId=scenario.image,
         tenantIds=[fresh_id(), "x", " 1"],
         idempotencyKey="",
         clientMutationId=LONG,
@@ -79,28 +79,28 @@ async def test_every_mistake_of_an_offer_is_told_at_once(shared_gateway: Gateway
     places = [["tenantIds", "1"], ["tenantIds", "2"]]
     assert problems_of(payload) == bad(*places, ["idempotencyKey"], ["clientMutationId"])
     assert payload["members"] == []
-    assert await everything(world.owner) == before
+    assert await everything(scenario.owner) == before
 
 
-async def test_every_mistake_of_the_other_mutations_is_told_at_once(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
-    both = {"imageId": world.image, "idempotencyKey": "", "clientMutationId": LONG}
+async def test_every_problem_of_the_other_mutations_is_reported_at_once(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "pending")
+    both = {"imageId": scenario.image, "idempotencyKey": "", "clientMutationId": LONG}
 
-    revoked = await world.owner.do("revokeMember", **both, tenantId="x")
-    answered = [await world.consumer.do(f"{deed}Offer", **both) for deed in ("accept", "reject", "defer")]
-    deleted = await world.owner.do("deleteImage", id=world.image, idempotencyKey="", clientMutationId=LONG)
+    revoked = await scenario.owner.do("revokeMember", **both, tenantId="x")
+    answered = [await scenario.consumer.do(f"{deed}Offer", **both) for deed in ("accept", "reject", "defer")]
+    deleted = await scenario.owner.do("deleteImage", id=scenario.image, idempotencyKey="", clientMutationId=LONG)
 
     assert problems_of(revoked) == bad(["tenantId"], ["idempotencyKey"], ["clientMutationId"])
     assert [problems_of(one) for one in [*answered, deleted]] == [bad(["idempotencyKey"], ["clientMutationId"])] * 4
 
 
-async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
+async def test_each_refused_tenant_of_an_offer_is_reported_with_its_index(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "pending")
     new, more = fresh_id(), [fresh_id() for _ in range(4)]
-    asked = ["x", new, world.owner.id, new, world.consumer.id, *more]
+    tenant_ids = [scenario.owner.id, new, "x", new, scenario.consumer.id, *more]
 
-    payload = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
-    again = await world.owner.do("offerImage", imageId=world.image, tenantIds=asked, idempotencyKey="k")
+    payload = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
+    again = await scenario.owner.do("offerImage", imageId=scenario.image, tenantIds=tenant_ids, idempotencyKey="k")
 
     codes = {int(error["path"][2]): error["code"] for error in payload["errors"]}
     assert {place: codes[place] for place in (0, 2, 3, 4)} == {
@@ -111,11 +111,12 @@ async def test_each_refused_tenant_of_an_offer_is_told_by_its_place_in_the_list(
     }
     assert codes[8] == "LIMIT_EXCEEDED"
     assert all(error["path"][:2] == ["input", "tenantIds"] for error in payload["errors"])
-    assert all(error["tenantId"] == asked[int(error["path"][2])] for error in payload["errors"])
+    assert all(error["tenantId"] == tenant_ids[int(error["path"][2])] for error in payload["errors"])
+    assert list(codes) == sorted(codes), "they have the order of the input"
     assert again == payload, "a retry tells the same places"
 
 
-async def test_a_single_mistake_is_told_alone(shared_gateway: Gateway) -> None:
+async def test_a_single_problem_is_reported_alone(shared_gateway: Gateway) -> None:
     owner = shared_gateway.tenant(fresh_id())
 
     assert problems_of(await owner.do("registerImage", **{**IMAGE, "tags": ["a", "a"]})) == bad(["tags", "1"])

@@ -12,9 +12,9 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.databases import Databases
+from tests.harness.event_log import member_changes_after
 from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code, settings_for, start_gateway
-from tests.harness.story import member_changes_after
-from tests.harness.world import World, fresh_id, make_world
+from tests.harness.scenario import Scenario, fresh_id, make_scenario
 
 QUOTA = 24
 
@@ -35,18 +35,18 @@ def elsewhere(gateway: Gateway, caller: Tenant) -> Tenant:
     return Tenant(gateway, caller.caller)
 
 
-async def test_identical_offers_at_once_leave_one_row_and_one_event(
+async def test_concurrent_identical_offers_leave_one_row_and_one_event(
     rivals: tuple[Gateway, Gateway], rounds: int
 ) -> None:
     for _ in range(rounds):
-        world = await make_world(rivals[0], "none")
-        told = await _log_head(rivals[0])
-        owners = [elsewhere(gateway, world.owner) for gateway in rivals]
+        scenario = await make_scenario(rivals[0], "none")
+        head_before = await _log_head(rivals[0])
+        owners = [elsewhere(gateway, scenario.owner) for gateway in rivals]
 
-        payloads = await asyncio.gather(*(owner.offer(world.image, world.consumer.id) for owner in owners * 3))
+        payloads = await asyncio.gather(*(owner.offer(scenario.image, scenario.consumer.id) for owner in owners * 3))
 
         assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 5 + ["ok"]
-        assert await _log_head(rivals[0]) == told + 1
+        assert await _log_head(rivals[0]) == head_before + 1
 
 
 async def test_images_that_want_the_same_external_id_at_once_leave_one_that_has_it(
@@ -69,22 +69,22 @@ async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(
     rivals: tuple[Gateway, Gateway], rounds: int
 ) -> None:
     for _ in range(rounds):
-        world = await make_world(rivals[0], "pending")
-        consumer = elsewhere(rivals[1], world.consumer)
-        told = await _log_head(rivals[0])
+        scenario = await make_scenario(rivals[0], "pending")
+        consumer = elsewhere(rivals[1], scenario.consumer)
+        head_before = await _log_head(rivals[0])
 
         accepted, revoked = await asyncio.gather(
-            consumer.accept(world.image), world.owner.revoke(world.image, consumer.id)
+            consumer.accept(scenario.image), scenario.owner.revoke(scenario.image, consumer.id)
         )
 
         assert refusal_code(revoked) == "ok", "a row that is there is revoked, accepted or not"
         assert refusal_code(accepted) in ("ok", "NOT_FOUND")
-        assert await _log_head(rivals[0]) == told + 1 + (refusal_code(accepted) == "ok")
-        assert (await consumer.get(operations.IMAGE, id=world.image))["image"] is None
+        assert await _log_head(rivals[0]) == head_before + 1 + (refusal_code(accepted) == "ok")
+        assert (await consumer.get(operations.IMAGE, id=scenario.image))["image"] is None
         assert (await consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 0
 
 
-async def test_offers_at_once_fill_the_quota_and_not_one_more(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
+async def test_concurrent_offers_never_exceed_the_quota(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
     for _ in range(max(1, rounds // 15)):
         owner = rivals[0].tenant(fresh_id())
         image = await owner.register()
@@ -98,11 +98,11 @@ async def test_offers_at_once_fill_the_quota_and_not_one_more(rivals: tuple[Gate
 
 async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gateway, Gateway], rounds: int) -> None:
     for _ in range(rounds):
-        world = await make_world(rivals[0], "pending")
-        consumer = elsewhere(rivals[1], world.consumer)
+        scenario = await make_scenario(rivals[0], "pending")
+        consumer = elsewhere(rivals[1], scenario.consumer)
         start = await _log_head(rivals[0])
 
-        payloads = await asyncio.gather(world.consumer.accept(world.image), consumer.reject(world.image))
+        payloads = await asyncio.gather(scenario.consumer.accept(scenario.image), consumer.reject(scenario.image))
 
         assert [refusal_code(payload) for payload in payloads] == ["ok", "ok"]
         entries = await member_changes_after(rivals[0].services.store, start)
@@ -111,17 +111,17 @@ async def test_accept_against_reject_leaves_log_and_row_equal(rivals: tuple[Gate
             [("PENDING", "ACCEPTED"), ("ACCEPTED", "REJECTED")],
             [("PENDING", "REJECTED"), ("REJECTED", "ACCEPTED")],
         )
-        row = (await world.consumer.get(operations.OFFERS, status=None))["offers"]["nodes"][0]
+        row = (await scenario.consumer.get(operations.OFFERS, status=None))["offers"]["nodes"][0]
         assert row["status"] == steps[-1][1]
 
 
 ACTS: dict[str, Any] = {
-    "offer": lambda world: world.owner.offer(world.image, fresh_id()),
-    "accept": lambda world: world.consumer.accept(world.image),
-    "reject": lambda world: world.consumer.reject(world.image),
-    "revoke": lambda world: world.owner.revoke(world.image, world.consumer.id),
-    "update": lambda world: world.owner.update(world.image, name="renamed"),
-    "delete": lambda world: world.owner.delete(world.image),
+    "offer": lambda scenario: scenario.owner.offer(scenario.image, fresh_id()),
+    "accept": lambda scenario: scenario.consumer.accept(scenario.image),
+    "reject": lambda scenario: scenario.consumer.reject(scenario.image),
+    "revoke": lambda scenario: scenario.owner.revoke(scenario.image, scenario.consumer.id),
+    "update": lambda scenario: scenario.owner.update(scenario.image, name="renamed"),
+    "delete": lambda scenario: scenario.owner.delete(scenario.image),
 }
 
 
@@ -130,21 +130,21 @@ async def test_deletion_against_anything_leaves_nothing_behind(
     rivals: tuple[Gateway, Gateway], rounds: int, act: str
 ) -> None:
     for _ in range(max(3, rounds // 5)):
-        world = await make_world(rivals[0], "pending")
-        owner = elsewhere(rivals[1], world.owner)
+        scenario = await make_scenario(rivals[0], "pending")
+        owner = elsewhere(rivals[1], scenario.owner)
         start = await _log_head(rivals[0])
 
-        deleted, other = await asyncio.gather(owner.delete(world.image), ACTS[act](world))
+        deleted, other = await asyncio.gather(owner.delete(scenario.image), ACTS[act](scenario))
 
         assert refusal_code(other) in ("ok", "NOT_FOUND")
         assert refusal_code(deleted) == "ok" or act == "delete"
-        await _expect_all_ended(rivals[0], world, start)
+        await _expect_all_ended(rivals[0], scenario, start)
 
 
-async def _expect_all_ended(gateway: Gateway, world: World, start: int) -> None:
+async def _expect_all_ended(gateway: Gateway, scenario: Scenario, start: int) -> None:
     last = {step.member_id: step.status for step in await member_changes_after(gateway.services.store, start)}
     assert set(last.values()) == {None}, "the last word on every membership is that it has ended"
-    assert (await world.owner.get(operations.SENT_OFFERS, imageId=world.image))["sentOffers"]["totalCount"] == 0
+    assert (await scenario.owner.get(operations.SENT_OFFERS, imageId=scenario.image))["sentOffers"]["totalCount"] == 0
 
 
 async def _log_head(gateway: Gateway) -> int:

@@ -1,4 +1,4 @@
-"""The log and the member table tell the same story, whatever is done and by whom."""
+"""The log and the member table always agree, whoever does what."""
 
 import asyncio
 from typing import Any
@@ -14,8 +14,8 @@ from app.model import LogEntry, Member
 from app.store.database import Store
 from app.store.snapshot import read_once
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after, member_changes_after
 from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, start_gateway
-from tests.harness.story import changes_after, member_changes_after
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ ROLES = st.sampled_from([("admin",), ("admin",), ("admin",), ("creator",), ("obs
 
 
 class Sharing(RuleBasedStateMachine):
-    """Tenants act on images, their own and those of others, by right and by mistake."""
+    """Tenants act on their own images and those of others, with and without the right to."""
 
     images = Bundle("images")
     database_url = ""
@@ -63,11 +63,11 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(caller=TENANTS, roles=ROLES, image=images, answer=ANSWERS)
     def answer(self, caller: str, roles: tuple[str, ...], image: str, answer: str) -> None:
-        self._refused_or_told(getattr(self.gateway.tenant(caller, *roles), answer)(image))
+        self._outcome_of(getattr(self.gateway.tenant(caller, *roles), answer)(image))
 
     @rule(caller=OWNERS, roles=ROLES, image=images, tenant=TENANTS)
     def revoke(self, caller: str, roles: tuple[str, ...], image: str, tenant: str) -> None:
-        self._refused_or_told(self._caller(caller, roles, image).revoke(image, tenant))
+        self._outcome_of(self._caller(caller, roles, image).revoke(image, tenant))
 
     @rule(caller=OWNERS, roles=ROLES, image=images, visibility=VISIBILITIES)
     def change_visibility(self, caller: str, roles: tuple[str, ...], image: str, visibility: str) -> None:
@@ -99,12 +99,12 @@ class Sharing(RuleBasedStateMachine):
     def _caller(self, who: str, roles: tuple[str, ...], image: str) -> Tenant:
         return self.gateway.tenant(self.owners[image] if who == "the owner" else who, *roles)
 
-    def _refused_or_told(self, action: Any) -> None:
+    def _outcome_of(self, action: Any) -> None:
         before = self._head(), self._table()
         payload = self._run(action)
-        told = len(self._run(member_changes_after(self._store(), before[0])))
-        assert told == (self._table() != before[1])
-        assert refusal_code(payload) == "ok" or told == 0
+        logged = len(self._run(member_changes_after(self._store(), before[0])))
+        assert logged == (self._table() != before[1])
+        assert refusal_code(payload) == "ok" or logged == 0
 
     def _run(self, work: Any) -> Any:
         return self.runner.run(work)
@@ -132,7 +132,7 @@ async def _member_rows(conn: Any, image_ids: set[str]) -> dict[tuple[str, str], 
 
 
 def _folded(changes: list[LogEntry]) -> dict[tuple[str, str], tuple[str, str]]:
-    """The member table that the log tells of. Each step must begin where the one before it ended."""
+    """The member table according to the log. Each change must start from the status that the previous one left."""
     table: dict[tuple[str, str], tuple[str, str]] = {}
     for change in changes:
         assert change.member_id is not None

@@ -7,7 +7,7 @@ from app.sharing import outcome
 from app.sharing.outcome import Outcome, Request
 from app.store.engines.transaction import Transaction
 from tests.harness.gateway import Gateway
-from tests.harness.world import fresh_id
+from tests.harness.scenario import fresh_id
 
 
 @pytest.mark.parametrize("code", UserErrorCode)

@@ -6,37 +6,37 @@ import pytest
 
 from tests.harness import operations
 from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
 
-Action = Callable[[Tenant, World], Awaitable[str]]
+Action = Callable[[Tenant, Scenario], Awaitable[str]]
 
 
-async def register(caller: Tenant, world: World) -> str:
+async def register(caller: Tenant, scenario: Scenario) -> str:
     return refusal_code(await caller.do("registerImage", **IMAGE))
 
 
-async def offer(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.offer(world.image, world.stranger.id))
+async def offer(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.offer(scenario.image, scenario.stranger.id))
 
 
-async def change(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.update(world.image, name="renamed"))
+async def change(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.update(scenario.image, name="renamed"))
 
 
-async def delete(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.delete(world.image))
+async def delete(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.delete(scenario.image))
 
 
-async def revoke(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.revoke(world.image, world.consumer.id))
+async def revoke(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.revoke(scenario.image, scenario.consumer.id))
 
 
-async def accept(caller: Tenant, world: World) -> str:
-    return refusal_code(await caller.accept(world.image))
+async def accept(caller: Tenant, scenario: Scenario) -> str:
+    return refusal_code(await caller.accept(scenario.image))
 
 
-async def read(caller: Tenant, world: World) -> str:
-    return "ok" if (await caller.get(operations.IMAGE, id=world.image))["image"] else "null"
+async def read(caller: Tenant, scenario: Scenario) -> str:
+    return "ok" if (await caller.get(operations.IMAGE, id=scenario.image))["image"] else "null"
 
 
 OWNER = [
@@ -65,40 +65,40 @@ CASES = [
 async def test_a_role_allows_inside_its_tenant_what_the_table_says(
     shared_gateway: Gateway, side: str, role: str, action: Action, expected: str
 ) -> None:
-    world = await make_world(shared_gateway, "pending")
-    caller = shared_gateway.tenant(world.caller(side).id, role)
+    scenario = await make_scenario(shared_gateway, "pending")
+    caller = shared_gateway.tenant(scenario.caller(side).id, role)
 
-    assert await action(caller, world) == expected
+    assert await action(caller, scenario) == expected
 
 
 @pytest.mark.parametrize("action", [offer, accept, change, delete, revoke])
 async def test_a_weak_role_of_a_stranger_learns_no_more_than_a_strong_one(
     shared_gateway: Gateway, action: Action
 ) -> None:
-    world = await make_world(shared_gateway, "pending")
-    caller = shared_gateway.tenant(world.stranger.id, "observer")
+    scenario = await make_scenario(shared_gateway, "pending")
+    caller = shared_gateway.tenant(scenario.stranger.id, "observer")
 
-    assert await action(caller, world) == "NOT_FOUND"
+    assert await action(caller, scenario) == "NOT_FOUND"
 
 
 async def test_an_operator_makes_images_public_and_deactivates_them_and_changes_nothing_else(
     shared_gateway: Gateway,
 ) -> None:
-    world = await make_world(shared_gateway, "none")
-    operator = world.operator
+    scenario = await make_scenario(shared_gateway, "none")
+    operator = scenario.operator
 
-    assert refusal_code(await operator.update(world.image, status="DEACTIVATED")) == "ok"
-    assert refusal_code(await operator.update(world.image, status="ACTIVE")) == "ok"
-    assert refusal_code(await operator.update(world.image, visibility="PUBLIC")) == "ok"
+    assert refusal_code(await operator.update(scenario.image, status="DEACTIVATED")) == "ok"
+    assert refusal_code(await operator.update(scenario.image, status="ACTIVE")) == "ok"
+    assert refusal_code(await operator.update(scenario.image, visibility="PUBLIC")) == "ok"
     for changes in ({"visibility": "PRIVATE"}, {"name": "x"}, {"status": "DEACTIVATED", "name": "x"}, {}):
-        assert refusal_code(await operator.update(world.image, **changes)) == "FORBIDDEN"
+        assert refusal_code(await operator.update(scenario.image, **changes)) == "FORBIDDEN"
 
 
 async def test_an_operator_who_is_an_admin_too_acts_for_its_own_tenant(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "pending")
-    both = shared_gateway.tenant(world.consumer.id, "admin", "operator")
-    owner_too = shared_gateway.tenant(world.owner.id, "admin", "operator")
+    scenario = await make_scenario(shared_gateway, "pending")
+    both = shared_gateway.tenant(scenario.consumer.id, "admin", "operator")
+    owner_too = shared_gateway.tenant(scenario.owner.id, "admin", "operator")
 
-    assert await accept(both, world) == "ok"
-    assert await offer(both, world) == "FORBIDDEN"
-    assert await offer(owner_too, world) == "ok"
+    assert await accept(both, scenario) == "ok"
+    assert await offer(both, scenario) == "FORBIDDEN"
+    assert await offer(owner_too, scenario) == "ok"

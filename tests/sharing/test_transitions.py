@@ -1,18 +1,18 @@
-"""What each act makes of a member row, from each state it may be in."""
+"""The effect of each operation on a member row in each state."""
 
 from typing import Any
 
 import pytest
 
 from tests.harness import operations
+from tests.harness.event_log import member_changes_after
 from tests.harness.gateway import Gateway, refusal_code
-from tests.harness.story import member_changes_after
-from tests.harness.world import World, make_world
+from tests.harness.scenario import Scenario, make_scenario
 
 INERT = "inert"
 ACTS = ("offer", "revoke", "accept", "reject", "defer")
 TABLE = {
-    # from: offer, revoke, accept, reject, defer; the row after the act, or the refusal
+    # state: offer, revoke, accept, reject, defer; the status afterwards, or the refusal
     "none": ("PENDING", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"),
     "pending": ("CONFLICT", "none", "ACCEPTED", "REJECTED", "PENDING"),
     "accepted": ("CONFLICT", "none", "ACCEPTED", "REJECTED", "PENDING"),
@@ -28,17 +28,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("state", "act", "after"), CASES)
-async def test_an_act_takes_the_row_where_the_table_says(
+async def test_each_operation_changes_the_row_as_the_table_says(
     shared_gateway: Gateway, state: str, act: str, after: str
 ) -> None:
-    world = await make_world(shared_gateway, "accepted" if state == INERT else state)
+    scenario = await make_scenario(shared_gateway, "accepted" if state == INERT else state)
     if state == INERT:
-        await world.owner.update(world.image, visibility="PRIVATE")
-    before, told_before = await _row(world), await _member_change_count(shared_gateway)
+        await scenario.owner.update(scenario.image, visibility="PRIVATE")
+    before, told_before = await _row(scenario), await _member_change_count(shared_gateway)
 
-    code = refusal_code(await _do(world, act))
+    code = refusal_code(await _do(scenario, act))
 
-    row = await _row(world)
+    row = await _row(scenario)
     if after.isupper() and after not in ("PENDING", "ACCEPTED", "REJECTED"):
         assert (code, row, await _member_change_count(shared_gateway)) == (after, before, told_before)
         return
@@ -51,54 +51,54 @@ async def test_an_act_takes_the_row_where_the_table_says(
 
 @pytest.mark.parametrize("state", ["pending", "accepted", "rejected", INERT])
 async def test_deleting_the_image_ends_each_membership_with_one_event(shared_gateway: Gateway, state: str) -> None:
-    world = await make_world(shared_gateway, "accepted" if state == INERT else state)
+    scenario = await make_scenario(shared_gateway, "accepted" if state == INERT else state)
     if state == INERT:
-        await world.owner.update(world.image, visibility="PRIVATE")
-    told = await _member_change_count(shared_gateway)
+        await scenario.owner.update(scenario.image, visibility="PRIVATE")
+    change_count = await _member_change_count(shared_gateway)
 
-    async with world.consumer.watch() as consumers, world.owner.watch() as owners:
+    async with scenario.consumer.watch() as consumers, scenario.owner.watch() as owners:
         await anext(consumers)
         await anext(owners)
-        assert refusal_code(await world.owner.delete(world.image)) == "ok"
+        assert refusal_code(await scenario.owner.delete(scenario.image)) == "ok"
         to_consumer, to_owner = await anext(consumers), [await anext(owners), await anext(owners)]
 
-    assert await _row(world) is None
-    assert await _member_change_count(shared_gateway) == told + 2
+    assert await _row(scenario) is None
+    assert await _member_change_count(shared_gateway) == change_count + 2
     assert (to_consumer["kind"], to_consumer["status"], to_consumer["member"]) == ("IMAGE_DELETED", None, None)
-    assert {item["tenant"]["id"] for item in to_owner} == {world.consumer.id, world.other.id}
+    assert {item["tenant"]["id"] for item in to_owner} == {scenario.consumer.id, scenario.other.id}
 
 
-async def test_leaving_shared_and_coming_back_revives_the_rows_with_their_status(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "accepted")
-    before = await _row(world)
+async def test_sharing_an_image_again_restores_the_status_of_its_members(shared_gateway: Gateway) -> None:
+    scenario = await make_scenario(shared_gateway, "accepted")
+    before = await _row(scenario)
 
     for visibility in ("PRIVATE", "COMMUNITY", "SHARED"):
-        await world.owner.update(world.image, visibility=visibility)
+        await scenario.owner.update(scenario.image, visibility=visibility)
 
-    assert await _row(world) == before
-    assert (await world.consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 1
+    assert await _row(scenario) == before
+    assert (await scenario.consumer.get(operations.DEFAULT_IMAGES))["images"]["totalCount"] == 1
 
 
 async def test_an_offer_after_a_revoke_is_a_new_row(shared_gateway: Gateway) -> None:
-    world = await make_world(shared_gateway, "revoked")
+    scenario = await make_scenario(shared_gateway, "revoked")
 
-    new = (await world.owner.offer(world.image, world.consumer.id))["members"][0]
+    new = (await scenario.owner.offer(scenario.image, scenario.consumer.id))["members"][0]
 
-    assert new["id"] != world.consumer_row
+    assert new["id"] != scenario.consumer_row
     assert (new["status"], new["createdAt"]) == ("PENDING", new["updatedAt"])
 
 
-async def _do(world: World, act: str) -> Any:
+async def _do(scenario: Scenario, act: str) -> Any:
     if act == "offer":
-        return await world.owner.offer(world.image, world.consumer.id)
+        return await scenario.owner.offer(scenario.image, scenario.consumer.id)
     if act == "revoke":
-        return await world.owner.revoke(world.image, world.consumer.id)
-    return await getattr(world.consumer, act)(world.image)
+        return await scenario.owner.revoke(scenario.image, scenario.consumer.id)
+    return await getattr(scenario.consumer, act)(scenario.image)
 
 
-async def _row(world: World) -> Any:
+async def _row(scenario: Scenario) -> Any:
     """The consumer's row as the owner sees it, inert or not."""
-    sent = await world.owner.get(operations.SENT_OFFERS, imageId=world.image, tenantId=world.consumer.id)
+    sent = await scenario.owner.get(operations.SENT_OFFERS, imageId=scenario.image, tenantId=scenario.consumer.id)
     return next(iter(sent["sentOffers"]["nodes"]), None)
 
 

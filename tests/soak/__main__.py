@@ -9,8 +9,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from tests.harness.outcome import report_and_exit
-from tests.soak.run import Plan, run
+from tests.harness.report import report_and_exit
+from tests.soak.run import RunPlan, run
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -21,11 +21,11 @@ def main(
     watchers: Annotated[int, typer.Option(help="Watching clients, a quarter of them over SSE.")] = 24,
     seed: Annotated[str, typer.Option(help="Seed; equal seeds restart the same workers.")] = "soak",
 ) -> None:
-    """Run queries, mutations and watches while workers and PostgreSQL restart. The exit status is the verdict."""
+    """Run queries, mutations and watches while workers and PostgreSQL restart. Exits with the verdict."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with TemporaryDirectory(prefix="soak-") as folder:
         Path(folder).chmod(0o755)
-        outcome = asyncio.run(run(Plan(seconds, watchers, seed), Path(folder), typer.echo))
+        outcome = asyncio.run(run(RunPlan(seconds, watchers, seed), Path(folder), typer.echo))
     report_and_exit(outcome.figures, outcome.violations)
 
 

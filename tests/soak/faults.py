@@ -9,7 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from tests.chaos.machines import Database, Machine, send_signal
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 READY_SECONDS = 90
 SETTLE_SECONDS = 3.0

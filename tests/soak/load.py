@@ -47,10 +47,12 @@ class Reader:
     async def _query(self, client: httpx2.AsyncClient, query: str) -> str | None:
         try:
             answer = await client.post(self._url, json={"query": query}, headers=self._headers)
-            told = answer.json()
+            content = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
             return repr(error)
-        return None if answer.status_code == 200 and "errors" not in told else f"{answer.status_code} {told}"[:300]
+        return (
+            None if answer.status_code == 200 and "errors" not in content else f"{answer.status_code} {content}"[:300]
+        )
 
 
 class EventWatcher(Watcher):
@@ -71,8 +73,8 @@ class EventWatcher(Watcher):
     async def _read_stream(self, client: httpx2.AsyncClient, address: str) -> None:
         variables = {"filter": self.viewer.filter, "initial": self.initial, "after": self.load()}
         headers = {"accept": "text/event-stream", "authorization": f"Bearer {self._fresh_token()}"}
-        asked = {"query": self.query, "variables": variables}
-        async with client.stream("POST", address, json=asked, headers=headers) as answer:
+        request = {"query": self.query, "variables": variables}
+        async with client.stream("POST", address, json=request, headers=headers) as answer:
             async for line in answer.aiter_lines():
                 if answer.status_code == 200 and line.startswith("data: "):
                     self._receive(json.loads(line.removeprefix("data: ")))
@@ -82,9 +84,9 @@ class EventWatcher(Watcher):
         if codes:
             assert codes <= {"UNAVAILABLE", "RATE_LIMITED"}, result
             return
-        self.received.append(ReceivedItem(monotonic(), result["data"][self.subject.field]))
+        self.received.append(ReceivedItem(monotonic(), result["data"][self.model.field]))
 
 
 def to_event_watcher(watcher: Watcher, token: Callable[[], str]) -> EventWatcher:
     """Convert a WebSocket watcher to one over SSE."""
-    return EventWatcher(watcher.url, token, watcher.viewer, watcher.subject, watcher.initial, watcher.query)
+    return EventWatcher(watcher.url, token, watcher.viewer, watcher.model, watcher.initial, watcher.query)

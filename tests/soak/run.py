@@ -23,7 +23,7 @@ from tests.chaos.writers import ACKNOWLEDGED, LOST, Writer, by_image
 from tests.harness.databases import upgrade
 from tests.harness.gateway import settings_for
 from tests.harness.kernel import memory_of
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 from tests.soak import verdict
 from tests.soak.faults import READY_SECONDS, Restarts, Window
 from tests.soak.load import Reader, to_event_watcher
@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The parameters of a run. The seed chooses the workers that are restarted."""
 
     seconds: float
@@ -89,7 +89,7 @@ def _token(tenant_id: str, *roles: str) -> str:
     return SharedSecret(settings_for("sqlite+aiosqlite://")).mint(tenant_id, known, timedelta(hours=9), "soak")
 
 
-async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
+async def run(plan: RunPlan, folder: Path, say: Say) -> Outcome:
     outcome = Outcome()
     async with _run_system(plan, folder) as place:
         async with asyncio.TaskGroup() as group:
@@ -103,7 +103,7 @@ async def run(plan: Plan, folder: Path, say: Say) -> Outcome:
 
 
 @asynccontextmanager
-async def _run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
+async def _run_system(plan: RunPlan, folder: Path) -> AsyncGenerator[System]:
     database = await asyncio.to_thread(Database, folder)
     archive = Archive(database.url)
     machine = Machine(folder / "machine", database.url, "app", **SETTINGS)
@@ -128,7 +128,7 @@ async def _run_system(plan: Plan, folder: Path) -> AsyncGenerator[System]:
         await asyncio.to_thread(database.close)
 
 
-async def _run_load(plan: Plan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
+async def _run_load(plan: RunPlan, place: System, outcome: Outcome, say: Say, played: asyncio.Event) -> None:
     ended = asyncio.Event()
     await _wait_until_ready(place)
     try:
@@ -154,7 +154,7 @@ async def _wait_until_ready(place: System) -> None:
         watcher.start()
 
 
-async def _run_phases(plan: Plan, place: System, ended: asyncio.Event, group: asyncio.TaskGroup) -> None:
+async def _run_phases(plan: RunPlan, place: System, ended: asyncio.Event, group: asyncio.TaskGroup) -> None:
     """Warm up for 5 % of the time, stay calm until 20 %, then restart; workers only until half of the time."""
     await asyncio.sleep(plan.seconds * 0.05)  # until every operation has run once
     calm = monotonic()
@@ -176,9 +176,9 @@ async def _sample_memory(place: System, ended: asyncio.Event, say: Say) -> None:
         if looks % 5 == 0:
             reads = sum(len(reader.reads) for reader in place.readers)
             steps = sum(len(writer.attempts) for writer in place.writers)
-            heard = sum(len(watcher.received) for watcher in place.watchers)
+            item_count = sum(len(watcher.received) for watcher in place.watchers)
             sizes = [round(memory_of(pid) / 1e6) for pid in place.machine.workers()]
-            done = f"{reads} reads, {steps} steps, {heard} items heard"
+            done = f"{reads} reads, {steps} steps, {item_count} items received"
             say(f"{now - place.begun:4.0f} s: {done}, {sizes} MB, {dict(place.restarts.thrown)}")
         await asyncio.sleep(1)  # between two samples
 
@@ -195,14 +195,16 @@ async def _wait_for_watches(place: System, outcome: Outcome) -> None:
     outcome.violations += [f"{watcher.viewer} never came to {head.seq}" for watcher in behind()]
 
 
-async def _check(plan: Plan, place: System, outcome: Outcome) -> None:
+async def _check(plan: RunPlan, place: System, outcome: Outcome) -> None:
     changes, seal = await place.archive.whole_log(), Seal(await place.archive.head())
     attempts = by_image(place.writers)
     lost = of_chaos.check_log(changes, await place.archive.members(), attempts)
     outcomes = Counter(attempt.outcome for tried in attempts.values() for attempt in tried)
     outcome.violations += lost
     for watcher in place.watchers:
-        trouble = of_chaos.check_watch(watcher, changes, place.archive, seal) if watcher.received else "heard nothing"
+        trouble = (
+            of_chaos.check_watch(watcher, changes, place.archive, seal) if watcher.received else "item_count nothing"
+        )
         outcome.violations += [f"{watcher.viewer}: {trouble}"] if trouble else []
         outcome.violations += [f"{watcher.viewer} ended: {watcher.trouble!r}"] if watcher.trouble else []
     outcome.violations += of_chaos.check_groups(place.watchers)
@@ -211,7 +213,7 @@ async def _check(plan: Plan, place: System, outcome: Outcome) -> None:
         "mutations acknowledged": outcomes[ACKNOWLEDGED],
         "answers lost": outcomes[LOST],
         "rows lost": len(lost),
-        "items heard": sum(len(watcher.received) for watcher in place.watchers),
+        "items received": sum(len(watcher.received) for watcher in place.watchers),
         "restarts": dict(place.restarts.thrown),
         "starts of the machine": place.machine.starts,
     }

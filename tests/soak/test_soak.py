@@ -7,7 +7,7 @@ import pytest
 
 from tests.soak.faults import Window
 from tests.soak.load import Read
-from tests.soak.run import Plan, run
+from tests.soak.run import RunPlan, run
 from tests.soak.verdict import MemorySample, check_memory, check_reads
 
 CALM, FAULT = Window(0, 100), Window(200, 300)
@@ -21,7 +21,7 @@ async def test_nothing_is_lost_in_restarts_of_a_worker_and_of_the_database() -> 
     # Not below pytest's own folder: PostgreSQL may run as another user, and its socket needs a short path.
     with TemporaryDirectory(prefix="soak-") as folder:
         Path(folder).chmod(0o755)  # noqa: ASYNC240  # nothing else runs yet
-        outcome = await run(Plan(15, watchers=12), Path(folder), print)
+        outcome = await run(RunPlan(15, watchers=12), Path(folder), print)
 
     print(outcome.figures)
     assert outcome.violations == []

@@ -1,4 +1,4 @@
-"""The store: how it is opened, migrated and written, and that it numbers its log."""
+"""The store: opening, migrating, writing, and the numbering of the log."""
 
 import asyncio
 from typing import Any
@@ -19,19 +19,19 @@ from app.store.engines.engine import parse_url
 from app.store.engines.transaction import Transaction
 from app.store.snapshot import Snapshot, read_once
 from tests.harness.databases import Databases, SqliteDatabases
+from tests.harness.event_log import changes_after
 from tests.harness.gateway import Gateway
-from tests.harness.story import changes_after
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 
 
-async def test_sqlite_is_opened_durable_and_strict(sqlite_databases: SqliteDatabases) -> None:
+async def test_sqlite_is_opened_with_durability_and_strict_types(sqlite_databases: SqliteDatabases) -> None:
     store = Store(parse_url(sqlite_databases.fresh()))
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
 
     for engine in (store.reader, store.writer):
         async with engine.connect() as conn:
-            found = {name: (await conn.execute(text(f"PRAGMA {name}"))).scalar() for name in wanted}
-        assert found == wanted
+            found = {name: (await conn.execute(text(f"PRAGMA {name}"))).scalar() for name in expected}
+        assert found == expected
     await store.close()
 
 
@@ -51,7 +51,7 @@ async def test_writers_begin_immediately_and_readers_do_not(sqlite_databases: Sq
     await store.close()
 
 
-async def test_the_migrations_make_what_the_model_says(databases: Databases) -> None:
+async def test_the_migrations_match_the_model(databases: Databases) -> None:
     store = Store(parse_url(databases.fresh()))
 
     def differences(conn: Connection) -> list[Any]:
@@ -62,7 +62,7 @@ async def test_the_migrations_make_what_the_model_says(databases: Databases) -> 
     await store.close()
 
 
-async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_nothing(databases: Databases) -> None:
+async def test_an_unmigrated_store_is_refused_and_migrating_twice_has_no_effect(databases: Databases) -> None:
     store = Store(parse_url(databases.blank()))
 
     with pytest.raises(SetupError, match="image-gateway migrate"):
@@ -76,7 +76,7 @@ async def test_a_store_that_is_not_migrated_is_refused_and_migrating_twice_does_
     await store.close()
 
 
-async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Databases) -> None:
+async def test_a_store_without_the_numbering_trigger_is_refused(databases: Databases) -> None:
     store = Store(parse_url(databases.fresh()))
     on_table = "" if store.url.get_backend_name() == "sqlite" else " ON event"
     async with store.transaction() as tx:
@@ -87,7 +87,7 @@ async def test_a_store_whose_log_does_not_number_itself_is_refused(databases: Da
     await store.close()
 
 
-async def test_no_two_stores_share_their_epoch_or_their_key(databases: Databases) -> None:
+async def test_every_store_has_its_own_epoch_and_key(databases: Databases) -> None:
     heads: list[Any] = []
     for _ in range(2):
         store = Store(parse_url(databases.blank()))
@@ -99,58 +99,58 @@ async def test_no_two_stores_share_their_epoch_or_their_key(databases: Databases
     assert heads[0].key != heads[1].key
 
 
-async def test_the_log_is_numbered_as_it_commits_and_a_rollback_takes_no_number(gateway: Gateway) -> None:
-    store, world = gateway.services.store, await make_world(gateway, "pending")
+async def test_the_log_is_numbered_in_commit_order_and_a_rollback_leaves_no_gap(gateway: Gateway) -> None:
+    store, scenario = gateway.services.store, await make_scenario(gateway, "pending")
     before = await read_once(store, log.head)
 
     with pytest.raises(RuntimeError, match="changed my mind"):
         await _append_and_roll_back(store)
     assert await read_once(store, log.head) == before
-    await world.consumer.accept(world.image)
+    await scenario.consumer.accept(scenario.image)
 
     numbers = [change.seq for change in await changes_after(store, 0)]
     assert numbers == list(range(1, before.seq + 2))
 
 
-async def test_identical_offers_at_once_leave_one_row_and_one_event(gateway: Gateway) -> None:
-    world = await make_world(gateway, "none")
-    told = (await gateway.services.feed.head()).seq
+async def test_concurrent_identical_offers_leave_one_row_and_one_event(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "none")
+    head_before = (await gateway.services.feed.head()).seq
 
-    payloads = await asyncio.gather(*(world.owner.offer(world.image, world.consumer.id) for _ in range(10)))
+    payloads = await asyncio.gather(*(scenario.owner.offer(scenario.image, scenario.consumer.id) for _ in range(10)))
 
     assert sum(len(payload["members"]) for payload in payloads) == 1
     assert [error["code"] for payload in payloads for error in payload["errors"]] == ["CONFLICT"] * 9
-    assert (await gateway.services.feed.head()).seq == told + 1
+    assert (await gateway.services.feed.head()).seq == head_before + 1
 
 
-async def test_accept_against_revoke_has_one_winner_and_the_dead_do_not_rise(gateway: Gateway) -> None:
+async def test_accept_against_revoke_has_one_winner_and_a_revoked_row_is_not_revived(gateway: Gateway) -> None:
     for _ in range(10):
-        world = await make_world(gateway, "pending")
+        scenario = await make_scenario(gateway, "pending")
 
         accepted, revoked = await asyncio.gather(
-            world.consumer.accept(world.image), world.owner.revoke(world.image, world.consumer.id)
+            scenario.consumer.accept(scenario.image), scenario.owner.revoke(scenario.image, scenario.consumer.id)
         )
 
         assert revoked["errors"] == []
         assert accepted["member"] or accepted["errors"][0]["code"] == "NOT_FOUND"
-        assert (await world.consumer.get("{ images { totalCount } }"))["images"]["totalCount"] == 0
+        assert (await scenario.consumer.get("{ images { totalCount } }"))["images"]["totalCount"] == 0
 
 
-async def test_the_same_key_at_once_is_carried_out_once(gateway: Gateway) -> None:
-    world = await make_world(gateway, "none")
-    input = {"imageId": world.image, "tenantIds": ["5"], "idempotencyKey": "k"}
+async def test_concurrent_requests_with_one_idempotency_key_are_executed_once(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "none")
+    input = {"imageId": scenario.image, "tenantIds": ["5"], "idempotencyKey": "k"}
 
-    payloads = await asyncio.gather(*(world.owner.do("offerImage", **input) for _ in range(5)))
+    payloads = await asyncio.gather(*(scenario.owner.do("offerImage", **input) for _ in range(5)))
 
     assert len({payload["members"][0]["id"] for payload in payloads}) == 1
 
 
 async def test_one_operation_reads_one_view_of_the_store(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     snapshot = Snapshot(gateway.services.store)
     before = await snapshot.read(log.head)
 
-    await world.consumer.accept(world.image)
+    await scenario.consumer.accept(scenario.image)
 
     assert await snapshot.read(log.head) == before
     await snapshot.renew()
@@ -158,11 +158,11 @@ async def test_one_operation_reads_one_view_of_the_store(gateway: Gateway) -> No
     await snapshot.renew()
 
 
-async def test_work_on_the_store_runs_to_its_end_when_its_caller_goes_away(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+async def test_a_transaction_completes_when_its_caller_is_cancelled(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
 
     async def leave() -> None:
-        task = asyncio.create_task(world.consumer.accept(world.image))
+        task = asyncio.create_task(scenario.consumer.accept(scenario.image))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         task.cancel()
@@ -172,23 +172,23 @@ async def test_work_on_the_store_runs_to_its_end_when_its_caller_goes_away(gatew
     for _ in range(20):
         await leave()
     async with asyncio.timeout(10):
-        # As at the end of a server: the tailer would open another connection behind the close.
+        # As at shutdown: otherwise the tailer would open another connection after the close.
         await gateway.services.feed.stop()
         await gateway.services.store.close()
     assert gateway.services.store._units == set()
 
 
 async def test_refused_actions_leave_no_trace(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     before = await _everything(gateway)
 
-    for caller in (world.stranger, world.consumer, world.operator):
-        await caller.offer(world.image, "7")
-        await caller.update(world.image, name="x")
-        await caller.delete(world.image)
-    await world.owner.accept(world.image)
-    await world.owner.update(world.image, status="QUEUED")
-    await world.stranger.revoke(world.image, world.consumer.id)
+    for caller in (scenario.stranger, scenario.consumer, scenario.operator):
+        await caller.offer(scenario.image, "7")
+        await caller.update(scenario.image, name="x")
+        await caller.delete(scenario.image)
+    await scenario.owner.accept(scenario.image)
+    await scenario.owner.update(scenario.image, status="QUEUED")
+    await scenario.stranger.revoke(scenario.image, scenario.consumer.id)
 
     assert await _everything(gateway) == before
 

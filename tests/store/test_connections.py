@@ -1,4 +1,4 @@
-"""How many connections to PostgreSQL a worker holds at most: as many as the doctor counts."""
+"""A worker opens at most as many connections to PostgreSQL as the doctor counts."""
 
 import asyncio
 from contextlib import suppress
@@ -16,7 +16,7 @@ from app.store.plan.statement import Statement
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 ASKERS = 12
 FOREVER = "SELECT pg_sleep(60)"
@@ -25,7 +25,7 @@ CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = %s
 
 
 @pytest.mark.slow
-async def test_a_worker_whose_every_pool_is_full_holds_as_many_as_the_doctor_counts(
+async def test_a_worker_with_full_pools_has_as_many_connections_as_the_doctor_counts(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = make_url(postgres_databases.fresh())
@@ -45,13 +45,13 @@ async def test_a_worker_whose_every_pool_is_full_holds_as_many_as_the_doctor_cou
                 return are_full() and all(one.done() for one in busy)
 
             await wait_until(are_full)
-            await wait_until(have_ended)  # those who have waited meanwhile get none beside these
+            await wait_until(have_ended)  # those that waited get no additional connections
 
     assert max(held) == CONNECTIONS_OF_A_WORKER
 
 
 def _holding_all(server: InProcessServer) -> list[Any]:
-    """More askers for each pool than it has connections."""
+    """More concurrent requests for each pool than it has connections."""
     store, reader = server.services.store, PostgresReader(server.services.store)
     server.planner._reader = reader
     engines = [store.reader, store.writer, store.follower]

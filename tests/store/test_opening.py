@@ -1,4 +1,4 @@
-"""A worker that starts while PostgreSQL is away, or not migrated yet: alive, not ready, and ready by itself."""
+"""A worker that starts while PostgreSQL is down or not migrated is alive, and becomes ready by itself."""
 
 import asyncio
 import socket
@@ -12,10 +12,10 @@ import pytest
 from tests.harness.databases import PostgresDatabases, upgrade
 from tests.harness.kernel import workers_of
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, bearer, error_code, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.waiting import wait_until
 from tests.http.test_sse import EVENTS
 
 pytestmark = pytest.mark.slow
@@ -30,15 +30,15 @@ WATCH = "subscription { watchOffers { cursor } }"
 
 @contextmanager
 def started_in_an_outage(folder: Path, url: str, workers: int) -> Generator[tuple[Server, ExitStack]]:
-    """The server, and what ends the outage when it is closed."""
+    """A server started in an outage, and a resource whose closing ends the outage."""
     with ExitStack() as outage:
         outage.enter_context(database_outage(url))
         with run_server(folder, database_url=url, workers=workers, rate_per_tenant=100_000) as server:
             yield server, outage
 
 
-def asked(server: Server, query: str, token: str) -> httpx2.Response:
-    """By whichever worker takes a new connection."""
+def query_new_connection(server: Server, query: str, token: str) -> httpx2.Response:
+    """The response of whichever worker accepts a new connection."""
     with httpx2.Client(base_url=server.base, timeout=20) as client:
         return client.post("/graphql", json={"query": query}, headers=bearer(token))
 
@@ -57,18 +57,18 @@ async def refuses_what_needs_the_store(server: Server, token: str) -> None:
     assert (server.client.get("/livez").status_code, ready(server)) == (200, 503)
     assert server.client.get("/metrics").status_code == 200
     for query in (VIEWER, OWN, REGISTER):
-        answer = asked(server, query, token)
+        answer = query_new_connection(server, query, token)
         assert (answer.status_code, error_code(answer)) in ((503, "UNAVAILABLE"), (200, "UNAVAILABLE")), query
     assert server.get(OWN, token).status_code == 503
     assert "event: complete" not in server.post(WATCH, token, EVENTS).text
-    assert asked(server, "{ __schema { queryType { name } } }", token).status_code == 200
+    assert query_new_connection(server, "{ __schema { queryType { name } } }", token).status_code == 200
     async with connect_socket(server, token) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
+async def test_a_worker_started_in_an_outage_becomes_ready_by_itself(
     postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
 ) -> None:
     with started_in_an_outage(tmp_path, postgres_databases.fresh(), workers) as (server, outage):
@@ -90,7 +90,7 @@ async def test_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
+async def test_a_worker_also_waits_for_an_unmigrated_database(
     postgres_databases: PostgresDatabases, tmp_path: Path, workers: int
 ) -> None:
     url = postgres_databases.blank()
@@ -107,7 +107,7 @@ async def test_a_database_that_turns_out_not_to_be_migrated_is_waited_for_too(
 
 
 @pytest.mark.parametrize("kind", ["refused", "silent"])
-def test_a_server_that_still_waits_ends_in_good_order(tmp_path: Path, kind: str) -> None:
+def test_a_server_that_is_still_waiting_shuts_down_cleanly(tmp_path: Path, kind: str) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         if kind == "silent":

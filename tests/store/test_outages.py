@@ -1,4 +1,4 @@
-"""A store that is slow, lost or overrun: nothing hangs, nothing is half done, and service comes back."""
+"""Outages of the store: nothing hangs, nothing is partially done, and service recovers."""
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
@@ -15,10 +15,10 @@ from app.store import log
 from app.store.snapshot import Snapshot
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import Gateway, refusal_code, settings_for, start_gateway
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 
 
-async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_reads(
+async def test_a_snapshot_whose_connection_is_lost_ends_quietly_and_the_next_one_works(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
@@ -37,40 +37,40 @@ async def test_a_view_whose_connection_is_lost_ends_quietly_and_the_next_one_rea
 
 
 @pytest.mark.slow
-async def test_a_lock_that_is_held_elsewhere_for_long_is_unavailable_and_the_shutdown_waits_for_none(
+async def test_waiting_for_a_lock_times_out_as_unavailable_and_does_not_delay_shutdown(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()
     with psycopg.connect(url.replace("+psycopg", "")) as elsewhere:
         async with start_gateway(settings_for(url)) as gateway:
-            world = await make_world(gateway, "pending")
+            scenario = await make_scenario(gateway, "pending")
             elsewhere.execute("SELECT 1 FROM image FOR UPDATE")
-            answer = await world.owner.execute(
-                f'mutation {{ deleteImage(input: {{id: "{world.image}"}}) {{ deletedImageId }} }}'
+            answer = await scenario.owner.execute(
+                f'mutation {{ deleteImage(input: {{id: "{scenario.image}"}}) {{ deletedImageId }} }}'
             )
             assert (answer.code, answer.data) == ("UNAVAILABLE", None)
             elsewhere.rollback()
-            assert refusal_code(await world.owner.delete(world.image)) == "ok"
+            assert refusal_code(await scenario.owner.delete(scenario.image)) == "ok"
 
 
-async def test_clients_that_hold_every_view_do_not_keep_the_feed_from_its_log(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    store, feed, consumer = gateway.services.store, gateway.services.feed, world.consumer.caller
+async def test_clients_that_hold_every_connection_do_not_block_the_feed(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    store, feed, consumer = gateway.services.store, gateway.services.feed, scenario.consumer.caller
     assert consumer is not None
     position = (await feed.head()).seq
     async with AsyncExitStack() as held:
         for _ in range(store.reader.pool.size()):  # type: ignore[attr-defined]
             conn = await held.enter_async_context(store.reader.connect())
             await conn.execute(text("SELECT 1"))
-        await service.answer_offer(Ledger(store), consumer, world.image, MemberStatus.ACCEPTED)
+        await service.answer_offer(Ledger(store), consumer, scenario.image, MemberStatus.ACCEPTED)
         async with (
             asyncio.timeout(10),
             aclosing(feed.follow(consumer, lambda _: True, position, 60, feed.seal)) as items,
         ):
-            heard = await anext(items)
+            item = await anext(items)
 
-    assert heard.change is not None
-    assert heard.change.entry.status is MemberStatus.ACCEPTED
+    assert item.change is not None
+    assert item.change.entry.status is MemberStatus.ACCEPTED
 
 
 def _end_all_sessions(url: str) -> None:

@@ -1,4 +1,4 @@
-"""A server is ready as long as its store answers: not while it is away, and again by itself when it is back."""
+"""A server is ready while its store responds, and becomes ready again by itself after an outage."""
 
 import httpx2
 import pytest
@@ -7,13 +7,13 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import run_in_process
 from tests.harness.outages import database_outage
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 QUERY = {"query": "{ viewer { id } }"}
 
 
 @pytest.mark.slow
-async def test_a_server_is_not_ready_while_its_database_is_away_and_is_again_when_it_is_back(
+async def test_a_server_is_not_ready_during_an_outage_and_recovers(
     postgres_databases: PostgresDatabases,
 ) -> None:
     url = postgres_databases.fresh()

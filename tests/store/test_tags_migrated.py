@@ -1,4 +1,4 @@
-"""Tags that an older version has stored with escapes: rewritten by the migration, the same to every reader."""
+"""Tags that an older version stored with escapes are rewritten by the migration without changing their value."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ TAGS = ["ünï", 'q"', "\\", "\N{PILE OF POO}", "back\\u0041slash"]
 LONE = '["\\ud800"]'
 
 
-async def test_tags_with_escapes_are_rewritten_without_and_mean_what_they_meant(databases: Databases) -> None:
+async def test_tags_with_escapes_are_rewritten_and_keep_their_value(databases: Databases) -> None:
     url = databases.blank()
     with of_revision("0003", url) as engine, engine.begin() as connection:
         old_images.insert_images(connection, "1", 1_001, "[]")
@@ -35,7 +35,7 @@ async def test_tags_with_escapes_are_rewritten_without_and_mean_what_they_meant(
     assert nodes == [{"tags": TAGS}] * 3
 
 
-async def test_what_is_registered_and_changed_is_stored_without_escapes(databases: Databases) -> None:
+async def test_new_and_changed_tags_are_stored_without_escapes(databases: Databases) -> None:
     url = databases.fresh()
     async with start_gateway(settings_for(url)) as gateway:
         owner = gateway.tenant("1")

@@ -1,4 +1,4 @@
-"""A store that fails while the server runs: clients are told to try again, and the operators why."""
+"""A store that fails while the server runs: clients are told to retry, and the log says why."""
 
 import sqlite3
 from collections.abc import Generator
@@ -8,16 +8,16 @@ from time import sleep
 import pytest
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, error_code, first_error, run_server
 from tests.harness.sockets import connect_socket
-from tests.harness.world import fresh_id
 
 IMAGES = "{ images { nodes { id } } }"
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
-    """A server whose tables were taken away while it ran."""
+    """A server whose tables were dropped while it ran."""
     with run_server(tmp_path_factory.mktemp("broken")) as server:
         assert server.data(IMAGES, server.token(fresh_id())) == {"images": {"nodes": []}}
         with closing(sqlite3.connect(server.database)) as connection, connection:
@@ -26,25 +26,25 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
         yield server
 
 
-def test_a_request_is_told_that_the_store_is_unavailable_and_not_why(broken: Server) -> None:
+def test_a_request_gets_unavailable_without_the_reason(broken: Server) -> None:
     answer = broken.post(IMAGES, broken.token(fresh_id()))
     assert (answer.status_code, error_code(answer)) == (503, "UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
     assert "image" not in first_error(answer)["message"]
 
 
-def test_the_operators_are_told_why(broken: Server) -> None:
+def test_the_reason_is_logged(broken: Server) -> None:
     broken.post(IMAGES, broken.token(fresh_id()))
     assert "no such table: image" in broken.log
 
 
-async def test_a_watch_that_can_not_start_closes_the_socket_with_1013_and_clients_come_again(broken: Server) -> None:
+async def test_a_watch_that_cannot_start_closes_the_socket_with_1013(broken: Server) -> None:
     async with connect_socket(broken, broken.token(fresh_id())) as peer:
         await peer.subscribe(WATCH)
         assert await peer.close_code() == 1013
 
 
-def test_the_server_lives_on_but_is_not_ready(broken: Server) -> None:
+def test_the_server_stays_alive_but_is_not_ready(broken: Server) -> None:
     assert broken.client.get("/livez").status_code == 200
     answer = broken.client.get("/readyz")
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""An upgrade with a real migration: a store of an older revision is brought up to date under those who write to it."""
+"""An upgrade with a real migration: a store of an older revision is migrated while workers write to it."""
 
 import threading
 from collections.abc import Generator
@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from app.store import migrate
 from tests.harness.commands import run
 from tests.harness.databases import Databases
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
-from tests.harness.world import fresh_id
 
 pytestmark = pytest.mark.slow
 BEFORE = "0002"
@@ -36,7 +36,7 @@ EVENTS = """query($after: Cursor) { offerEvents(after: $after, first: 100) {
 
 
 class OlderWorker:
-    """Offers images in the words of SQL that the version before has, and keeps what the store has acknowledged."""
+    """Offers images with the SQL of the previous version, and records the acknowledged offers."""
 
     def __init__(self, engine: Engine, consumer: str) -> None:
         self.offered: list[str] = []
@@ -48,17 +48,17 @@ class OlderWorker:
         image, member = str(uuid4()), str(uuid4())
         now = datetime.now(UTC)
         on_sqlite = self._engine.dialect.name == "sqlite"
-        told = now.isoformat(timespec="microseconds")[:-6] + "Z" if on_sqlite else now
+        timestamp = now.isoformat(timespec="microseconds")[:-6] + "Z" if on_sqlite else now
         kinds = [] if on_sqlite else [bindparam("now", type_=DateTime(timezone=True))]
         with self._engine.begin() as transaction:
             for insert in INSERTS:
-                given = {"image": image, "member": member, "now": told, **self._parties}
-                transaction.execute(text(insert).bindparams(*kinds), given)
+                values = {"image": image, "member": member, "now": timestamp, **self._parties}
+                transaction.execute(text(insert).bindparams(*kinds), values)
         self.offered.append(image)
 
     @contextmanager
     def at_work(self) -> Generator[None]:
-        """One offer after the other, until the block ends or the store refuses one."""
+        """Make one offer after another until the block ends or the store refuses one."""
         done = threading.Event()
         thread = threading.Thread(target=self._work, args=(done,))
         thread.start()
@@ -76,9 +76,7 @@ class OlderWorker:
                 self.faults.append(fault)
 
 
-def test_a_store_of_an_older_revision_is_migrated_under_its_writers_and_nothing_is_lost(
-    databases: Databases, tmp_path: Path
-) -> None:
+def test_a_store_of_an_older_revision_is_migrated_under_load_without_loss(databases: Databases, tmp_path: Path) -> None:
     url, consumer = databases.blank(), fresh_id()
     with of_revision(BEFORE, url) as engine:
         older = OlderWorker(engine, consumer)
@@ -91,15 +89,15 @@ def test_a_store_of_an_older_revision_is_migrated_under_its_writers_and_nothing_
             with run_server(tmp_path, database_url=url) as newer:
                 newer.register(newer.token(consumer))
                 before_the_look = len(older.offered)
-                told = _told(newer, consumer)
+                timestamp = _logged_offers(newer, consumer)
     assert older.faults == []
     assert 1 < migrated < before_the_look < len(older.offered)
-    assert told[:before_the_look] == older.offered[:before_the_look]
+    assert timestamp[:before_the_look] == older.offered[:before_the_look]
 
 
 @contextmanager
 def of_revision(revision: str, url: str) -> Generator[Engine]:
-    """A store that is made as the version of that revision made it."""
+    """Create a store at this revision."""
     parts = make_url(url)
     engine = create_engine(parts.set(drivername=parts.drivername.replace("aiosqlite", "pysqlite")))
     config = Config()
@@ -118,12 +116,12 @@ def _revision(engine: Engine) -> str:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
 
 
-def _told(server: Server, tenant: str) -> list[str]:
-    """The images that the log says were offered to the tenant, in the log's order."""
-    told: list[str] = []
+def _logged_offers(server: Server, tenant: str) -> list[str]:
+    """The images offered to the tenant according to the log, in its order."""
+    timestamp: list[str] = []
     after, more = None, True
     while more:
         page = server.data(EVENTS, server.token(tenant), after=after)["offerEvents"]
-        told += [node["imageId"] for node in page["nodes"]]
+        timestamp += [node["imageId"] for node in page["nodes"]]
         after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-    return told
+    return timestamp

@@ -1,4 +1,4 @@
-"""The writer of the embedded store: actions that wait share a transaction, and nothing else."""
+"""The writer of the embedded store: waiting actions share a transaction, and nothing else."""
 
 import asyncio
 import sqlite3
@@ -21,8 +21,8 @@ from app.store.engines.transaction import Transaction
 from app.store.snapshot import read_once
 from tests.harness.databases import SqliteDatabases
 from tests.harness.gateway import Gateway, refusal_code
+from tests.harness.scenario import make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import make_world
 
 NEWS = LogEntry(image_id="1", owner_id="1", tenant_id="2", actor_id="1", kind=ChangeKind.OFFERED)
 
@@ -44,7 +44,7 @@ async def _write_and_fail(tx: Transaction) -> int:
     raise ValueError("changed my mind")
 
 
-async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_came(store: Store) -> None:
+async def test_waiting_actions_share_one_transaction_and_are_numbered_in_order(store: Store) -> None:
     await store.act(_write)
     begun: list[str] = []
     with patch.object(WritingConnection, "begin", _noting(begun, WritingConnection.begin)):
@@ -54,7 +54,7 @@ async def test_actions_that_wait_share_one_transaction_and_are_numbered_as_they_
     assert len(begun) < 3
 
 
-async def test_an_action_that_fails_undoes_none_of_those_beside_it(store: Store) -> None:
+async def test_a_failing_action_does_not_undo_the_others_of_its_transaction(store: Store) -> None:
     works = [_write, _write_and_fail, _write]
     answers = await asyncio.gather(*(store.act(work) for work in works), return_exceptions=True)
 
@@ -62,7 +62,7 @@ async def test_an_action_that_fails_undoes_none_of_those_beside_it(store: Store)
     assert (await read_once(store, log.head)).seq == 2
 
 
-async def test_a_loop_that_has_other_work_is_not_kept_by_an_action_of_many_rows(store: Store) -> None:
+async def test_an_action_of_many_rows_does_not_block_the_event_loop(store: Store) -> None:
     threads: list[str] = []
 
     async def write_many(tx: Transaction) -> None:
@@ -78,7 +78,7 @@ async def test_a_loop_that_has_other_work_is_not_kept_by_an_action_of_many_rows(
     assert (threads, ticks > 10) == (["MainThread"], True)
 
 
-async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: Store) -> None:
+async def test_actions_whose_commit_fails_all_fail_and_leave_nothing(store: Store) -> None:
     async def full(_: WritingConnection) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
@@ -89,14 +89,14 @@ async def test_actions_whose_commit_fails_are_all_told_and_leave_nothing(store: 
     assert await store.act(_write) == 1
 
 
-async def test_an_action_whose_caller_has_gone_away_is_carried_out_and_the_next_one_too(store: Store) -> None:
+async def test_an_action_of_a_cancelled_caller_completes_and_so_does_the_next(store: Store) -> None:
     gone = asyncio.create_task(store.act(_write))
-    await asyncio.sleep(0)  # the action has begun to wait
+    await asyncio.sleep(0)  # the action is waiting by now
     gone.cancel()
     assert await store.act(_write) == 2
 
 
-async def test_the_log_of_pages_stays_short_however_much_is_written(store: Store) -> None:
+async def test_the_write_ahead_log_stays_short(store: Store) -> None:
     pages = Path(f"{store.url.database}-wal")
     longest = 0
     for _ in range(600):
@@ -107,30 +107,30 @@ async def test_the_log_of_pages_stays_short_however_much_is_written(store: Store
     assert (head.seq, longest < 6 * 2**20) == (600, True)
 
 
-async def test_those_who_write_in_another_way_take_turns_with_the_actions(store: Store) -> None:
+async def test_other_writers_alternate_with_the_actions(store: Store) -> None:
     async with store.transaction() as tx:
         action = asyncio.create_task(store.act(_write))
         await log.append(tx, [NEWS])
-        await asyncio.sleep(0.05)  # the action would have come between by now
+        await asyncio.sleep(0.05)  # by now the action would have run in between
         assert not action.done()
     assert await action == 2
 
 
-async def test_an_offer_and_an_answer_are_one_round_of_prepared_statements(gateway: Gateway) -> None:
-    world = await make_world(gateway, "none")
-    await world.owner.offer(world.image, "77")
-    await gateway.services.feed.stop()  # which reads with prepared statements, too
+async def test_an_offer_and_an_acceptance_are_one_round_trip_of_prepared_statements(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "none")
+    await scenario.owner.offer(scenario.image, "77")
+    await gateway.services.feed.stop()  # which also reads with prepared statements
     compiled: list[str] = []
     with (
         record_statements(gateway) as sent,
-        patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # what it does is what is looked at
+        patch.object(Prepared, "_compiled", _noting(compiled, Prepared._compiled)),  # pyright: ignore[reportPrivateUsage]  # the test is about this function
     ):
-        assert refusal_code(await world.owner.offer(world.image, world.consumer.id)) == "ok"
+        assert refusal_code(await scenario.owner.offer(scenario.image, scenario.consumer.id)) == "ok"
         offered = len(compiled)
-        assert refusal_code(await world.consumer.accept(world.image)) == "ok"
+        assert refusal_code(await scenario.consumer.accept(scenario.image)) == "ok"
 
     is_sqlite = gateway.services.store.url.get_backend_name() == "sqlite"
-    # PostgreSQL locks the image besides. Nothing was sent that was not prepared.
+    # PostgreSQL also locks the image. Everything sent was prepared.
     assert (offered, len(compiled) - offered) == ((5, 4) if is_sqlite else (6, 5))
     assert len(sent) == len(compiled)
 

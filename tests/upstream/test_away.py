@@ -1,6 +1,7 @@
 """While Keystone and Glance are away: reads go on, changes do not, and `/readyz` says how old the mirror is."""
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from starlette.requests import Request
 from app.errors import Unavailable
 from app.main import create_app
 from app.settings import Settings
-from app.web.monitoring import health
+from app.web.wire.mirror_age import MirrorAge
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:1"  # no program listens there
 
@@ -50,16 +51,26 @@ async def test_the_gateway_starts_and_reads_and_says_that_its_mirror_is_stale(ap
         assert "may be missing" in told["mirror"]
 
 
-async def test_the_mirror_is_not_mentioned_while_it_is_young(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_mirror_is_not_mentioned_while_it_is_young(app: Starlette) -> None:
     async with app.router.lifespan_context(app):
         parts = app.state.parts
         await wait_until(lambda: parts.services.feed.is_healthy)
         await parts.mirror.note_poll()
-        await wait_until(lambda: parts.mirror.age < health.STALE_SECONDS)
+        await wait_until(lambda: parts.pipeline.mirror_age.stale is None)
         assert "mirror" not in await readiness(app)
 
-        monkeypatch.setattr(health, "STALE_SECONDS", 0.0)
+        parts.pipeline.mirror_age._stale_seconds = 0.0
         assert "of the last" in (await readiness(app))["mirror"]
+
+
+@pytest.mark.parametrize(("age", "expected"), [(29.9, {}), (30.9, {"mirror": 30}), (inf, {"mirror": None})])
+def test_a_response_says_how_old_a_stale_mirror_is(age: float, expected: dict[str, int | None]) -> None:
+    mirror_age = MirrorAge(lambda: age, stale_seconds=30)
+    for extensions in ({}, {"cost": {"requestedQueryCost": 1}}):
+        response: dict[str, Any] = {"data": {"images": {}}} | ({"extensions": extensions} if extensions else {})
+        body = json.dumps(response, separators=(",", ":")).encode()
+        assert json.loads(mirror_age.add_to_json(body, bool(extensions))) == mirror_age.add_to(dict(response))
+        assert mirror_age.add_to(response).get("extensions", {}) == extensions | expected
 
 
 async def test_a_change_is_unavailable_and_a_strange_token_is_not_called_bad(app: Starlette) -> None:

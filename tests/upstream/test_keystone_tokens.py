@@ -9,7 +9,7 @@ import pytest
 from app.errors import KeyAwaited, Problem, Unauthenticated, Unavailable
 from app.model import Caller, Role
 from app.web.callers.keystone_tokens import KeystoneTokens
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 
 class Keystone:

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from app.mirror import leadership
+from app.mirror.leadership import Leadership
 from app.mirror.look import Mirror
+from app.mirror.sources import Census
+from app.mirror.sweep import Sweep
 from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, SeenImage
+from app.upstream.errors import Unanswered
 from app.upstream.views import MemberView, View
 from tests.harness.gateway import Gateway
 
 IMAGE, AT = "5d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", datetime(2026, 11, 28, tzinfo=UTC)
+OTHER, BROKEN = "6d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", "7d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e"
 
 
 def image(**changes: Any) -> SeenImage:
@@ -21,7 +27,8 @@ def image(**changes: Any) -> SeenImage:
         "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT,
         "external_id": None, "server_id": None,
         "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
-        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "tags": ["a"], "protected": False,
+        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "disk_format": "raw",
+        "container_format": "bare", "tags": ["a"], "protected": False,
         "hidden": False, "created_at": AT, "updated_at": AT,
     }  # fmt: skip
     return SeenImage(**{**given, **changes})
@@ -192,3 +199,69 @@ async def test_a_mark_outlives_the_look_that_was_on_its_way_when_it_was_made(mir
     assert await mirror.marked(10) == [IMAGE]
     await mirror.look(IMAGE)
     assert await mirror.marked(10) == []
+
+
+class Lists:
+    """A cloud whose images are listed."""
+
+    def __init__(self, *image_ids: str) -> None:
+        self._image_ids = image_ids
+
+    async def images(self, **_: str) -> AsyncGenerator[SeenImage]:
+        for image_id in self._image_ids:
+            yield image(id=image_id)
+
+
+async def test_a_change_during_the_first_listing_does_not_make_the_rest_look_new(
+    gateway: Gateway, mirror: Mirror, source: Source
+) -> None:
+    await mirror.mark([OTHER])  # by a notification, before the images that are there are known
+    source.members = {"2": MemberStatus.PENDING}
+
+    await Census(mirror, Lists(IMAGE, OTHER))()
+    await mirror.look(IMAGE)
+
+    assert await steps(gateway) == []
+    assert (await mirror.marked(10), await mirror.expected("g", 10)) == ([OTHER], [])
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+async def test_another_process_takes_the_lead_when_one_ends(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, is_released: bool
+) -> None:
+    monkeypatch.setattr(leadership, "LEASE_SECONDS", 3_600 if is_released else 0.4)
+    monkeypatch.setattr(leadership, "RENEWAL_SECONDS", 0.1)
+    first, second = Leadership(mirror), Leadership(mirror)
+    await first.start()
+    await first.acquired()
+    await second.start()
+    if is_released:
+        await first.stop()
+    else:
+        assert first._renewing is not None
+        first._renewing.cancel()  # as a process that is killed
+
+    await second.acquired()
+    assert second.is_held
+    await second.stop()
+
+
+async def test_the_sweep_looks_at_imports_then_at_members_then_at_all_and_survives_one_that_cannot_be_read(
+    mirror: Mirror, source: Source
+) -> None:
+    looked: list[str] = []
+    view = source.view
+
+    async def counted(image_id: str) -> View | None:
+        looked.append(image_id)
+        if image_id == BROKEN:
+            raise Unanswered("Glance described an image in an unknown way")
+        found = await view(image_id)
+        return None if found is None else View(image(id=image_id), found.members if image_id == IMAGE else {})
+
+    source.view, source.members = counted, {"2": MemberStatus.PENDING}
+    await mirror.expect([IMAGE, OTHER, BROKEN])
+    sweep = Sweep(mirror, rate=1_000)
+
+    assert [await sweep.look_at_next() for _ in range(4)] == [True, True, True, False]
+    assert (sorted(looked[:3]), looked[3], sorted(looked[4:])) == ([IMAGE, OTHER, BROKEN], IMAGE, [IMAGE, OTHER])

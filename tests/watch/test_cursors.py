@@ -1,4 +1,4 @@
-"""Cursors of a watch: whose they are, for what they are good, and that none can be changed."""
+"""Cursors of a watch: valid only for their viewer and filter, and tamper-proof."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -7,24 +7,26 @@ import pytest
 
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
+from tests.harness.scenario import make_scenario
 from tests.harness.watch_items import current_cursor, expect_items, expect_refusal, items_until_bookmark
-from tests.harness.world import make_world
 
 
 @pytest.fixture(scope="module")
 async def live_gateway(databases: Databases) -> AsyncGenerator[Gateway]:
-    """One for many watches, with bookmarks after a short silence, so that a test knows when all is told."""
+    """A gateway for many watches, with frequent bookmarks, so that a test knows when all changes have arrived."""
     async with start_gateway(settings_for(databases.fresh(), bookmark_seconds=0.15)) as gateway:
         yield gateway
 
 
-async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway: Gateway) -> None:
-    world = await make_world(live_gateway, "pending")
-    cursor = await current_cursor(world.consumer)
+async def test_a_cursor_is_valid_only_for_its_viewer_and_its_filter(live_gateway: Gateway) -> None:
+    scenario = await make_scenario(live_gateway, "pending")
+    cursor = await current_cursor(scenario.consumer)
 
-    await expect_refusal(world.other, "CURSOR_INVALID", "another viewer", after=cursor)
-    await expect_refusal(world.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"})
-    await expect_items(live_gateway.tenant(world.consumer.id, "observer"), cursor, [])
+    await expect_refusal(scenario.other, "CURSOR_INVALID", "another viewer", after=cursor)
+    await expect_refusal(
+        scenario.consumer, "CURSOR_INVALID", "another filter", after=cursor, filter={"role": "CONSUMER"}
+    )
+    await expect_items(live_gateway.tenant(scenario.consumer.id, "observer"), cursor, [])
 
 
 @pytest.mark.parametrize(
@@ -38,18 +40,18 @@ async def test_a_cursor_is_good_for_its_viewer_and_its_filter_only(live_gateway:
         lambda c: c * 2,
     ],
 )
-async def test_a_cursor_that_was_changed_is_refused(live_gateway: Gateway, spoil: Any) -> None:
-    world = await make_world(live_gateway, "none")
+async def test_a_modified_cursor_is_refused(live_gateway: Gateway, spoil: Any) -> None:
+    scenario = await make_scenario(live_gateway, "none")
 
-    await expect_refusal(world.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(world.owner)))
+    await expect_refusal(scenario.owner, "CURSOR_INVALID", "", after=spoil(await current_cursor(scenario.owner)))
 
 
-async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one_for_the_other_party(
+async def test_the_cursor_of_an_item_is_the_same_within_a_tenant_and_differs_between_parties(
     live_gateway: Gateway,
 ) -> None:
-    world = await make_world(live_gateway, "pending")
-    starts = {caller: await current_cursor(caller) for caller in (world.owner, world.consumer)}
-    await world.consumer.accept(world.image)
+    scenario = await make_scenario(live_gateway, "pending")
+    starts = {caller: await current_cursor(caller) for caller in (scenario.owner, scenario.consumer)}
+    await scenario.consumer.accept(scenario.image)
 
     twice = [[await items_until_bookmark(caller, start) for _ in range(2)] for caller, start in starts.items()]
 
@@ -58,6 +60,6 @@ async def test_an_item_has_the_same_cursor_for_all_of_one_tenant_and_another_one
 
 
 def _other(letter: str) -> str:
-    """The letter beside it, which may differ in a single bit."""
+    """The next letter of the alphabet, which may differ in a single bit."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return alphabet[alphabet.index(letter) ^ 1]

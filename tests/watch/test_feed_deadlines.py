@@ -1,4 +1,4 @@
-"""A store that does not answer those who follow the log: it is noticed, counted, and asked again."""
+"""Reads of the log that hang are noticed, counted and repeated."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,15 +10,15 @@ import pytest
 from app.errors import Unavailable
 from app.store import log, snapshot
 from tests.harness.databases import Databases, PostgresDatabases
-from tests.harness.figures import scrape
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.patience import wait_until
+from tests.harness.metrics import scrape
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture
 async def hanging(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Any]:
-    """Have a query of the log wait, the next time that it is asked; it goes on with the end of the test."""
+    """Make the next query of the log wait until the end of the test."""
     monkeypatch.setattr(snapshot, "FOLLOWING_SECONDS", 0.2)
     end, begun = asyncio.Event(), list[str]()
 
@@ -34,7 +34,7 @@ async def hanging(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Any]:
         monkeypatch.setattr(log, name, hangs_once)
         return begun
 
-    hang.end = end  # type: ignore[attr-defined]  # for those who close the store before the fixture does
+    hang.end = end  # type: ignore[attr-defined]  # in case the store is closed before the fixture ends
     yield hang
     end.set()
 
@@ -43,7 +43,7 @@ async def late_reads(server: InProcessServer) -> float:
     return (await scrape(server.port)).total("log_late_reads_total")
 
 
-async def test_the_one_who_reads_for_all_watches_asks_again_on_another_connection(
+async def test_the_tailer_repeats_a_hanging_read_on_another_connection(
     postgres_databases: PostgresDatabases, hanging: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with run_in_process(settings_for(postgres_databases.fresh(), poll_seconds=0.1)) as server:
@@ -61,9 +61,7 @@ async def test_the_one_who_reads_for_all_watches_asks_again_on_another_connectio
     assert "has not answered within" in capsys.readouterr().out
 
 
-async def test_a_watch_that_waits_in_vain_for_what_the_ring_has_dropped_comes_back(
-    databases: Databases, hanging: Any
-) -> None:
+async def test_a_watch_whose_catch_up_read_hangs_ends_and_can_resume(databases: Databases, hanging: Any) -> None:
     async with run_in_process(settings_for(databases.fresh(), feed_ring_size=1)) as server:
         owner, feed = server.gateway.tenant("1"), server.services.feed
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""Hints between workers: they only make it faster. The poll of these tests comes too late to help."""
+"""Hints between workers, which only reduce delays. The poll interval of these tests is too long to hide a lost one."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ import pytest
 from app.store.engines.notify import CHANNEL
 from tests.harness.databases import PostgresDatabases
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 
 NEVER_SECONDS = 600.0
 
@@ -23,38 +23,38 @@ async def workers(postgres_databases: PostgresDatabases) -> AsyncGenerator[tuple
         yield first, second, url
 
 
-async def test_what_is_committed_at_one_worker_wakes_the_watchers_of_another(
+async def test_a_commit_at_one_worker_wakes_the_watches_of_another(
     workers: tuple[Gateway, Gateway, str],
 ) -> None:
     first, second, _ = workers
-    world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watch() as items:
+    scenario = await make_scenario(first, "pending")
+    async with elsewhere(second, scenario.owner.id).watch() as items:
         await anext(items)
-        await world.consumer.accept(world.image)
+        await scenario.consumer.accept(scenario.image)
         assert (await anext(items))["status"] == "ACCEPTED"
 
 
-async def test_killed_sessions_come_back_and_bring_what_was_missed(workers: tuple[Gateway, Gateway, str]) -> None:
+async def test_killed_listeners_reconnect_and_deliver_what_was_missed(workers: tuple[Gateway, Gateway, str]) -> None:
     first, second, url = workers
-    world = await make_world(first, "pending")
-    async with elsewhere(second, world.owner.id).watch() as items:
+    scenario = await make_scenario(first, "pending")
+    async with elsewhere(second, scenario.owner.id).watch() as items:
         await anext(items)
         for status in ("ACCEPTED", "REJECTED"):
             await _kill_sessions(url)
-            await (world.consumer.accept if status == "ACCEPTED" else world.consumer.reject)(world.image)
+            await (scenario.consumer.accept if status == "ACCEPTED" else scenario.consumer.reject)(scenario.image)
             assert (await anext(items))["status"] == status
 
 
-async def test_commits_that_come_together_are_told_together(workers: tuple[Gateway, Gateway, str]) -> None:
+async def test_concurrent_commits_share_a_hint(workers: tuple[Gateway, Gateway, str]) -> None:
     first, _, url = workers
     async with await psycopg.AsyncConnection.connect(url.replace("+psycopg", ""), autocommit=True) as listener:
         await listener.execute(f"LISTEN {CHANNEL}".encode())
         for _ in range(200):
             first.services.store._on_commit()
-        heard = [notice async for notice in listener.notifies(timeout=1.0)]
+        notices = [notice async for notice in listener.notifies(timeout=1.0)]
 
-    assert 1 <= len(heard) < 20
-    assert {notice.payload for notice in heard} == {""}
+    assert 1 <= len(notices) < 20
+    assert {notice.payload for notice in notices} == {""}
 
 
 def elsewhere(gateway: Gateway, tenant_id: str) -> Any:
@@ -63,7 +63,7 @@ def elsewhere(gateway: Gateway, tenant_id: str) -> Any:
 
 
 async def _kill_sessions(url: str) -> None:
-    """Kill the sessions of both workers, once they listen. One that only tells is noticed when it is used."""
+    """Kill the sessions of both workers once they listen. The loss of a notifying one is noticed on its next use."""
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as admin:
         count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()"

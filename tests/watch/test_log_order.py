@@ -1,4 +1,4 @@
-"""The log under many writers: a reader that asks for what is behind its last number misses nothing, in commit order."""
+"""The log under concurrent writers: reading after the last number misses nothing, in commit order."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ async def test_a_reader_gets_every_event_once_and_each_membership_in_its_own_ord
 
 
 async def _write(gateway: Gateway, images: list[str], consumer_id: str, rounds: int) -> int:
-    """Offer, answer and revoke, and be refused at times; how many steps were acknowledged."""
+    """Offer, answer and revoke, with some refusals, and return the number of acknowledged steps."""
     owner, consumer = gateway.tenant("1"), gateway.tenant(consumer_id)
     dice, steps = random.Random(consumer_id), 0
     for _ in range(rounds):
@@ -62,7 +62,7 @@ async def _write(gateway: Gateway, images: list[str], consumer_id: str, rounds: 
 
 
 async def _read_all(gateway: Gateway, done: asyncio.Event) -> list[Any]:
-    """Poll for what is behind the last number, as a tailer does."""
+    """Poll for events after the last number, as the tailer does."""
     read: list[Any] = []
     while True:
         finishing = done.is_set()
@@ -74,7 +74,7 @@ async def _read_all(gateway: Gateway, done: asyncio.Event) -> list[Any]:
 
 
 @pytest.mark.parametrize("numbered_at_commit", [True, False])
-async def test_numbers_that_are_taken_before_the_commit_lose_events(
+async def test_numbers_assigned_before_the_commit_lose_events(
     postgres_databases: PostgresDatabases, numbered_at_commit: bool
 ) -> None:
     url = postgres_databases.fresh().replace("+psycopg", "")
@@ -92,7 +92,7 @@ async def test_numbers_that_are_taken_before_the_commit_lose_events(
 
 
 async def _transactions(url: str, write: Callable[[Any], Any], seed: int) -> None:
-    """Transactions that take a while between writing and committing, as those of real clients do."""
+    """Run transactions that pause between writing and committing, like those of real clients."""
     dice = random.Random(seed)
     async with await psycopg.AsyncConnection.connect(url) as conn:
         for _ in range(20):

@@ -1,4 +1,4 @@
-"""What the watches of one tenant take of the loop: their share, and the rest in its turn, with nothing lost."""
+"""The share of the event loop for the watches of one tenant: excess work waits its turn, and nothing is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,11 +7,11 @@ import pytest
 
 from app.api.operation import loop_share as module
 from app.api.operation.loop_share import LoopShares, ShuttingDown
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 
 class Clocks:
-    """Time, and what the loop has worked, both moved by hand."""
+    """The time and the CPU time of the event loop, both advanced by the test."""
 
     def __init__(self) -> None:
         self.now = self.worked = 0.0
@@ -32,14 +32,14 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_is_beyond_its_share_waits_until_it_is_earned_and_others_go_on() -> None:
+async def test_a_tenant_beyond_its_share_waits_until_it_recovers_and_others_do_not() -> None:
     clocks = Clocks()
     turns = clocks.turns()
     await turns.run("1", clocks.work(1.25), len)
 
     late = asyncio.create_task(turns.run("1", clocks.work(0), len))
     await turns.run("2", clocks.work(1.25), len)
-    clocks.now = 3.9  # a second of work is earned in four, at a quarter
+    clocks.now = 3.9  # at a share of a quarter, a second of work is earned in four
     await asyncio.sleep(2 * module.LONGEST_PAUSE)
     assert not late.done()
     clocks.now = 4.1
@@ -47,7 +47,7 @@ async def test_who_is_beyond_its_share_waits_until_it_is_earned_and_others_go_on
     assert await late
 
 
-async def test_within_the_share_nobody_waits_and_what_was_not_used_is_not_kept() -> None:
+async def test_nobody_waits_within_the_share_and_unused_share_is_not_saved() -> None:
     clocks = Clocks()
     turns = clocks.turns()
     for second in range(100):
@@ -62,7 +62,7 @@ async def test_within_the_share_nobody_waits_and_what_was_not_used_is_not_kept()
     late.cancel()
 
 
-async def test_turns_side_by_side_are_few_and_counted_once() -> None:
+async def test_concurrent_turns_are_limited_and_charged_once() -> None:
     clocks, running, most = Clocks(), 0, 0
     turns, going = clocks.turns(), asyncio.Event()
 
@@ -87,7 +87,7 @@ async def test_turns_side_by_side_are_few_and_counted_once() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_turn_that_waits_for_the_store_does_not_pay_for_the_work_of_others() -> None:
+async def test_a_turn_that_waits_for_the_store_is_not_charged_for_the_work_of_others() -> None:
     clocks = Clocks()
     turns = clocks.turns()
 
@@ -100,7 +100,7 @@ async def test_a_turn_that_waits_for_the_store_does_not_pay_for_the_work_of_othe
     assert turns._accounts["1"].balance > 0.2
 
 
-async def test_waits_that_are_given_up_leave_nothing() -> None:
+async def test_cancelled_waits_leave_nothing_behind() -> None:
     clocks = Clocks()
     turns = clocks.turns()
     await turns.run("1", clocks.work(0.3), len)
@@ -115,7 +115,7 @@ async def test_waits_that_are_given_up_leave_nothing() -> None:
     await wait_until(lambda: len(turns) == 0)
 
 
-async def test_nobody_waits_for_a_process_that_ends() -> None:
+async def test_nothing_waits_for_its_turn_during_shutdown() -> None:
     clocks, ending = Clocks(), False
     turns = LoopShares(0.25, lambda: ending, lambda: clocks.now, lambda: clocks.worked)
     await turns.run("1", clocks.work(100), len)

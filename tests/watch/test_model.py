@@ -1,4 +1,4 @@
-"""Nothing is ever lost to a watching client: a state machine of tenants, watchers, workers and retention."""
+"""A state machine of tenants, watchers, workers and retention: no watching client ever loses anything."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from app.store import log
 from tests.harness.checker import CheckedWatch, FullLog, mark_in
 from tests.harness.databases import Databases
+from tests.harness.event_log import changes_after
 from tests.harness.gateway import Gateway, settings_for, start_gateway
-from tests.harness.patience import wait_until
-from tests.harness.plants import PLANTS
-from tests.harness.story import changes_after
-from tests.harness.subjects import Viewer
+from tests.harness.planted_bugs import PLANTED_BUGS
+from tests.harness.waiting import wait_until
+from tests.harness.watch_model import Viewer
 
 TENANTS = ("1", "2", "3")
 FILTERS: tuple[dict[str, Any], ...] = ({}, {"role": "PRODUCER"}, {"role": "CONSUMER"}, {"status": ["ACCEPTED"]})
@@ -42,7 +42,7 @@ class Watching(RuleBasedStateMachine):
 
     @initialize(sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)))
     def two_workers(self, sizes: tuple[int, int]) -> None:
-        # A database of its own: what an earlier example has dropped from the log would stand in the tables still.
+        # A new database, because the tables would still contain what an earlier example dropped from the log.
         database_url = self.databases.fresh()
         for size in sizes:
             chosen = settings_for(
@@ -88,7 +88,7 @@ class Watching(RuleBasedStateMachine):
 
     @rule(watch=NUMBERS, worker=NUMBERS)
     def reconnect(self, watch: int, worker: int) -> None:
-        """The client goes on at another worker, behind the last item that it has processed."""
+        """Resume at another worker, after the last item that the client has processed."""
         if watch < len(self.watches):
             self.run(self.sockets.pop(watch)[0].aclose())
             self.connect(watch, worker)
@@ -126,7 +126,7 @@ class Watching(RuleBasedStateMachine):
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
 
     def teardown(self) -> None:
-        """Whatever happened, each watch reaches the present in the end."""
+        """Check that each watch finally catches up."""
         try:
             for place, watch in enumerate(self.watches):
                 self.run(self.settle(watch, place))
@@ -143,12 +143,12 @@ class Watching(RuleBasedStateMachine):
         return self.workers[number % len(self.workers)]
 
     def learn(self) -> None:
-        """Read what is new in the log, before anything can drop it."""
+        """Read new events of the log before anything can drop them."""
         store = self.workers[0].services.store
         self.truth.changes += self.run(changes_after(store, self.truth.head))
 
     def all_have_read_the_log(self) -> None:
-        """A worker that lags has not dropped from its ring yet what a bug is to trip over."""
+        """Wait for all workers: one that lags has not yet dropped from its ring what should reveal the bug."""
         feeds = [worker.services.feed for worker in self.workers]
         self.run(wait_until(lambda: all(feed._ring.top == self.truth.head for feed in feeds)))
 
@@ -191,12 +191,12 @@ def check(databases: Databases, examples: int) -> None:
 
 
 @pytest.mark.slow
-def test_every_watch_hears_what_the_log_says_whatever_happens(databases: Databases, request: Any) -> None:
+def test_every_watch_receives_what_the_log_contains_whatever_happens(databases: Databases, request: Any) -> None:
     check(databases, max(8, int(request.config.getoption("--rounds")) // 2))
 
 
 def play(databases: Databases) -> None:
-    """One story in which each of the planted bugs shows: falling out of the ring, retention, another worker."""
+    """A scenario that reveals each planted bug: a watch behind the ring, retention, and another worker."""
     Watching.databases = databases
     machine = Watching()
     try:
@@ -223,13 +223,13 @@ def play(databases: Databases) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_planted_bug_the_story_is_fine(databases: Databases) -> None:
+def test_without_a_planted_bug_the_scenario_passes(databases: Databases) -> None:
     play(databases)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
-def test_the_checker_sees_a_planted_bug(
+@pytest.mark.parametrize("plant", PLANTED_BUGS.values(), ids=PLANTED_BUGS)
+def test_the_checker_finds_a_planted_bug(
     sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch, plant: Any
 ) -> None:
     plant(monkeypatch)

@@ -1,4 +1,4 @@
-"""What a watch sends is the same whether GraphQL has made it or not."""
+"""A watch sends the same bytes whether its items are rendered or executed by graphql-core."""
 
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
@@ -13,10 +13,10 @@ from app.api.watch.operation import WatchOperation
 from app.api.watch.payload_cache import Payloads
 from app.documents.unplanned import Unplanned
 from tests.harness import operations
-from tests.harness.at_hand import Case, ContextStub, cases
+from tests.harness.api_objects import Case, ContextStub, cases
 from tests.harness.gateway import Gateway, Tenant
 from tests.harness.queries import CORE
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
 from tests.plan.test_rendering import WATCHES, coerced, roots_of
 
 AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: watchOffers(after: $after) {
@@ -26,7 +26,7 @@ AT_HAND = """subscription Q($after: Cursor, $wanted: Boolean! = true) { told: wa
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(case=cases(WATCHES))
-async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> None:
+async def test_each_payload_has_the_bytes_of_graphql_core(case: Case) -> None:
     around: Any = ContextStub()
     operation = WatchOperation(CORE, parse(case.query.text), case.query.variables, "Q")
 
@@ -38,7 +38,7 @@ async def test_each_payload_has_the_bytes_that_graphql_gives_it(case: Case) -> N
 
 @pytest.fixture
 def executions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The items that GraphQL is given to execute."""
+    """The items that graphql-core executes."""
     begin, begun = WatchOperation._begin, list[Any]()
 
     def counted(self: WatchOperation, item: Any, context: Any) -> Any:
@@ -64,16 +64,16 @@ async def items_of(
 
 
 @pytest.mark.parametrize("wanted", [{}, {"wanted": False}])
-async def test_a_watch_of_what_is_at_hand_is_not_executed_and_sends_the_same_bytes(
+async def test_a_watch_of_loaded_fields_is_rendered_with_the_same_bytes(
     gateway: Gateway, executions: list[Any], monkeypatch: pytest.MonkeyPatch, wanted: Any
 ) -> None:
-    world = await make_world(gateway, "accepted")
+    scenario = await make_scenario(gateway, "accepted")
 
-    rendered = await items_of(gateway, world.owner, 4, **wanted)
+    rendered = await items_of(gateway, scenario.owner, 4, **wanted)
     assert executions == []
     monkeypatch.setattr(Roots, "root", _unplanned)
     gateway.schema.streams.payloads = Payloads()
-    executed = await items_of(gateway, world.owner, 4, **wanted)
+    executed = await items_of(gateway, scenario.owner, 4, **wanted)
 
     assert (rendered, len(executions)) == (executed, 4)
 
@@ -82,9 +82,7 @@ def _unplanned(*_: Any) -> Any:
     raise Unplanned("left to GraphQL")
 
 
-async def test_a_watch_that_reads_the_present_state_is_executed_as_ever(
-    gateway: Gateway, executions: list[Any]
-) -> None:
-    world = await make_world(gateway, "accepted")
+async def test_a_watch_that_reads_current_state_is_executed(gateway: Gateway, executions: list[Any]) -> None:
+    scenario = await make_scenario(gateway, "accepted")
 
-    assert len(await items_of(gateway, world.owner, 4, operations.WATCH)) == len(executions) == 4
+    assert len(await items_of(gateway, scenario.owner, 4, operations.WATCH)) == len(executions) == 4

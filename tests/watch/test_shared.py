@@ -1,4 +1,4 @@
-"""One execution for all who ask the same, and the same bytes for each."""
+"""Equal watches share one execution and receive the same bytes."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from app.api.operation.context import Context
 from app.api.watch import payload_cache
 from tests.harness import operations
 from tests.harness.gateway import Gateway, Tenant
+from tests.harness.scenario import Scenario, make_scenario
 from tests.harness.statements import record_statements
-from tests.harness.world import World, make_world
 
 
 async def raw(gateway: Gateway, tenant: Tenant, held: AsyncExitStack, query: str = operations.WATCH) -> Any:
@@ -22,23 +22,23 @@ async def raw(gateway: Gateway, tenant: Tenant, held: AsyncExitStack, query: str
     return await held.enter_async_context(aclosing(gateway.schema.streams.run(query, {}, None, context)))
 
 
-async def test_one_of_many_and_a_lone_watcher_get_the_same_bytes(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+async def test_a_shared_and_a_single_watcher_receive_the_same_bytes(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
-        many = [await raw(gateway, world.owner, held) for _ in range(10)]
+        many = [await raw(gateway, scenario.owner, held) for _ in range(10)]
         start, *_ = [await anext(payloads) for payloads in many]
         with record_statements(gateway) as sent:
-            await world.consumer.accept(world.image)
-            told = await asyncio.gather(*(anext(payloads) for payloads in many))
+            await scenario.consumer.accept(scenario.image)
+            payloads_of = await asyncio.gather(*(anext(payloads) for payloads in many))
         cursor = _cursor(start)
-        context = Context(gateway.services, world.owner.caller, "test")
+        context = Context(gateway.services, scenario.owner.caller, "test")
         held.push_async_callback(context.close)
         await asyncio.sleep(payload_cache.FRESH_SECONDS + 0.1)
         lone = gateway.schema.streams.run(operations.WATCH, {"after": cursor}, None, context)
         alone = await anext(await held.enter_async_context(aclosing(lone)))
 
-    assert len(set(told)) == 1
-    assert told[0] == alone
+    assert len(set(payloads_of)) == 1
+    assert payloads_of[0] == alone
     reads = [statement for statement in sent if "FROM named" in statement]
     assert len(reads) == 1, "the nested member was read once for all ten"
 
@@ -48,23 +48,21 @@ def _cursor(payload: bytes) -> str:
 
 
 @pytest.mark.parametrize("other", ["another tenant", "other roles", "another selection"])
-async def test_nothing_is_shared_between_those_who_differ(
-    gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A slow machine takes longer than a second for both.
+async def test_different_watches_share_nothing(gateway: Gateway, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a slow machine, both take longer than a second.
     monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_age", 600)
-    world: World = await make_world(gateway, "pending")
+    scenario: Scenario = await make_scenario(gateway, "pending")
     query = operations.WATCH.replace("occurredAt", "") if other == "another selection" else operations.WATCH
     second = {
-        "another tenant": world.consumer,
-        "other roles": gateway.tenant(world.owner.id, "observer"),
-        "another selection": world.owner,
+        "another tenant": scenario.consumer,
+        "other roles": gateway.tenant(scenario.owner.id, "observer"),
+        "another selection": scenario.owner,
     }[other]
     async with AsyncExitStack() as held:
-        both = [await raw(gateway, world.owner, held), await raw(gateway, second, held, query)]
+        both = [await raw(gateway, scenario.owner, held), await raw(gateway, second, held, query)]
         for payloads in both:
             await anext(payloads)
-        await world.consumer.accept(world.image)
+        await scenario.consumer.accept(scenario.image)
         for payloads in both:
             await anext(payloads)
         made = len(gateway.schema.streams.payloads)
@@ -72,31 +70,31 @@ async def test_nothing_is_shared_between_those_who_differ(
     assert made == 2
 
 
-async def test_a_watcher_that_goes_away_takes_no_payload_from_the_others(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+async def test_a_watcher_that_disconnects_does_not_affect_the_others(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
-        first, second = [await raw(gateway, world.owner, held) for _ in range(2)]
+        first, second = [await raw(gateway, scenario.owner, held) for _ in range(2)]
         await anext(first)
         await anext(second)
         waiting = asyncio.create_task(anext(first))
         await asyncio.sleep(0)
-        await world.consumer.accept(world.image)
+        await scenario.consumer.accept(scenario.image)
         waiting.cancel()
         assert b"ACCEPTED" in await anext(second)
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_what_was_made_is_forgotten_soon_and_is_never_much(
+async def test_shared_payloads_are_dropped_soon_and_use_limited_memory(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway.schema.streams.payloads.cache, "max_entries", 3)
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
-        payloads = await raw(gateway, world.owner, held)
+        payloads = await raw(gateway, scenario.owner, held)
         await anext(payloads)
         for _ in range(4):
-            await world.consumer.accept(world.image)
-            await world.consumer.reject(world.image)
+            await scenario.consumer.accept(scenario.image)
+            await scenario.consumer.reject(scenario.image)
             await anext(payloads)
             await anext(payloads)
 
@@ -110,33 +108,33 @@ subscription Live($x: Boolean!, $from: Cursor) { watchOffers(after: $from) {
 """
 
 
-async def test_a_variable_counts_although_another_operation_of_the_document_begins_there(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    assert world.owner.caller is not None
-    start = gateway.services.feed.seal.close_between(0, world.owner.caller)
+async def test_a_variable_used_by_another_operation_of_the_document_counts(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    assert scenario.owner.caller is not None
+    start = gateway.services.feed.seal.close_between(0, scenario.owner.caller)
 
-    async def told(x: bool) -> set[str]:
-        context = Context(gateway.services, world.owner.caller, "test")
+    async def payloads_of(x: bool) -> set[str]:
+        context = Context(gateway.services, scenario.owner.caller, "test")
         variables = {"x": x, "from": start}
         async with aclosing(gateway.schema.streams.run(TWO_OPERATIONS, variables, "Live", context)) as payloads:
             item = json.loads(await anext(payloads))["data"]["watchOffers"]
         await context.close()
         return set(item)
 
-    assert await told(True) == {"cursor", "kind"}
-    assert await told(False) == {"cursor", "imageId"}
+    assert await payloads_of(True) == {"cursor", "kind"}
+    assert await payloads_of(False) == {"cursor", "imageId"}
 
 
-async def test_a_watch_that_begins_after_a_revoke_was_answered_is_not_shown_the_membership(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    assert world.consumer.caller is not None
-    start = gateway.services.feed.seal.close_between(0, world.consumer.caller)
+async def test_a_watch_started_after_a_revocation_does_not_show_the_membership(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    assert scenario.consumer.caller is not None
+    start = gateway.services.feed.seal.close_between(0, scenario.consumer.caller)
 
     async def member() -> Any:
-        async with world.consumer.watch(after=start) as items:
+        async with scenario.consumer.watch(after=start) as items:
             return (await anext(items))["member"]
 
     assert (await member())["status"] == "PENDING"
-    await world.owner.revoke(world.image, world.consumer.id)
+    await scenario.owner.revoke(scenario.image, scenario.consumer.id)
 
     assert await member() is None

@@ -1,4 +1,4 @@
-"""The snapshot of a watch is paid for by its items, and waits when the budget is spent, on every transport."""
+"""A snapshot is charged by its items, and waits for the budget, on every transport."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,7 +12,7 @@ from app.documents.price import WATCH as PRICE_OF_A_START
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import PROTOCOL, InProcessServer, run_in_process
-from tests.harness.sockets import Peer, connect
+from tests.harness.sockets import WebSocketClient, connect
 from tests.watch.test_turns import item_of
 
 ITEMS = 12
@@ -29,17 +29,17 @@ async def charged(databases: Databases, reading_is_free: None) -> AsyncGenerator
         assert server.budgets.tenants is not None
         budget = server.budgets.tenants
         now = budget.buckets.clock()
-        budget.buckets.clock = lambda: now  # nothing is earned but what a test gives
+        budget.buckets.clock = lambda: now  # the budget refills only when the test does it
         budget.unsettled = None
         yield server
 
 
 @asynccontextmanager
 async def streaming(server: InProcessServer, transport: str) -> AsyncGenerator[Callable[[], Awaitable[Any]]]:
-    """The next item of a snapshot, over each transport that carries one."""
+    """A watch with a snapshot over a transport, as a function that returns its next item."""
     if transport == "websocket":
         async with connect(server.url, subprotocols=[PROTOCOL], proxy=None) as connection:
-            peer = Peer(connection)
+            peer = WebSocketClient(connection)
             await peer.init(server.token)
             assert (await peer.receive())["type"] == "connection_ack"
             await peer.subscribe(SNAPSHOT)
@@ -63,7 +63,7 @@ async def streaming(server: InProcessServer, transport: str) -> AsyncGenerator[C
 
 
 @pytest.mark.parametrize("transport", ["websocket", "events"])
-async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_there(
+async def test_a_snapshot_is_charged_by_its_items_and_waits_for_the_budget(
     charged: InProcessServer, transport: str
 ) -> None:
     owner = charged.gateway.tenant("1")
@@ -76,26 +76,26 @@ async def test_a_snapshot_is_charged_by_its_items_and_waits_for_what_is_not_ther
     async with streaming(charged, transport) as item:
         first = [await item() for _ in range(6)]
         waiting = asyncio.ensure_future(item())
-        # That nothing comes can only be waited for.
+        # The absence of an item can only be observed by waiting.
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert bucket.level == 0
         bucket.level = float(BRIM)
         rest = [await waiting, *[await item() for _ in range(6)]]
 
-    told = [*first, *rest]
-    assert sorted(one["tenant"]["id"] for one in told[:-1]) == [str(100 + number) for number in range(ITEMS)]
-    assert told[-1]["__typename"] == "WatchSynced"
+    items_in_order = [*first, *rest]
+    assert sorted(one["tenant"]["id"] for one in items_in_order[:-1]) == [str(100 + number) for number in range(ITEMS)]
+    assert items_in_order[-1]["__typename"] == "WatchSynced"
     assert bucket.level == BRIM - 6 * COST_OF_AN_ITEM
 
 
 @pytest.mark.parametrize("transport", ["websocket", "events"])
-async def test_a_watch_is_lent_what_it_lacks_on_every_transport(charged: InProcessServer, transport: str) -> None:
+async def test_a_watch_may_borrow_on_every_transport(charged: InProcessServer, transport: str) -> None:
     assert charged.budgets is not None
     assert charged.budgets.tenants is not None
     budget = charged.budgets.tenants
     budget._max_debt = 1_000
-    budget.rate = 1_000  # what is lent is earned in a moment
+    budget.rate = 1_000  # what was borrowed is earned in a moment
     budget.buckets.get("1").level = 1.0
 
     async with streaming(charged, transport) as item:

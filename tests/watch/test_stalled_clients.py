@@ -1,4 +1,4 @@
-"""A client that stops reading is cut off, and when it reads again it comes back by itself and misses nothing."""
+"""A client that stops reading is disconnected; once it reads again, it resumes by itself and misses nothing."""
 
 import asyncio
 import json
@@ -16,9 +16,9 @@ from tests.clients.test_resume import CLIENTS
 from tests.harness.databases import SqliteDatabases
 from tests.harness.kernel import connection_count
 from tests.harness.node import Run
-from tests.harness.patience import wait_until
-from tests.harness.resuming import UNTIL, run_watcher
+from tests.harness.resuming_clients import UNTIL, run_watcher
 from tests.harness.server import Server, run_server
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,8 @@ MOUTHFULS = 20
 
 
 @asynccontextmanager
-async def narrow_line(server: Server) -> AsyncGenerator[tuple[Proxy, int]]:
-    """A way to the server that holds so little that a client which does not read is felt at once."""
+async def narrow_proxy(server: Server) -> AsyncGenerator[tuple[Proxy, int]]:
+    """A proxy with so little buffer space that the server soon notices a client that does not read."""
 
     async def dial() -> Streams:
         line = socket.socket()
@@ -49,7 +49,7 @@ async def narrow_line(server: Server) -> AsyncGenerator[tuple[Proxy, int]]:
     "client",
     [pytest.param(one, marks=pytest.mark.long) if one in ("apollo", "urql", "python") else one for one in CLIENTS],
 )
-async def test_a_stalled_client_is_cut_off_and_misses_nothing(
+async def test_a_stalled_client_is_disconnected_and_misses_nothing(
     node: Run, sqlite_databases: SqliteDatabases, tmp_path: Path, client: str
 ) -> None:
     tokens = tmp_path / "token"
@@ -57,19 +57,19 @@ async def test_a_stalled_client_is_cut_off_and_misses_nothing(
     with run_server(tmp_path, database_url=url, bookmark_seconds=0.5, stall_seconds=1, member_quota=-1) as server:
         tokens.write_text(owner := server.token("1"))
         image = server.register(owner)
-        async with narrow_line(server) as (proxy, port):
+        async with narrow_proxy(server) as (proxy, port):
             with run_watcher(client, server, tokens, f"ws://127.0.0.1:{port}/graphql") as process:
                 assert (await _next(process))["__typename"] == "WatchBookmark"
                 due = await _stall(proxy, server, owner, image)
                 server.do("offerImage", owner, imageId=image, tenantIds=[UNTIL])
-                heard = [item async for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
+                received = [item async for item in _rest(process) if item["__typename"] == "MemberStatusChanged"]
 
-    assert [item["tenant"]["id"] for item in heard] == [*due, UNTIL]
-    assert len({item["cursor"] for item in heard}) == len(heard)
+    assert [item["tenant"]["id"] for item in received] == [*due, UNTIL]
+    assert len({item["cursor"] for item in received}) == len(received)
 
 
 async def _stall(proxy: Proxy, server: Server, owner: str, image: str) -> list[str]:
-    """Hold the client's line until the server has cut it; whom the image was offered to meanwhile."""
+    """Stall the client's connection until the server closes it, and return the tenants that got offers meanwhile."""
     [link] = proxy.links
     link.stall(True)
     due: list[str] = []

@@ -1,4 +1,4 @@
-"""Watches that wait for their turn: each change comes later, once and in order, and nothing is held meanwhile."""
+"""Watches that wait for their turn receive each change later, once and in order, and hold nothing meanwhile."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from app.api.operation import loop_share as module
 from app.api.operation.context import Context
 from app.api.watch.operation import WatchOperation
 from tests.harness.gateway import Gateway, Tenant
-from tests.harness.patience import wait_until
-from tests.harness.world import make_world
+from tests.harness.scenario import make_scenario
+from tests.harness.waiting import wait_until
 
 NESTED = """subscription($after: Cursor) { watchOffers(after: $after) {
   cursor __typename ... on MemberStatusChanged { %s } } }"""
@@ -35,7 +35,7 @@ def item_of(payload: bytes) -> Any:
 
 
 def _overdrawn(gateway: Gateway, tenant: Tenant) -> Callable[[], None]:
-    """Have a tenant take an hour of the loop; what is given back lets that hour pass."""
+    """Charge a tenant for an hour of the loop, and return a function that lets that hour pass."""
     turns = gateway.services.loop_shares
     turns.charge(tenant.id, 3_600)
 
@@ -46,41 +46,41 @@ def _overdrawn(gateway: Gateway, tenant: Tenant) -> Callable[[], None]:
 
 
 async def test_a_tenant_beyond_its_share_gets_each_change_later_once_and_in_order(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     async with AsyncExitStack() as held:
         owners, consumers = [
-            await held.enter_async_context(watched(gateway, tenant)) for tenant in (world.owner, world.consumer)
+            await held.enter_async_context(watched(gateway, tenant)) for tenant in (scenario.owner, scenario.consumer)
         ]
         await asyncio.gather(anext(owners), anext(consumers))
-        earn = _overdrawn(gateway, world.owner)
+        earn = _overdrawn(gateway, scenario.owner)
         for _ in range(5):
-            await world.consumer.accept(world.image)
-            await world.consumer.reject(world.image)
+            await scenario.consumer.accept(scenario.image)
+            await scenario.consumer.reject(scenario.image)
         waiting = asyncio.create_task(anext(owners))
         others = [item_of(await anext(consumers))["cursor"] for _ in range(10)]
         assert not waiting.done()
         earn()
-        told = [item_of(await waiting), *[item_of(await anext(owners)) for _ in range(9)]]
+        received = [item_of(await waiting), *[item_of(await anext(owners)) for _ in range(9)]]
 
-    assert len({one["cursor"] for one in told}) == len(set(others)) == 10
-    assert [one["status"] for one in told] == ["ACCEPTED", "REJECTED"] * 5
+    assert len({one["cursor"] for one in received}) == len(set(others)) == 10
+    assert [one["status"] for one in received] == ["ACCEPTED", "REJECTED"] * 5
 
 
-async def test_what_is_at_hand_waits_for_no_turn(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    async with watched(gateway, world.owner, NESTED.replace("%s", "kind tenant { id }")) as payloads:
+async def test_loaded_items_wait_for_no_turn(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    async with watched(gateway, scenario.owner, NESTED.replace("%s", "kind tenant { id }")) as payloads:
         await anext(payloads)
-        _overdrawn(gateway, world.owner)
-        await world.consumer.accept(world.image)
-        assert item_of(await anext(payloads))["tenant"]["id"] == world.consumer.id
+        _overdrawn(gateway, scenario.owner)
+        await scenario.consumer.accept(scenario.image)
+        assert item_of(await anext(payloads))["tenant"]["id"] == scenario.consumer.id
 
 
-async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_from_others(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    async with watched(gateway, world.owner) as first, watched(gateway, world.owner) as second:
+async def test_unsubscribing_while_waiting_leaves_nothing_and_does_not_affect_others(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    async with watched(gateway, scenario.owner) as first, watched(gateway, scenario.owner) as second:
         await asyncio.gather(anext(first), anext(second))
-        earn = _overdrawn(gateway, world.owner)
-        await world.consumer.accept(world.image)
+        earn = _overdrawn(gateway, scenario.owner)
+        await scenario.consumer.accept(scenario.image)
         waiting = [asyncio.create_task(anext(payloads)) for payloads in (first, second)]
         await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         waiting[0].cancel()
@@ -88,18 +88,18 @@ async def test_who_unsubscribes_while_it_waits_leaves_nothing_and_takes_nothing_
         earn()
         assert item_of(await waiting[1])["member"]["status"] == "ACCEPTED"
 
-        _overdrawn(gateway, world.owner)
-        await world.consumer.reject(world.image)
+        _overdrawn(gateway, scenario.owner)
+        await scenario.consumer.reject(scenario.image)
         alone = asyncio.create_task(anext(second))
         await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         alone.cancel()
         await wait_until(lambda: gateway.schema.streams.payloads.waiting == 0)
 
 
-async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
+async def test_few_documents_of_one_tenant_are_executed_at_a_time(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = await make_world(gateway, "pending")
+    scenario = await make_scenario(gateway, "pending")
     running, most, execute = 0, 0, WatchOperation.execute_in_own_context
 
     async def counted(*args: Any) -> bytes:
@@ -114,21 +114,21 @@ async def test_many_documents_of_one_tenant_are_carried_out_few_at_a_time(
     monkeypatch.setattr(WatchOperation, "execute_in_own_context", counted)
     async with AsyncExitStack() as held:
         queries = [DEAR.replace("cursor __typename", f"cursor alias{number}: __typename") for number in range(20)]
-        streams = [await held.enter_async_context(watched(gateway, world.owner, query)) for query in queries]
+        streams = [await held.enter_async_context(watched(gateway, scenario.owner, query)) for query in queries]
         await asyncio.gather(*map(anext, streams))
-        await world.consumer.accept(world.image)
-        told = [item_of(payload) for payload in await asyncio.gather(*map(anext, streams))]
+        await scenario.consumer.accept(scenario.image)
+        received = [item_of(payload) for payload in await asyncio.gather(*map(anext, streams))]
 
     assert most <= module.AT_ONCE
-    assert len({one["cursor"] for one in told}) == 1
+    assert len({one["cursor"] for one in received}) == 1
 
 
 async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    async with watched(gateway, world.owner) as payloads:
+    scenario = await make_scenario(gateway, "pending")
+    async with watched(gateway, scenario.owner) as payloads:
         await anext(payloads)
-        _overdrawn(gateway, world.owner)
-        await world.consumer.accept(world.image)
+        _overdrawn(gateway, scenario.owner)
+        await scenario.consumer.accept(scenario.image)
         waiting = asyncio.create_task(anext(payloads, None))
         await wait_until(lambda: gateway.schema.streams.payloads.waiting == 1)
         gateway.services.feed.end_watches()
@@ -136,19 +136,19 @@ async def test_a_watch_that_waits_for_its_turn_ends_with_the_process(gateway: Ga
         assert await waiting is None
 
 
-async def test_a_snapshot_waits_for_its_turn_and_holds_no_view_of_the_store(gateway: Gateway) -> None:
-    world = await make_world(gateway, "pending")
-    earn = _overdrawn(gateway, world.owner)
+async def test_a_snapshot_waits_for_its_turn_without_holding_a_connection(gateway: Gateway) -> None:
+    scenario = await make_scenario(gateway, "pending")
+    earn = _overdrawn(gateway, scenario.owner)
     async with watched(
-        gateway, world.owner, DEAR.replace("(after: $after)", "(after: $after, initial: SNAPSHOT)")
-    ) as told:
-        waiting = asyncio.create_task(anext(told))
-        # That nothing comes can only be waited for.
+        gateway, scenario.owner, DEAR.replace("(after: $after)", "(after: $after, initial: SNAPSHOT)")
+    ) as received:
+        waiting = asyncio.create_task(anext(received))
+        # The absence of an item can only be observed by waiting.
         await asyncio.sleep(0.05)
         assert not waiting.done()
         assert gateway.services.store.connections()["reader"][0] == 0
         earn()
         kinds = [item_of(await waiting)["__typename"]]
         while kinds[-1] == "MemberState":
-            kinds.append(item_of(await anext(told))["__typename"])
+            kinds.append(item_of(await anext(received))["__typename"])
     assert kinds[-1] == "WatchSynced"

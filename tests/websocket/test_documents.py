@@ -1,4 +1,4 @@
-"""WatchQuota hold their documents as long as they last, so a tenant may have so much of them at a time."""
+"""Watches keep their documents in memory, so the total size of a tenant's documents is limited."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def watches() -> WatchQuota:
     return WatchQuota(5_000)
 
 
-def test_different_large_documents_are_refused_long_before_so_many_watches_are_there(watches: WatchQuota) -> None:
+def test_different_large_documents_are_refused_before_the_limit_of_watches(watches: WatchQuota) -> None:
     begun = [watches.begin("1", f"{LARGE} # {number}") for number in range(100)]
 
     assert 1 <= begun.count(None) <= DOCUMENT_BYTES // (2_900 * 600)
@@ -21,13 +21,13 @@ def test_different_large_documents_are_refused_long_before_so_many_watches_are_t
     assert watches.begin("2", LARGE) is None, "other tenants notice nothing"
 
 
-def test_watches_with_one_document_are_as_many_as_the_limit_says(watches: WatchQuota) -> None:
+def test_watches_with_the_same_document_may_reach_the_limit_of_watches(watches: WatchQuota) -> None:
     assert {watches.begin("1", SMALL) for _ in range(5_000)} == {None}
     assert "5000 watches" in str(watches.begin("1", SMALL))
 
 
-def test_a_watch_that_ends_makes_room_and_leaves_nothing_behind(watches: WatchQuota) -> None:
-    assert watches.begin("1", SMALL) is None  # and stays, so that the tenant is not forgotten as a whole
+def test_an_ended_watch_frees_its_share_and_leaves_nothing_behind(watches: WatchQuota) -> None:
+    assert watches.begin("1", SMALL) is None  # stays open, so that the tenant's entry is not dropped
     for number in range(100):
         for text in (SMALL, f"{LARGE} # {number}"):
             assert watches.begin("1", text) is None

@@ -1,4 +1,4 @@
-"""WebSocket below GraphQL: broken handshakes and frames are told with a status or a code, and fill no memory."""
+"""WebSocket below GraphQL: invalid handshakes and frames get a status or a close code, and use limited memory."""
 
 import asyncio
 import struct
@@ -12,8 +12,7 @@ from app.web.server.websocket_protocol import MAX_FRAGMENTS
 from tests.harness.databases import Databases
 from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
-from tests.harness.server import Server
-from tests.harness.wire import (
+from tests.harness.raw_connection import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -25,6 +24,7 @@ from tests.harness.wire import (
     parse_responses,
     upgrade,
 )
+from tests.harness.server import Server
 
 BROKEN_HANDSHAKES: dict[str, tuple[bytes, int]] = {
     "too many headers": (upgrade(*(f"x{number}: y" for number in range(200))), 431),
@@ -63,7 +63,7 @@ BROKEN_FRAMES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN_HANDSHAKES)
-async def test_a_handshake_that_can_not_be_is_refused_with_its_status(server: Server, kind: str) -> None:
+async def test_an_invalid_handshake_gets_its_status(server: Server, kind: str) -> None:
     sent, status = BROKEN_HANDSHAKES[kind]
     async with open_connection(server.port) as client:
         await client.send(sent)
@@ -72,7 +72,7 @@ async def test_a_handshake_that_can_not_be_is_refused_with_its_status(server: Se
 
 
 @pytest.mark.parametrize("kind", BROKEN_HANDSHAKES)
-async def test_who_goes_on_sending_after_such_a_handshake_still_hears_why_it_was_refused(
+async def test_a_client_that_keeps_sending_after_a_refused_handshake_still_gets_the_response(
     server: Server, kind: str
 ) -> None:
     sent, status = BROKEN_HANDSHAKES[kind]
@@ -85,7 +85,9 @@ async def test_who_goes_on_sending_after_such_a_handshake_still_hears_why_it_was
 
 
 @pytest.mark.parametrize("kind", BROKEN_FRAMES)
-async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trace(server: Server, kind: str) -> None:
+async def test_an_invalid_frame_closes_the_socket_with_its_code_and_without_a_traceback(
+    server: Server, kind: str
+) -> None:
     sent, code = BROKEN_FRAMES[kind]
     before = server.log.count("Traceback")
     async with open_connection(server.port) as client:
@@ -95,7 +97,7 @@ async def test_a_broken_frame_closes_the_socket_with_its_code_and_leaves_no_trac
     assert server.log.count("Traceback") == before
 
 
-async def test_who_sends_far_too_much_still_hears_why_the_socket_is_closed(server: Server) -> None:
+async def test_a_client_that_sends_far_too_much_still_gets_the_close_code(server: Server) -> None:
     for _ in range(5):
         async with open_connection(server.port) as client:
             await client.upgrade()
@@ -104,7 +106,7 @@ async def test_who_sends_far_too_much_still_hears_why_the_socket_is_closed(serve
             assert await closing == 1009
 
 
-async def test_what_is_still_to_be_said_on_a_socket_that_has_broken_the_protocol_is_no_fault(server: Server) -> None:
+async def test_pending_messages_on_a_closed_socket_are_not_a_fault(server: Server) -> None:
     init, junk = frame(TEXT, b'{"type":"connection_init"}'), frame(3, b"x")
     before = server.log.count("Traceback")
     for _ in range(5):
@@ -115,7 +117,7 @@ async def test_what_is_still_to_be_said_on_a_socket_that_has_broken_the_protocol
     assert server.log.count("Traceback") == before
 
 
-async def test_a_message_in_as_many_fragments_as_may_be_is_taken(server: Server) -> None:
+async def test_a_message_with_the_maximum_number_of_fragments_is_accepted(server: Server) -> None:
     pieces = [b'{"type"', b":", b'"ping"}', *[b" "] * (MAX_FRAGMENTS - 4)]
     async with open_connection(server.port) as client:
         await client.upgrade()
@@ -133,16 +135,16 @@ async def inside(sqlite_databases: Databases) -> AsyncGenerator[InProcessServer]
         yield server
 
 
-async def test_pings_of_a_client_that_reads_nothing_fill_no_memory(inside: InProcessServer) -> None:
+async def test_pings_of_a_client_that_reads_nothing_use_limited_memory(inside: InProcessServer) -> None:
     pings = frame(PING, b"x" * 125) * 2_000
     async with open_connection(inside.port) as client:
         await client.upgrade()
-        client.reader._transport.pause_reading()  # type: ignore[attr-defined]  # the stream has no word for it
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]  # the stream has no public method for it
         for _ in range(60):
             await client.send(pings)
         async with asyncio.timeout(20):
             while (server_side := _websocket(inside)) is None or not _has_read_all(server_side):
-                await asyncio.sleep(0.02)  # the server tells nobody how far it has read
+                await asyncio.sleep(0.02)  # nothing announces how far the server has read
         assert server_side.transport.get_write_buffer_size() < 2_000_000
 
 

@@ -1,4 +1,4 @@
-"""The main job over real sockets: two tenants, one handshake, and nothing lost over a restart."""
+"""The handshake over real sockets, without losses over a restart."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 
 from tests.harness.gateway import IMAGE
 from tests.harness.operations import MUTATIONS, WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import STOP_SECONDS, Server, run_server
-from tests.harness.sockets import Peer, connect_socket
-from tests.harness.world import fresh_id
+from tests.harness.sockets import WebSocketClient, connect_socket
 
 
-async def do(peer: Peer, mutation: str, **input: Any) -> Any:
+async def do(peer: WebSocketClient, mutation: str, **input: Any) -> Any:
     """The payload of one mutation over the socket."""
     answer, end = await peer.run(MUTATIONS[mutation], op="do", input=input)
     assert end == {"id": "do", "type": "complete"}
@@ -21,7 +21,7 @@ async def do(peer: Peer, mutation: str, **input: Any) -> Any:
     return payload
 
 
-async def register(peer: Peer) -> str:
+async def register(peer: WebSocketClient) -> str:
     return (await do(peer, "registerImage", **IMAGE))["image"]["id"]
 
 
@@ -29,7 +29,7 @@ def step(item: Any) -> tuple[Any, ...]:
     return item["kind"], item["previousStatus"], item["status"], item["owner"]["id"], item["tenant"]["id"]
 
 
-async def test_both_sides_of_a_handshake_hear_of_it_in_order(server: Server) -> None:
+async def test_both_sides_of_a_handshake_receive_it_in_order(server: Server) -> None:
     producer, consumer = fresh_id(), fresh_id()
     producing, consuming = server.token(producer), server.token(consumer)
     async with (
@@ -51,12 +51,12 @@ async def test_both_sides_of_a_handshake_hear_of_it_in_order(server: Server) -> 
             ]
 
 
-async def test_queries_and_mutations_go_over_the_socket_of_a_watch(server: Server) -> None:
+async def test_queries_and_mutations_run_on_the_socket_of_a_watch(server: Server) -> None:
     producer, consumer = fresh_id(), fresh_id()
     async with connect_socket(server, server.token(producer)) as peer:
         image_id = await register(peer)
-        heard = await peer.run("query($id: ID!) { image(id: $id) { name } }", id=image_id)
-        assert heard == [
+        received = await peer.run("query($id: ID!) { image(id: $id) { name } }", id=image_id)
+        assert received == [
             {"id": "1", "type": "next", "payload": {"data": {"image": {"name": "ubuntu"}}}},
             {"id": "1", "type": "complete"},
         ]
@@ -64,15 +64,15 @@ async def test_queries_and_mutations_go_over_the_socket_of_a_watch(server: Serve
         await peer.next_item()
         offer = {"imageId": image_id, "tenantIds": [consumer]}
         await peer.subscribe(MUTATIONS["offerImage"], op="offer", input=offer)
-        heard = [await peer.receive() for _ in range(3)]
-        assert sorted((message["id"], message["type"]) for message in heard) == [
+        received = [await peer.receive() for _ in range(3)]
+        assert sorted((message["id"], message["type"]) for message in received) == [
             ("offer", "complete"),
             ("offer", "next"),
             ("watch", "next"),
         ]
 
 
-async def test_what_a_query_reads_on_a_socket_is_as_of_that_query(server: Server) -> None:
+async def test_a_query_on_a_socket_reads_the_current_state(server: Server) -> None:
     async with connect_socket(server, server.token(fresh_id())) as peer:
         image_id = await register(peer)
         for name in ("first", "second"):
@@ -81,7 +81,7 @@ async def test_what_a_query_reads_on_a_socket_is_as_of_that_query(server: Server
             assert answer["payload"]["data"]["image"]["name"] == name
 
 
-async def test_a_stranger_hears_nothing_of_a_handshake(server: Server) -> None:
+async def test_a_stranger_receives_nothing_of_a_handshake(server: Server) -> None:
     async with (
         connect_socket(server, server.token(fresh_id())) as producer,
         connect_socket(server, server.token("777")) as other,
@@ -91,12 +91,12 @@ async def test_a_stranger_hears_nothing_of_a_handshake(server: Server) -> None:
         await do(producer, "offerImage", imageId=await register(producer), tenantIds=[fresh_id()])
         own = await register(other)
         await other.subscribe(MUTATIONS["offerImage"], op="do", input={"imageId": own, "tenantIds": [fresh_id()]})
-        heard = [await other.receive() for _ in range(3)]
-        told = [message["payload"]["data"]["watchOffers"] for message in heard if message["id"] == "1"]
+        received = [await other.receive() for _ in range(3)]
+        told = [message["payload"]["data"]["watchOffers"] for message in received if message["id"] == "1"]
         assert [item["imageId"] for item in told] == [own]
 
 
-async def test_sigterm_closes_the_sockets_with_1012_and_ends_the_server_in_good_order(tmp_path: Path) -> None:
+async def test_sigterm_closes_the_sockets_with_1012_and_stops_the_server_cleanly(tmp_path: Path) -> None:
     with run_server(tmp_path) as server:
         async with connect_socket(server, server.token(fresh_id())) as watching, connect_socket(server) as idle:
             await watching.subscribe(WATCH)
@@ -108,7 +108,7 @@ async def test_sigterm_closes_the_sockets_with_1012_and_ends_the_server_in_good_
 
 
 @pytest.mark.slow
-async def test_after_a_restart_a_client_goes_on_behind_its_cursor_and_misses_nothing(tmp_path: Path) -> None:
+async def test_after_a_restart_a_client_resumes_after_its_cursor_and_misses_nothing(tmp_path: Path) -> None:
     producer, consumer = fresh_id(), fresh_id()
     with run_server(tmp_path) as first:
         async with (

@@ -1,4 +1,4 @@
-"""graphql-transport-ws, message by message: what breaks the protocol, and what does not."""
+"""graphql-transport-ws: which messages violate the protocol, and which do not."""
 
 import asyncio
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server, run_server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 QUERY = "{ __typename }"
 MALFORMED: dict[str, object] = {
@@ -72,7 +72,7 @@ async def test_a_message_that_is_too_big_closes_the_socket_with_1009(server: Ser
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-async def test_an_operation_that_is_refused_ends_alone(server: Server, kind: str) -> None:
+async def test_a_refused_operation_leaves_the_socket_open(server: Server, kind: str) -> None:
     document, code = REFUSED[kind]
     async with connect_socket(server, server.token(fresh_id())) as peer:
         for _ in range(2):
@@ -95,19 +95,19 @@ async def test_a_client_that_knows_both_protocols_gets_the_newer_one(server: Ser
         assert peer.connection.subprotocol == "graphql-transport-ws"
 
 
-async def test_a_client_that_does_not_introduce_itself_in_time_is_closed_with_4408(tmp_path: Path) -> None:
+async def test_a_client_without_connection_init_in_time_is_closed_with_4408(tmp_path: Path) -> None:
     with run_server(tmp_path, connection_init_seconds=0.2) as server:
         async with open_socket(server) as peer:
             assert await peer.close_code() == 4408
 
 
-async def test_a_second_introduction_is_closed_with_4429(server: Server) -> None:
+async def test_a_second_connection_init_is_closed_with_4429(server: Server) -> None:
     async with connect_socket(server) as peer:
         await peer.init()
         assert await peer.close_code() == 4429
 
 
-async def test_an_operation_before_the_introduction_is_closed_with_4401(server: Server) -> None:
+async def test_an_operation_before_connection_init_is_closed_with_4401(server: Server) -> None:
     async with open_socket(server) as peer:
         await peer.subscribe(QUERY)
         assert await peer.close_code() == 4401
@@ -120,7 +120,7 @@ async def test_an_id_that_is_in_use_is_closed_with_4409(server: Server) -> None:
         assert await peer.close_code() == 4409
 
 
-async def test_an_id_can_be_used_again_once_its_operation_is_over(server: Server) -> None:
+async def test_an_id_can_be_reused_once_its_operation_is_over(server: Server) -> None:
     async with connect_socket(server, server.token(fresh_id())) as peer:
         for _ in range(3):
             assert [message["type"] for message in await peer.run(QUERY)] == ["next", "complete"]
@@ -134,32 +134,32 @@ async def test_a_watch_that_the_client_completes_frees_its_id(server: Server) ->
         assert [message["type"] for message in await peer.run(QUERY)] == ["next", "complete"]
 
 
-async def test_a_completion_of_nothing_is_passed_over(server: Server) -> None:
+async def test_completing_an_unknown_operation_is_ignored(server: Server) -> None:
     async with connect_socket(server) as peer:
-        await peer.send({"type": "complete", "id": "never heard of"})
+        await peer.send({"type": "complete", "id": "unknown"})
         assert await peer.is_alive()
 
 
 @pytest.mark.parametrize("message", [{"type": "ping"}, {"type": "ping", "payload": {"a": 1}}])
-async def test_a_ping_is_answered_even_before_the_introduction(server: Server, message: dict[str, object]) -> None:
+async def test_a_ping_gets_a_pong_even_before_connection_init(server: Server, message: dict[str, object]) -> None:
     async with open_socket(server) as peer:
         await peer.send(message)
         assert (await peer.receive())["type"] == "pong"
 
 
-async def test_one_operation_too_many_is_refused_and_the_others_go_on(tmp_path: Path) -> None:
+async def test_one_operation_too_many_is_refused_and_the_others_continue(tmp_path: Path) -> None:
     with run_server(tmp_path, max_operations_per_socket=2) as server:
         async with connect_socket(server, server.token(fresh_id())) as peer:
             for op in ("1", "2", "3"):
                 await peer.subscribe(WATCH, op)
-            heard = {message["id"]: message for message in [await peer.receive() for _ in range(3)]}
-            assert [heard[op]["type"] for op in ("1", "2", "3")] == ["next", "next", "error"]
-            assert heard["3"]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
+            received = {message["id"]: message for message in [await peer.receive() for _ in range(3)]}
+            assert [received[op]["type"] for op in ("1", "2", "3")] == ["next", "next", "error"]
+            assert received["3"]["payload"][0]["extensions"]["code"] == "RATE_LIMITED"
             await peer.send({"type": "complete", "id": "1"})
             assert await peer.is_alive()
 
 
-async def test_sockets_do_not_wait_for_each_other(server: Server) -> None:
+async def test_operations_on_different_sockets_run_concurrently(server: Server) -> None:
     async with connect_socket(server) as idle, connect_socket(server) as first, connect_socket(server) as second:
         assert all(await asyncio.gather(first.is_alive(), second.is_alive()))
         assert await idle.is_alive()

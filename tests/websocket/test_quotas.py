@@ -1,4 +1,4 @@
-"""How many connections and watches a tenant may have, and that the places of those who leave are free again."""
+"""The limits of connections and watches per tenant, which are freed when clients disconnect."""
 
 from collections.abc import Generator
 
@@ -18,7 +18,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
         yield server
 
 
-async def test_a_connection_too_many_is_closed_to_come_again_and_others_are_not_concerned(small: Server) -> None:
+async def test_a_connection_too_many_is_told_to_retry_and_others_are_unaffected(small: Server) -> None:
     token = small.token("1")
     async with connect_socket(small, token), connect_socket(small, token):
         async with open_socket(small) as third:
@@ -30,7 +30,7 @@ async def test_a_connection_too_many_is_closed_to_come_again_and_others_are_not_
         assert await again.is_alive()
 
 
-async def test_a_watch_too_many_is_refused_and_the_socket_lives_on(small: Server) -> None:
+async def test_a_watch_too_many_is_refused_and_the_socket_stays_open(small: Server) -> None:
     token = small.token("3")
     async with connect_socket(small, token) as first, connect_socket(small, token) as second:
         for peer in (first, second):
@@ -45,7 +45,7 @@ async def test_a_watch_too_many_is_refused_and_the_socket_lives_on(small: Server
         assert (await second.receive())["type"] == "next"
 
 
-async def test_a_watch_that_comes_back_when_all_places_are_taken_is_sent_away_to_come_again(small: Server) -> None:
+async def test_a_resumed_watch_over_the_limit_is_told_to_retry(small: Server) -> None:
     token = small.token("4")
     async with connect_socket(small, token) as first:
         await first.subscribe(WATCH)

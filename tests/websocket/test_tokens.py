@@ -1,4 +1,4 @@
-"""Who is calling over WebSocket: the token comes with the introduction and ends the socket when it expires."""
+"""Authentication over WebSocket: the token is sent in `connection_init`, and its expiry closes the socket."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.harness.operations import WATCH
+from tests.harness.scenario import fresh_id
 from tests.harness.server import Server
 from tests.harness.sockets import connect_socket, open_socket
-from tests.harness.world import fresh_id
 
 VIEWER = "{ viewer { id } }"
 
 
 @pytest.mark.parametrize("key", ["Authorization", "authorization", "AUTHORIZATION"])
-async def test_the_key_of_the_token_is_read_in_any_case(server: Server, key: str) -> None:
+async def test_the_key_of_the_token_is_case_insensitive(server: Server, key: str) -> None:
     tenant = fresh_id()
     async with open_socket(server) as peer:
         await peer.init(server.token(tenant), key)
@@ -23,7 +23,7 @@ async def test_the_key_of_the_token_is_read_in_any_case(server: Server, key: str
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic eDp5", "x", 7, {"token": "x"}, ["Bearer x"]])
-async def test_a_token_that_will_never_do_closes_the_socket_with_4401(server: Server, value: object) -> None:
+async def test_an_invalid_token_closes_the_socket_with_4401(server: Server, value: object) -> None:
     async with open_socket(server) as peer:
         await peer.send({"type": "connection_init", "payload": {"Authorization": value}})
         assert await peer.close_code() == 4401
@@ -33,7 +33,7 @@ PLACES = ["payload", "headers of the payload", "header of the handshake"]
 
 
 def put(place: str, value: object, key: str = "Authorization") -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `connection_init` has as its payload, and the options of the handshake."""
+    """The payload of `connection_init` and the options of the handshake, with the token in this position."""
     if place == "payload":
         return {key: value}, {}
     return ({"headers": {key: value}}, {}) if "payload" in place else ({}, {"additional_headers": {key: str(value)}})
@@ -41,7 +41,7 @@ def put(place: str, value: object, key: str = "Authorization") -> tuple[dict[str
 
 @pytest.mark.parametrize("key", ["Authorization", "authorization", "AUTHORIZATION"])
 @pytest.mark.parametrize("place", PLACES)
-async def test_a_token_counts_wherever_clients_put_it(server: Server, place: str, key: str) -> None:
+async def test_a_token_is_accepted_wherever_clients_send_it(server: Server, place: str, key: str) -> None:
     tenant = fresh_id()
     payload, options = put(place, f"Bearer {server.token(tenant)}", key)
     async with open_socket(server, **options) as peer:
@@ -69,7 +69,7 @@ async def test_a_bad_token_and_an_expired_one_close_the_socket_wherever_they_are
 
 
 @pytest.mark.parametrize(("winner", "loser"), [(0, 1), (0, 2), (1, 2)])
-async def test_the_payload_wins_over_its_headers_and_both_over_the_handshake(
+async def test_the_payload_overrides_its_headers_and_both_override_the_handshake(
     server: Server, winner: int, loser: int
 ) -> None:
     tenant = fresh_id()
@@ -81,7 +81,7 @@ async def test_the_payload_wins_over_its_headers_and_both_over_the_handshake(
         assert (await peer.run(VIEWER))[0]["payload"] == {"data": {"viewer": {"id": tenant}}}
 
 
-async def test_a_page_of_a_foreign_origin_is_refused_though_its_handshake_has_a_token(server: Server) -> None:
+async def test_a_page_of_a_foreign_origin_is_refused_although_its_handshake_has_a_token(server: Server) -> None:
     _, options = put(PLACES[2], f"Bearer {server.token(fresh_id())}")
     with pytest.raises(InvalidStatus) as refused:
         async with open_socket(server, origin="https://foreign.example", **options):
@@ -97,7 +97,7 @@ async def test_an_expired_token_closes_the_socket_with_4403(server: Server) -> N
 
 
 @pytest.mark.slow
-async def test_a_token_that_expires_closes_the_socket_with_4403_and_a_fresh_one_goes_on_there(server: Server) -> None:
+async def test_an_expiring_token_closes_the_socket_with_4403_and_a_new_one_resumes_there(server: Server) -> None:
     tenant = fresh_id()
     async with connect_socket(server, server.token(tenant, ttl=3)) as peer:
         await peer.subscribe(WATCH)
@@ -111,7 +111,7 @@ async def test_a_token_that_expires_closes_the_socket_with_4403_and_a_fresh_one_
 
 
 @pytest.mark.parametrize("variables", [{}, {"after": "made up"}, {"filter": {"imageId": "made up"}}])
-async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: Server, variables: Any) -> None:
+async def test_without_a_token_a_watch_is_refused_and_the_socket_stays_open(server: Server, variables: Any) -> None:
     async with connect_socket(server) as peer:
         (message,) = await peer.run(WATCH, **variables)
         assert message["type"] == "error"
@@ -132,7 +132,7 @@ async def test_without_a_token_a_watch_is_refused_and_the_socket_lives(server: S
         {"headers": {"Authorization": None}},
     ],
 )
-async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(server: Server, payload: Any) -> None:
+async def test_connection_init_without_a_token_is_accepted_and_a_query_refused(server: Server, payload: Any) -> None:
     async with open_socket(server) as peer:
         await peer.send({"type": "connection_init", "payload": payload})
         assert (await peer.receive())["type"] == "connection_ack"
@@ -141,7 +141,7 @@ async def test_an_introduction_without_a_token_is_taken_and_a_query_refused(serv
         assert end["type"] == "complete"
 
 
-async def test_no_token_of_a_socket_lands_in_the_log(server: Server) -> None:
+async def test_no_token_of_a_socket_is_logged(server: Server) -> None:
     bad = [server.token(fresh_id(), ttl=-1), "x" + server.token(fresh_id())]
     for token in bad:
         async with open_socket(server) as peer:

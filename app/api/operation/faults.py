@@ -13,11 +13,14 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from app.api.operation.notes import note_error
 from app.errors import ErrorCode, Problem, Refusal
+from app.tracebacks import clear_tracebacks
 
 logger: Any = structlog.get_logger("faults")
 MASKED = "Something went wrong in the gateway. The operators find it in their log by the request ID."
 # These keep an error response small, whatever the request contains.
 MOST_ERRORS, MOST_LOCATIONS, LONGEST_MESSAGE, LONGEST_PATHS = 20, 10, 500, 20_000
+# What is read of a message to make one of that length.
+_READ_CHARACTERS = 4 * LONGEST_MESSAGE
 _OURS = {ErrorCode.INTERNAL_SERVER_ERROR, ErrorCode.UNAVAILABLE, ErrorCode.TIMEOUT}
 _BEFORE_VALUE = re.compile(r"Variable '.*?(?:found|cannot represent [\w -]+ value): ")
 # A string, or a constant that JSON spells differently.
@@ -36,6 +39,8 @@ def client_errors(result: ExecutionResult, request_id: str) -> list[GraphQLError
         # Errors of the gateway go first, because the status of the response depends on them.
         errors.sort(key=lambda error: _code(error, before_execution) not in _OURS)
     shown = [_client_error(error, before_execution, request_id) for error in errors[:number]]
+    for error in errors:
+        clear_tracebacks(error)
     return shown if number == len(errors) else [*shown, _remainder_error(len(errors) - number, shown[-1])]
 
 
@@ -74,14 +79,11 @@ def _client_error(error: GraphQLError, before_execution: bool, request_id: str) 
         # Messages and paths of graphql-core may quote the request, which must not be logged.
         ours = error.message if isinstance(_cause(error), (Problem, Refusal)) else None
         logger.debug("problem", request_id=request_id, code=str(code), message=ours)
-    return GraphQLError(
-        _message(error, code),
-        nodes=None if error.nodes is None else error.nodes[:MOST_LOCATIONS],
-        source=error.source,
-        positions=error.positions,
-        path=error.path,
-        extensions={"code": str(code), "requestId": request_id, **_details(error)},
-    )
+    extensions = {"code": str(code), "requestId": request_id, **_details(error)}
+    shown = GraphQLError(_message(error, code), path=error.path, extensions=extensions)
+    # Computed anew from the nodes, they would take time in proportion to the document.
+    shown.locations = (error.locations or [])[:MOST_LOCATIONS] or None
+    return shown
 
 
 def _details(error: GraphQLError) -> dict[str, str | int]:
@@ -92,7 +94,8 @@ def _details(error: GraphQLError) -> dict[str, str | int]:
 def _message(error: GraphQLError, code: ErrorCode) -> str:
     if code is ErrorCode.INTERNAL_SERVER_ERROR:
         return MASKED
-    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else _with_json_values(error.message)
+    quoted = error.message[:_READ_CHARACTERS]
+    message = NO_OPERATION if isinstance(_cause(error), _WITHOUT_OPERATION) else _with_json_values(quoted)
     # graphql-core quotes values of any length.
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}..."
 
@@ -100,7 +103,7 @@ def _message(error: GraphQLError, code: ErrorCode) -> str:
 def _with_json_values(message: str) -> str:
     """The message about a variable, with Python literals replaced by JSON."""
     if (quotes := _BEFORE_VALUE.match(message)) is None:
-        return message
+        return re.sub(r"not to be None\.$", "not to be null.", message)
     return quotes[0] + _PYTHON_VALUE.sub(_as_json, message[quotes.end() :])
 
 

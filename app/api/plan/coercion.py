@@ -22,7 +22,7 @@ from graphql import (
     get_named_type,
 )
 
-from app.documents.documents import MOST_VALUES
+from app.documents.limits import MOST_VALUES
 from app.documents.unplanned import Unplanned
 
 Check = Callable[[Any], Any]

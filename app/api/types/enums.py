@@ -36,9 +36,12 @@ _describe(
     model.ImageStatus,
     "The state of an image in its life cycle. An image can be shared in any state.",
     QUEUED="Registered; the upload of its data has not started.",
+    UPLOADING="Its data is being uploaded to where it will be imported from. Only in front of a cloud.",
+    IMPORTING="Its data is being imported. Only in front of a cloud.",
     SAVING="Its data is being uploaded.",
     ACTIVE="Ready for use.",
     DEACTIVATED="Disabled by an operator: it can be seen and shared, but its data can't be used.",
+    KILLED="The upload of its data failed, so it can't be used. Only in front of a cloud.",
 )
 _describe(
     model.ImageOrigin,

@@ -26,10 +26,10 @@ def image_filter(
 ) -> ImageFilter:
     """The filter for a list of images. Raises BadUserInput."""
     return ImageFilter(
-        member_status=None if member_status is None else tuple(member_status),
+        member_status=None if member_status is None else tuple(dict.fromkeys(member_status)),
         owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
         visibility=visibility,
-        status=None if status is None else tuple(status),
+        status=None if status is None else tuple(dict.fromkeys(status)),
         name=None if name is None else formats.text(name),
         external_id=None if external_id is None else formats.text(external_id),
         hidden=hidden,

@@ -45,10 +45,15 @@ class NodeQueries:
 
 
 async def _find(info: Info, id_: str) -> Node | None:
-    """The object, if the caller may see it. A tenant is found by nobody but itself."""
-    if id_ == info.context.caller.tenant_id:
-        return Tenant(id=strawberry.ID(id_))
-    if (known := formats.uuid(id_)) is None:
+    """The object, if the caller may see it. A tenant is found by nobody but itself, and before all else.
+
+    Tenant IDs may be UUIDs too. Those of others are looked up like any unknown ID, so neither the result nor the
+    work reveals whether there is such a tenant.
+    """
+    known, viewer = formats.uuid(id_), info.context.caller.tenant_id
+    if viewer in (id_, known):
+        return Tenant(id=strawberry.ID(viewer))
+    if known is None:
         return None
     load = info.context.load
     image, member = await gather(load.image.load(known), load.member.load(known))

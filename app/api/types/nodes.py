@@ -86,6 +86,12 @@ class Image(Node):
     checksum: str | None = strawberry.field(
         description="Checksum of the data as given by the owner, such as `sha256:9f86d0...`; null if unknown."
     )
+    disk_format: str | None = strawberry.field(
+        description="Format of the disk in the data, such as `qcow2`; null if unknown. Only in front of a cloud."
+    )
+    container_format: str | None = strawberry.field(
+        description="Format of the container in the data, such as `bare`; null if unknown. Only in front of a cloud."
+    )
     tags: list[str] = strawberry.field(description="Up to 50 tags set by the owner, each 1 to 255 characters.")
     protected: bool = strawberry.field(
         description="Whether the image is protected from deletion. Sharing is not affected."

@@ -80,7 +80,7 @@ def member_filter(
 ) -> MemberFilter:
     """The filter that the arguments describe. Raises BadUserInput."""
     return MemberFilter(
-        status=None if status is None else tuple(status),
+        status=None if status is None else tuple(dict.fromkeys(status)),
         image_id=formats.id_or_none(image_id),
         owner_id=None if owner_id is None else formats.tenant_id(owner_id, pattern),
         tenant_id=None if tenant_id is None else formats.tenant_id(tenant_id, pattern),

@@ -23,12 +23,15 @@ from app.api.watch.payload_cache import Payloads
 from app.api.watch.position import has_cursor
 from app.documents.cached_function import CachedFunction
 from app.documents.documents import Documents
+from app.documents.limits import too_complex
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from app.errors import Unavailable
 from app.lifetime import Lifetime
 
 SENT_BEFORE_YIELD = 100
+# Those of a cursor and a few IDs have a tenth of it.
+MAX_VARIABLE_CHARACTERS = 5_000
 # Rendering for one watch is charged in steps of this size, with an allowance for sending each payload.
 CHARGED_SECONDS, SENDING_SECONDS = 0.002, 20e-6
 # Charges an item of a snapshot; returns 0, or the seconds to wait until the budget allows it.
@@ -69,7 +72,7 @@ class Streams:
         Raises WatchFailed, and Unavailable if a retry may succeed.
         """
         operation = WatchOperation(self._documents.schema, self._documents.parse(query), dict(variables or {}), name)
-        errors = self._documents.errors(query, name, operation.variables)
+        errors = _too_large(operation.variables) or self._documents.errors(query, name, operation.variables)
         if errors:
             raise watch_failure(errors, context, before=True)
         life = operation.lifetime(context) if admit is None else admit()
@@ -90,6 +93,14 @@ class Streams:
                     if sent % SENT_BEFORE_YIELD == 0:
                         # A watcher that is far behind finds cached payloads, and must not block the event loop.
                         await asyncio.sleep(0)
+
+
+def _too_large(variables: Mapping[str, Any]) -> list[GraphQLError]:
+    """The error for more than a watch may hold for as long as it is open, whether it uses the variables or not."""
+    if (size := len(repr(variables))) <= MAX_VARIABLE_CHARACTERS:
+        return []
+    message = f"The variables of a watch have {size} characters, and the limit is {MAX_VARIABLE_CHARACTERS}."
+    return [too_complex(message)]
 
 
 class UnsharedPayloads:

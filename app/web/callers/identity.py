@@ -14,6 +14,7 @@ from app.model import Caller, Role
 from app.settings import Settings
 from app.sharing import formats
 from app.web.callers.faults import Fault
+from app.web.callers.issuers import first_issuer, policy_for, trusted_issuers
 from app.web.callers.keys import Key
 
 ALGORITHM = "HS256"
@@ -82,7 +83,7 @@ class SharedSecret:
 
     def __init__(self, settings: Settings) -> None:
         if settings.auth_secret is None:
-            others = "" if settings.auth_jwks_url is None else "; yours come from your identity provider"
+            others = "; yours come from your identity provider" if trusted_issuers(settings) else ""
             raise SetupError(
                 f"There is no secret to sign tokens with{others}. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random "
                 "bytes, for example from: openssl rand -hex 32"
@@ -96,12 +97,13 @@ class SharedSecret:
     def mint(self, tenant_id: str, roles: frozenset[Role], ttl: timedelta, subject: str) -> str:
         """Sign a token, for development and for the demo."""
         settings, now = self._settings, datetime.now(UTC)
+        policy = policy_for(first_issuer(settings), settings)
         claims = {
             settings.auth_tenant_claim: formats.tenant_id(tenant_id, settings.tenant_id_pattern),
-            settings.auth_roles_claim: sorted(roles),
+            settings.auth_roles_claim: policy.words_for(roles),
             settings.auth_subject_claim: subject,
-            "iss": settings.auth_issuer,
-            "aud": settings.auth_audience,
+            "iss": policy.issuer_of_tenant(tenant_id),
+            settings.auth_audience_claim: settings.auth_audience.split()[0],
             "iat": now,
             "exp": now + ttl,
         }

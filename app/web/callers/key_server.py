@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from app.web.callers.keys import NoKeys
+from app.web.callers.keys import NoKeys, parse_object
 
 FETCH_SECONDS = 4.0
 MAX_BYTES = 262_144
@@ -24,9 +24,8 @@ class KeyServer:
     async def fetch(self) -> bytes:
         """The body of the response. Raises NoKeys."""
         try:
-            request = self._client.stream("GET", self.url, headers=HEADERS)
-            async with asyncio.timeout(FETCH_SECONDS), request as response:
-                return await _read_body(response)
+            async with asyncio.timeout(FETCH_SECONDS):
+                return await self._fetch()
         except TimeoutError:
             raise NoKeys(f"it did not respond within {FETCH_SECONDS:g} seconds") from None
         except httpx2.HTTPError as error:
@@ -34,6 +33,45 @@ class KeyServer:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def _fetch(self) -> bytes:
+        return await self._get(self.url)
+
+    async def _get(self, url: str) -> bytes:
+        async with self._client.stream("GET", url, headers=HEADERS) as response:
+            return await _read_body(response)
+
+
+class DiscoveredKeyServer(KeyServer):
+    """An issuer whose metadata (OpenID Connect Discovery) says where its key set is, on its own host."""
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
+        self._issuer = issuer
+
+    async def _fetch(self) -> bytes:
+        return await self._get(key_set_url(await self._get(self.url), self._issuer))
+
+
+def key_set_url(metadata: bytes, issuer: str) -> str:
+    """The `jwks_uri` in an issuer's metadata. Raises NoKeys unless it is the metadata of this issuer, on its host."""
+    fields = parse_object(metadata)
+    named, url = fields.get("issuer"), fields.get("jwks_uri")
+    if named != issuer:
+        raise NoKeys(f"it describes the issuer {str(named)[:200]!r}, not {issuer!r}")
+    if not isinstance(url, str):
+        raise NoKeys("it names no jwks_uri")
+    if _origin(url) != _origin(issuer):
+        raise NoKeys(f"its keys are on another host; if that is right, set the JWKS URL to {url[:200]!r}")
+    return url
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 async def _read_body(response: httpx2.Response) -> bytes:

@@ -4,21 +4,19 @@ There is at most one fetch in GAP_SECONDS. When fetches fail, the known keys sta
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
 import structlog
 
-from app.errors import KeyAwaited, Unauthenticated, Unavailable
-from app.web.callers.faults import Fault
-from app.web.callers.keys import MAX_KEY_ID, Key, NoKeys, parse_keys
+from app.errors import Unavailable
+from app.web.callers.key_index import KeyIndex
+from app.web.callers.keys import Key, NoKeys, parse_keys
 
 logger: Any = structlog.get_logger("keys")
 GAP_SECONDS = 3.0
 RETRY_SECONDS = 10.0
 MAX_WAITING = 256
-MAX_CANDIDATES = 4
 
 
 class Server(Protocol):
@@ -34,7 +32,10 @@ class Server(Protocol):
 
 
 class KeySet:
-    """The keys of one key server. Calls `on_withdrawn` with keys that the server no longer lists."""
+    """The keys of one key server. Calls `on_withdrawn` with keys that the server no longer lists.
+
+    With `issuer`, keys that name another one are left out.
+    """
 
     def __init__(
         self,
@@ -43,14 +44,14 @@ class KeySet:
         refresh_seconds: float,
         keep_seconds: float,
         on_withdrawn: Callable[[Iterable[Key]], None],
+        issuer: str | None = None,
     ) -> None:
         self._server = server
-        self.algorithms = frozenset(algorithms)
+        self._issuer = issuer
         self._refresh_seconds = refresh_seconds
         self._keep_seconds = keep_seconds
         self._on_withdrawn = on_withdrawn
-        self._keys: frozenset[Key] = frozenset()
-        self._by_id: dict[str | None, list[Key]] = {}
+        self.index = KeyIndex(frozenset(), algorithms)
         self._fetched_at = float("-inf")
         self._failed_at = float("-inf")
         self._waiting = 0
@@ -60,26 +61,12 @@ class KeySet:
 
     @property
     def is_empty(self) -> bool:
-        return not self._keys
+        return not self.index.keys
 
     @property
     def age(self) -> float:
         """Seconds since the last successful fetch."""
         return asyncio.get_running_loop().time() - self._fetched_at
-
-    def find(self, algorithm: str, id: str | None) -> Sequence[Key]:
-        """The keys for an algorithm and a key ID. Raises KeyAwaited if there are none, since a fetch may bring one."""
-        if id is not None and len(id) > MAX_KEY_ID:
-            raise Unauthenticated(Fault.KEY_ID)
-        named = self._keys if id is None else self._by_id.get(id, ())
-        found = [key for key in named if key.algorithm == algorithm]
-        if len(found) > MAX_CANDIDATES:
-            raise Unauthenticated(Fault.MANY_KEYS)
-        if not found and named and id is not None:
-            raise Unauthenticated(Fault.KEY_ALGORITHM)
-        if not found:
-            raise KeyAwaited(Fault.KEY_AWAITED)
-        return found
 
     async def wait_for_fetch(self) -> None:
         """Wait for the current fetch, or the next one. Raises Unavailable if it fails."""
@@ -139,10 +126,13 @@ class KeySet:
     async def _fetch(self) -> bool:
         now = asyncio.get_running_loop().time()
         try:
-            self._replace(parse_keys(await self._server.fetch(), self.algorithms))
+            self._replace(parse_keys(await self._server.fetch(), self.index.algorithms, self._issuer))
         except NoKeys as problem:
             logger.warning(
-                "the key set could not be fetched", url=self._server.url, reason=str(problem), known=len(self._keys)
+                "the key set could not be fetched",
+                url=self._server.url,
+                reason=str(problem),
+                known=len(self.index.keys),
             )
         except Exception as error:  # the known keys stay, and the fetch is retried
             logger.error("fetching the key set failed", url=self._server.url, exc_info=error)
@@ -155,12 +145,8 @@ class KeySet:
         return False
 
     def _replace(self, found: frozenset[Key]) -> None:
-        new, gone = found - self._keys, self._keys - found
-        self._keys = found
-        by_id: defaultdict[str | None, list[Key]] = defaultdict(list)
-        for key in found:
-            by_id[key.id].append(key)
-        self._by_id = dict(by_id)
+        new, gone = found - self.index.keys, self.index.keys - found
+        self.index = KeyIndex(found, self.index.algorithms)
         if new or gone:
             logger.info("the key set has changed", new=_names(new), withdrawn=_names(gone))
         if gone:

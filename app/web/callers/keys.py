@@ -36,25 +36,35 @@ class NoKeys(Exception):
     """The key server has no usable keys; the message says why."""
 
 
-def parse_keys(document: bytes, allowed: Iterable[str]) -> frozenset[Key]:
+def parse_keys(document: bytes, allowed: Iterable[str], issuer: str | None = None) -> frozenset[Key]:
     """The usable keys, once for each allowed algorithm. Raises NoKeys if there are none.
 
-    Skips keys for other purposes, of other types and algorithms, private keys, and RSA keys of unusual sizes.
+    Skips keys for other purposes, of other types and algorithms, private keys, RSA keys of unusual sizes, and those
+    that name another issuer than this one. (Entra ID publishes the keys of several issuers in one set.)
     """
-    try:
-        parsed: Any = orjson.loads(document)
-    except orjson.JSONDecodeError:
-        raise NoKeys("its response is not JSON") from None
-    listed: Any = cast(dict[str, Any], parsed).get("keys") if isinstance(parsed, dict) else None
+    listed: Any = parse_object(document).get("keys")
     if not isinstance(listed, list):
         raise NoKeys("its response is not a JSON Web Key Set")
-    members = cast(list[Any], listed)
+    members = [one for one in cast(list[Any], listed) if issuer is None or _names_issuer(one, issuer)]
     if len(members) > MAX_KEYS:
         raise NoKeys(f"it lists {len(members)} keys, more than {MAX_KEYS}")
     keys = frozenset(key for member in members for key in _keys(member, frozenset(allowed)))
     if not keys:
         raise NoKeys(f"none of its {len(members)} keys is for signatures by {', '.join(sorted(allowed))}")
     return keys
+
+
+def parse_object(document: bytes) -> dict[str, Any]:
+    """The JSON object that a server sent; empty for other JSON. Raises NoKeys."""
+    try:
+        parsed: Any = orjson.loads(document)
+    except orjson.JSONDecodeError:
+        raise NoKeys("its response is not JSON") from None
+    return cast(dict[str, Any], parsed) if isinstance(parsed, dict) else {}
+
+
+def _names_issuer(member: Any, issuer: str) -> bool:
+    return not isinstance(member, dict) or cast(dict[str, Any], member).get("issuer", issuer) == issuer
 
 
 def _keys(member: Any, allowed: frozenset[str]) -> Iterator[Key]:

@@ -1,42 +1,71 @@
-"""Bearer tokens, verified with the shared secret, the key set of an identity provider, or either."""
+"""Bearer tokens, verified by the keys of their issuer: a shared secret, a key set, or either."""
 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
-from app.errors import KeyAwaited, SetupError, TokenExpired, Unauthenticated
+from app.errors import KeyAwaited, TokenExpired, Unauthenticated
 from app.model import Caller
 from app.settings import Settings
-from app.web.callers.claims import VerifiedToken, verify_token
+from app.settings.issuers import IssuerSettings
+from app.web.callers import issuers
+from app.web.callers.claims import VerifiedToken, unknown_issuer, verify_token
 from app.web.callers.faults import UNREADABLE, Fault, fault_of
 from app.web.callers.identity import ALGORITHM, Lease, SharedSecret
+from app.web.callers.issuer_choice import IssuerChoice
+from app.web.callers.key_index import KeyIndex
 from app.web.callers.key_set import KeySet
 from app.web.callers.keys import Key
+from app.web.callers.policy import TokenPolicy
+from app.web.callers.refusal_log import RefusalLog
 
 MAX_TOKEN = 8_192
 CACHED_TOKENS = 10_000
 # Between the ends of two leases on a withdrawn key, so that their callers do not all reconnect at once.
 INTERVAL_SECONDS = 0.001
-_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+
+
+class Issuer(NamedTuple):
+    """A trusted issuer: its policy, and the keys that may sign its tokens and no others."""
+
+    policy: TokenPolicy
+    secret_keys: Sequence[Key]
+    key_set: KeySet | None
+
+    def candidate_keys(self, token: str) -> Sequence[Key]:
+        return candidate_keys(token, self.secret_keys, None if self.key_set is None else self.key_set.index)
+
+
+def candidate_keys(token: str, secret_keys: Sequence[Key], published: KeyIndex | None) -> Sequence[Key]:
+    """The keys of an issuer that may have signed a token. Raises Unauthenticated or KeyAwaited."""
+    algorithm, key_id = read_header(token.partition(".")[0])
+    if secret_keys and algorithm == ALGORITHM:
+        return secret_keys
+    if published is not None and algorithm in published.algorithms:
+        return published.find(algorithm, key_id)
+    raise Unauthenticated(Fault.ALGORITHM)
 
 
 class Tokens:
-    """Verifies tokens locally. VerifiedToken tokens are cached until they expire or their key is withdrawn."""
+    """Verifies tokens locally. Verified tokens are cached until they expire or their key is withdrawn."""
 
     token_header: str | None = None
 
     def __init__(self, settings: Settings) -> None:
-        check_identity_settings(settings)
+        issuers.check_identity_settings(settings)
         self._settings = settings
-        self._secret = None if settings.auth_secret is None else SharedSecret(settings)
-        self._key_set = None if settings.auth_jwks_url is None else _key_set(settings, self._withdraw)
+        self._issuers = [self._open(entry) for entry in issuers.trusted_issuers(settings)]
+        self._choice = IssuerChoice([issuer.policy for issuer in self._issuers])
+        self._key_sets = [issuer.key_set for issuer in self._issuers if issuer.key_set is not None]
         self._verified = lru_cache(maxsize=CACHED_TOKENS)(self._verify)
         self._leases: defaultdict[Key, set[Lease]] = defaultdict(set)
+        self._refusals = RefusalLog()
 
     def caller(self, token: str) -> Caller:
         if len(token) > MAX_TOKEN:
@@ -50,8 +79,8 @@ class Tokens:
         try:
             return self.caller(token)
         except KeyAwaited:
-            if self._key_set is not None:
-                await self._key_set.wait_for_fetch()
+            if (key_set := self._issuer(token).key_set) is not None:
+                await key_set.wait_for_fetch()
             return self.caller(token)
 
     def lease(self, token: str, end: Callable[[], object]) -> Lease:
@@ -66,35 +95,52 @@ class Tokens:
 
     @property
     def is_ready(self) -> bool:
-        return self._secret is not None or self._key_set is None or not self._key_set.is_empty
+        """Whether the callers of any issuer can be identified: one that is away must not stop the others."""
+        has_secret = any(issuer.secret_keys for issuer in self._issuers)
+        return has_secret or any(not key_set.is_empty for key_set in self._key_sets)
 
     @property
     def key_set_age(self) -> float | None:
-        return None if self._key_set is None else self._key_set.age
+        return max((key_set.age for key_set in self._key_sets), default=None)
 
     async def start(self) -> None:
-        if self._key_set is not None:
-            self._key_set.start()
+        for key_set in self._key_sets:
+            key_set.start()
 
     async def stop(self) -> None:
-        if self._key_set is not None:
-            await self._key_set.stop()
+        for key_set in self._key_sets:
+            await key_set.stop()
+
+    def _open(self, entry: IssuerSettings) -> Issuer:
+        settings, policy = self._settings, issuers.policy_for(entry, self._settings)
+        is_first = issuers.has_first_issuer(settings) and entry == issuers.first_issuer(settings)
+        secret_keys = SharedSecret(settings).keys if is_first and settings.auth_secret is not None else ()
+        if not issuers.has_key_set(entry, settings):
+            return Issuer(policy, secret_keys, None)
+        key_set = KeySet(
+            issuers.key_server(entry),
+            entry.jwks_algorithms.split(),
+            settings.auth_jwks_refresh_seconds,
+            settings.auth_jwks_keep.total_seconds(),
+            self._withdraw,
+            policy.issuer if policy.is_template else None,
+        )
+        return Issuer(policy, secret_keys, key_set)
+
+    def _issuer(self, token: str) -> Issuer:
+        if (index := self._choice.index_for(token)) is not None:
+            return self._issuers[index]
+        mismatch = unknown_issuer([issuer.policy for issuer in self._issuers])
+        self._refusals.record(mismatch, None)
+        raise mismatch.problem
 
     def _verify(self, token: str) -> VerifiedToken:
-        keys = self._candidate_keys(token)
-        if not _FORM.fullmatch(token):
+        issuer = self._issuer(token)
+        keys = issuer.candidate_keys(token)
+        if not FORM.fullmatch(token):
             # The decoder skips other characters, so one token would have many spellings, each with a cache entry.
             raise Unauthenticated(Fault.FORM)
-        return verify_token(token, keys, self._settings)
-
-    def _candidate_keys(self, token: str) -> Sequence[Key]:
-        """The keys that may have signed a token. A key is tried only with its own algorithm."""
-        algorithm, key_id = _header(token.partition(".")[0])
-        if self._secret is not None and algorithm == ALGORITHM:
-            return self._secret.keys
-        if self._key_set is not None and algorithm in self._key_set.algorithms:
-            return self._key_set.find(algorithm, key_id)
-        raise Unauthenticated(Fault.ALGORITHM)
+        return verify_token(token, keys, issuer.policy, self._refusals.record)
 
     def _withdraw(self, keys: Iterable[Key]) -> None:
         """Revoke the tokens that these keys have signed, and end their leases one after the other."""
@@ -104,41 +150,8 @@ class Tokens:
             lease.cut(index * INTERVAL_SECONDS)
 
 
-def check_identity_settings(settings: Settings) -> None:
-    """Raises SetupError if the identity settings are incomplete or contradict each other."""
-    secret, url = settings.auth_secret, settings.auth_jwks_url
-    if secret is None and settings.auth_previous_secret is not None:
-        raise SetupError(
-            "IMAGE_GATEWAY_AUTH_PREVIOUS_SECRET is set without IMAGE_GATEWAY_AUTH_SECRET. Set the new one."
-        )
-    if secret is None and url is None:
-        raise SetupError(
-            "There is no secret to check tokens with. Set IMAGE_GATEWAY_AUTH_SECRET to at least 32 random bytes, "
-            "for example from: openssl rand -hex 32. Or set IMAGE_GATEWAY_AUTH_JWKS_URL to the keys of your identity "
-            "provider."
-        )
-    useless = sorted(name for name in settings.model_fields_set if name.startswith("auth_jwks_") and url is None)
-    if useless:
-        raise SetupError(f"IMAGE_GATEWAY_{useless[0].upper()} has no effect without IMAGE_GATEWAY_AUTH_JWKS_URL.")
-    if settings.auth_jwks_keep.total_seconds() < settings.auth_jwks_refresh_seconds:
-        raise SetupError("IMAGE_GATEWAY_AUTH_JWKS_KEEP is shorter than IMAGE_GATEWAY_AUTH_JWKS_REFRESH_SECONDS.")
-
-
-def _key_set(settings: Settings, on_withdrawn: Callable[[Iterable[Key]], None]) -> KeySet:
-    # The HTTP client is imported only where it is used.
-    from app.web.callers.key_server import KeyServer
-
-    return KeySet(
-        KeyServer(str(settings.auth_jwks_url)),
-        settings.auth_jwks_algorithms.split(),
-        settings.auth_jwks_refresh_seconds,
-        settings.auth_jwks_keep.total_seconds(),
-        on_withdrawn,
-    )
-
-
 @lru_cache(maxsize=256)
-def _header(first: str) -> tuple[str, str | None]:
+def read_header(first: str) -> tuple[str, str | None]:
     """The algorithm and the key ID in a token's header, which is not verified yet.
 
     Cached, since all tokens of one key have the same header.

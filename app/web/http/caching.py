@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 # GraphiQL and the responses for programs have the same URL, and so do the responses for different callers.
-_VARY, _VARY_IF_CACHED = "Accept", "Accept, Authorization"
+_VARY, _VARY_IF_CACHED = "Accept", ["Accept", "Authorization"]
 
 
 def note_hash(request: Request, hash: str | None) -> None:
@@ -22,8 +22,11 @@ def note(request: Request, data: Any) -> None:
         request.state.data = data if isinstance(data, bytes) else orjson.dumps(data)
 
 
-def add_cache_headers(request: Request, response: Any, max_age: int) -> Any:
-    """Add the headers for caches, or return 304 if the client already has the data."""
+def add_cache_headers(request: Request, response: Any, max_age: int, token_header: str | None) -> Any:
+    """Add the headers for caches, or return 304 if the client already has the data.
+
+    `token_header` names the header that may carry a token besides `Authorization`.
+    """
     data: bytes | None = getattr(request.state, "data", None)
     if data is None or not isinstance(response, Response):
         response.headers["Cache-Control"] = "no-store"
@@ -35,5 +38,5 @@ def add_cache_headers(request: Request, response: Any, max_age: int) -> Any:
         response = Response(status_code=304)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = f"private, max-age={max_age}, must-revalidate"
-    response.headers["Vary"] = _VARY_IF_CACHED
+    response.headers["Vary"] = ", ".join(filter(None, [*_VARY_IF_CACHED, token_header]))
     return response

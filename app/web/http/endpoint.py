@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import RateLimited, Unauthenticated
+from app.tracebacks import clear_tracebacks
 from app.web.browser.ide import Ide
 from app.web.callers.identity import IdentityProvider
 from app.web.http import caching, sse, sse_requests
@@ -43,7 +44,8 @@ class Endpoint:
         request.state.request_id = uuid4().hex
         with self._pipeline.operations.record(HTTP, request.state.request_id, request.headers) as record:
             request.state.record = record
-            response = caching.add_cache_headers(request, await self._response(request), self._max_age)
+            response = await self._response(request)
+            response = caching.add_cache_headers(request, response, self._max_age, self._identities.token_header)
             response.headers["X-Request-ID"] = request.state.request_id
             if (charge := charging.charge_of(request)) is not None:
                 response.headers.update(charge.headers())
@@ -57,6 +59,7 @@ class Endpoint:
             return await self._accept(request)
         except Exception as error:  # noqa: BLE001  # whatever was raised, the client gets a response
             response = response_to(request, self._charge_invalid_token(request, error))
+            clear_tracebacks(error)
             return sse_requests.problem_response(request, response)
 
     def _charge_invalid_token(self, request: Request, error: Exception) -> Exception:

@@ -85,13 +85,19 @@ class Exchange:
     def _plan_response(self, data: bytes) -> Response:
         caching.note(self.request, data)
         headers = {"content-type": f"{self.request.state.media_type}; charset=utf-8"}
-        return Response(budget.data_with_cost(data, charging.charge_of(self.request)), headers=headers)
+        charge = charging.charge_of(self.request)
+        body = budget.data_with_cost(data, charge)
+        if (mirror_age := self.pipeline.mirror_age) is not None:
+            body = mirror_age.add_to_json(body, charge is not None)
+        return Response(body, headers=headers)
 
     def _result_response(self, result: ExecutionResult) -> Response:
         response = faults.response(result, self.request.state.request_id)
         if "errors" not in response:
             caching.note(self.request, response.get("data"))
         whole = budget.with_cost(response, charging.charge_of(self.request))
+        if (mirror_age := self.pipeline.mirror_age) is not None:
+            whole = mirror_age.add_to(whole)
         return operation_response(whole, self.request.state.media_type)
 
     async def _read(self) -> OperationRequest:
@@ -130,4 +136,4 @@ def _json(data: str | bytes, name: str) -> Any:
     try:
         return exact_json.loads(data)
     except JSONDecodeError as error:
-        raise HTTPException(400, f"{name} can't be parsed as JSON.") from error
+        raise HTTPException(400, f"{name} can't be parsed as JSON: {error.msg}.") from error

@@ -17,6 +17,7 @@ from app.web.callers.identity import IdentityProvider
 from app.web.limits.connections import ConnectionLimit
 from app.web.limits.quota import Quota
 from app.web.limits.unread import SlowReaders
+from app.web.monitoring.cloud import CloudSources, cloud_metrics
 from app.web.monitoring.operations import Operations
 
 PREFIX = "image_gateway_"
@@ -34,6 +35,7 @@ class Sources:
     identities: IdentityProvider
     slow_readers: SlowReaders
     connection_limit: ConnectionLimit
+    cloud: CloudSources | None = None
     vitals: Vitals = field(default_factory=Vitals)
 
 
@@ -51,6 +53,8 @@ class MetricsCollector(Collector):
         yield from _log(self._sources.services)
         yield from _store(self._sources)
         yield from _keys(self._sources.identities)
+        if self._sources.cloud is not None:
+            yield from cloud_metrics(PREFIX, self._sources.cloud)
         yield from _build(self._sources)
 
 

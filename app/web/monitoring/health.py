@@ -1,6 +1,5 @@
 """Health checks, without a token: liveness and readiness."""
 
-from collections.abc import Callable
 from math import isinf
 
 from starlette.requests import Request
@@ -8,15 +7,13 @@ from starlette.responses import JSONResponse
 
 from app.events.feed import Feed
 from app.web.callers.identity import IdentityProvider
-
-# Age from which `/readyz` mentions that the mirror is out of date.
-STALE_SECONDS = 30.0
+from app.web.wire.mirror_age import MirrorAge
 
 
 class Health:
     """The health of one process. The store's state is read from the feed, since a query per probe could overload it."""
 
-    def __init__(self, feed: Feed, identities: IdentityProvider, mirror_age: Callable[[], float] | None = None) -> None:
+    def __init__(self, feed: Feed, identities: IdentityProvider, mirror_age: MirrorAge | None = None) -> None:
         self._feed = feed
         self._identities = identities
         self._mirror_age = mirror_age
@@ -40,8 +37,7 @@ class Health:
 
     def _mirror(self) -> dict[str, str]:
         """The age of a cloud's mirror if it is out of date. Reads are still served from it, so the process is ready."""
-        age = 0 if self._mirror_age is None else self._mirror_age()
-        if age < STALE_SECONDS:
+        if self._mirror_age is None or (age := self._mirror_age.stale) is None:
             return {}
         since = "since the gateway was set up" if isinf(age) else f"of the last {age:.0f} seconds"
         return {"mirror": f"Changes in Glance {since} may be missing, because it can't be reached."}

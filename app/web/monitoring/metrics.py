@@ -56,8 +56,12 @@ class Metrics:
     async def _read_vitals(self) -> None:
         try:
             self._sources.vitals = await statistics.read(self._sources.services.store)
+            if (cloud := self._sources.cloud) is not None:
+                cloud.marks_waiting = await cloud.mirror.count_marked()
         except Exception as error:  # noqa: BLE001  # the other metrics are still served, without outdated vitals
             self._sources.vitals = statistics.Vitals()
+            if self._sources.cloud is not None:
+                self._sources.cloud.marks_waiting = None
             logger.warning("the store's statistics could not be read", reason=type(error).__name__)
 
 

@@ -66,3 +66,5 @@ class OperationRecord(Notes):
         UNDER_WAY.reset(self._outer)
         if self._on_end is not None:
             self._on_end(self, perf_counter() - self._began)
+        # Cancelled timers keep the context of the operation, and with it this record, until their time has come.
+        self.text = self.name = self.variables = None

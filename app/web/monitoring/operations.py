@@ -15,9 +15,9 @@ import structlog
 
 from app.documents.summaries import LONGEST_NAME, UNKNOWN, Summaries, Summary
 from app.errors import ErrorCode
+from app.histogram import Histogram
 from app.model import Caller
 from app.settings import Settings
-from app.web.monitoring.histogram import Histogram
 from app.web.monitoring.operation import HTTP, OperationRecord
 from app.web.monitoring.traces import TracedRecord, Traces
 

@@ -119,8 +119,8 @@ class TracedRecord(OperationRecord):
         return self
 
     def __exit__(self, *_: object) -> None:
-        super().__exit__()
         self._set_attributes()
+        super().__exit__()
         self._stack.close()
 
     def start_watch(self) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sized
+from typing import cast
 
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -54,6 +56,11 @@ def make_last(cycle: RequestResponseCycle, close: Callable[[], None]) -> None:
     """Have the connection closed by `close` after the cycle's response."""
     cycle.keep_alive = False
     cycle.transport = LastResponseTransport(cycle.transport, close)  # type: ignore[assignment]
+
+
+def release(cycle: RequestResponseCycle) -> None:
+    """Forget a request whose response is complete: its connection may be idle for long."""
+    cycle.scope, cycle.body = cast(HTTPScope, {}), bytearray()
 
 
 def disconnect(cycle: RequestResponseCycle | None) -> None:

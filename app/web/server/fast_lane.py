@@ -91,6 +91,8 @@ class FastLaneProtocol(HttpProtocol):
         limit = min(self.limits.max_body_bytes, HIGH_WATER_LIMIT)
         if size is None or int(size) > limit or len(headers) < len(self.headers) or len(headers) > MAX_HEADERS:
             return None
+        if self.has_large_head():
+            return None
         return BufferedRequest(headers, parser.should_keep_alive())
 
     def _is_busy(self) -> bool:

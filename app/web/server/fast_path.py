@@ -30,6 +30,7 @@ from app.web.pipeline import OPERATION, OperationRequest, Pipeline
 from app.web.wire import exact_json, parameters
 from app.web.wire.cors import CorsPolicy
 from app.web.wire.errors import error_body
+from app.web.wire.mirror_age import MirrorAge
 from app.web.wire.problems import BY_CODE, handling_of, response_status, status_headers
 
 Headers = Mapping[bytes, bytes]
@@ -73,6 +74,7 @@ class FastPath:
         self._planner = pipeline.planner
         self._identities = identities
         self._operations = pipeline.operations
+        self._mirror_age = pipeline.mirror_age
         self._cache: dict[tuple[Any, ...], FastOperation] = {}
         self.cors = cors
 
@@ -110,7 +112,7 @@ class FastPath:
         id = request_id()
         text, name, variables, caller = operation[:4]
         self._operations.record_query(text, name, variables, caller, id, started_at)
-        return _response(data, operation, id)
+        return _response(data, operation, id, self._mirror_age)
 
     async def respond(self, operation: FastOperation, on_start: Callable[[Lifetime], None]) -> RawResponse | None:
         """The response of an operation that waits for the store. `on_start` gets the lifetime that can end it early."""
@@ -152,16 +154,17 @@ class FastPath:
         except (Overloaded, TimedOut, ResponseTooLarge) as problem:
             return _error_response(faults.problem_response(problem, id), operation, id)
         except ExecutedWithErrors as failed:
-            return _error_response(
-                budget.with_cost(faults.response(failed.result, id), operation.charge), operation, id
-            )
+            response = budget.with_cost(faults.response(failed.result, id), operation.charge)
+            if self._mirror_age is not None:
+                response = self._mirror_age.add_to(response)
+            return _error_response(response, operation, id)
         except Exception as error:  # noqa: BLE001  # nothing above handles errors: they are logged, and masked
             faults.log_fault(error, id)
             note_error(ErrorCode.INTERNAL_SERVER_ERROR)
             body = error_body(ErrorCode.INTERNAL_SERVER_ERROR, faults.MASKED, id)
             status = BY_CODE[ErrorCode.INTERNAL_SERVER_ERROR].status_in(operation.media_type)
             return RawResponse(status, _head(operation, id, body), body)
-        return None if data is None else _response(data, operation, id)
+        return None if data is None else _response(data, operation, id, self._mirror_age)
 
     def _parse(self, headers: Headers, body: bytes | bytearray) -> FastOperation | None:
         accepted, token = _parse_accept(headers.get(b"accept") or None), _token(headers.get(b"authorization"))
@@ -207,8 +210,10 @@ def _token(authorization: bytes | None) -> str | None:
     return None if authorization is None else bearer(authorization.decode())
 
 
-def _response(data: bytes, operation: FastOperation, id: str) -> RawResponse:
+def _response(data: bytes, operation: FastOperation, id: str, mirror_age: MirrorAge | None) -> RawResponse:
     body = budget.data_with_cost(data, operation.charge)
+    if mirror_age is not None:
+        body = mirror_age.add_to_json(body, operation.charge is not None)
     return RawResponse(200, _head(operation, id, body), body)
 
 

@@ -12,7 +12,7 @@ from app.web.server import cycles, refusal
 from app.web.server.framing import StrictHttpProtocol
 from app.web.server.http_limits import HttpLimits, PartialRequest
 from app.web.server.keep_alive import IdleTimer
-from app.web.server.refusal import MAX_HEADERS, HttpRefusal
+from app.web.server.refusal import MAX_HEAD_BYTES, MAX_HEADERS, HttpRefusal
 from app.web.wire.cors import CorsPolicy
 
 MAX_PIPELINED = 1_000
@@ -34,6 +34,7 @@ class HttpProtocol(StrictHttpProtocol):
     _restores_keep_alive = False
     _is_over_limit = False
     _connected_at = 0.0
+    _piece_bytes = 0
     _timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *, limits: HttpLimits, cors: CorsPolicy, **uvicorn_arguments: Any) -> None:
@@ -57,6 +58,7 @@ class HttpProtocol(StrictHttpProtocol):
         if self._ignores_input:
             return
         self._starts_in_piece = self._has_body_in_piece = False
+        self._piece_bytes = len(data)
         try:
             super().data_received(data)
         except httptools.HttpParserError as error:
@@ -79,9 +81,17 @@ class HttpProtocol(StrictHttpProtocol):
             raise HttpRefusal(HTTPStatus.BAD_REQUEST, "Too many requests are pipelined.")
         if len(self.headers) > MAX_HEADERS:
             raise refusal.too_many_headers()
+        if self.has_large_head():
+            raise refusal.head_too_large()
         super().on_headers_complete()
         if self.expect_100_continue and not self.parser.should_upgrade():
             self._close_unless_complete()
+
+    def has_large_head(self) -> bool:
+        """Whether the head exceeds its limit. Only one that arrives in a large piece, or in several, is measured."""
+        if self._starts_in_piece and self._piece_bytes <= MAX_HEAD_BYTES:
+            return False
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES
 
     def on_body(self, body: bytes) -> None:
         self._has_body_in_piece = True
@@ -142,6 +152,13 @@ class HttpProtocol(StrictHttpProtocol):
         """Close the connection, and stop counting it at once."""
         self.connections.discard(self)
         self.transport.close()
+
+    def on_response_complete(self) -> None:
+        if not self.pipeline and self.cycle.response_complete:
+            if self.scope is self.cycle.scope:
+                self.scope = cast(Any, None)
+            cycles.release(self.cycle)
+        super().on_response_complete()
 
     def start_idling(self) -> None:
         """Do what `on_response_complete` does when no request is queued."""

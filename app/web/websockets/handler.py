@@ -138,7 +138,10 @@ class OperationHandler(HandshakeHandler):
         life = self.pipeline.admit(request)
         result = await within(life, self.pipeline.execute(request))
         if isinstance(result, bytes):
-            return f"{_message_start(operation)}{budget.data_with_cost(result, request.charge).decode()}}}"
+            payload = budget.data_with_cost(result, request.charge)
+            if (mirror_age := self.pipeline.mirror_age) is not None:
+                payload = mirror_age.add_to_json(payload, request.charge is not None)
+            return f"{_message_start(operation)}{payload.decode()}}}"
         return await self._result_message(operation, request, result)
 
     async def _send_last(self, operation: Operation[Any, None], message: str) -> None:
@@ -161,6 +164,8 @@ class OperationHandler(HandshakeHandler):
         payload |= {"errors": faults.format_errors(errors)} if errors else {}
         extensions = budget.with_cost({}, request.charge).get("extensions", result.extensions)
         payload |= {"extensions": extensions} if extensions else {}
+        if (mirror_age := self.pipeline.mirror_age) is not None:
+            payload = mirror_age.add_to(payload)
         return f"{_message_start(operation)}{orjson.dumps(payload).decode()}}}"
 
     async def _watch(self, operation: Operation[Any, None], request: OperationRequest, record: OperationRecord) -> None:

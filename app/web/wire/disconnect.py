@@ -31,6 +31,8 @@ async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) ->
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
+        # The task holds its exception, whose traceback holds this frame: only the collector would free the request.
+        del working, gone, work
 
 
 async def wait_for_disconnect(receive: Receive) -> None:

@@ -13,10 +13,12 @@ import orjson
 # No value of the schema has as many digits. Python itself refuses integers of more than 4,300, which are slow to parse.
 _MAX_DIGITS = 1_000
 # More than any operation can use: what a stranger sends is walked through, and numbers are parsed one by one.
-MAX_VALUES = 20_000
+MAX_VALUES = 5_000
+# Commas and brackets in strings look like more values, hence the allowance.
+_MAX_SEPARATORS = 4 * MAX_VALUES
 _type: Callable[[Any], Any] = type
 # Each string as a whole, even one without an end, so that nothing inside of it is taken for a number.
-_STRING_OR_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*"?)|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
+_STRING_OR_NUMBER = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*"?)|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
 
 
 def loads(data: bytes | bytearray | str) -> Any:
@@ -55,8 +57,8 @@ def _may_differ(value: Any) -> bool:
 
 
 def _require_few_values(data: bytes) -> None:
-    """Raises orjson.JSONDecodeError. Commas and brackets in strings count too, of which a document has less."""
-    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+    """Raises orjson.JSONDecodeError."""
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MAX_SEPARATORS:
         raise _too_many_values()
 
 

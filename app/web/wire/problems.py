@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from app.errors import ErrorCode, Overloaded, Problem, TokenExpired
+from app.errors import ErrorCode, NoRole, Overloaded, Problem, TokenExpired
 from app.web.wire.parameters import EVENT_STREAM, METHODS, RESPONSE_JSON
 
 
@@ -75,6 +75,7 @@ BY_CODE: Mapping[ErrorCode, Handling] = {
 }
 BY_TYPE: Mapping[type[Problem], Handling] = {
     TokenExpired: Handling(401, 401, has_event_status=True, on_init=Close(EXPIRED_TOKEN)),
+    NoRole: Handling(403, 403, on_init=Close(INVALID_TOKEN)),
     # A close would also end the watches beside the operation, and have all of them start again at once.
     Overloaded: _UNAVAILABLE,
 }

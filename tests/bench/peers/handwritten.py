@@ -53,7 +53,7 @@ def routes(database: str) -> list[Route]:
     connection = sqlite3.connect(database, isolation_level=None)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
-    asked: dict[str, Ask] = {
+    handlers: dict[str, Ask] = {
         queries.POINT: lambda me, given: _point(connection, {"me": me, **given}),
         queries.LIST: lambda me, given: _page("images", connection, LIST, {"me": me, **given}),
         queries.INBOX: lambda me, given: _page("offers", connection, INBOX, {"me": me, **given}),
@@ -62,7 +62,7 @@ def routes(database: str) -> list[Route]:
     async def answer(request: Request) -> Response:
         me = caller(request.headers["authorization"])
         body = orjson.loads(await request.body())
-        return Response(asked[body["query"]](me, body["variables"]), media_type="application/json")
+        return Response(handlers[body["query"]](me, body["variables"]), media_type="application/json")
 
     return [Route("/graphql", answer, methods=["POST"])]
 

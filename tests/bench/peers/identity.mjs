@@ -8,9 +8,9 @@ const decoded = (part) => JSON.parse(Buffer.from(part, 'base64url'));
 function verify(token) {
   const [head, body, signature] = token.split('.');
   const expected = createHmac('sha256', secret).update(`${head}.${body}`).digest();
-  const given = Buffer.from(signature, 'base64url');
+  const signed = Buffer.from(signature, 'base64url');
   const claims = decoded(body);
-  const counts = decoded(head).alg === 'HS256' && given.length === expected.length && timingSafeEqual(given, expected)
+  const counts = decoded(head).alg === 'HS256' && signed.length === expected.length && timingSafeEqual(signed, expected)
     && claims.aud === 'image-gateway' && claims.iss === 'image-gateway';
   if (!counts) throw new Error('Invalid token.');
   return { tenant: claims.tenant_id, expires: claims.exp };

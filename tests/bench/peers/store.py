@@ -34,7 +34,7 @@ class Error(NamedTuple):
     tenant_id: str | None = None
 
 
-class Outcome(NamedTuple):
+class MutationOutcome(NamedTuple):
     """The outcome of a mutation."""
 
     members: list[Member]
@@ -80,14 +80,14 @@ class Store:
                     rows_of[member.image_id, first].append(member)
         return [rows_of[one] for one in asked]
 
-    async def offer(self, me: str, image_id: str, tenant_ids: Sequence[str]) -> Outcome:
+    async def offer(self, me: str, image_id: str, tenant_ids: Sequence[str]) -> MutationOutcome:
         async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
             image = await _one(session, me, image_id)
             if image is None:
-                return Outcome([], [Error("NOT_FOUND", "There is no such image.")])
+                return MutationOutcome([], [Error("NOT_FOUND", "There is no such image.")])
             if image.owner_id != me or image.visibility is not SHARED:
-                return Outcome([], [Error("FORBIDDEN", "It takes no offers of yours.")])
-            outcome = Outcome([], [])
+                return MutationOutcome([], [Error("FORBIDDEN", "It takes no offers of yours.")])
+            outcome = MutationOutcome([], [])
             for tenant_id in tenant_ids:
                 if (error := await _refusal(session, image, tenant_id)) is not None:
                     outcome.errors.append(error)
@@ -106,22 +106,22 @@ class Store:
                 outcome.members.append(member)
             return outcome
 
-    async def accept(self, me: str, image_id: str) -> Outcome:
+    async def accept(self, me: str, image_id: str) -> MutationOutcome:
         async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
             image = await _one(session, me, image_id)
             if image is None:
-                return Outcome([], [Error("NOT_FOUND", "There is no such image.")])
+                return MutationOutcome([], [Error("NOT_FOUND", "There is no such image.")])
             if image.owner_id == me:
-                return Outcome([], [Error("FORBIDDEN", "It is yours.")])
+                return MutationOutcome([], [Error("FORBIDDEN", "It is yours.")])
             own = await session.exec(_members().where(_is_consumer(me), Member.image_id == image_id))
             member = own.one_or_none()
             if member is None:
-                return Outcome([], [Error("NOT_FOUND", "There is no such offer.")])
+                return MutationOutcome([], [Error("NOT_FOUND", "There is no such offer.")])
             if member.status is not MemberStatus.ACCEPTED:
                 before, now = member.status, datetime.now(UTC)
                 member.status, member.updated_at = MemberStatus.ACCEPTED, now
                 session.add_all([member, _event(me, image, ChangeKind.ANSWERED, member, before, now)])
-            return Outcome([member], [])
+            return MutationOutcome([member], [])
 
 
 def _engine(database: str, begin: str, **pool: int) -> AsyncEngine:

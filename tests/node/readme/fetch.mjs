@@ -1,10 +1,10 @@
 // The set-up fetch.js, used by a producer: node fetch.mjs '{"folder", "url", "producer", "consumer"}'
 import { register } from './others.mjs';
-import { end, snippet, told } from './surroundings.mjs';
+import { end, snippet, parameters } from './surroundings.mjs';
 
 const { request, offer, everyImage } = await snippet('fetch.js');
 
-globalThis.token = told.producer.token;
+globalThis.token = parameters.producer.token;
 for (const name of ['first', 'second', 'third', 'fourth', 'last']) await register(name);
 
 const images = [];
@@ -20,7 +20,7 @@ globalThis.fetch = async (url, init) => {
   await response.text();
   throw new TypeError('fetch failed');
 };
-const offered = await offer(images[0].id, [told.consumer.id, 'no tenant ID']);
+const offered = await offer(images[0].id, [parameters.consumer.id, 'no tenant ID']);
 globalThis.fetch = send;
 
 const code = (failing) => failing.then(() => 'nothing was wrong', (problem) => problem.code);

@@ -1,11 +1,11 @@
 // The query and the watch of the front door: node front.mjs '{"folder", "url", "producer", "consumer"}'
 import { readFileSync, writeFileSync } from 'node:fs';
 import { offer, register } from './others.mjs';
-import { end, snippet, told, until } from './surroundings.mjs';
+import { end, snippet, parameters, until } from './surroundings.mjs';
 
 await offer(await register('before'));
-const file = `${told.folder}/front.mjs`;
-writeFileSync(file, readFileSync(file, 'utf8').replace('the token of tenant 2002', told.consumer.token));
+const file = `${parameters.folder}/front.mjs`;
+writeFileSync(file, readFileSync(file, 'utf8').replace('the token of tenant 2002', parameters.consumer.token));
 
 const shown = [];
 console.log = (value) => shown.push(value);

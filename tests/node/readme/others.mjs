@@ -1,5 +1,5 @@
 // Everyone else: a producer whose images are offered to the page's tenant, and another page of that tenant.
-import { told } from './surroundings.mjs';
+import { parameters } from './surroundings.mjs';
 
 const FIELDS = {
   registerImage: 'image { id }', offerImage: 'members { id }', revokeMember: 'revokedMemberId', rejectOffer: 'member { id }',
@@ -8,7 +8,7 @@ const FIELDS = {
 async function ask({ token }, mutation, input) {
   const name = `${mutation[0].toUpperCase()}${mutation.slice(1)}Input`;
   const query = `mutation($input: ${name}!) { ${mutation}(input: $input) { ${FIELDS[mutation]} errors { message } } }`;
-  const response = await fetch(told.url, {
+  const response = await fetch(parameters.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body: JSON.stringify({ query, variables: { input } }),
@@ -21,9 +21,9 @@ async function ask({ token }, mutation, input) {
 
 export async function register(name) {
   const input = { name, origin: 'IMPORT', sourceUrl: 'https://images.example.org/some.img' };
-  return (await ask(told.producer, 'registerImage', input)).image.id;
+  return (await ask(parameters.producer, 'registerImage', input)).image.id;
 }
 
-export const offer = (imageId) => ask(told.producer, 'offerImage', { imageId, tenantIds: [told.consumer.id] });
-export const revoke = (imageId) => ask(told.producer, 'revokeMember', { imageId, tenantId: told.consumer.id });
-export const reject = (imageId) => ask(told.consumer, 'rejectOffer', { imageId });
+export const offer = (imageId) => ask(parameters.producer, 'offerImage', { imageId, tenantIds: [parameters.consumer.id] });
+export const revoke = (imageId) => ask(parameters.producer, 'revokeMember', { imageId, tenantId: parameters.consumer.id });
+export const reject = (imageId) => ask(parameters.consumer, 'rejectOffer', { imageId });

@@ -1,22 +1,22 @@
-// One story for every client with a cache: an inbox is shown, an offer accepted, the line is cut and comes back.
-// A client is given as rows(), which shows its cache; page(after), which reads; accept(member); watchInbox(after, show).
+// A scenario for every client with a cache: show an inbox, accept an offer, lose the connection and reconnect.
+// A client consists of rows(), which returns its cache, page(after), accept(member) and watchInbox(after, show).
 import { offer, reject, register, revoke } from './others.mjs';
-import { cut, end, heldReadings, told, until } from './surroundings.mjs';
+import { cut, end, heldReadings, parameters, until } from './surroundings.mjs';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 const NAMES = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth'];
 
 export async function story({ rows, page, accept, watchInbox, codeOf, gateway }) {
-  globalThis.token = told.consumer.token;
+  globalThis.token = parameters.consumer.token;
   const images = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await register(name)])));
   const shown = () => Object.fromEntries(rows().map((row) => [row.image.name, row.status]));
-  const result = { heard: [], resets: 0 };
+  const result = { received: [], resets: 0 };
   const hear = (item) => {
     if (item.__typename === 'WatchReset') result.resets += 1;
     const name = NAMES.find((name) => images[name] === item.imageId);
-    if (item.kind) result.heard.push([name, item.kind, item.cursor]);
+    if (item.kind) result.received.push([name, item.kind, item.cursor]);
   };
-  const heard = (name, kind) => () => result.heard.some((item) => item[0] === name && item[1] === kind);
+  const hasReceived = (name, kind) => () => result.received.some((item) => item[0] === name && item[1] === kind);
 
   async function opened() {
     await offer(images.first);
@@ -32,7 +32,7 @@ export async function story({ rows, page, accept, watchInbox, codeOf, gateway })
     result.atOnce = shown();
     result.accepted = await accepting;
     await until(() => shown().first === 'ACCEPTED');
-    await until(heard('first', 'ANSWERED'));
+    await until(hasReceived('first', 'ANSWERED'));
   }
 
   async function cutOff() {
@@ -43,19 +43,19 @@ export async function story({ rows, page, accept, watchInbox, codeOf, gateway })
       await accept({ id: members[0].id, image: { id: images.fourth } });
     });
     await offer(images.fifth);
-    await until(heard('fifth', 'OFFERED'));
+    await until(hasReceived('fifth', 'OFFERED'));
     await until(() => shown().fifth);
     result.after = shown();
   }
 
-  // Accepting twice changes nothing, and yet a client may read again. What it reads is older than the offer.
+  // Accepting twice has no effect, but a client may refetch. The response is older than the offer.
   async function readingByItself() {
     await pause(500); // what the follower has begun is over
     const held = heldReadings(1);
     await accept(rows().find((row) => row.image.name === 'fourth'));
     await pause(50);
     await offer(images.sixth);
-    await until(heard('sixth', 'OFFERED'));
+    await until(hasReceived('sixth', 'OFFERED'));
     await until(() => held.count > 0);
     await pause(200); // a second reading would overtake the first
     held.release();
@@ -64,20 +64,20 @@ export async function story({ rows, page, accept, watchInbox, codeOf, gateway })
     result.overtaken = !shown().sixth;
   }
 
-  // What the page reads is on its way for long, and is older than the changes that it hears meanwhile.
+  // The response to the page's query is delayed, and older than the changes received meanwhile.
   async function readingSlowly() {
     const held = heldReadings();
     await offer(images.seventh);
     await until(() => held.count > 0);
     await reject(images.first);
     await offer(images.eighth);
-    await until(heard('eighth', 'OFFERED'));
+    await until(hasReceived('eighth', 'OFFERED'));
     held.release();
     await until(() => shown().eighth && shown().first === 'REJECTED');
     result.late = shown();
   }
 
-  // What happens while nobody watches is not in the cache, until a watch is told of the gap.
+  // Changes made while nothing watches are missing in the cache until a watch is reset.
   async function forgotten(watch) {
     const inside = await cursorFromInsideASnapshot(gateway);
     (watch.unsubscribe ?? watch.dispose).call(watch);
@@ -116,7 +116,7 @@ async function code(failing, codeOf) {
   return 'nothing was wrong';
 }
 
-/** The cursor of the first item of a snapshot: a watch that comes with it is told of a gap. */
+/** The cursor of the first item of a snapshot, from which a watch can't resume without a reset. */
 async function cursorFromInsideASnapshot({ socket }) {
   const query = 'subscription { watchOffers(initial: SNAPSHOT, filter: { role: CONSUMER }) { cursor } }';
   for await (const { data } of socket.iterate({ query })) return data.watchOffers.cursor;

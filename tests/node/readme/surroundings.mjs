@@ -1,12 +1,12 @@
-// What a browser has and Node has not, and a line to the gateway that can be cut. Told by the test in JSON:
-// folder, where the snippets are; url; producer and consumer, each with id and token.
+// Browser APIs that Node lacks, and connections to the gateway that can be cut. The test passes parameters as JSON:
+// folder, which contains the snippets; url; producer and consumer, each with id and token.
 import { webcrypto } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 import WebSocket from 'ws';
 
-export const told = JSON.parse(process.argv[2]);
+export const parameters = JSON.parse(process.argv[2]);
 
-export const snippet = (name) => import(pathToFileURL(`${told.folder}/${name}`));
+export const snippet = (name) => import(pathToFileURL(`${parameters.folder}/${name}`));
 
 let away = false;
 let refusals = 0;
@@ -21,7 +21,7 @@ class Line extends WebSocket {
   }
 }
 
-const stored = new Map(Object.entries(told.stored ?? {}));
+const stored = new Map(Object.entries(parameters.stored ?? {}));
 globalThis.WebSocket = Line; // also where Node has its own, which can't be cut
 globalThis.crypto ??= webcrypto;
 globalThis.localStorage = {
@@ -30,7 +30,7 @@ globalThis.localStorage = {
 };
 export const kept = () => Object.fromEntries(stored);
 
-/** Cut every line, let something happen while the gateway refuses whoever comes back, and then no longer. */
+/** Cut all connections, and refuse new ones while the callback runs. */
 export async function cut(meanwhile) {
   away = true;
   if (lines.size === 0) throw new Error('there is no line to cut');
@@ -40,7 +40,7 @@ export async function cut(meanwhile) {
   away = false;
 }
 
-/** Keep back the answers of the next readings of the inbox; gives how many wait, and a way to let them go. */
+/** Hold back the responses to the next queries of the inbox. Returns their number and a function that releases them. */
 export function heldReadings(most = Infinity) {
   const send = globalThis.fetch;
   let release;

@@ -1,31 +1,31 @@
 // The set-up watch.js, over a reload: node watch.mjs '{"folder", "url", "producer", "consumer", "last"}'
-// It ends when the image named `last` is offered. With `stored` in it the page has been here before.
+// It ends when the image named `last` is offered. With `stored`, the page is loaded for the second time.
 import { offer, register, revoke } from './others.mjs';
-import { cut, end, kept, snippet, told, until } from './surroundings.mjs';
+import { cut, end, kept, snippet, parameters, until } from './surroundings.mjs';
 
-globalThis.token = told.consumer.token;
+globalThis.token = parameters.consumer.token;
 const { offers, watchOffers } = await snippet('watch.js');
-const heard = [];
+const received = [];
 const images = {};
-for (const name of ['first', 'second', 'third', told.last]) images[name] = await register(name);
+for (const name of ['first', 'second', 'third', parameters.last]) images[name] = await register(name);
 
-if (told.stored) {
-  watchOffers((item) => heard.push(item));
+if (parameters.stored) {
+  watchOffers((item) => received.push(item));
 } else {
   await offer(images.first);
   await offer(images.second);
-  watchOffers((item) => heard.push(item));
-  await until(() => heard.at(-1)?.__typename === 'WatchSynced');
+  watchOffers((item) => received.push(item));
+  await until(() => received.at(-1)?.__typename === 'WatchSynced');
   await cut(async () => {
     await revoke(images.first);
     await offer(images.third);
   });
 }
-await offer(images[told.last]);
-await until(() => heard.some((item) => item.imageId === images[told.last]));
+await offer(images[parameters.last]);
+await until(() => received.some((item) => item.imageId === images[parameters.last]));
 await end({
   images,
   shown: [...offers.values()].map((item) => item.imageId),
-  heard: heard.map((item) => [item.__typename, item.imageId ?? null, item.cursor]),
+  received: received.map((item) => [item.__typename, item.imageId ?? null, item.cursor]),
   stored: kept(),
 });

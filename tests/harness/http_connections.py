@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
-class Connection:
+class HttpConnection:
     """A connection to a server on this machine."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,21 +27,21 @@ class Connection:
         return await self._reader.read() == b""
 
 
-Connect = Callable[[], Awaitable[Connection]]
+Connect = Callable[[], Awaitable[HttpConnection]]
 
 
 @asynccontextmanager
 async def open_connections(port: int) -> AsyncGenerator[Connect]:
     """Yield a function that opens connections, and close them at the end of the block."""
-    opened: list[Connection] = []
+    opened: list[HttpConnection] = []
 
-    async def connect() -> Connection:
-        opened.append(Connection(*await asyncio.open_connection("127.0.0.1", port)))
+    async def connect() -> HttpConnection:
+        opened.append(HttpConnection(*await asyncio.open_connection("127.0.0.1", port)))
         return opened[-1]
 
     yield connect
-    for line in opened:
-        line.writer.close()
+    for connection in opened:
+        connection.writer.close()
 
 
 def request(

@@ -5,13 +5,13 @@ from typing import NoReturn
 
 import typer
 
-SHOWN = 20
+MAX_VIOLATIONS = 20
 
 
 def report_and_exit(figures: Mapping[str, object], violations: Sequence[object]) -> NoReturn:
     for name, figure in figures.items():
         typer.echo(f"{name}: {figure}")
-    for violation in violations[:SHOWN]:
+    for violation in violations[:MAX_VIOLATIONS]:
         typer.echo(f"VIOLATION {violation}")
     typer.echo(f"{len(violations)} violations")
     raise typer.Exit(1 if violations else 0)

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from app.cli import app
-from tests.harness.plants import PLANTS
+from tests.harness.planted_bugs import PLANTED_BUGS
 
 # At module level, because each worker process of `serve --workers` imports this module.
-PLANTS[os.environ["CHAOS_PLANT"]](pytest.MonkeyPatch())
+PLANTED_BUGS[os.environ["CHAOS_PLANT"]](pytest.MonkeyPatch())
 
 if __name__ == "__main__":
     app()

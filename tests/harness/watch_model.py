@@ -26,7 +26,7 @@ class Viewer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Subject:
+class WatchModel:
     """The model of one watch. `from_item` and `from_log` read the same change from an item and from the log."""
 
     field: str
@@ -70,7 +70,7 @@ def _is_listed(viewer: Viewer, row: LogEntry, visibility: dict[str, ImageVisibil
     return sees_all or visibility.get(row.image_id, ImageVisibility.SHARED) is ImageVisibility.SHARED
 
 
-OFFERS = Subject(
+OFFERS = WatchModel(
     field="watchOffers",
     change="MemberStatusChanged",
     concerns=_offer_concerns,
@@ -127,7 +127,7 @@ def _image_snapshot(viewer: Viewer, entries: Iterable[LogEntry]) -> dict[str, St
     return rows
 
 
-IMAGES = Subject(
+IMAGES = WatchModel(
     field="watchImages",
     change="ImageChanged",
     concerns=_image_concerns,

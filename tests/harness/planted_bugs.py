@@ -65,7 +65,7 @@ def _ignores_rights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscriptions, "watch_of_offers", for_all)
 
 
-PLANTS = {
+PLANTED_BUGS = {
     "without-floor": _without_floor,
     "without-catching-up": _without_catching_up,
     "bookmark-too-far": _bookmark_too_far,

@@ -9,7 +9,7 @@ from graphql import get_named_type
 
 from app.errors import Unavailable
 from app.sharing import service
-from tests.harness.at_hand import full_selection
+from tests.harness.api_objects import full_selection
 from tests.harness.gateway import IMAGE, Gateway, Tenant
 from tests.harness.queries import CORE
 

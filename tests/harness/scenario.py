@@ -17,7 +17,7 @@ def fresh_id() -> str:
 
 
 @dataclass
-class World:
+class Scenario:
     """An image of `owner`, offered to `other` (accepted) and, as far as the state says, to `consumer`."""
 
     image: str
@@ -33,14 +33,14 @@ class World:
         return getattr(self, role)
 
 
-async def make_world(gateway: Gateway, state: str, **image: Any) -> World:
+async def make_scenario(gateway: Gateway, state: str, **image: Any) -> Scenario:
     owner, consumer, other, stranger = (gateway.tenant(fresh_id()) for _ in range(4))
     operator = gateway.tenant(fresh_id(), "operator")
     image_id = await owner.register(**image)
     await owner.offer(image_id, other.id)
     await other.accept(image_id)
     row = await _bring_to_state(state, owner, consumer, image_id)
-    return World(image_id, owner, consumer, other, stranger, operator, gateway.anonymous, row)
+    return Scenario(image_id, owner, consumer, other, stranger, operator, gateway.anonymous, row)
 
 
 async def _bring_to_state(state: str, owner: Tenant, consumer: Tenant, image_id: str) -> str:

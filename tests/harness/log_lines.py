@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.harness.patience import wait_until
 from tests.harness.server import Server
+from tests.harness.waiting import wait_until
 
 
 def find_lines(server: Server, **fields: Any) -> list[dict[str, Any]]:

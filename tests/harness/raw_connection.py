@@ -7,9 +7,9 @@ import ssl
 import struct
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tests.harness.patience import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _KEY = base64.b64encode(b"sixteen octets !").decode()
@@ -23,7 +23,7 @@ class Response(NamedTuple):
     body: bytes
 
 
-class Connection:
+class RawConnection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
@@ -92,10 +92,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def open_connection(port: int, trust: ssl.SSLContext | None = None) -> AsyncGenerator[Connection]:
+async def open_connection(port: int, trust: ssl.SSLContext | None = None) -> AsyncGenerator[RawConnection]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
     try:
-        yield Connection(reader, writer)
+        yield RawConnection(reader, writer)
     finally:
         writer.transport.abort()
 
@@ -105,9 +105,9 @@ def request(method: str = "GET", path: str = "/livez", *headers: str, body: byte
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def operation(query: str, *headers: str) -> bytes:
+def operation(query: str, *headers: str, variables: dict[str, Any] | None = None) -> bytes:
     """A plain POST request with an operation."""
-    body = json.dumps({"query": query}).encode()
+    body = json.dumps({"query": query, "variables": variables}).encode()
     plain = ("content-type: application/json", f"content-length: {len(body)}")
     return request("POST", "/graphql", *plain, *headers, body=body)
 

@@ -15,7 +15,7 @@ from tests.harness.gateway import settings_for
 from tests.harness.inprocess import InProcessServer, run_in_process
 from tests.harness.key_server import KeyServer
 from tests.harness.operations import WATCH
-from tests.harness.patience import wait_until
+from tests.harness.waiting import wait_until
 
 GAP_SECONDS, FETCH_SECONDS = 0.2, 1.0
 VIEWER = "{ viewer { id } }"
