@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint
+from sqlmodel import JSON, BigInteger, Double, Field, Index, Integer, LargeBinary, SQLModel, UniqueConstraint, text
 
 from app.columns import Timestamp, row_number, word_of
 from app.rows import Row, named_tuple
@@ -86,12 +86,17 @@ class Caller:
         return Role.OPERATOR in self.roles
 
 
+# Most images have no external ID, and need no place in the index.
+_WHERE_EXTERNAL: dict[str, Any] = {f"{e}_where": text("external_id IS NOT NULL") for e in ("sqlite", "postgresql")}
+
+
 class Image(SQLModel, table=True):
     """An image and its owner, the producer."""
 
     id: str = Field(primary_key=True, max_length=36)
     owner_id: str = Field(max_length=255)
     name: str = Field(max_length=255)
+    external_id: str | None = Field(default=None, max_length=255)
     origin: ImageOrigin = Field(sa_type=word_of(ImageOrigin))
     server_id: str | None = Field(default=None, max_length=255)
     source_url: str | None = Field(default=None, max_length=2048)
@@ -114,6 +119,7 @@ class Image(SQLModel, table=True):
         Index("image_by_creation", "created_at", "id"),
         Index("image_by_owner", "owner_id", "created_at", "id"),
         Index("image_by_visibility", "visibility", "created_at", "id"),
+        Index("image_by_external_id", "external_id", "owner_id", unique=True, **_WHERE_EXTERNAL),
     )
 
 

@@ -114,7 +114,7 @@ def _report(tally: Tally, done: int) -> str:
     if done and not any(tally):
         return f"Nothing was written: earlier runs have imported all {done} lines. To begin again, add --again."
     since = f", after {done} lines of earlier runs" if done else ""
-    orphans = f" {tally.orphans} members were left out: their images were deleted meanwhile." if tally.orphans else ""
+    orphans = f" {tally.orphans} members were left out: their images are not there any more." if tally.orphans else ""
     return f"{tally.images} images and {tally.members} members were written{since}.{orphans}"
 
 

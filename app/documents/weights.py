@@ -18,6 +18,7 @@ _FIELD_BYTES = {
     "Image.tags": 2 * TAGS_BYTES + TAG_LIMIT * _PUNCTUATION,
     "Image.sourceUrl": 4 * URL_LIMIT + _PUNCTUATION,
     "Image.serverId": _TEXT,
+    "Image.externalId": _TEXT,
     "PageInfo.startCursor": _CURSOR,
     "PageInfo.endCursor": _CURSOR,
     "ImageEdge.cursor": _CURSOR,

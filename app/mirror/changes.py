@@ -123,6 +123,8 @@ def _calls(upstream: Images, token: str, image: SeenImage, changes: Mapping[str,
     if fields and "status" in changes:
         raise BadUserInput("In front of Glance the status is changed alone. Send it by itself.", ("input", "status"))
     for name in fields:
+        if name == "external_id":
+            raise Forbidden("In front of Glance images have no external ID.", ("input", "externalId"))
         if name not in _FIELDS:
             raise Forbidden(f"Glance itself sets `{name}`; it can't be changed here.")
     if fields:

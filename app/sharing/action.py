@@ -1,8 +1,9 @@
 """Runs an action of sharing, once for each idempotency key, on an image that it has locked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from app.errors import Refusal
+from app.errors import Conflict, Refusal
 from app.model import Caller, ChangeKind, SeenImage
 from app.sharing import formats, log_entries, outcome, rules
 from app.sharing.ledger import Ledger, UpstreamActions
@@ -53,6 +54,13 @@ async def remove_with_members(tx: Transaction, caller: Caller, image: SeenImage)
     await images.remove(tx.conn, image.id)
     entries = log_entries.of_members(ChangeKind.IMAGE_DELETED, caller, image, steps)
     await log.append(tx, entries + log_entries.of_deletion(caller, image))
+
+
+async def claim_external_id(tx: Transaction, owner_id: str | None, values: Mapping[str, Any]) -> None:
+    """Raise Conflict if `values` have an external ID that another image of the owner has."""
+    external_id = values.get("external_id")
+    if external_id is not None and not await images.claim_external_id(tx.conn, owner_id or "", external_id):
+        raise Conflict("Another image of the owner has this external ID.", ("input", "externalId"))
 
 
 async def lock_and_read(tx: Transaction, caller: Caller, image_id: str, argument: str = "imageId") -> SeenImage:

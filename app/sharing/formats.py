@@ -128,9 +128,12 @@ def _unchanged(value: Any, *_path: str) -> Any:
 _COLUMNS: dict[str, tuple[str, bool, Callable[..., Any]]] = {
     # column: name in the schema, whether null clears it, check
     "name": ("name", False, label),
+    "external_id": ("externalId", True, label),
     "server_id": ("serverId", True, label),
     "source_url": ("sourceUrl", True, source_url),
     "checksum": ("checksum", True, label),
+    "disk_format": ("diskFormat", True, label),
+    "container_format": ("containerFormat", True, label),
     "size_bytes": ("sizeBytes", True, partial(amount, limit=BYTE_COUNT_LIMIT)),
     "min_disk_gb": ("minDiskGb", False, amount),
     "min_ram_mb": ("minRamMb", False, amount),

@@ -15,7 +15,7 @@ from app.model import Caller, ChangeKind, Image, MemberStatus, SeenImage, SeenMe
 from app.rows import defaults
 from app.settings import Settings
 from app.sharing import formats, log_entries, rules
-from app.sharing.action import carry_out, lock_and_read, remove_with_members
+from app.sharing.action import carry_out, claim_external_id, lock_and_read, remove_with_members
 from app.sharing.addressees import in_input_order, refusals_at, split_by_form
 from app.sharing.ledger import Ledger, UpstreamActions
 from app.sharing.outcome import Outcome, Request
@@ -52,6 +52,7 @@ async def register_image(
 
     async def act(tx: Transaction) -> Outcome:
         rules.may_register(caller, columns["visibility"])
+        await claim_external_id(tx, caller.tenant_id, columns)
         made: dict[str, Any] = {
             "id": str(uuid4()),
             "owner_id": caller.tenant_id,
@@ -83,6 +84,7 @@ async def update_image(
         image = await lock_and_read(tx, caller, image_id, "id")
         rules.may_update(caller, image, changes)
         real = {name: value for name, value in changes.items() if getattr(image, name) != value}
+        await claim_external_id(tx, image.owner_id, real)
         if real:
             real["updated_at"] = max(tx.now, image.updated_at)
             await images.change(tx.conn, image.id, real)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, case, delete, func, insert, literal, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.model import Caller, ImageStatus, ImageVisibility, MemberStatus, SeenImage
@@ -15,7 +15,7 @@ from app.store.pages import Page, PageRequest
 from app.store.rights import IMAGE, Rights, any_viewer
 
 _KEY = pages.sort_key(IMAGE)
-FOR_PARTIES_ONLY = {"owner_id", "server_id", "source_url"}
+FOR_PARTIES_ONLY = {"owner_id", "external_id", "server_id", "source_url"}
 _ANY_STATUS = tuple(MemberStatus)
 _ID = slot("id", Text())
 
@@ -28,6 +28,7 @@ class ImageFilter(NamedTuple):
     visibility: ImageVisibility | None = None
     status: tuple[ImageStatus, ...] | None = None
     name: str | None = None
+    external_id: str | None = None
     hidden: bool | None = None
 
 
@@ -103,6 +104,14 @@ async def add(conn: Connection, image: SeenImage) -> None:
     await _ADD.run(conn, **image.as_dict())
 
 
+async def claim_external_id(conn: Connection, owner_id: str, external_id: str) -> bool:
+    """Whether no image of the owner has this external ID; until the transaction ends, none gets it elsewhere."""
+    if conn.dialect.name != "sqlite":
+        number = func.hashtextextended(f"{owner_id} {external_id}", 1)
+        await conn.execute(select(func.pg_advisory_xact_lock(number)))
+    return not await _CLAIMED.rows(conn, owner=owner_id, external=external_id)
+
+
 async def change(conn: Connection, image_id: str, values: Mapping[str, Any]) -> None:
     await conn.execute(update(IMAGE).where(IMAGE.c.id == image_id).values(**values))
 
@@ -115,7 +124,8 @@ def list_paths(rights: Rights, row_filter: ImageFilter) -> list[AccessPath]:
     """The access paths to the viewer's image list."""
     statuses = _ANY_STATUS if row_filter.member_status is None else row_filter.member_status
     conditions = tuple(_conditions(rights, row_filter))
-    return [path.narrow(*conditions) for path in rights.list_paths(statuses, row_filter.owner_id)]
+    paths = rights.list_paths(statuses, row_filter.owner_id, row_filter.external_id)
+    return [path.narrow(*conditions) for path in paths]
 
 
 def paths_of_owner(rights: Rights, owner: ColumnElement[Any], row_filter: ImageFilter) -> list[AccessPath]:
@@ -125,7 +135,7 @@ def paths_of_owner(rights: Rights, owner: ColumnElement[Any], row_filter: ImageF
 
 
 def _conditions(rights: Rights, row_filter: ImageFilter) -> Iterator[ColumnElement[bool]]:
-    """The conditions of a filter, except the owner, which selects the access paths."""
+    """The conditions of a filter, except the owner and the external ID, which select the access paths."""
     image = rights.image
     if row_filter.visibility is not None:
         yield image.visibility == row_filter.visibility
@@ -175,4 +185,7 @@ def _locked(is_operator: bool) -> Prepared:
 
 
 _ADD = Prepared(insert(IMAGE).values({column.name: slot(column.name) for column in IMAGE.c}))
+_CLAIMED = Prepared(
+    select(IMAGE.c.id).where(IMAGE.c.owner_id == slot("owner"), IMAGE.c.external_id == slot("external"))
+)
 _REMOVE = Prepared(delete(IMAGE).where(IMAGE.c.id == slot("id")))

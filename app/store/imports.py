@@ -33,6 +33,15 @@ async def images_of(conn: Connection, ids: Collection[str], *, locked: bool = Fa
     return {image.id: image for image in map(SeenImage.from_values, rows)}
 
 
+async def images_by_external_id(conn: Connection, pairs: Collection[Pair]) -> dict[Pair, SeenImage]:
+    """The images with these owners and external IDs."""
+    if not pairs:
+        return {}
+    rows = await _EXTERNAL[conn.dialect.name].rows(conn, named=as_json(list(pairs)))
+    found = map(SeenImage.from_values, rows)
+    return {(image.owner_id or "", image.external_id or ""): image for image in found}
+
+
 async def members_by_id(conn: Connection, ids: Collection[str]) -> dict[str, SeenMember]:
     """The members with these IDs."""
     if not ids:
@@ -91,6 +100,7 @@ def _read(table: Any, named: Mapping[str, str], where: str, lock: Mapping[str, s
 
 _IMAGES = _read(IMAGE, _IDS, "image.id = named.value")
 _LOCKED = _read(IMAGE, _IDS, "image.id = named.value", _LOCK)
+_EXTERNAL = _read(IMAGE, _LISTS, "image.owner_id = named.value ->> 0 AND image.external_id = named.value ->> 1")
 _MEMBERS = _read(MEMBER, _IDS, "member.id = named.value")
 _PAIRS = _read(MEMBER, _LISTS, _IS_PAIR)
 # Both engines have the clause in the same words.

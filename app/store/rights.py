@@ -12,7 +12,9 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
@@ -26,6 +28,7 @@ from app.store.constant_work import AllOf, Equal
 
 IMAGE: Table = cast(Any, Image).__table__
 MEMBER: Table = cast(Any, Member).__table__
+_NONE: ColumnElement[Any] = literal_column("''", Text)
 _OPEN_TO_ALL = (ImageVisibility.COMMUNITY, ImageVisibility.PUBLIC)
 
 # The viewer's tenant ID in statements that are compiled once for all viewers.
@@ -112,25 +115,33 @@ class Rights:
         shared = and_(self._is_shared(), self._has_row(statuses))
         return or_(self._owns(), self._is_public(), shared)
 
-    def list_paths(self, statuses: Collection[MemberStatus], owner: Any = None) -> list[AccessPath]:
-        """Disjoint access paths to the images of `lists_image`; all of them, or those of one owner."""
-        paths = self.party_paths(statuses, owner)
-        # Only its owner may know whose a PUBLIC image is, so nobody else can filter by owner.
-        if owner is None and not self.viewer.is_operator:
+    def list_paths(
+        self, statuses: Collection[MemberStatus], owner: Any = None, external_id: Any = None
+    ) -> list[AccessPath]:
+        """Disjoint access paths to the images of `lists_image`; all, or those of one owner or with an external ID."""
+        paths = self.party_paths(statuses, owner, external_id)
+        # Only its owner may know whose a PUBLIC image is, so nobody else can filter by its owner or external ID.
+        if owner is None and external_id is None and not self.viewer.is_operator:
             paths.append(AccessPath(self.images, (self._is_public(), not_(self._owns()))))
         return paths
 
-    def party_paths(self, statuses: Collection[MemberStatus] | None = None, owner: Any = None) -> list[AccessPath]:
+    def party_paths(
+        self, statuses: Collection[MemberStatus] | None = None, owner: Any = None, external_id: Any = None
+    ) -> list[AccessPath]:
         """Disjoint access paths to the images of `is_party`: own ones, and those shared with one of the statuses."""
         whose = self.image.owner_id if owner is None else _column(owner)
         theirs = () if owner is None else (self.image.owner_id == owner,)
+        named_so = () if external_id is None else (self.image.external_id == external_id,)
         if self.viewer.is_operator:
-            return [AccessPath(self.images, theirs)]
+            return [AccessPath(self.images, (*theirs, *named_so))]
         row = MEMBER.alias()
         rows = OrderedJoin(row, self.images, self.image.id == row.c.image_id)
         named = [row.c.tenant_id == self.viewer.tenant_id, *([] if statuses is None else [row.c.status.in_(statuses)])]
-        own = AccessPath(self.images, (whose == self.viewer.tenant_id, *theirs))
-        return [own, AccessPath(rows, (*named, self._is_shared(), whose != self.viewer.tenant_id, *theirs))]
+        own = AccessPath(self.images, (whose == self.viewer.tenant_id, *theirs, *named_so))
+        # Not by the index: how long a search for the external ID takes would tell whether others use it.
+        compared = () if external_id is None else (func.coalesce(self.image.external_id, _NONE) == external_id,)
+        shared = self._is_shared(), whose != self.viewer.tenant_id, *theirs, *compared
+        return [own, AccessPath(rows, (*named, *shared))]
 
     def may_see_member(self) -> ColumnElement[bool]:
         """A row joined to its image: the owner sees all of them, a consumer its own one while the image is SHARED."""

@@ -25,9 +25,10 @@ class Problem(NamedTuple):
 
 
 class Present(NamedTuple):
-    """Rows of the store that concern some lines: images and members by ID, and members by image and tenant."""
+    """Rows of the store that concern some lines: images by ID and external ID, members by ID and image and tenant."""
 
     images: dict[str, SeenImage]
+    external: dict[tuple[str, str], SeenImage]
     members: dict[str, SeenMember]
     pairs: dict[tuple[str, str], SeenMember]
 
@@ -40,6 +41,7 @@ class Checks:
         self._ids = set[bytes]()
         self._owners: dict[str, str] = {}
         self._pairs = set[bytes]()
+        self._external = set[bytes]()
 
     async def problems_of(self, lines: Sequence[Line]) -> list[Problem]:
         """The problems of the next lines, in their order."""
@@ -51,10 +53,14 @@ class Checks:
         named = {row.id for row in rows if isinstance(row, SeenImage)}
         named |= {row.image_id for row in members}
         images = await read_once(self._store, imports.images_of, named)
+        external = [
+            (row.owner_id or "", row.external_id) for row in rows if isinstance(row, SeenImage) and row.external_id
+        ]
         # An image that is not in the store has no members there.
         pairs = [(row.image_id, row.tenant_id) for row in members if row.image_id in images]
         return Present(
             images,
+            await read_once(self._store, imports.images_by_external_id, external),
             await read_once(self._store, imports.members_by_id, [row.id for row in members]),
             await read_once(self._store, imports.members_by_pair, pairs),
         )
@@ -75,6 +81,17 @@ class Checks:
         stored = present.images.get(row.id)
         if stored is not None and (stored.owner_id, stored.created_at) != (row.owner_id, row.created_at):
             yield BadUserInput("The store has another image with this ID.", ("id",))
+        if row.external_id is not None:
+            yield from self._is_new_external_id(row, row.external_id, present)
+
+    def _is_new_external_id(self, row: SeenImage, external_id: str, present: Present) -> Iterator[BadUserInput]:
+        pair = row.owner_id or "", external_id
+        stored, digest = present.external.get(pair), _digest(*pair)
+        if digest in self._external:
+            yield BadUserInput("A line before this one has this external ID of this owner.", ("externalId",))
+        if stored is not None and stored.id != row.id:
+            yield BadUserInput("The store has another image of this owner with this external ID.", ("externalId",))
+        self._external.add(digest)
 
     def _of_member(self, row: SeenMember, present: Present) -> Iterator[BadUserInput]:
         yield from self._is_new_id(row.id)

@@ -2,8 +2,8 @@
 
 _MEMBER = "id status createdAt updatedAt tenant { id } image { id name }"
 _IMAGE = """
-id name owner { id } origin serverId sourceUrl status visibility sizeBytes minDiskGb minRamMb osType checksum
-diskFormat containerFormat tags protected hidden createdAt updatedAt
+id name externalId owner { id } origin serverId sourceUrl status visibility sizeBytes minDiskGb minRamMb osType
+checksum diskFormat containerFormat tags protected hidden createdAt updatedAt
 """
 _ERRORS = "errors { code message path tenantId member { id status } } clientMutationId"
 

@@ -203,7 +203,14 @@ def _nested_value(draft: _Draft, type_: Any, value: Any) -> str:
     return _variable(draft, str(type_), value) if as_variable else _literal_with_variables(draft, type_, value)
 
 
-POOL_KINDS = {"ownerId": "tenants", "tenantId": "tenants", "after": "cursors", "before": "cursors", "name": "names"}
+POOL_KINDS = {
+    "ownerId": "tenants",
+    "tenantId": "tenants",
+    "after": "cursors",
+    "before": "cursors",
+    "name": "names",
+    "externalId": "names",
+}
 
 
 class EnumValue(str):

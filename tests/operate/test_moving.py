@@ -84,7 +84,7 @@ async def test_an_import_of_an_export_is_the_same_store_and_doing_it_again_chang
 def test_every_problem_of_a_file_is_listed_with_its_line_and_then_nothing_is_written(
     databases: Databases, tmp_path: Path
 ) -> None:
-    url, image, member = databases.fresh(), line("image"), line("member")
+    url, image, member = databases.fresh(), {**line("image"), "externalId": "sku"}, line("member")
     offered = {**member, "imageId": image["id"]}
     stored = [image, offered]
     write(tmp_path / "first.jsonl", stored)
@@ -94,12 +94,16 @@ def test_every_problem_of_a_file_is_listed_with_its_line_and_then_nothing_is_wri
         tmp_path / "second.jsonl",
         [
             *stored,
-            {**image, "id": fresh["id"]},
+            {**image, "id": fresh["id"], "externalId": None},
             fresh,
             {**line("member"), "imageId": fresh["id"], "tenantId": image["ownerId"]},
             line("member"),
             {**offered, "id": str(uuid4())},
             {**line("image"), "colour": "red"},
+            {**line("image"), "ownerId": image["ownerId"], "externalId": "sku"},
+            {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
+            {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
+            {**line("image"), "externalId": "new"},
         ],
     )
     write(
@@ -126,8 +130,11 @@ def test_every_problem_of_a_file_is_listed_with_its_line_and_then_nothing_is_wri
         "line 7: tenantId: A line before this one has a member of this image and tenant.",
         "line 7: tenantId: The store has another member of this image and tenant.",
         "line 8: colour: There is no such field.",
+        "line 9: externalId: A line before this one has this external ID of this owner.",
+        "line 9: externalId: The store has another image of this owner with this external ID.",
+        "line 11: externalId: A line before this one has this external ID of this owner.",
     ]
-    assert "The file has 6 problems. Nothing was written." in results[0].stderr
+    assert "The file has 9 problems. Nothing was written." in results[0].stderr
     assert results[2].stdout.splitlines() == [
         "line 1: id: The store has another image with this ID.",
         "line 2: tenantId: The store has another member of this image and tenant.",
@@ -189,7 +196,7 @@ STATES: dict[str, dict[str, Any]] = {
     "pending": {"tags": ["ü", '"'], "sizeBytes": 2**53 - 1},
     "accepted": {"origin": "SNAPSHOT", "serverId": "srv-1", "sourceUrl": None, "hidden": True},
     "rejected": {"protected": True, "osType": "OTHER", "checksum": "md5:\\1"},
-    "none": {"status": "QUEUED", "minDiskGb": 5},
+    "none": {"status": "QUEUED", "minDiskGb": 5, "externalId": "sku/5"},
 }
 
 

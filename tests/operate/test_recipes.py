@@ -28,7 +28,7 @@ def followed(folder: Path, recipe: str, **variables: str) -> None:
     programs = os.pathsep.join([str(Path(sys.executable).parent), str(TOOLS), os.environ["PATH"]])
     surroundings = {**environment(), "PATH": programs, **variables}
     command = ["sh", "-euxc", block(f"recipe: {recipe}")]
-    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
@@ -119,6 +119,17 @@ def test_a_backup_is_never_overwritten_and_a_failed_one_leaves_nothing_behind(tm
 def test_backup_refuses_a_postgresql_store(tmp_path: Path) -> None:
     url = "postgresql+psycopg://user@host/name"
     assert "pg_dump" in error_of(tmp_path, "backup", "one.db", "--database", url)
+
+
+def test_a_catalogue_moves_in_and_out_by_the_recipes_while_a_server_runs(tmp_path: Path) -> None:
+    with run_server(tmp_path) as server:
+        followed(tmp_path, "move in")
+
+        assert names(server, "1001") == names(server, "2002") == {"debian-13"}
+        followed(tmp_path, "move out")
+        everything = (tmp_path / "everything.jsonl").read_text().splitlines()
+        assert len(everything) == 2
+        assert (tmp_path / "tenant-2002.jsonl").read_text().splitlines() == everything[1:]
 
 
 @pytest.mark.long

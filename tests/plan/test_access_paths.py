@@ -26,7 +26,11 @@ PAGE = "edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage star
 WINDOWS = ("first: 3", "last: 3", 'first: 3, after: "@"', 'last: 3, before: "@"')
 IMAGES_OF = f"images(@) {{ {PAGE} }}"
 QUERIES = {
-    ("root", "images"): (IMAGES_OF, f"images(@, memberStatus: null, hidden: null) {{ {PAGE} }}"),
+    ("root", "images"): (
+        IMAGES_OF,
+        f"images(@, memberStatus: null, hidden: null) {{ {PAGE} }}",
+        f'images(@, externalId: "x") {{ {PAGE} }}',
+    ),
     ("root", "offers"): (f"offers(@) {{ {PAGE} }}", f"offers(@, status: null) {{ {PAGE} }}"),
     ("root", "sent_offers"): (f"sentOffers(@) {{ {PAGE} }}",),
     ("tenant", "images"): (f"viewer {{ {IMAGES_OF} }}", f'image(id: "%") {{ owner {{ {IMAGES_OF} }} }}'),

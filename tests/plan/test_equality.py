@@ -47,7 +47,9 @@ async def populated(databases: Databases) -> AsyncGenerator[PopulatedGateway]:
 
 async def _fill(gateway: Gateway, scenario: Scenario) -> None:
     for number, name in enumerate(ODD_NAMES):
-        image = await scenario.owner.register(name=name, sizeBytes=number or None, osType="LINUX", hidden=number == 1)
+        image = await scenario.owner.register(
+            name=name, externalId=name, sizeBytes=number or None, osType="LINUX", hidden=number == 1
+        )
         await scenario.owner.offer(image, scenario.consumer.id, scenario.other.id)
         await (scenario.consumer.accept if number % 2 else scenario.consumer.reject)(image)
         visibility = ["SHARED", "SHARED", "COMMUNITY", "PRIVATE", "PUBLIC"][number]

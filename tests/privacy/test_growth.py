@@ -20,6 +20,7 @@ PAGE = "nodes { id } pageInfo { hasNextPage endCursor }"
 LISTS = {
     "images": f"images(first: 2) {{ {PAGE} }}",
     "images with any answer": f"images(first: 2, memberStatus: null, hidden: null) {{ {PAGE} }}",
+    "an image by its external ID": f'images(first: 2, externalId: "x") {{ {PAGE} }}',
     "images of an owner": f'images(first: 2, ownerId: "@") {{ {PAGE} }}',
     "offers": f"offers(first: 2) {{ {PAGE} }}",
     "offers with any answer": f"offers(first: 2, status: null) {{ {PAGE} }}",
@@ -76,6 +77,18 @@ async def test_a_list_and_its_count_take_no_more_instructions_when_others_share_
     assert more_expensive(before, after) == {}
 
 
+@pytest.mark.parametrize("name", ["owner", "consumer", "stranger"])
+async def test_nobody_learns_by_the_time_whether_others_use_an_external_id(scene: GrowthScene, name: str) -> None:
+    viewer, query = scene.scenario.caller(name), LISTS["an image by its external ID"]
+    _grow(scene.path)
+    before = [await steps(scene, query, viewer) for steps in (_steps_of_plan, _steps_of_long_way)]
+
+    _grow(scene.path, "x")
+
+    after = [await steps(scene, query, viewer) for steps in (_steps_of_plan, _steps_of_long_way)]
+    assert after == pytest.approx(before, abs=2)
+
+
 def more_expensive(before: dict[str, int], after: dict[str, int]) -> dict[str, tuple[int, int]]:
     """The statements that take more instructions than before, apart from a few for the depth of an index."""
     return {name: (before[name], after[name]) for name in before if after[name] > before[name] * 1.1 + 5}
@@ -118,8 +131,11 @@ async def _steps_of_long_way(scene: GrowthScene, query: str, viewer: Tenant) -> 
     return steps.number
 
 
-def _grow(path: str) -> None:
-    """Add strangers with many images, older than all others, which they share with each other."""
+def _grow(path: str, external_id: str | None = None) -> None:
+    """Add strangers with many images, older than all others, which they share with each other.
+
+    Each of them has one image with the external ID.
+    """
     connection = sqlite3.connect(path)
     for stranger in range(STRANGERS):
         for number in range(IMAGES_OF_EACH):
@@ -127,9 +143,16 @@ def _grow(path: str) -> None:
             visibility = ("SHARED", "SHARED", "SHARED", "PRIVATE", "COMMUNITY")[number % 5]
             connection.execute(
                 "INSERT INTO image (id, owner_id, name, origin, status, visibility, min_disk_gb, min_ram_mb, tags, "
-                "protected, hidden, created_at, updated_at) "
-                "VALUES (?, ?, 'x', 'IMPORT', 'ACTIVE', ?, 0, 0, '[]', 0, 0, ?, ?)",
-                (image, f"9{stranger}", visibility, at, at),
+                "protected, hidden, created_at, updated_at, external_id) "
+                "VALUES (?, ?, 'x', 'IMPORT', 'ACTIVE', ?, 0, 0, '[]', 0, 0, ?, ?, ?)",
+                (
+                    image,
+                    f"{9 if external_id is None else 7}{stranger}",
+                    visibility,
+                    at,
+                    at,
+                    external_id if number == 0 else None,
+                ),
             )
             for member in range(MEMBERS_OF_EACH):
                 row = (str(uuid4()), image, f"8{member}", ("PENDING", "ACCEPTED")[member % 2], at, at)

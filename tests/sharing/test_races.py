@@ -13,7 +13,7 @@ import pytest
 from tests.harness import operations
 from tests.harness.databases import Databases
 from tests.harness.event_log import member_changes_after
-from tests.harness.gateway import Gateway, Tenant, refusal_code, settings_for, start_gateway
+from tests.harness.gateway import IMAGE, Gateway, Tenant, refusal_code, settings_for, start_gateway
 from tests.harness.scenario import Scenario, fresh_id, make_scenario
 
 QUOTA = 24
@@ -47,6 +47,22 @@ async def test_concurrent_identical_offers_leave_one_row_and_one_event(
 
         assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 5 + ["ok"]
         assert await _log_head(rivals[0]) == head_before + 1
+
+
+async def test_images_that_want_the_same_external_id_at_once_leave_one_that_has_it(
+    rivals: tuple[Gateway, Gateway], rounds: int
+) -> None:
+    for number in range(rounds):
+        owners = [gateway.tenant("5005") for gateway in rivals]
+        images = [await owners[0].register() for _ in range(2)]
+        wanted: dict[str, Any] = {"externalId": f"catalogue/{number}"}
+
+        payloads = await asyncio.gather(
+            *(owner.do("registerImage", **IMAGE, **wanted) for owner in owners),
+            *(owner.update(image, **wanted) for owner, image in zip(owners, images, strict=True)),
+        )
+
+        assert sorted(map(refusal_code, payloads)) == ["CONFLICT"] * 3 + ["ok"]
 
 
 async def test_accept_against_revoke_has_one_winner_and_never_leaves_access(

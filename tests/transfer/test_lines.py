@@ -54,7 +54,7 @@ def problems(*texts: bytes) -> list[str]:
         (IMAGE, {"ownerId": "acme"}, "ownerId", "has the form"),
         (IMAGE, {"name": "x" * 256}, "name", "Give 1 to 255 characters; this has 256."),
         (IMAGE, {"name": None}, "name", "This field can't be null."),
-        (IMAGE, {"status": "active"}, "status", "Give one of QUEUED, SAVING, ACTIVE, DEACTIVATED."),
+        (IMAGE, {"status": "active"}, "status", "Give one of QUEUED, UPLOADING,"),
         (IMAGE, {"status": ["ACTIVE"]}, "status", "Give one of"),
         (IMAGE, {"origin": "SNAPSHOT", "sourceUrl": "https://example.org/i"}, "sourceUrl", "does not belong to origin"),
         (IMAGE, {"sourceUrl": "ftp://example.org"}, "sourceUrl", "absolute http or https"),

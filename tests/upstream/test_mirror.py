@@ -24,7 +24,8 @@ OTHER, BROKEN = "6d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", "7d2f6f0a-7b1a-4f6e-9d0f
 
 def image(**changes: Any) -> SeenImage:
     given: dict[str, Any] = {
-        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT, "server_id": None,
+        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT,
+        "external_id": None, "server_id": None,
         "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
         "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "disk_format": "raw",
         "container_format": "bare", "tags": ["a"], "protected": False,

@@ -70,6 +70,7 @@ FILTERS: dict[tuple[str, str], FilterFactory] = {
         arguments["visibility"],
         arguments["status"],
         arguments["name"],
+        arguments["externalId"],
         arguments["hidden"],
     ),
     ("root", "offers"): lambda pattern, arguments: member_filter(
@@ -79,7 +80,7 @@ FILTERS: dict[tuple[str, str], FilterFactory] = {
         pattern, arguments["status"], arguments["imageId"], tenant_id=arguments["tenantId"]
     ),
     ("tenant", "images"): lambda pattern, arguments: image_filter(
-        pattern, None, None, arguments["visibility"], arguments["status"], None, arguments["hidden"]
+        pattern, None, None, arguments["visibility"], arguments["status"], None, None, arguments["hidden"]
     ),
     ("image", "members"): lambda pattern, arguments: member_filter(pattern, arguments["status"], None),
 }

@@ -21,6 +21,7 @@ def image_filter(
     visibility: ImageVisibility | None,
     status: Sequence[ImageStatus] | None,
     name: str | None,
+    external_id: str | None,
     hidden: bool | None,
 ) -> ImageFilter:
     """The filter for a list of images. Raises BadUserInput."""
@@ -30,6 +31,7 @@ def image_filter(
         visibility=visibility,
         status=None if status is None else tuple(dict.fromkeys(status)),
         name=None if name is None else formats.text(name),
+        external_id=None if external_id is None else formats.text(external_id),
         hidden=hidden,
     )
 
@@ -80,6 +82,13 @@ class ImageQueries:
             list[ImageStatus] | None, strawberry.argument(description="Only images in one of these states.")
         ] = None,
         name: Annotated[str | None, strawberry.argument(description="Only images of exactly this name.")] = None,
+        external_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(
+                description="Only images with this external ID, as far as the caller may know it: own images, and "
+                "those shared to the caller."
+            ),
+        ] = None,
         hidden: Annotated[
             bool | None,
             strawberry.argument(description="True lists only hidden images, false only the others, null both."),
@@ -87,6 +96,6 @@ class ImageQueries:
     ) -> Connection[Image]:
         context = info.context
         pattern = context.services.settings.tenant_id_pattern
-        criteria = image_filter(pattern, member_status, owner_id, visibility, status, name, hidden)
+        criteria = image_filter(pattern, member_status, owner_id, visibility, status, name, external_id, hidden)
         page = await context.read(images.read_list, criteria, page_request(first, last, after, before))
         return connection(page, Image.of, lambda: context.read(images.count_list, criteria))

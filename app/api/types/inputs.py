@@ -9,6 +9,7 @@ from app.api.types.scalars import ByteCount
 from app.model import ImageOrigin, ImageStatus, ImageVisibility, OsType
 
 _NAME = "Name of the image, 1 to 255 characters: not only invisible ones, and none that changes the text direction."
+_EXTERNAL_ID = "ID of the image in the owner's own catalogue, 1 to 255 characters."
 _NOT_COLUMNS = {"id", "client_mutation_id", "idempotency_key"}
 
 
@@ -33,6 +34,9 @@ def _optional_change(description: str, clearing: str = "null is refused") -> Any
 class RegisterImageInput:
     name: str = strawberry.field(description=_NAME)
     origin: ImageOrigin = strawberry.field(description="Where the image came from.")
+    external_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description=f"{_EXTERNAL_ID} One that another image of the tenant has is a CONFLICT."
+    )
     server_id: strawberry.ID | None = strawberry.field(
         default=None,
         description="ID of the server of which the snapshot was taken, 1 to 255 characters. Required for SNAPSHOT, "
@@ -72,6 +76,9 @@ class RegisterImageInput:
 class UpdateImageInput:
     id: strawberry.ID = strawberry.field(description="ID of the image.")
     name: str | None = _optional_change(_NAME)
+    external_id: strawberry.ID | None = _optional_change(
+        f"{_EXTERNAL_ID} One that another image of the owner has is a CONFLICT.", "null clears it"
+    )
     status: ImageStatus | None = _optional_change(
         "The next state. Owners go from QUEUED to SAVING to ACTIVE, operators from ACTIVE to DEACTIVATED and back. "
         "Any other transition is a CONFLICT."

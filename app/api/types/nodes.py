@@ -65,6 +65,10 @@ _PARTIES = "Visible to the owner, the image's members and operators; null for ev
 )
 class Image(Node):
     name: str = strawberry.field(description="The name given by the owner, 1 to 255 characters, not unique.")
+    external_id: strawberry.ID | None = strawberry.field(
+        description="ID of the image in the owner's own catalogue, unique among its images; null if it has none. "
+        f"{_PARTIES}"
+    )
     owner: Tenant | None = strawberry.field(description=f"The producer. {_PARTIES}")
     origin: ImageOrigin = strawberry.field(description="Where the image came from.")
     server_id: strawberry.ID | None = strawberry.field(
