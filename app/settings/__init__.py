@@ -94,9 +94,17 @@ def _read_file(variable: str, path: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")
 
 
+# Where pydantic only says that it can't parse the value.
+_REASONS = {
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+}
+
+
 def _first_sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     setting, *inner = [str(part) for part in first["loc"]] or [""]
     place = f" (in {'.'.join(inner)})" if inner else ""
-    reason = str(first["msg"]).removeprefix("Value error, ")
+    reason = _REASONS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
     return f"{PREFIX}{setting.upper()}: {reason}{place}."

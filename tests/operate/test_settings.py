@@ -50,6 +50,19 @@ def test_a_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) ->
     assert Settings.load().member_quota == 7
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("IDE", "true or false"), ("WORKERS", "a whole number"), ("OPERATION_LOG", "'off', 'errors', 'slow' or 'all'")],
+)
+def test_a_value_of_another_kind_is_refused_with_the_kind_that_is_right(
+    monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    monkeypatch.setenv(f"IMAGE_GATEWAY_{name}", "perhaps")
+
+    with pytest.raises(SetupError, match=f"^IMAGE_GATEWAY_{name}: .*{reason}"):
+        Settings.load()
+
+
 @pytest.mark.parametrize(("written", "seconds"), [("P7D", 604_800), ("PT1H30M", 5_400), ("90", 90), ("0.5", 0.5)])
 def test_a_duration_may_be_written_with_a_unit_or_in_seconds(
     monkeypatch: pytest.MonkeyPatch, written: str, seconds: float
