@@ -33,7 +33,7 @@ BROKEN_HANDSHAKES: dict[str, tuple[bytes, int]] = {
     "a body": (upgrade("content-length: 3") + b"abc", 400),
     "another method": (upgrade(method="POST"), 405),
     "two keys": (upgrade("sec-websocket-key: " + "x" * 24), 400),
-    "another address": (upgrade(path="/livez"), 403),
+    "another address": (upgrade(path="/livez"), 404),
 }
 BROKEN_FRAMES: dict[str, tuple[bytes, int]] = {
     "text that is not UTF-8": (frame(TEXT, b'{"type":"ping\xff"}'), 1007),
