@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -200,7 +201,7 @@ def _announce(settings: Settings, listener: socket.socket, demo: Demo | None, sa
 
 
 def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
-    """The file of the embedded store, created if `is_made`; None for PostgreSQL.
+    """The file of the embedded store, created for its user alone if `is_made`; None for PostgreSQL.
 
     It is opened here because a driver's thread that fails to open it may outlive the event loop.
     """
@@ -215,7 +216,8 @@ def sqlite_file(settings: Settings, is_made: bool = True) -> Path | None:
     if not is_made and not path.is_file():
         raise SetupError(f"There is no database file {path}.")
     try:
-        path.open("ab").close()
+        # SQLite gives its other files the same rights.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise SetupError(f"The database file {url.database} can't be opened: {error.strerror}.") from error
     return path

@@ -1,8 +1,6 @@
 """Opens each engine: SQLite for the embedded default, PostgreSQL for many workers."""
 
 import json
-import os
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -89,15 +87,8 @@ def open_writer(url: URL) -> AsyncEngine:
 def open_migrator(url: URL) -> AsyncEngine:
     """One connection for migrations, which outwaits the writers of the embedded store."""
     if url.get_backend_name() == "sqlite":
-        _create_private(url.database or "")
         return _sqlite(url, "BEGIN IMMEDIATE", _MIGRATION_BUSY_SECONDS, pool_size=1, max_overflow=0)
     return _postgres(url, pool_size=1)
-
-
-def _create_private(path: str) -> None:
-    """Create a database file that nobody else may read; SQLite gives its other files the same rights."""
-    with suppress(OSError):  # it exists, or SQLite reports why it can't be created
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def open_direct(url: URL) -> Engine:
