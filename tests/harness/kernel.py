@@ -12,9 +12,17 @@ ESTABLISHED = "01"
 CORES = sorted(os.sched_getaffinity(0))
 
 
+_found_ports: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """A port that nobody listens on, and that this process has not found before."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        if port not in _found_ports:
+            _found_ports.add(port)
+            return port
 
 
 def connection_count(port: int) -> int:

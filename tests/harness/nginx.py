@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.harness.kernel import free_port
 from tests.harness.readme import DEFAULT_PLACE, NGINX
 from tests.harness.server import Server
 from tests.harness.waiting import PATIENCE_SECONDS
@@ -27,7 +28,7 @@ def reason_to_skip() -> str | None:
 @contextmanager
 def run_nginx(server: Server, folder: Path) -> Generator[int]:
     """Run nginx in front of the server and return its port."""
-    port = _free_port()
+    port = free_port()
     for name in ("gateway.crt", "gateway.key"):
         (folder / name).touch(0o600)
     command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
@@ -49,11 +50,6 @@ def _configuration(server: Server, folder: Path, port: int) -> str:
     recipe = recipe.replace("/etc/nginx/", f"{folder}/").replace("/var/log/nginx/", f"{folder}/")
     temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in _TEMPORARY)
     return _MAIN_CONFIGURATION.format(folder=folder, recipe=recipe, temporary=temporary)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
 
 
 def _wait_for(port: int) -> None:
