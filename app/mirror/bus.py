@@ -52,7 +52,7 @@ class BusListener:
             except Exception as error:  # whatever it is, the sweep finds what is lost meanwhile
                 logger.error("the notifications can't be followed", exc_info=error)
             self._mirror.figures.is_bus_connected = False
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)  # so that a broker that refuses at once is not flooded
 
     def _connected(self) -> None:
         if self._problem is not None:

@@ -50,4 +50,4 @@ class Leadership:
                 if await self._mirror.lead(self._id, LEASE_SECONDS):
                     self._until = began + LEASE_SECONDS
                     self._acquired.set()
-            await asyncio.sleep(RENEWAL_SECONDS)
+            await asyncio.sleep(RENEWAL_SECONDS)  # several times in each lease, so that one late renewal is no loss

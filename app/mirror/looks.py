@@ -19,7 +19,7 @@ async def look_at(
 
     async def look(place: int, image_id: str) -> None:
         if rate is not None:
-            await asyncio.sleep(began + place / rate - clock())
+            await asyncio.sleep(began + place / rate - clock())  # evenly, so that Glance meets no bursts
         async with turn:
             await mirror.look(image_id)
 

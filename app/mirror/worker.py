@@ -85,7 +85,7 @@ class MirrorWorker:
     async def _look_at_next(self) -> None:
         if not await self._sweep.look_at_next():
             self._census_due = min(self._census_due, monotonic() + CENSUS_SECONDS)
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(ROUND_SECONDS)  # an empty cloud would be swept without a pause
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
         """Carry out the step, which ends with a pause of its own, again and again while this process has the lead."""
@@ -98,7 +98,7 @@ class MirrorWorker:
                 logger.warning("the mirror can't be kept up to date", reason=str(error))
             except Exception as error:  # whatever it is, the marks stay and the work goes on
                 logger.error("the work of the mirror failed", exc_info=error)
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)  # so that a service in trouble is not flooded
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -142,10 +142,7 @@ async def offer_image(
         new = [_new_row(image, tenant_id, tx.now) for tenant_id in well_formed]
         verdicts = list(rules.offers(image, new, present, taken, limits.member_quota))
         made = [verdict.row for verdict in verdicts if verdict.refusal is None]
-        if made:
-            await members.add(tx.conn, made)
-            steps = [(row, None, row.status) for row in made]
-            await log.append(tx, log_entries.of_members(ChangeKind.OFFERED, caller, image, steps))
+        await _add_members(tx, caller, image, made)
         refusals = in_input_order(malformed + tuple(refusals_at(places, verdicts)))
         standing = {row.id: row for row in [*present.values(), *made]}
         return Outcome(image, tuple(made), None, refusals, standing)
@@ -228,6 +225,13 @@ async def _log_update(tx: Transaction, caller: Caller, before: SeenImage, after:
     if (before.status, before.visibility) != (after.status, after.visibility):
         consumers = [row.tenant_id for row in await members.all_of(tx.conn, after.id)]
         await log.append(tx, list(log_entries.of_update(caller, before, after, consumers)))
+
+
+async def _add_members(tx: Transaction, caller: Caller, image: SeenImage, rows: Sequence[SeenMember]) -> None:
+    if rows:
+        await members.add(tx.conn, rows)
+        steps = [(row, None, row.status) for row in rows]
+        await log.append(tx, log_entries.of_members(ChangeKind.OFFERED, caller, image, steps))
 
 
 def _new_row(image: SeenImage, tenant_id: str, now: datetime) -> SeenMember:

@@ -19,7 +19,7 @@ Reads = Mapping[str, Prepared]
 class FileImport(SQLModel, table=True):
     """How many lines of a file are imported. The file is known by the SHA-256 of its bytes."""
 
-    __tablename__ = "file_import"  # pyright: ignore[reportAssignmentType]
+    __tablename__ = "file_import"  # pyright: ignore[reportAssignmentType]  # as SQLModel has it
 
     digest: str = Field(primary_key=True, max_length=64)
     lines: int = Field(sa_type=BigInteger)

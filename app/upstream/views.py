@@ -68,7 +68,6 @@ def _image(body: dict[str, Any]) -> SeenImage:
         id=str(body["id"]),
         owner_id=_owner(body.get("owner")),
         name=_text(body.get("name") or ""),
-        external_id=None,
         origin=ImageOrigin.SNAPSHOT if is_snapshot else ImageOrigin.IMPORT,
         server_id=str(body["instance_uuid"])[:NAME_LIMIT] if is_snapshot else None,
         source_url=None,

@@ -19,8 +19,8 @@ import httpx2
 from tests.cloud import database, services
 from tests.cloud.environment import Environment, rabbitmq_server
 from tests.cloud.people import ADMIN, USERS, Identity, populate, write_clouds
-from tests.cloud.process import free_port
 from tests.cloud.services import Folder, GlanceParts, Options
+from tests.harness.kernel import free_port
 
 
 @dataclass

@@ -28,6 +28,7 @@ from tests.cloud.gateway import front_settings
 from tests.harness.commands import environment
 from tests.harness.databases import SqliteDatabases
 from tests.harness.server import Server, bearer, run_server
+from tests.harness.waiting import poll
 
 app = typer.Typer(pretty_exceptions_enable=False, help=__doc__)
 WATCH = "subscription($after: Cursor) { watchOffers(after: $after) { cursor ... on MemberStatusChanged { status } } }"
@@ -81,8 +82,11 @@ def list_images(file: Path, requests: int = 200) -> None:
 async def _list(cloud: Cloud, server: Server, name: str, requests: int) -> None:
     token = await cloud.token("producer")
     async with cloud.images("producer") as glance, httpx2.AsyncClient(headers=bearer(token)) as client:
-        while await _count(client, server.url) < 20:
-            await asyncio.sleep(0.5)
+
+        async def has_a_page() -> bool:
+            return await _count(client, server.url) >= 20
+
+        await poll(has_a_page, 600)
         await asyncio.sleep(15)  # the import ends
         began = glance_seconds(cloud)
         for _ in range(requests):
@@ -126,8 +130,11 @@ async def _delays(cloud: Cloud, bus_url: str | None, changes: int) -> list[float
 
 
 async def _mirrored(server: Server, token: str, image_id: str) -> None:
-    while (await asyncio.to_thread(server.post, IMAGE, token, id=image_id)).json()["data"]["image"] is None:
-        await asyncio.sleep(0.5)
+    async def is_there() -> bool:
+        found = await asyncio.to_thread(server.post, IMAGE, token, id=image_id)
+        return found.json()["data"]["image"] is not None
+
+    await poll(is_there, 600)
 
 
 async def _timed(cloud: Cloud, image_id: str, items: AsyncGenerator[Any], changes: int) -> AsyncGenerator[float]:

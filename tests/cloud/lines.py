@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tests.chaos.proxy import Link
 from tests.cloud.cloud import Cloud
-from tests.cloud.process import free_port
+from tests.harness.kernel import free_port
 
 
 class Line:

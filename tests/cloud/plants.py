@@ -35,7 +35,7 @@ def planted(bug: str | None) -> Generator[None]:
 
 
 async def _do_nothing(_: Any) -> None:
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.1)  # the worker repeats it at once
 
 
 class AnswerSource:

@@ -80,8 +80,3 @@ def is_healthy(url: str) -> bool:
         return httpx2.get(url, timeout=10, trust_env=False).status_code == 200
     except httpx2.HTTPError:
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]

@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 # The SDK is not in the environment of the tests.
-import openstack  # pyright: ignore[reportMissingImports]
-from openstack.exceptions import HttpException  # pyright: ignore[reportMissingImports]
+# Both are installed in the environment of the cloud, where this program runs.
+import openstack  # pyright: ignore[reportMissingImports]  # see above
+from openstack.exceptions import HttpException  # pyright: ignore[reportMissingImports]  # see above
 
 STATUSES = ("accepted", "rejected", "pending")
 

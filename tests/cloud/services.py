@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cloud.environment import Environment
-from tests.cloud.process import Process, free_port, is_healthy, takes_connections
+from tests.cloud.process import Process, is_healthy, takes_connections
+from tests.harness.kernel import free_port
 
 Sections = Mapping[str, Mapping[str, object]]
 # A role that reads all images and members and writes nothing: what the gateway's credential should have.

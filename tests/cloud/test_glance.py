@@ -9,7 +9,7 @@ from app.upstream.errors import Refused, Unreached
 from app.upstream.glance import Glance
 from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import upstream_of
-from tests.cloud.process import free_port
+from tests.harness.kernel import free_port
 
 pytestmark = pytest.mark.cloud
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -103,7 +103,7 @@ async def test_all_images_of_all_projects_are_listed_hidden_ones_included(cloud:
 async def test_the_gateways_token_is_replaced_when_it_has_ended(cloud: Cloud) -> None:
     upstream, image_id = upstream_of(cloud), await cloud.image()
     assert await upstream.glance.view(image_id)
-    upstream.credential._issued = upstream.credential._issued._replace(id="not good any more")  # type: ignore[union-attr]
+    upstream.credential._issued = upstream.credential._issued._replace(id="not good any more")  # type: ignore[union-attr]  # the view above fetched it
 
     assert await upstream.glance.view(image_id)
     await upstream.close()

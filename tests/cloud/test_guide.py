@@ -14,7 +14,7 @@ import yaml
 
 from tests.cloud.cloud import Cloud
 from tests.cloud.people import DOMAIN_READER
-from tests.cloud.process import free_port
+from tests.harness.kernel import free_port
 from tests.harness.readme import DEFAULT_PLACE, block
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]

@@ -10,7 +10,7 @@ from app.model import Role
 from app.upstream.opening import Upstream
 from tests.cloud.cloud import Cloud
 from tests.cloud.gateway import upstream_of
-from tests.cloud.process import free_port
+from tests.harness.kernel import free_port
 
 pytestmark = pytest.mark.cloud
 EVERYTHING_OF_A_TENANT = {Role.OBSERVER, Role.CREATOR, Role.ADMIN}

@@ -18,7 +18,7 @@ from tests.harness.commands import environment
 from tests.harness.databases import Databases
 from tests.harness.gateway import start_gateway
 from tests.harness.server import Server, run_server
-from tests.harness.waiting import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS, poll
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 COUNT = "{ offers(first: 1) { totalCount } offerEvents { nodes { imageId status } } }"
@@ -46,7 +46,7 @@ async def waiting(database_url: str) -> int:
     """The number of images that the mirror has still to look at."""
     store = Store(parse_url(database_url))
     try:
-        return await Mirror(store, None).count_marked()  # pyright: ignore[reportArgumentType]
+        return await Mirror(store, None).count_marked()  # pyright: ignore[reportArgumentType]  # nothing is read upstream
     finally:
         await store.close()
 
@@ -74,9 +74,11 @@ async def test_an_import_that_is_killed_goes_on_beside_a_server_that_tells_of_wh
     url, token = databases.fresh(), await cloud.token("consumer")
     with catalogue(cloud, IMAGES):
         process = command(cloud, url, rate=20)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not 0 < await waiting(url) < IMAGES - 20:
-                await asyncio.sleep(0.2)
+
+        async def is_half_done() -> bool:
+            return 0 < await waiting(url) < IMAGES - 20
+
+        await poll(is_half_done)
         process.kill()
         process.communicate()
         assert await waiting(url) > 0
@@ -94,8 +96,9 @@ async def _told_of_a_new_offer(cloud: Cloud, server: Server, token: str) -> None
     image_id = await cloud.image("made meanwhile")
     async with cloud.images("producer") as images:
         await images.post(f"/images/{image_id}/members", json={"member": cloud.projects["consumer"]})
-    async with asyncio.timeout(3 * PATIENCE_SECONDS):
-        while {"imageId": image_id, "status": "PENDING"} not in (await asyncio.to_thread(server.data, COUNT, token))[
-            "offerEvents"
-        ]["nodes"]:
-            await asyncio.sleep(0.2)
+
+    async def is_told() -> bool:
+        events = (await asyncio.to_thread(server.data, COUNT, token))["offerEvents"]["nodes"]
+        return {"imageId": image_id, "status": "PENDING"} in events
+
+    await poll(is_told, 3 * PATIENCE_SECONDS)

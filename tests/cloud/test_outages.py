@@ -17,7 +17,7 @@ from tests.harness.databases import PostgresDatabases
 from tests.harness.operations import MUTATIONS
 from tests.harness.outages import database_outage
 from tests.harness.server import Server, run_server
-from tests.harness.waiting import PATIENCE_SECONDS
+from tests.harness.waiting import PATIENCE_SECONDS, poll
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 SERVICES = ("bus", "glance", "keystone", "store")
@@ -48,12 +48,12 @@ class Site:
 
     async def shows(self, image_id: str, status: str) -> None:
         """Wait until the inbox shows the offer of this image in this status."""
-        async with asyncio.timeout(3 * PATIENCE_SECONDS):
-            while True:
-                data = (await self.send("consumer", INBOX)).json().get("data")  # none while the store is away
-                if data and {"status": status, "image": {"id": image_id}} in data["offers"]["nodes"]:
-                    return
-                await asyncio.sleep(0.1)
+
+        async def is_shown() -> bool:
+            data = (await self.send("consumer", INBOX)).json().get("data")  # none while the store is away
+            return bool(data) and {"status": status, "image": {"id": image_id}} in data["offers"]["nodes"]
+
+        await poll(is_shown, 3 * PATIENCE_SECONDS)
 
     async def readiness(self) -> dict[str, str]:
         async with httpx2.AsyncClient(timeout=PATIENCE_SECONDS, trust_env=False) as client:
@@ -118,10 +118,13 @@ async def test_whatever_is_away_reads_go_on_changes_do_not_half_happen_and_all_h
         await site.shows(before, "PENDING")  # what was UNAVAILABLE has not happened
         answer = (await site.send("consumer", MUTATIONS["acceptOffer"], input={"imageId": during})).json()
         assert answer["data"]["acceptOffer"]["errors"] == []
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while (readiness := await site.readiness()) != {"status": "ok"}:
-                assert readiness["status"] == "ok"
-                await asyncio.sleep(0.1)
+
+        async def has_recovered() -> bool:
+            readiness = await site.readiness()
+            assert readiness["status"] == "ok"
+            return readiness == {"status": "ok"}
+
+        await poll(has_recovered)
 
 
 async def reads_go_on(site: Site, image_id: str, is_stale: bool) -> None:
@@ -134,6 +137,6 @@ async def reads_go_on(site: Site, image_id: str, is_stale: bool) -> None:
                 return
             if "mirror" in answer.get("extensions", {}):
                 break
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # each response on the way is checked, so this does not only wait
     assert answer["extensions"]["mirror"] >= 2
     assert "may be missing" in (await site.readiness())["mirror"]

@@ -6,8 +6,8 @@ every event once and in order. The same walk finds bugs that are planted.
 
 import asyncio
 import random
-from collections.abc import Generator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Collection, Generator, Sequence
+from contextlib import AsyncExitStack, suppress
 from unittest.mock import patch
 
 import psycopg
@@ -21,6 +21,7 @@ from tests.cloud.users import Front
 from tests.cloud.verdict import Event, contradictions, events, in_glance, mirrored
 from tests.cloud.walkers import by_command, gateway, through, with_the_sdk
 from tests.harness.databases import PostgresDatabases
+from tests.harness.waiting import poll, wait_until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(1_800)]
 STEPS, COMMANDS, LOST, DOUBLED = 250, 8, 0.2, 0.2
@@ -53,10 +54,10 @@ class Watcher:
 async def imported(database_url: str, images: Sequence[str]) -> None:
     """Until the first look at each image, what is found there counts as having been there before the gateway."""
     query = "SELECT count(*) FROM mirrored_image WHERE image_id = ANY(%s) AND seen >= 0"
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
-            while connection.execute(query, (list(images),)).fetchone() != (len(images),):
-                await asyncio.sleep(0.5)
+    with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        await wait_until(
+            lambda: connection.execute(query, (list(images),)).fetchone() == (len(images),), PATIENCE_SECONDS
+        )
 
 
 async def walk(
@@ -103,10 +104,12 @@ async def _begin(watchers: Sequence[Watcher]) -> "list[asyncio.Task[None]]":
 
 async def _differences(cloud: Cloud, database_url: str, images: Sequence[str], patience: float) -> list[str]:
     """Wait until both views are equal."""
+
+    async def are_equal() -> bool:
+        return await in_glance(cloud, images) == mirrored(database_url, images)
+
     try:
-        async with asyncio.timeout(patience):
-            while await in_glance(cloud, images) != mirrored(database_url, images):
-                await asyncio.sleep(0.5)
+        await poll(are_equal, patience)
     except TimeoutError:
         return ["the views are not equal"]
     return []
@@ -117,16 +120,20 @@ async def _missed(watchers: Sequence[Watcher], told: Sequence[Event], consumer_i
     wrong: list[str] = []
     for watcher in watchers:
         expected = [event for event in told if watcher._user == "producer" or event[0][1] == consumer_id]
-        images = {event[0][0] for event in told}
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while len([one for one in watcher.told if one[0][0] in images]) < len(expected):
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            pass
-        if [one for one in watcher.told if one[0][0] in images] != expected:
+        if await _received(watcher, {event[0][0] for event in told}, len(expected)) != expected:
             wrong.append(f"a watch of the {watcher._user} was not told what the log has")
     return wrong
+
+
+async def _received(watcher: Watcher, images: Collection[str], number: int) -> list[Event]:
+    """What a watch was told of these images, once it is so many events or the time is over."""
+
+    def received() -> list[Event]:
+        return [one for one in watcher.told if one[0][0] in images]
+
+    with suppress(TimeoutError):
+        await wait_until(lambda: len(received()) >= number, PATIENCE_SECONDS)
+    return received()
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """The users of a cloud as callers of the gateway in front of it."""
 
-import asyncio
 from typing import Any
 
 from tests.cloud.cloud import Cloud
 from tests.harness.gateway import PATIENCE_SECONDS, Gateway, Tenant
+from tests.harness.waiting import poll
 
 
 class Front:
@@ -22,7 +22,9 @@ class Front:
     async def image(self, **fields: Any) -> str:
         """A new image of the producer's project, once the gateway has read it: from now on its changes make events."""
         image_id, producer = await self.cloud.image(**fields), await self.user("producer")
-        async with asyncio.timeout(3 * PATIENCE_SECONDS):
-            while (await producer.get("query($id: ID!) { image(id: $id) { id } }", id=image_id))["image"] is None:
-                await asyncio.sleep(0.1)
+
+        async def is_there() -> bool:
+            return (await producer.get("query($id: ID!) { image(id: $id) { id } }", id=image_id))["image"] is not None
+
+        await poll(is_there, 3 * PATIENCE_SECONDS)
         return image_id

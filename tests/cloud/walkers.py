@@ -27,7 +27,7 @@ STATUSES = ("acceptOffer", "rejectOffer", "deferOffer")
 
 
 class CrashingMirror(Mirror):
-    """Of a process that may end after Glance's answer, before it has looked."""
+    """A mirror whose process may crash after Glance has answered and before the look."""
 
     async def look(self, image_id: str) -> None:
         if random.random() < CRASHES:

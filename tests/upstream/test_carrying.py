@@ -1,139 +1,19 @@
 """A change upstream is sent once, whatever becomes of its answer, and the same idempotency key tells the outcome."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from app.errors import Problem, Unauthenticated, Unavailable
-from app.mirror.carrier import Carrier
 from app.mirror.carrying import CALLS_AT_ONCE
-from app.mirror.front import Front
-from app.mirror.look import Mirror
-from app.model import Caller, ImageStatus, MemberStatus, Role
+from app.model import ImageStatus, MemberStatus, Role
 from app.sharing import service
-from app.sharing.ledger import Ledger
-from app.sharing.outcome import Outcome
-from app.store.database import Store
-from app.upstream.errors import Refused, Unanswered, Unreached, UpstreamError
+from app.upstream.errors import Refused, Unanswered, Unreached
 from tests.harness.gateway import Gateway
-from tests.upstream.test_mirror import IMAGE, Source
-
-SECONDS = 1_000.0
-LIMITS = service.SharingLimits("[0-9]{1,20}", 128)
-
-
-class Glance:
-    """Carries changes out in the source, and answers as a test wants it to."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.sent: list[str] = []
-        self.refused: dict[str, Refused] = {}
-        self.removals_that_leave_the_member = 0
-        self.at_once = self.most_at_once = 0
-        self.before: UpstreamError | None = None
-        self.after: UpstreamError | None = None
-
-    async def offer(self, token: str, image_id: str, tenant_id: str) -> None:
-        self._send("offer")
-        self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
-        await asyncio.sleep(0)
-        self.at_once -= 1
-        if tenant_id in self.refused:
-            raise self.refused[tenant_id]
-        self._members[tenant_id] = MemberStatus.PENDING
-        self._answer()
-
-    async def answer(self, token: str, image_id: str, tenant_id: str, status: MemberStatus) -> None:
-        self._send("answer")
-        self._members[tenant_id] = status
-        self._answer()
-
-    async def revoke(self, token: str, image_id: str, tenant_id: str) -> None:
-        self._send("revoke")
-        if self.removals_that_leave_the_member:
-            self.removals_that_leave_the_member -= 1
-        else:
-            del self._members[tenant_id]
-        self._answer()
-
-    async def update(self, token: str, image_id: str, changes: Mapping[str, Any]) -> None:
-        self._send("update")
-        assert self.source.image is not None
-        self.source.image = self.source.image.replace(**changes)
-        self._answer()
-
-    async def deactivate(self, token: str, image_id: str) -> None: ...
-
-    async def reactivate(self, token: str, image_id: str) -> None: ...
-
-    async def delete(self, token: str, image_id: str) -> None:
-        self._send("delete")
-        self.source.image = None
-        self._answer()
-
-    async def shows(self, token: str, image_id: str) -> bool:
-        return self.source.image is not None
-
-    @property
-    def _members(self) -> dict[str, MemberStatus]:
-        assert self.source.members is not None
-        return self.source.members
-
-    def _send(self, what: str) -> None:
-        if isinstance(self.before, Unreached):
-            raise self.before
-        self.sent.append(what)
-        if self.before is not None:
-            raise self.before
-
-    def _answer(self) -> None:
-        if self.after is not None:
-            raise self.after
-
-
-class Keystone:
-    def __init__(self) -> None:
-        self.problem: Problem | None = None
-
-    async def caller(self, token: str) -> Caller:
-        if self.problem is not None:
-            raise self.problem
-        return caller("1")
-
-
-def caller(tenant_id: str) -> Caller:
-    return Caller(tenant_id, frozenset({Role.ADMIN}), datetime.now(UTC) + timedelta(hours=1), None, "token")
-
-
-@dataclass
-class World:
-    """One image of tenant 1 upstream, and the gateway's ledger in front of it."""
-
-    source: Source
-    glance: Glance
-    keystone: Keystone
-    ledger: Ledger
-
-    async def offer(self, *tenants: str, key: str | None = None) -> Outcome:
-        return await service.offer_image(self.ledger, caller("1"), IMAGE, tenants or ("2",), LIMITS, key)
-
-    def let_calls_end(self) -> None:
-        """No call can be on its way any more."""
-        later = self.ledger.store.clock() + timedelta(seconds=2 * SECONDS)
-        self.ledger.store.clock = lambda: later
-
-    async def answer(self, status: MemberStatus, key: str | None = None) -> Outcome:
-        return await service.answer_offer(self.ledger, caller("2"), IMAGE, status, key)
-
-    async def revoke(self, key: str | None = None) -> Outcome:
-        return await service.revoke_member(self.ledger, caller("1"), IMAGE, "2", LIMITS, key)
+from tests.upstream.fake_cloud import IMAGE, LIMITS, Glance, Keystone, Source, World, caller, codes, ledger_of
 
 
 @pytest.fixture
@@ -141,15 +21,7 @@ async def world(run_gateway: Callable[..., AbstractAsyncContextManager[Gateway]]
     async with run_gateway() as gateway:
         source, keystone = Source(), Keystone()
         glance, store = Glance(source), gateway.services.store
-        yield World(source, glance, keystone, _ledger(store, source, glance, keystone))
-
-
-def _ledger(store: Store, source: Source, glance: Glance, keystone: Keystone, seconds: float = SECONDS) -> Ledger:
-    return Ledger(store, Carrier(store, Front(glance, keystone, Mirror(store, source), seconds)))
-
-
-def codes(outcome: Outcome) -> list[str]:
-    return [refusal.code for refusal in outcome.refusals]
+        yield World(source, glance, keystone, ledger_of(store, source, glance, keystone))
 
 
 async def test_a_change_is_answered_as_it_was_seen_upstream(world: World) -> None:
@@ -288,7 +160,7 @@ async def test_an_offer_to_a_hundred_tenants_runs_a_few_calls_at_once_and_answer
 
 async def test_a_call_whose_turn_comes_after_the_time_limit_is_not_sent(world: World) -> None:
     # Who retries is told the outcome once no call can be on its way.
-    world.ledger = _ledger(world.ledger.store, world.source, world.glance, world.keystone, -1)
+    world.ledger = ledger_of(world.ledger.store, world.source, world.glance, world.keystone, -1)
     with pytest.raises(Unavailable, match="nothing was changed"):
         await world.offer()
 

@@ -13,8 +13,8 @@ from app.mirror.sweep import Sweep
 from app.upstream.errors import Unanswered, Unreached
 from tests.harness.dashboards import names_of_cloud, names_served
 from tests.harness.waiting import wait_until
+from tests.upstream.fake_cloud import IMAGE, Source, image
 from tests.upstream.test_away import app as app  # a gateway before a cloud that is away
-from tests.upstream.test_mirror import IMAGE, Source, image
 from tests.upstream.test_mirror import gateway as gateway
 from tests.upstream.test_mirror import mirror as mirror
 from tests.upstream.test_mirror import source as source

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,49 +12,13 @@ from app.mirror.leadership import Leadership
 from app.mirror.look import Mirror
 from app.mirror.sources import Census
 from app.mirror.sweep import Sweep
-from app.model import ImageOrigin, ImageStatus, ImageVisibility, MemberStatus, SeenImage
+from app.model import ImageVisibility, MemberStatus, SeenImage
 from app.upstream.errors import Unanswered
-from app.upstream.views import MemberView, View
+from app.upstream.views import View
 from tests.harness.gateway import Gateway
+from tests.upstream.fake_cloud import IMAGE, Source, image
 
-IMAGE, AT = "5d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", datetime(2026, 11, 28, tzinfo=UTC)
 OTHER, BROKEN = "6d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e", "7d2f6f0a-7b1a-4f6e-9d0f-3f5a3b1c2d4e"
-
-
-def image(**changes: Any) -> SeenImage:
-    given: dict[str, Any] = {
-        "id": IMAGE, "owner_id": "1", "name": "ubuntu", "origin": ImageOrigin.IMPORT,
-        "external_id": None, "server_id": None,
-        "source_url": None, "status": ImageStatus.ACTIVE, "visibility": ImageVisibility.SHARED, "size_bytes": 1,
-        "min_disk_gb": 0, "min_ram_mb": 0, "os_type": None, "checksum": None, "disk_format": "raw",
-        "container_format": "bare", "tags": ["a"], "protected": False,
-        "hidden": False, "created_at": AT, "updated_at": AT,
-    }  # fmt: skip
-    return SeenImage(**{**given, **changes})
-
-
-class Source:
-    """An upstream with one image, which a test changes as others would."""
-
-    def __init__(self) -> None:
-        self.image: SeenImage | None = image()
-        self.members: dict[str, MemberStatus] | None = {}
-        self.reads = 0
-        self.on_read: list[asyncio.Event] = []
-
-    async def view(self, image_id: str) -> View | None:
-        view = self._view()
-        self.reads += 1
-        if self.on_read:
-            await self.on_read.pop(0).wait()
-        return view
-
-    def _view(self) -> View | None:
-        if self.image is None:
-            return None
-        rows = self.members
-        members = None if rows is None else {tenant: MemberView(tenant, rows[tenant], AT, AT) for tenant in rows}
-        return View(self.image, members)
 
 
 @pytest.fixture
