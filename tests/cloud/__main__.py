@@ -31,7 +31,7 @@ def main(
         with clouds.running(folder, installed(cache.absolute()), Options(glance_workers)) as cloud:
             clouds.write(cloud, folder / "cloud.json")
             typer.echo(f"Keystone {cloud.keystone_url}, Glance {cloud.glance_url}, bus {cloud.bus_url}")
-            typer.echo(f"tests: .venv/bin/pytest -m cloud --cloud {folder}/cloud.json")
+            typer.echo(f"tests: .venv/bin/pytest -m cloud --cloud={folder}/cloud.json")
             typer.echo(f"client: OS_CLIENT_CONFIG_FILE={folder}/clouds.yaml {cloud.environment.program('openstack')}")
             typer.echo(f"        --os-cloud NAME, with a NAME among {', '.join(USERS)}")
             is_over.wait()
