@@ -1,11 +1,13 @@
 """WebSocket clients that break the protocol below GraphQL, or send too fast: each is closed with a code."""
 
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -48,6 +50,8 @@ class StrictWebSocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close" and not self.handshake_complete:
             self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE})
             self._refuse_handshake(self.conn.reject(HTTPStatus.FORBIDDEN, ""))
+        elif message["type"] == "websocket.http.response.body" and self.initial_response is not None:
+            self._refuse_with_response(*self.initial_response[:2], message["body"])
         else:
             await super().send(message)
 
@@ -109,6 +113,12 @@ class StrictWebSocketProtocol(WebSocketsSansIOProtocol):
         self.handshake_complete = True
         self.conn.send_response(response)
         self._linger(b"".join(self.conn.data_to_send()))
+
+    def _refuse_with_response(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send the application's response, whose body is in one piece."""
+        own = [("Date", formatdate(usegmt=True)), ("Connection", "close")]
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CloseCode.ABNORMAL_CLOSURE})
+        self._refuse_handshake(Response(status, HTTPStatus(status).phrase, Headers([*own, *headers]), body))
 
     def _refuse_malformed_handshake(self) -> None:
         """Send the library's response and close, which uvicorn does not do."""
