@@ -19,6 +19,7 @@ import httpx2
 from tests.cloud import database, services
 from tests.cloud.environment import Environment, rabbitmq_server
 from tests.cloud.people import ADMIN, USERS, Identity, populate, write_clouds
+from tests.cloud.process import Process, described
 from tests.cloud.services import Folder, GlanceParts, Options
 from tests.harness.kernel import free_port
 
@@ -67,14 +68,9 @@ class Cloud:
         run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
         return (await asyncio.to_thread(run)).stdout
 
-    async def bus_command(self, name: str) -> None:
-        """Run a command of rabbitmqctl: `stop_app` ends all connections and exchanges, `start_app` serves again."""
-        program, surroundings = rabbitmq_server(), self.folder / "bus" / "environment.json"
-        assert program is not None
-        environment = {**os.environ, **json.loads(surroundings.read_text())}
-        command = [program.replace("rabbitmq-server", "rabbitmqctl"), name]
-        run = partial(subprocess.run, command, env=environment, capture_output=True, text=True, check=True)
-        await asyncio.to_thread(run)
+    def service(self, name: str) -> Process:
+        """The process of `keystone`, `glance` or the `bus`."""
+        return described(self.folder / "run" / f"{name}.json")
 
     async def image(self, name: str = "ubuntu", user: str = "producer", **fields: Any) -> str:
         """A new image of this user's project, without data; its ID."""

@@ -13,18 +13,16 @@ def glance_seconds(cloud: Cloud) -> float:
     """The CPU seconds that Glance and the database of the cloud have taken so far."""
     database = (cloud.folder / "postgres" / "postmaster.pid").read_text().split()[0]
     return sum(
-        _seconds(process) for process in _processes() if _is_glance(process, cloud) or _parent(process) == database
+        _seconds(process) for process in processes() if _is_glance(process, cloud) or parent(process) == database
     )
 
 
 def process_seconds(pid: int) -> float:
     """The CPU seconds of a process and its children."""
-    return sum(
-        _seconds(process) for process in _processes() if process.name == str(pid) or _parent(process) == str(pid)
-    )
+    return sum(_seconds(process) for process in processes() if process.name == str(pid) or parent(process) == str(pid))
 
 
-def _processes() -> Iterator[Path]:
+def processes() -> Iterator[Path]:
     return (path for path in Path("/proc").iterdir() if path.name.isdigit())
 
 
@@ -44,7 +42,7 @@ def _stat(process: Path) -> list[str]:
         return []
 
 
-def _parent(process: Path) -> str:
+def parent(process: Path) -> str:
     return stat[1] if (stat := _stat(process)) else ""
 
 

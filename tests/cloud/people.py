@@ -36,6 +36,16 @@ class Token:
     expires_at: str
 
 
+@dataclass(frozen=True)
+class Newcomer:
+    """A user of its own project; `assignment` is the path of its role there."""
+
+    name: str
+    project_id: str
+    user_id: str
+    assignment: str
+
+
 class Identity:
     """Keystone's API, as an administrator and as the users call it."""
 
@@ -74,6 +84,17 @@ class Identity:
         }
         made = self.request("POST", "/OS-TRUST/trusts", trustor, trust=trust)["trust"]
         return self.token(trustee, None, **{"OS-TRUST:trust": {"id": made["id"]}}).id
+
+    def newcomer(self, admin: str) -> "Newcomer":
+        """A new user with the role `member` in a new project of the same name, made with an administrator's token."""
+        name = uuid4().hex
+        project = self.request("POST", "/projects", admin, project={"name": name, "domain_id": "default"})["project"]
+        person = {"name": name, "password": f"{name}-secret", "domain_id": "default"}
+        user = self.request("POST", "/users", admin, user=person)["user"]
+        [role] = self.request("GET", "/roles?name=member", admin)["roles"]
+        assignment = f"/projects/{project['id']}/users/{user['id']}/roles/{role['id']}"
+        self.request("PUT", assignment, admin)
+        return Newcomer(name, project["id"], user["id"], assignment)
 
     def revoke(self, token: str) -> None:
         self.request("DELETE", "/auth/tokens", token, headers={"X-Subject-Token": token})

@@ -1,6 +1,5 @@
 """Bugs that a random walk must find: ways to keep the mirror that leave it wrong."""
 
-import asyncio
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -26,16 +25,21 @@ def planted(bug: str | None) -> Generator[None]:
         if bug == VERSIONS:
             unconditional = text(
                 "UPDATE mirrored_image SET version = version + 1, seen = :marks WHERE image_id = :image "
-                "AND :version = :version RETURNING version"
+                "AND CAST(:version AS bigint) IS NOT NULL RETURNING version"
             )
             stack.enter_context(patch.object(mirror, "_ADVANCE", Prepared(unconditional)))
         if bug == MARKS:
-            stack.enter_context(patch.object(MirrorWorker, "_look_at_marked", _do_nothing))
+            stack.enter_context(patch.object(MirrorWorker, "start", _forget_and_start))
         yield
 
 
-async def _do_nothing(_: Any) -> None:
-    await asyncio.sleep(0.1)  # the worker repeats it at once
+_start = MirrorWorker.start
+
+
+async def _forget_and_start(worker: MirrorWorker) -> None:
+    forget = text("UPDATE mirrored_image SET seen = marks WHERE seen >= 0")
+    await worker._mirror._store.act(lambda tx: tx.conn.execute(forget))
+    await _start(worker)
 
 
 class AnswerSource:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cloud.environment import Environment
-from tests.cloud.process import Process, is_healthy, takes_connections
+from tests.cloud.process import Process
 from tests.harness.kernel import free_port
 
 Sections = Mapping[str, Mapping[str, object]]
@@ -46,6 +46,10 @@ class Folder:
 
     def log(self, name: str) -> Path:
         return self.made("log") / f"{name}.log"
+
+    def process(self, name: str, command: str, address: str, environment: Mapping[str, str]) -> Process:
+        """A program with this environment."""
+        return Process(self.made("run") / f"{name}.json", [command], self.log(name), address, environment)
 
 
 def keystone_settings(folder: Folder, database_url: str, options: Options) -> Path:
@@ -140,7 +144,7 @@ def wsgi_server(name: str, port: int, workers: int, folder: Folder, environment:
         "OS_GLANCE_CONFIG_DIR": str(folder.made("conf/glance")),
     }
     url = f"http://127.0.0.1:{port}/healthcheck"
-    return Process([environment.program("gunicorn")], folder.log(name), lambda: is_healthy(url), surroundings)
+    return folder.process(name, environment.program("gunicorn"), url, surroundings)
 
 
 def broker(program: str, folder: Folder) -> tuple[Process, Process, int]:
@@ -161,10 +165,9 @@ def broker(program: str, folder: Folder) -> tuple[Process, Process, int]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "plugins"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    (data / "environment.json").write_text(json.dumps(surroundings))
     # Left to RabbitMQ, the mapper would outlive it.
-    names = Process(["epmd"], folder.log("epmd"), lambda: takes_connections(mapper), surroundings)
-    return names, Process([program], folder.log("rabbitmq"), lambda: takes_connections(port), surroundings), port
+    names = folder.process("epmd", "epmd", str(mapper), surroundings)
+    return names, folder.process("bus", program, str(port), surroundings), port
 
 
 def _lines(values: Mapping[str, object]) -> list[str]:

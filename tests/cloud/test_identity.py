@@ -1,7 +1,6 @@
 """Who is calling, as a real Keystone says it."""
 
 from collections.abc import AsyncGenerator
-from uuid import uuid4
 
 import pytest
 
@@ -81,27 +80,22 @@ async def test_who_is_trusted_by_a_user_acts_for_its_project(cloud: Cloud, upstr
     "end", ["user disabled", "user deleted", "password changed", "role removed", "project disabled"]
 )
 async def test_a_token_ends_with_what_it_stands_on(cloud: Cloud, upstream: Upstream, end: str) -> None:
-    identity, admin, name = cloud.identity, await cloud.token("admin"), uuid4().hex
-    project = identity.request("POST", "/projects", admin, project={"name": name, "domain_id": "default"})["project"]
-    person = {"name": name, "password": f"{name}-secret", "domain_id": "default"}
-    user = identity.request("POST", "/users", admin, user=person)["user"]
-    [role] = identity.request("GET", "/roles?name=member", admin)["roles"]
-    assignment = f"/projects/{project['id']}/users/{user['id']}/roles/{role['id']}"
-    identity.request("PUT", assignment, admin)
-    token = identity.token(name, name).id
-    assert (await upstream.authority.caller(token)).tenant_id == project["id"]
+    identity, admin = cloud.identity, await cloud.token("admin")
+    person = identity.newcomer(admin)
+    token = identity.token(person.name, person.name).id
+    assert (await upstream.authority.caller(token)).tenant_id == person.project_id
 
     match end:
         case "user disabled":
-            identity.request("PATCH", f"/users/{user['id']}", admin, user={"enabled": False})
+            identity.request("PATCH", f"/users/{person.user_id}", admin, user={"enabled": False})
         case "user deleted":
-            identity.request("DELETE", f"/users/{user['id']}", admin)
+            identity.request("DELETE", f"/users/{person.user_id}", admin)
         case "password changed":
-            identity.request("PATCH", f"/users/{user['id']}", admin, user={"password": "another"})
+            identity.request("PATCH", f"/users/{person.user_id}", admin, user={"password": "another"})
         case "role removed":
-            identity.request("DELETE", assignment, admin)
+            identity.request("DELETE", person.assignment, admin)
         case _:
-            identity.request("PATCH", f"/projects/{project['id']}", admin, project={"enabled": False})
+            identity.request("PATCH", f"/projects/{person.project_id}", admin, project={"enabled": False})
 
     with pytest.raises(Unauthenticated):
         await upstream.authority.caller(token)

@@ -147,9 +147,9 @@ async def test_after_a_restart_of_the_broker_notifications_and_what_was_missed_a
         consumer = await front.user("consumer")
         async with cloud.images("producer") as owner:
             await _announced(cloud, consumer, owner)
-            await cloud.bus_command("stop_app")
+            cloud.service("bus").kill()
             (await owner.post(f"/images/{missed}/members", json={"member": consumer_id})).raise_for_status()
-            await cloud.bus_command("start_app")
+            await asyncio.to_thread(cloud.service("bus").start)
             await becomes(consumer, missed, ["PENDING"])
             await _announced(cloud, consumer, owner)
 

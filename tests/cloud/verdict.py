@@ -7,6 +7,7 @@ import psycopg
 from tests.cloud.cloud import Cloud
 from tests.cloud.history import Key
 
+NEVER, UNEQUAL = "after what was told before", "the views are not equal"
 Event = tuple[Key, str | None, str | None]
 
 
@@ -46,7 +47,7 @@ def contradictions(told: Sequence[Event], truth: dict[Key, list[set[str | None]]
         last[key] = after
         later = [at for at in range(place.get(key, 0), len(truth[key])) if after in truth[key][at]]
         if not later:
-            found.append(f"{key} was never {after} after what was told before")
+            found.append(f"{key} was never {after} {NEVER}")
         place[key] = later[0] if later else place.get(key, 0)
     if {key: status for key, status in last.items() if status is not None} != there:
         found.append("the last events are not what there is")

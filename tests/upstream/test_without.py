@@ -1,4 +1,4 @@
-"""A gateway without a cloud: none of what stands in front of one is loaded, and no statement is for it."""
+"""A gateway without a cloud: none of what stands in front of one is loaded, called, or has a statement."""
 
 import subprocess
 import sys
@@ -29,7 +29,16 @@ def test_no_client_of_a_cloud_is_loaded() -> None:
     assert find_spec("app.upstream.glance")
 
 
-async def test_no_statement_needs_the_tables_of_the_mirror(databases: Databases) -> None:
+def called_files() -> set[str]:
+    """The files whose functions this thread calls from now on."""
+    called: set[str] = set()
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code.co_filename) if event == "call" else None)
+    return called
+
+
+async def test_no_statement_needs_the_tables_of_the_mirror_and_none_of_its_functions_is_called(
+    databases: Databases,
+) -> None:
     engine = create_engine(make_url(url := databases.fresh().replace("+aiosqlite", "")))
     with engine.begin() as conn:
         for table in ("mirrored_image", "mirror_leader"):
@@ -40,6 +49,7 @@ async def test_no_statement_needs_the_tables_of_the_mirror(databases: Databases)
         parts = app.state.parts
         gateway = Gateway(parts.services, parts.pipeline.schema)
         producer, consumer = gateway.tenant("1"), gateway.tenant("2")
+        called = called_files()
         image_id = await producer.register(visibility="SHARED")
         changes = [
             await producer.offer(image_id, consumer.id),
@@ -50,7 +60,10 @@ async def test_no_statement_needs_the_tables_of_the_mirror(databases: Databases)
         ]
         await Upkeep(parts.services.store, parts.services.settings.event_retention, 1).once()
         metrics = await parts.metrics.respond(Request({"type": "http"}))
+        sys.setprofile(None)
 
+        assert any("/app/sharing/" in name for name in called)
+        assert [name for name in called if "/app/mirror/" in name or "/app/upstream/" in name] == []
         assert [refusal_code(change) for change in changes] == ["ok"] * 5
         assert (parts.cloud, parts.mirror, parts.services.upstream, parts.pipeline.mirror_age) == (None,) * 4
         assert b"mirror" not in bytes(metrics.body)
