@@ -1,5 +1,9 @@
 """The cloud that the other tests of this folder stand on, and the facts about it that the gateway relies on."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
+import httpx2
 import pytest
 
 from tests.cloud.cloud import Cloud
@@ -30,12 +34,52 @@ async def test_an_offer_is_answered_by_its_consumer_alone(cloud: Cloud) -> None:
     async with cloud.images("producer") as owner, cloud.images("consumer") as bob, cloud.images("stranger") as stranger:
         offered = await owner.post(members(image_id), json={"member": consumer})
         again = await owner.post(members(image_id), json={"member": consumer})
+        by_others = [await one.post(members(image_id), json={"member": "x"}) for one in (bob, stranger)]
         accept = {"status": "accepted"}
         answers = [await one.put(members(image_id, consumer), json=accept) for one in (owner, stranger, bob)]
 
     assert (offered.status_code, offered.json()["status"], again.status_code) == (200, "pending", 409)
+    assert [answer.status_code for answer in by_others] == [403, 404]
     assert [answer.status_code for answer in answers] == [403, 404, 200]
     assert answers[-1].json()["created_at"] == offered.json()["created_at"]
+
+
+async def test_an_offer_is_in_the_inbox_until_it_is_accepted_and_no_step_moves_the_times_of_the_image(
+    cloud: Cloud,
+) -> None:
+    image_id, consumer = await cloud.image(), cloud.projects["consumer"]
+    async with cloud.images("producer") as owner, cloud.images("consumer") as bob:
+
+        async def lists() -> list[bool]:
+            """Whether the inbox and the default list have the image."""
+            queries = ({"visibility": "shared", "member_status": "pending"}, {})
+            pages = [await bob.get("/images", params={"limit": 1_000, **query}) for query in queries]
+            return [image_id in {image["id"] for image in page.json()["images"]} for page in pages]
+
+        before = (await owner.get(f"/images/{image_id}")).json()["updated_at"]
+        await owner.post(members(image_id), json={"member": consumer})
+        pending = await lists()
+        await bob.put(members(image_id, consumer), json={"status": "accepted"})
+        accepted = await lists()
+        after = (await owner.get(f"/images/{image_id}")).json()["updated_at"]
+
+    assert (pending, accepted) == ([True, False], [False, True])
+    assert after == before
+
+
+async def test_a_removal_is_the_owners_and_an_offer_made_again_has_the_first_time(cloud: Cloud) -> None:
+    image_id, consumer = await cloud.image(), cloud.projects["consumer"]
+    async with cloud.images("producer") as owner, cloud.images("consumer") as bob:
+        first = await owner.post(members(image_id), json={"member": consumer})
+        removals = [await one.delete(members(image_id, consumer)) for one in (bob, owner, owner)]
+        again = await owner.post(members(image_id), json={"member": consumer})
+        conditional = await bob.put(
+            members(image_id, consumer), json={"status": "accepted"}, headers={"If-Match": '"x"'}
+        )
+
+    assert [answer.status_code for answer in removals] == [403, 204, 404]
+    assert (again.json()["status"], again.json()["created_at"]) == ("pending", first.json()["created_at"])
+    assert conditional.status_code == 200
 
 
 async def test_the_observer_reads_every_image_and_its_members_and_changes_nothing(cloud: Cloud) -> None:
@@ -54,13 +98,35 @@ async def test_the_observer_reads_every_image_and_its_members_and_changes_nothin
     assert [answer.status_code for answer in refused] == [403] * 4, OBSERVER
 
 
-async def test_members_of_a_private_image_are_shown_to_nobody(cloud: Cloud) -> None:
+async def test_members_of_a_private_image_are_shown_to_nobody_and_a_deleted_one_is_unknown_to_all(
+    cloud: Cloud,
+) -> None:
     image_id = await cloud.image(visibility="private")
-    async with (
-        cloud.images("producer") as owner,
-        cloud.images("consumer") as consumer,
-        cloud.images("observer") as observer,
-    ):
-        answers = [(await one.get(members(image_id))).status_code for one in (owner, consumer, observer)]
+    async with AsyncExitStack() as stack:
+        users = ("producer", "consumer", "observer", "admin")
+        clients = [await stack.enter_async_context(cloud.images(user)) for user in users]
+        private = [(await one.get(members(image_id))).status_code for one in clients]
+        await clients[0].delete(f"/images/{image_id}")
+        deleted = [(await one.get(f"/images/{image_id}")).status_code for one in clients]
 
-    assert answers == [403, 404, 403]
+    assert private == [403, 404, 403, 403]
+    assert deleted == [404] * 4
+
+
+async def test_a_token_is_described_to_itself_and_to_a_service(cloud: Cloud) -> None:
+    token, service, other = (
+        await cloud.fresh_token("second"),
+        await cloud.token("glance"),
+        await cloud.token("consumer"),
+    )
+
+    async def described(to: str) -> int:
+        headers = {"x-auth-token": to, "x-subject-token": token}
+        async with httpx2.AsyncClient(timeout=60, trust_env=False) as client:
+            return (await client.get(f"{cloud.keystone_url}/auth/tokens", headers=headers)).status_code
+
+    good = [await described(to) for to in (token, service, other)]
+    await asyncio.to_thread(cloud.identity.revoke, token)
+    revoked = [await described(to) for to in (token, service)]
+
+    assert (good, revoked) == ([200, 200, 403], [401, 404])

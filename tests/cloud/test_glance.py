@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from app.model import ImageStatus, ImageVisibility, MemberStatus
+from app.upstream import reading
 from app.upstream.errors import Refused, Unreached
 from app.upstream.glance import Glance
 from tests.cloud.cloud import Cloud
@@ -98,6 +99,22 @@ async def test_all_images_of_all_projects_are_listed_hidden_ones_included(cloud:
 
     assert made <= listed
     assert recent == listed
+
+
+async def test_no_image_is_skipped_when_the_marker_of_a_page_changes(
+    cloud: Cloud, glance: Glance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker, *others = [await cloud.image() for _ in range(4)]
+    place = [image.id async for image in glance.images()].index(marker)
+    monkeypatch.setattr(reading, "PAGE", place + 1)
+
+    seen: list[str] = []
+    async for image in glance.images():
+        seen.append(image.id)
+        if image.id == marker:
+            await glance.update(await cloud.token("producer"), marker, {"name": "changed meanwhile"})
+
+    assert [image_id for image_id in seen if image_id in others] == others
 
 
 async def test_the_gateways_token_is_replaced_when_it_has_ended(cloud: Cloud) -> None:

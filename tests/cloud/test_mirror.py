@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -39,21 +40,26 @@ async def becomes(tenant: Tenant, image_id: str, expected: list[str]) -> None:
     await poll(is_there, 3 * PATIENCE_SECONDS)
 
 
-async def test_a_handshake_by_the_openstack_command_is_watched_step_by_step(front: Front, cloud: Cloud) -> None:
+async def test_each_step_by_the_openstack_command_is_watched_once(front: Front, cloud: Cloud) -> None:
     image_id, consumer_id = await front.image(), cloud.projects["consumer"]
     consumer = await front.user("consumer")
+    commands: list[tuple[str, str, str | None]] = [
+        ("producer", f"add project {image_id} {consumer_id}", "PENDING"),
+        ("consumer", f"set --accept {image_id}", "ACCEPTED"),
+        ("consumer", f"set --reject {image_id}", "REJECTED"),
+        ("consumer", f"set --pending {image_id}", "PENDING"),
+        ("producer", f"remove project {image_id} {consumer_id}", None),
+    ]
     async with consumer.watch(filter={"imageId": image_id}) as items:
         await anext(items)  # from here on nothing is missed
-        await cloud.openstack("producer", "image", "add", "project", image_id, consumer_id)
-        await becomes(consumer, image_id, ["PENDING"])
-        await cloud.openstack("consumer", "image", "set", "--accept", image_id)
-        await becomes(consumer, image_id, ["ACCEPTED"])
-        await cloud.openstack("producer", "image", "remove", "project", image_id, consumer_id)
-        await becomes(consumer, image_id, [])
-        seen = [await anext(items) for _ in range(3)]
+        for user, command, status in commands:
+            await cloud.openstack(user, "image", *command.split())
+            await becomes(consumer, image_id, [] if status is None else [status])
+        seen = [await anext(items) for _ in commands]
 
+    statuses = [None, *(status for _, _, status in commands)]
     steps = [(item["previousStatus"], item["status"]) for item in seen]
-    assert steps == [(None, "PENDING"), ("PENDING", "ACCEPTED"), ("ACCEPTED", None)]
+    assert steps == list(pairwise(statuses))
     assert [item["actor"]["id"] for item in seen if item["actor"]][:1] == [cloud.projects["producer"]]
 
 

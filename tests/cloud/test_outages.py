@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ SERVICES = ("bus", "glance", "keystone", "store")
 SINGLE: list[dict[str, str]] = [{name: way} for name in SERVICES for way in ("killed", "frozen")]
 PAIRS: list[dict[str, str]] = [{one: "killed", other: "frozen"} for one, other in combinations(SERVICES, 2)]
 INBOX = "{ offers(status: [PENDING, ACCEPTED, REJECTED]) { nodes { status image { id } } } }"
+EVENTS = "{ offerEvents { nodes { imageId previousStatus status } } }"
 # How long the gateway waits for a service that does not answer.
 SECONDS = 8
 # An offer that nobody is notified of: only the sweep finds it.
@@ -191,3 +193,47 @@ async def reads_go_on(site: Site, image_id: str, is_stale: bool) -> None:
             await asyncio.sleep(0.1)  # each response on the way is checked, so this does not only wait
     assert answer["extensions"]["mirror"] >= 2
     assert "may be missing" in (await site.readiness())["mirror"]
+
+
+async def test_a_gateway_that_is_killed_under_a_call_finds_out_after_its_start_and_sends_nothing_again(
+    cloud: Cloud, postgres_databases: PostgresDatabases, tmp_path: Path
+) -> None:
+    image_id, url, key = await cloud.image(), postgres_databases.fresh(), uuid4().hex
+    offer = {"imageId": image_id, "tenantIds": [cloud.projects["consumer"]], "idempotencyKey": key}
+    token = await cloud.token("producer")
+    # Nothing but the mark says where to look, and an answer counts as lost after twice the limit of a call.
+    settings: dict[str, Any] = front_settings(cloud) | {"upstream_sweep_rate": 0, "upstream_poll_seconds": 1_000}
+
+    with run_server(tmp_path, database_url=url, **settings) as server:
+        await asyncio.to_thread(server.do, "updateImage", token, id=image_id, name="known")
+        with psycopg.connect(cloud.glance_database_url) as connection:  # until it ends, Glance does not answer
+            connection.execute("LOCK TABLE image_members IN SHARE ROW EXCLUSIVE MODE")
+            call = asyncio.create_task(asyncio.to_thread(server.post, MUTATIONS["offerImage"], token, input=offer))
+            await asyncio.to_thread(_wait_for_a_lock, cloud.glance_database_url)
+            server.process.kill()
+            await asyncio.gather(call, return_exceptions=True)
+
+    with run_server(tmp_path, database_url=url, **{**settings, "upstream_seconds": 5}) as server:
+
+        async def is_told() -> bool:
+            answer = await asyncio.to_thread(server.post, MUTATIONS["offerImage"], token, input=offer)
+            payload = (answer.json().get("data") or {}).get("offerImage")
+            return payload is not None and payload["errors"] == []
+
+        await poll(is_told)
+        events = await asyncio.to_thread(server.data, EVENTS, await cloud.token("consumer"))
+    assert [one for one in events["offerEvents"]["nodes"] if one["imageId"] == image_id] == [
+        {"imageId": image_id, "previousStatus": None, "status": "PENDING"}
+    ]
+    log = (cloud.folder / "log" / "glance-access.log").read_text()
+    assert log.count(f"POST /v2/images/{image_id}/members ") == 1
+
+
+def _wait_for_a_lock(database_url: str) -> None:
+    """Return once somebody waits for a lock."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'image_members'::regclass"
+    deadline = monotonic() + PATIENCE_SECONDS
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while connection.execute(query).fetchone() == (0,):
+            assert monotonic() < deadline
+            sleep(0.05)  # nothing notifies of this
