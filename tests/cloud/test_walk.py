@@ -17,14 +17,14 @@ from tests.cloud import plants
 from tests.cloud.cloud import Cloud
 from tests.cloud.history import recorded
 from tests.cloud.verdict import NEVER, UNEQUAL, Event, contradictions, events, in_glance, mirrored
-from tests.cloud.walkers import CrashingGateway, Person, by_command, sdk_person
+from tests.cloud.walkers import CrashingGateway, Person, Traffic, by_command, sdk_person
 from tests.harness.databases import PostgresDatabases
 from tests.harness.waiting import poll, wait_until
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(1_800)]
 STEPS, CRASHES, LOST, DOUBLED = 1_000, 0.1, 0.2, 0.2
-# All work on one image at a time, and not for long: a wrong order would be a right one in a long history of few states.
-STEPS_IN_A_ROUND = 3
+# All work on the same images, and not for long: a wrong order would be a right one in a long history of few states.
+STEPS_IN_A_ROUND, LANES = 3, 4
 COMMANDS = 8
 # With a planted bug, walks are short, and there are several until one finds it.
 SHORT_STEPS, WALKS = 180, 4
@@ -76,10 +76,10 @@ class Walk:
         for watcher in self._watchers:
             await watcher.start()
 
-    async def round(self, image_id: str) -> int:
-        """Everybody works on one image; then those gateways are started again that have crashed. Returns the steps."""
-        people = [person(image_id, STEPS_IN_A_ROUND) for person in self._people]
-        walks = [gateway.walk(image_id, STEPS_IN_A_ROUND) for gateway in self._gateways]
+    async def round(self, images: Sequence[str]) -> int:
+        """Everybody works on a few images; then gateways are started again that have crashed. Returns the steps."""
+        people = [person(image_id, STEPS_IN_A_ROUND) for person in self._people for image_id in images]
+        walks = [gateway.walk(image_id, STEPS_IN_A_ROUND) for gateway in self._gateways for image_id in images]
         steps, _ = await asyncio.gather(asyncio.gather(*walks), asyncio.gather(*people))
         for gateway in self._gateways:
             if gateway.life.has_ended:
@@ -114,8 +114,9 @@ async def walk(
     with plants.planted(bug), recorded(cloud.glance_database_url) as history:
         async with AsyncExitStack() as stack:
             bus = {} if cloud.bus_url is None else {"upstream_bus_url": cloud.bus_url.replace("rabbit:", "amqp:")}
+            traffic = Traffic()
             gateways = [
-                CrashingGateway(cloud, database_url, CRASHES, bug, upstream_sweep_rate=20, **hints)
+                CrashingGateway(cloud, traffic, database_url, CRASHES, bug, upstream_sweep_rate=20, **hints)
                 for hints in (bus, {})
             ]
             people = [await stack.enter_async_context(sdk_person(cloud)) for _ in range(2)]
@@ -134,11 +135,11 @@ async def lonely_walk(cloud: Cloud, database_url: str, bug: str | None) -> list[
     """What is wrong after a walk through one gateway that crashes often, when nobody else says where to look."""
     images = [await cloud.image(f"lonely walk {number}") for number in range(12)]
     async with AsyncExitStack() as stack:
-        gateway = CrashingGateway(cloud, database_url, 3 * CRASHES, bug, upstream_sweep_rate=0)
+        gateway = CrashingGateway(cloud, Traffic(), database_url, 3 * CRASHES, bug, upstream_sweep_rate=0)
         with plants.planted(bug):
             await _start(stack, [gateway], images)
             for image_id in images:
-                await Walk([gateway], []).round(image_id)
+                await Walk([gateway], []).round([image_id])
             return await _differences(cloud, database_url, images, patience=10 if bug else PATIENCE_SECONDS)
 
 
@@ -154,13 +155,13 @@ async def _start(stack: AsyncExitStack, gateways: Sequence[CrashingGateway], ima
 async def _take_steps(cloud: Cloud, site: Walk, images: Sequence[str], steps: int, commands: int) -> None:
     done = number = 0
     while done < steps:
-        image_id = images[number % len(images)]
-        if number < commands:
-            taken, _ = await asyncio.gather(site.round(image_id), by_command(cloud, image_id))
+        lanes = [images[(number + lane) % len(images)] for lane in range(LANES)]
+        if number < commands * LANES:
+            taken, _ = await asyncio.gather(site.round(lanes), by_command(cloud, lanes[0]))
         else:
-            taken = await site.round(image_id)
+            taken = await site.round(lanes)
         done += taken
-        number += 1
+        number += LANES
 
 
 async def _differences(cloud: Cloud, database_url: str, images: Sequence[str], patience: float) -> list[str]:

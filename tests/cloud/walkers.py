@@ -4,14 +4,16 @@ import asyncio
 import os
 import random
 import subprocess
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.mirror.look import Mirror
 from app.model import Caller
+from app.store.mirror import MirrorState
 from app.upstream.errors import Unanswered
 from app.upstream.views import View
 from tests.cloud import plants
@@ -20,11 +22,12 @@ from tests.cloud.gateway import settings_before
 from tests.cloud.plants import AnswerSource
 from tests.cloud.users import Front
 from tests.harness.gateway import Tenant, start_gateway
+from tests.harness.waiting import wait_until
 
 CONSUMERS = ("consumer", "second")
 STATUSES = ("acceptOffer", "rejectOffer", "deferOffer")
-# How long a process may be held up, so that others overtake it.
-DELAYS = (0, 0, 0.05, 0.2)
+# How long a person rests after a step.
+PAUSES = (0, 0, 0.05, 0.2)
 # Takes a number of random steps with one image.
 Person = Callable[[str, int], Awaitable[None]]
 
@@ -46,29 +49,57 @@ class Life:
             raise Unanswered("the process has ended here")
 
 
-class CrashingMirror(Mirror):
-    """A mirror whose process is slow, or ends, after Glance has answered and before the look."""
+class Traffic:
+    """Holds processes up until others have overtaken them, by storing changes of the same image."""
 
-    def __init__(self, mirror: Mirror, source: Any, life: Life) -> None:
+    HELD_UP, SECONDS = 0.4, 1
+
+    def __init__(self) -> None:
+        self._stored: Counter[str] = Counter()
+
+    def observe(self, mirror: Mirror) -> None:
+        store = mirror._store_view
+
+        async def counted(image_id: str, position: MirrorState, view: View | None) -> bool | None:
+            is_changed = await store(image_id, position, view)
+            self._stored[image_id] += bool(is_changed)
+            return is_changed
+
+        mirror._store_view = counted
+
+    async def hold_up(self, image_id: str) -> None:
+        if random.random() < self.HELD_UP:
+            enough = self._stored[image_id] + random.choice((1, 2))
+            with suppress(TimeoutError):
+                await wait_until(lambda: self._stored[image_id] >= enough, self.SECONDS)
+
+
+class CrashingMirror(Mirror):
+    """A mirror whose process is held up, or ends, after Glance has answered and before the look."""
+
+    def __init__(self, mirror: Mirror, source: Any, life: Life, traffic: Traffic) -> None:
         super().__init__(mirror._store, source)
         self._life = life
+        self._traffic = traffic
+        traffic.observe(self)
 
     async def look(self, image_id: str) -> None:
-        await asyncio.sleep(random.choice(DELAYS))  # others overtake this process
+        await self._traffic.hold_up(image_id)
         self._life.risk()
         await super().look(image_id)
 
 
 class SlowSource:
-    """A source whose views may be overtaken by others on their way. A process that has ended receives none."""
+    """A source whose views are held up on their way. A process that has ended receives none."""
 
-    def __init__(self, source: Any, life: Life) -> None:
+    def __init__(self, source: Any, life: Life, traffic: Traffic) -> None:
         self._source = source
         self._life = life
+        self._traffic = traffic
 
     async def view(self, image_id: str) -> View | None:
         view = await self._source.view(image_id)
-        await asyncio.sleep(random.choice(DELAYS))  # as above
+        await self._traffic.hold_up(image_id)
         self._life.go_on()
         return view
 
@@ -80,8 +111,11 @@ class CrashingGateway:
     mirror: Mirror
     life: Life
 
-    def __init__(self, cloud: Cloud, database_url: str, crashes: float, bug: str | None, **changes: Any) -> None:
+    def __init__(
+        self, cloud: Cloud, traffic: Traffic, database_url: str, crashes: float, bug: str | None, **changes: Any
+    ) -> None:
         self._cloud = cloud
+        self._traffic = traffic
         self._settings = settings_before(cloud, database_url, bookmark_seconds=5, upstream_poll_seconds=1, **changes)
         self._crashes = crashes
         self._bug = bug
@@ -93,10 +127,12 @@ class CrashingGateway:
         carrier: Any = running.services.upstream
         front, self.life = carrier._front, Life(self._crashes)
         self.mirror, glance = front.mirror, front.images
-        source = self.mirror._source = SlowSource(glance, self.life)
+        source = self.mirror._source = SlowSource(glance, self.life, self._traffic)
+        self._traffic.observe(self.mirror)
         if self._bug == plants.ANSWERS:
             glance = source = AnswerSource(running.services.store, glance)
-        carrier._front = replace(front, images=glance, mirror=CrashingMirror(self.mirror, source, self.life))
+        mirror = CrashingMirror(self.mirror, source, self.life, self._traffic)
+        carrier._front = replace(front, images=glance, mirror=mirror)
         self.front = Front(self._cloud, running)
 
     async def _user(self, name: str) -> Tenant:
@@ -140,13 +176,14 @@ async def sdk_person(cloud: Cloud) -> AsyncGenerator[Person]:
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     assert process.stdout is not None
-    orders, answers = process.stdin, process.stdout
+    orders, answers, turn = process.stdin, process.stdout, asyncio.Lock()
 
     async def walk(image_id: str, steps: int) -> None:
         for _ in range(steps):
-            orders.write(f"{image_id}\n".encode())
-            assert await answers.readline() == b"done\n"
-            await asyncio.sleep(random.choice(DELAYS))  # the others go on meanwhile
+            async with turn:
+                orders.write(f"{image_id}\n".encode())
+                assert await answers.readline() == b"done\n"
+            await asyncio.sleep(random.choice(PAUSES))  # the others go on meanwhile
 
     try:
         yield walk
