@@ -100,8 +100,8 @@ async def test_a_watch_ends_when_the_role_of_its_user_is_taken_away(server: Serv
 
 
 async def test_a_watch_and_requests_end_when_keystones_token_expires(patient_server: Server, cloud: Cloud) -> None:
-    # A token of an application credential is good for no longer than that is.
-    end = datetime.now(UTC) + timedelta(seconds=15)
+    # A token of an application credential is good for no longer than that is, in whole seconds.
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=15)
     owner = await cloud.token("second")
     token = cloud.identity.application_token("second", owner, expires_at=end.replace(tzinfo=None).isoformat())
     assert (await ask(patient_server, {"X-Auth-Token": token})).status_code == 200
