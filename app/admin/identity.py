@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from app.admin.findings import Check, Result, fail, ok
+from app.admin.findings import Check, Result, fail, note, ok
 from app.errors import SetupError
 from app.settings import Settings
 from app.settings.issuers import IssuerSettings
@@ -23,6 +23,9 @@ async def check_identity(settings: Settings) -> AsyncIterator[Check]:
     yield (tokens := check_settings(settings))
     if tokens.result is not Result.OK:
         return
+    if settings.auth_secret is not None and settings.auth_jwks_url is None and "://" in settings.auth_issuer:
+        found = "AUTH_SECRET is set, so only tokens that it has signed count, and none by keys of AUTH_ISSUER"
+        yield note("issuer", found, "To have its keys discovered, unset IMAGE_GATEWAY_AUTH_SECRET.")
     for entry in (trusted := issuers.trusted_issuers(settings)):
         _, keys = await fetch_keys(entry, settings, "keys" if len(trusted) == 1 else f"keys of {entry.issuer}")
         if keys is not None:

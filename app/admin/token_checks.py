@@ -82,9 +82,7 @@ def _verify(token: str, find_keys: Callable[[], Sequence[Key]], policy: TokenPol
 def _explain(claims: Mapping[str, Any], policy: TokenPolicy, verdict: Caller | Unauthenticated) -> Iterator[Check]:
     failed = {mismatch.check: mismatch for mismatch in mismatches(read_claims(claims, policy))}
     if isinstance(verdict, Unauthenticated) and str(verdict) not in [str(one.problem) for one in failed.values()]:
-        ends, now = _time(claims.get("exp")), _time(datetime.now(UTC).timestamp())
-        advice = f"It says that it ends at {ends}; it is {now} here."
-        yield fail("signature and times", _sentence(verdict), advice)
+        yield fail("signature and times", _sentence(verdict), _advice(verdict, claims))
     else:
         yield ok("signature and times", f"a key of {policy.issuer} has signed it, and it is valid now")
     for name, value in _found(claims, policy).items():
@@ -93,6 +91,17 @@ def _explain(claims: Mapping[str, Any], policy: TokenPolicy, verdict: Caller | U
         else:
             yield ok(name, _bounded(shown(value)))
     yield _caller(verdict)
+
+
+def _advice(problem: Unauthenticated, claims: Mapping[str, Any]) -> str:
+    match str(problem):
+        case Fault.ALGORITHM:
+            return "Compare the header above with IMAGE_GATEWAY_AUTH_JWKS_ALGORITHMS, and whether a secret is set."
+        case Fault.KEY_AWAITED | Fault.SIGNATURE | Fault.KEY_ALGORITHM:
+            return "Compare the key ID above with the keys of the issuer, and the issuer with the one of the settings."
+        case _:
+            ends, now = _time(claims.get("exp")), _time(datetime.now(UTC).timestamp())
+            return f"It says that it ends at {ends}; it is {now} here."
 
 
 def _found(claims: Mapping[str, Any], policy: TokenPolicy) -> dict[str, Any]:

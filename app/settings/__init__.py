@@ -90,7 +90,9 @@ def _read_file(variable: str, path: str) -> str:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SetupError(f"{variable}: {path} can't be read: {reason}.") from None
+        # What is set may be the secret itself, by mistake: then it is not shown.
+        shown = path if len(Path(path).parts) > 1 and Path(path).parent.is_dir() else "the file that it names"
+        raise SetupError(f"{variable}: {shown} can't be read: {reason}.") from None
     return text.removesuffix("\n").removesuffix("\r")
 
 

@@ -105,6 +105,11 @@ class IdentitySettings(BaseSettings):
         "or has quotes, backslashes or control characters.",
     )
 
+    @field_validator("auth_secret", "auth_previous_secret", mode="before")
+    @classmethod
+    def _empty_secret_is_none(cls, secret: object) -> object:
+        return None if secret == "" else secret
+
     @field_validator("auth_secret", "auth_previous_secret")
     @classmethod
     def _secret_is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:

@@ -14,9 +14,12 @@ TENANT_PLACEHOLDER = "{tenantid}"
 RoleName = Literal["observer", "creator", "admin", "operator"]
 RoleMap = Mapping[str, tuple[RoleName, ...]]
 _SEVERAL = re.compile(r"[\s,;]")
+_NOT_IN_A_WORD = re.compile(r"[\"'\[\]{},;|]")
 
 
 def _one_issuer(issuer: str) -> str:
+    if issuer[:1] in "\"'":
+        raise ValueError("must not be in quotes")
     if not issuer or _SEVERAL.search(issuer):
         raise ValueError(
             "must be one issuer, as the `iss` claim has it; list further ones in IMAGE_GATEWAY_AUTH_ISSUERS"
@@ -28,8 +31,10 @@ def _one_issuer(issuer: str) -> str:
 
 def _audiences(listed: object) -> object:
     words = " ".join(cast(list[str], listed)) if isinstance(listed, list) else listed
-    if isinstance(words, str) and (not words.split() or "," in words):
-        raise ValueError("must be one audience, or several with a space between them, without commas")
+    if isinstance(words, str) and (not words.split() or _NOT_IN_A_WORD.search(words)):
+        raise ValueError(
+            "must be one audience, or several with a space between them, without commas, quotes or brackets"
+        )
     return words
 
 
@@ -42,7 +47,7 @@ def _one_claim(name: str) -> str:
 def _role_map(mapping: object) -> object:
     """A role map from words such as `image-admins=admin`, or from a JSON object for names with spaces."""
     if isinstance(mapping, str):
-        mapping = values.json_value(mapping) if mapping.lstrip().startswith("{") else dict(map(_entry, mapping.split()))
+        mapping = values.json_value(mapping) if mapping.lstrip().startswith("{") else _entries(mapping.split())
     if not mapping:
         raise ValueError("must map a word, such as image-admins=admin; leave it unset to use the words as they are")
     if not isinstance(mapping, dict):
@@ -51,10 +56,20 @@ def _role_map(mapping: object) -> object:
     return {word: tuple(roles.split(",")) if isinstance(roles, str) else roles for word, roles in entries.items()}
 
 
+def _entries(texts: list[str]) -> dict[str, str]:
+    entries = [_entry(text) for text in texts]
+    for word, _ in entries:
+        if [one for one, _ in entries].count(word) > 1:
+            raise ValueError(f"names {word} twice; give it all of its roles at once, with commas between them")
+    return dict(entries)
+
+
 def _entry(text: str) -> tuple[str, str]:
     word, _, roles = text.rpartition("=")
     if not word or not roles:
         raise ValueError(f"{text!r} is not a word of the identity provider, =, and roles with commas between them")
+    if "=" in word and "," in word:
+        raise ValueError(f"{text!r} has several entries; put spaces between them, or use a JSON object")
     return word, roles
 
 

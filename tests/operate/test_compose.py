@@ -69,7 +69,7 @@ def test_every_service_is_hardened_limited_and_has_a_health_check(name: str) -> 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_service_has_a_default_secret(name: str) -> None:
     environment: dict[str, str] = SERVICES[name].get("environment", {})
-    as_written = {key: re.sub(r"\$\{[A-Z_]+:\?[^}]+\}", "", value) for key, value in environment.items()}
+    as_written = {key: re.sub(r"\$\{[A-Z_]+(:\?[^}]+|-)\}", "", value) for key, value in environment.items()}
 
     assert {value for key, value in as_written.items() if SECRET.search(key)} <= {""}
     assert [value for value in as_written.values() if re.search("://[^/]*:[^/]+@", value)] == []

@@ -41,7 +41,8 @@ def single(value: Any) -> str | None:
 def words(value: Any, tenant_id: str) -> list[str]:
     """The words of a string or list, or the keys of an object whose values count for this tenant."""
     if isinstance(value, str):
-        return value.split()
+        # A role may be a name with spaces, or one of several in a `scope`.
+        return [value, *filter(None, value.split(" "))]
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         return [word for word, scope in members.items() if _counts_for(tenant_id, scope)]
@@ -49,11 +50,11 @@ def words(value: Any, tenant_id: str) -> list[str]:
 
 
 def _counts_for(tenant_id: str, scope: Any) -> bool:
-    """Whether a role counts. Zitadel names the organizations that have granted it, by their IDs and domains."""
-    if isinstance(scope, dict) and scope:
-        organizations = cast(dict[str, Any], scope)
-        return tenant_id in organizations or tenant_id in organizations.values()
-    return scope not in (None, False)
+    """Whether a role counts. Zitadel names the organizations that have granted it, by their IDs.
+
+    Their domains don't count: one may look like the ID of another organization.
+    """
+    return tenant_id in scope if isinstance(scope, dict) else scope not in (None, False, [])
 
 
 def _member(value: Any, name: str) -> Any:

@@ -28,7 +28,7 @@ class KeyServer:
                 return await self._fetch()
         except TimeoutError:
             raise NoKeys(f"it did not respond within {FETCH_SECONDS:g} seconds") from None
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NoKeys(f"{type(error).__name__}: {error}") from None
 
     async def close(self) -> None:
