@@ -23,7 +23,7 @@ async def check_identity(settings: Settings) -> AsyncIterator[Check]:
     yield (tokens := check_settings(settings))
     if tokens.result is not Result.OK:
         return
-    if settings.auth_secret is not None and settings.auth_jwks_url is None and "://" in settings.auth_issuer:
+    if "://" in settings.auth_issuer and not issuers.has_key_set(issuers.first_issuer(settings), settings):
         found = "AUTH_SECRET is set, so only tokens that it has signed count, and none by keys of AUTH_ISSUER"
         yield note("issuer", found, "To have its keys discovered, unset IMAGE_GATEWAY_AUTH_SECRET.")
     for entry in (trusted := issuers.trusted_issuers(settings)):

@@ -79,7 +79,7 @@ def _read_files(environment: Mapping[str, str]) -> dict[str, Any]:
     for name in FROM_FILES:
         variable = f"{PREFIX}{name}".upper()
         if (path := variables.get(f"{variable}_FILE")) is not None:
-            if variable in variables:
+            if variables.get(variable):
                 raise SetupError(f"{variable} and {variable}_FILE are both set. Unset one of them.")
             found[name] = _read_file(f"{variable}_FILE", path)
     return found
@@ -90,10 +90,14 @@ def _read_file(variable: str, path: str) -> str:
         text = Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        # What is set may be the secret itself, by mistake: then it is not shown.
-        shown = path if len(Path(path).parts) > 1 and Path(path).parent.is_dir() else "the file that it names"
-        raise SetupError(f"{variable}: {shown} can't be read: {reason}.") from None
+        raise SetupError(f"{variable}: {_shown(path)} can't be read: {reason}.") from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _shown(path: str) -> str:
+    """The path, unless it may be the secret itself, set by mistake: only one in an existing folder is surely none."""
+    folder = os.path.dirname(path)  # unlike Path, it and isdir take text of any length
+    return path if folder.strip("/") and os.path.isdir(folder) else "the file that it names"
 
 
 # Where pydantic only says that it can't parse the value.

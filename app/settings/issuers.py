@@ -18,7 +18,7 @@ _NOT_IN_A_WORD = re.compile(r"[\"'\[\]{},;|]")
 
 
 def _one_issuer(issuer: str) -> str:
-    if issuer[:1] in "\"'":
+    if issuer.startswith(('"', "'")):
         raise ValueError("must not be in quotes")
     if not issuer or _SEVERAL.search(issuer):
         raise ValueError(

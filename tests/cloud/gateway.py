@@ -34,3 +34,8 @@ def upstream_of(cloud: Cloud, **changes: Any) -> Upstream:
     opened = open_upstream(settings_before(cloud, "sqlite+aiosqlite:///:memory:", **changes))
     assert opened is not None
     return opened
+
+
+def end_token(credential: Any) -> None:
+    """Replace the gateway's token by one that Keystone does not know, as if it had ended before its time."""
+    credential._issued = credential._issued._replace(id="not good any more")

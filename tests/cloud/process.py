@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -13,9 +12,10 @@ from typing import Any
 
 import httpx2
 
+from tests.harness.waiting import block_until
+
 START_SECONDS = 120.0
 STOP_SECONDS = 20.0
-LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ class Process:
         pid = self._spawn()
         self.file.with_suffix(".pid").write_text(str(pid))
         self.file.write_text(json.dumps(asdict(self), default=str))
-        deadline = time.monotonic() + START_SECONDS
-        while not answers(self.address):
-            if not _is_running(pid) or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2_000:]}")
-            time.sleep(LOOK_AGAIN_SECONDS)
+        with suppress(TimeoutError):
+            block_until(lambda: answers(self.address) or not _is_running(pid), START_SECONDS)
+        if not answers(self.address):
+            self.stop()
+            raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text()[-2_000:]}")
 
     def stop(self) -> None:
         """End the service and everything that it has started."""
@@ -113,9 +112,8 @@ def is_healthy(url: str) -> bool:
 
 
 def _wait_for_end(pid: int) -> None:
-    deadline = time.monotonic() + STOP_SECONDS
-    while _is_running(pid) and time.monotonic() < deadline:
-        time.sleep(LOOK_AGAIN_SECONDS)
+    with suppress(TimeoutError):
+        block_until(lambda: not _is_running(pid), STOP_SECONDS)
 
 
 def _is_running(pid: int) -> bool:

@@ -107,19 +107,24 @@ def glance_settings(folder: Folder, environment: Environment, parts: GlanceParts
                 "flavor": "keystone",
                 "config_file": environment.data_file("etc/glance/glance-api-paste.ini"),
             },
-            "keystone_authtoken": {
-                "www_authenticate_uri": parts.keystone_url,
-                "auth_url": parts.keystone_url,
-                "auth_type": "password",
-                "username": "glance",
-                "password": "glance-secret",
-                "project_name": "service",
-                "user_domain_id": "default",
-                "project_domain_id": "default",
-                "token_cache_time": options.glance_token_cache_seconds,
-            },
+            "keystone_authtoken": _middleware_settings(parts.keystone_url, options),
         },
     )
+
+
+def _middleware_settings(keystone_url: str, options: Options) -> dict[str, object]:
+    """How Glance asks Keystone about the tokens of its callers."""
+    return {
+        "www_authenticate_uri": keystone_url,
+        "auth_url": keystone_url,
+        "auth_type": "password",
+        "username": "glance",
+        "password": "glance-secret",
+        "project_name": "service",
+        "user_domain_id": "default",
+        "project_domain_id": "default",
+        "token_cache_time": options.glance_token_cache_seconds,
+    }
 
 
 def observer_policy(folder: Folder, environment: Environment) -> Path:

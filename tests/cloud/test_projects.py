@@ -10,7 +10,7 @@ from app.model import MemberStatus
 from app.upstream.errors import Refused
 from app.upstream.opening import Upstream
 from tests.cloud.cloud import Cloud
-from tests.cloud.gateway import settings_before, upstream_of
+from tests.cloud.gateway import end_token, settings_before, upstream_of
 from tests.cloud.people import ADMIN, DOMAIN_READER
 from tests.cloud.users import Front
 from tests.harness.databases import SqliteDatabases
@@ -67,7 +67,7 @@ async def test_its_tokens_are_replaced_when_they_have_ended(cloud: Cloud, upstre
     reader: Any = upstream.glance._reader
     for one in (reader, *reader._readers.values()):
         if one._credential._issued is not None:
-            one._credential._issued = one._credential._issued._replace(id="not good any more")
+            end_token(one._credential)
 
     assert await upstream.glance.view(image_id)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic, sleep
 
 POLL_SECONDS = 0.02
 # Far longer than anything takes on a slow machine, and shorter than the time limit of a test.
@@ -21,3 +22,13 @@ async def poll(condition: Callable[[], Awaitable[bool]], seconds: float = PATIEN
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.1)  # a request each time, and nothing notifies this task of changes elsewhere
+
+
+def block_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """`wait_until` for code without an event loop."""
+    deadline = monotonic() + seconds
+    while not condition():
+        if monotonic() > deadline:
+            raise TimeoutError
+        # Nothing notifies this thread of changes elsewhere, so it polls.
+        sleep(POLL_SECONDS)

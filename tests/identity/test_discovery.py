@@ -85,6 +85,7 @@ LIES: dict[str, tuple[Callable[[KeyServer], Behaviour], str]] = {
         lambda keys: serving(keys, metadata_of(keys, jwks_uri=keys.url.replace("//", "//127.0.0.1:1@evil.example:"))),
         "another host",
     ),
+    "keys at no address": (lambda keys: serving(keys, metadata_of(keys, jwks_uri=f"{keys.url}\n")), "InvalidURL"),
     "nothing at all": (lambda keys: keys.hang, "within 1 seconds"),
 }
 

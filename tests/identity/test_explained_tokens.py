@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.admin.identity import check_identity
 from app.admin.token_checks import check_token
 from app.errors import Unauthenticated
 from app.settings import Settings
@@ -49,6 +50,25 @@ async def test_the_log_and_the_doctor_say_both_values(name: str) -> None:
     assert {name for name, one in checks.items() if one.result == "fail"} == {check, "caller"}
     assert expected in checks[check].found
     assert checks[check].found.endswith(f"found {found}")
+
+
+async def test_the_doctor_names_the_setting_to_compare_and_times_only_where_they_matter() -> None:
+    settings, expired = settings_with(), KEY.token(claims_for(exp=1))
+    advice = [
+        {one.name: one.advice async for one in check_token(settings, token)}["signature and times"]
+        for token in (STRANGER.token(claims_for()), signing_key("ES256").token(claims_for()), expired)
+    ]
+
+    assert [text is not None and text.split()[0] for text in advice] == ["Compare", "Compare", "It"]
+    assert "AUTH_JWKS_ALGORITHMS" in str(advice[1])
+
+
+async def test_the_doctor_says_that_a_secret_turns_discovery_off() -> None:
+    secret_alone = settings_with(auth_issuer="https://id.example.org")
+    checks = {one.name: one async for one in check_identity(secret_alone)}
+    assert "unset IMAGE_GATEWAY_AUTH_SECRET" in str(checks["issuer"].advice)
+
+    assert "issuer" not in {one.name async for one in check_identity(settings_with())}
 
 
 async def test_a_token_that_counts_is_explained_by_its_caller() -> None:

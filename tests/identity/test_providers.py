@@ -151,6 +151,7 @@ MISTAKES = {
     "a map with commas between its entries": ({"auth_role_map": "a=observer,b=admin"}, "put spaces between them"),
     "a map with a word twice": ({"auth_role_map": "a=admin a=observer"}, "names a twice"),
     "an audience in quotes": ({"auth_audience": '"a"'}, "quotes or brackets"),
+    "an empty issuer": ({"auth_issuer": ""}, "must be one issuer"),
     "an issuer in quotes": ({"auth_issuer": '"https://id.example.org"'}, "must not be in quotes"),
     "a map to a role that does not exist": ({"auth_role_map": "a=emperor"}, "AUTH_ROLE_MAP: .*operator"),
     "an empty map": ({"auth_role_map": "{}"}, "must map a word"),

@@ -163,6 +163,25 @@ def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert "xxx" not in str(refused.value)
 
 
+@pytest.mark.parametrize("secret", ["c2Vj" * 11, "/c2Vj" + "x" * 40, "c2Vj/" * 10, "c" * 5_000 + "/c2Vj"])
+def test_a_secret_in_place_of_its_file_is_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv(f"{PREFIX}AUTH_SECRET_FILE", secret)
+
+    with pytest.raises(SetupError, match="AUTH_SECRET_FILE: the file that it names can't be read") as refused:
+        Settings.load()
+
+    assert "c2Vj" not in str(refused.value)
+
+
+def test_an_empty_secret_counts_as_unset_also_beside_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(f"{PREFIX}AUTH_SECRET", "")
+    assert Settings.load().auth_secret is None
+
+    (tmp_path / "secret").write_text("s" * 40)
+    monkeypatch.setenv(f"{PREFIX}AUTH_SECRET_FILE", str(tmp_path / "secret"))
+    assert Settings.load().auth_secret is not None
+
+
 def test_each_secret_may_be_in_a_file() -> None:
     secrets = {name for name, field in FIELDS.items() if "SecretStr" in str(field.annotation)}
 

@@ -72,7 +72,7 @@ class Glance:
         self._send("offer")
         self.at_once += 1
         self.most_at_once = max(self.at_once, self.most_at_once)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # lets other calls begin meanwhile
         self.at_once -= 1
         if tenant_id in self.refused:
             raise self.refused[tenant_id]

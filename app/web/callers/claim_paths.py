@@ -42,7 +42,7 @@ def words(value: Any, tenant_id: str) -> list[str]:
     """The words of a string or list, or the keys of an object whose values count for this tenant."""
     if isinstance(value, str):
         # A role may be a name with spaces, or one of several in a `scope`.
-        return [value, *filter(None, value.split(" "))]
+        return [word for word in dict.fromkeys([value, *value.split(" ")]) if word]
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         return [word for word, scope in members.items() if _counts_for(tenant_id, scope)]

@@ -19,7 +19,10 @@ class KeyServer:
     def __init__(self, url: str) -> None:
         self.url = url
         # Proxies and certificate authorities may be set in the environment, but the loopback needs neither.
-        self._client = httpx2.AsyncClient(trust_env=urlsplit(url).scheme == "https", follow_redirects=False)
+        # A connection that is used again may be closed by the server at that moment, and the fetch would fail.
+        once = httpx2.Limits(max_keepalive_connections=0)
+        is_remote = urlsplit(url).scheme == "https"
+        self._client = httpx2.AsyncClient(trust_env=is_remote, follow_redirects=False, limits=once)
 
     async def fetch(self) -> bytes:
         """The body of the response. Raises NoKeys."""
