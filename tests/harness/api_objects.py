@@ -24,7 +24,8 @@ from app.api.plan.rendering import definition_of
 from app.api.types.nodes import Member
 from app.model import SeenImage
 from app.settings import Settings
-from tests.harness.queries import CORE, READ_FROM_STORE, Pool, Query, operations_of
+from tests.harness.queries import CORE, READ_FROM_STORE, operations_of
+from tests.harness.query_pool import Pool, Query
 
 WORDS = st.sampled_from(["", "ubuntu", 'say "hi"', "back\\slash", "naïve ☃ 𝄞", "</script>\n"])
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)).flatmap(

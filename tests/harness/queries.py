@@ -1,7 +1,6 @@
 """Generates valid queries from the schema, with IDs and cursors of existing rows."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from graphql import (
 from hypothesis import strategies as st
 
 from app.api.schema import build_schema
+from tests.harness.query_pool import Query
 
 CORE = build_schema()._schema
 ABSTRACT: tuple[Any, ...] = tuple(CORE.type_map[name] for name in ("Node", "WatchItem"))
@@ -35,45 +35,6 @@ READ_FROM_STORE = {
     "ImageState.image",
     "ImageChanged.image",
 }
-
-
-@dataclass
-class Pool:
-    """Values that exist in a store. A query is generated before the store exists, and filled in later."""
-
-    ids: list[str]
-    tenants: list[str]
-    names: list[str]
-    cursors: list[str]
-    log_cursors: list[str]
-
-    def value(self, kind: str, number: int) -> str:
-        values: list[str] = getattr(self, kind)
-        return values[number % len(values)]
-
-
-@dataclass
-class Query:
-    """The text of an operation and its variables, with placeholders for values of a pool."""
-
-    text: str
-    variables: dict[str, Any]
-
-    def fill(self, pool: Pool) -> "Query":
-        text = PLACEHOLDER.sub(lambda found: json.dumps(pool.value(found[1], int(found[2]))), self.text)
-        return Query(text, _fill(self.variables, pool))
-
-
-PLACEHOLDER = re.compile(r'"@(\w+)-(\d+)"')
-
-
-def _fill(value: Any, pool: Pool) -> Any:
-    if isinstance(value, dict):
-        return {key: _fill(one, pool) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_fill(one, pool) for one in value]
-    found = PLACEHOLDER.fullmatch(f'"{value}"')
-    return pool.value(found[1], int(found[2])) if found else value
 
 
 @dataclass

@@ -90,6 +90,23 @@ LIES: dict[str, tuple[Callable[[KeyServer], Behaviour], str]] = {
 }
 
 
+async def test_metadata_and_keys_are_fetched_over_a_connection_each(keys: KeyServer) -> None:
+    """A server may close the first one at the moment of the second request."""
+    ports, serve = list[int](), serving(keys, metadata_of(keys))
+
+    def serve_on(request: BaseHTTPRequestHandler, waking: Event) -> None:
+        request.close_connection = False
+        ports.append(request.client_address[1])
+        serve(request, waking)
+
+    keys.behaviour = serve_on
+    client = DiscoveredKeyServer(issuer_at(keys))
+    await client.fetch()
+    await client.close()
+
+    assert len(set(ports)) == 2
+
+
 @pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("name", LIES)
 async def test_metadata_that_leads_elsewhere_is_not_followed(keys: KeyServer, name: str) -> None:

@@ -81,31 +81,46 @@ async def test_an_import_of_an_export_is_the_same_store_and_doing_it_again_chang
     assert output(tmp_path, other) == output(tmp_path, url)
 
 
+PROBLEMS = [
+    "line 4: id: A line before this one has this ID.",
+    "line 5: tenantId: An image can't be offered to its own owner.",
+    "line 6: imageId: No line before this one has a valid image with this ID, nor has the store.",
+    "line 7: tenantId: A line before this one has a member of this image and tenant.",
+    "line 7: tenantId: The store has another member of this image and tenant.",
+    "line 8: colour: There is no such field.",
+    "line 9: externalId: A line before this one has this external ID of this owner.",
+    "line 9: externalId: The store has another image of this owner with this external ID.",
+    "line 11: externalId: A line before this one has this external ID of this owner.",
+]
+
+
+def _lines_with_problems(image: dict[str, Any], offered: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the store has already, and then a line for each problem, and some without one."""
+    fresh = line("image")
+    return [
+        image,
+        offered,
+        {**image, "id": fresh["id"], "externalId": None},
+        fresh,
+        {**line("member"), "imageId": fresh["id"], "tenantId": image["ownerId"]},
+        line("member"),
+        {**offered, "id": str(uuid4())},
+        {**line("image"), "colour": "red"},
+        {**line("image"), "ownerId": image["ownerId"], "externalId": "sku"},
+        {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
+        {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
+        {**line("image"), "externalId": "new"},
+    ]
+
+
 def test_every_problem_of_a_file_is_listed_with_its_line_and_then_nothing_is_written(
     databases: Databases, tmp_path: Path
 ) -> None:
     url, image, member = databases.fresh(), {**line("image"), "externalId": "sku"}, line("member")
     offered = {**member, "imageId": image["id"]}
-    stored = [image, offered]
-    write(tmp_path / "first.jsonl", stored)
+    write(tmp_path / "first.jsonl", [image, offered])
     assert run(tmp_path, "import", "first.jsonl", "--database", url).returncode == 0
-    fresh = line("image")
-    write(
-        tmp_path / "second.jsonl",
-        [
-            *stored,
-            {**image, "id": fresh["id"], "externalId": None},
-            fresh,
-            {**line("member"), "imageId": fresh["id"], "tenantId": image["ownerId"]},
-            line("member"),
-            {**offered, "id": str(uuid4())},
-            {**line("image"), "colour": "red"},
-            {**line("image"), "ownerId": image["ownerId"], "externalId": "sku"},
-            {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
-            {**line("image"), "ownerId": image["ownerId"], "externalId": "new"},
-            {**line("image"), "externalId": "new"},
-        ],
-    )
+    write(tmp_path / "second.jsonl", _lines_with_problems(image, offered))
     write(
         tmp_path / "third.jsonl",
         [
@@ -123,17 +138,7 @@ def test_every_problem_of_a_file_is_listed_with_its_line_and_then_nothing_is_wri
 
     assert [result.returncode for result in results] == [1, 1, 1]
     assert results[0].stdout == results[1].stdout
-    assert results[0].stdout.splitlines() == [
-        "line 4: id: A line before this one has this ID.",
-        "line 5: tenantId: An image can't be offered to its own owner.",
-        "line 6: imageId: No line before this one has a valid image with this ID, nor has the store.",
-        "line 7: tenantId: A line before this one has a member of this image and tenant.",
-        "line 7: tenantId: The store has another member of this image and tenant.",
-        "line 8: colour: There is no such field.",
-        "line 9: externalId: A line before this one has this external ID of this owner.",
-        "line 9: externalId: The store has another image of this owner with this external ID.",
-        "line 11: externalId: A line before this one has this external ID of this owner.",
-    ]
+    assert results[0].stdout.splitlines() == PROBLEMS
     assert "The file has 9 problems. Nothing was written." in results[0].stderr
     assert results[2].stdout.splitlines() == [
         "line 1: id: The store has another image with this ID.",

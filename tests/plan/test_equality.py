@@ -12,7 +12,8 @@ from app.api.plan.planner import Planner
 from app.store.plan.reader import open_reader
 from tests.harness.databases import Databases
 from tests.harness.gateway import Gateway, Tenant, settings_for, start_gateway
-from tests.harness.queries import SEALED, Pool, Query, operations_of, queries
+from tests.harness.queries import SEALED, operations_of, queries
+from tests.harness.query_pool import Pool, Query
 from tests.harness.scenario import Scenario, make_scenario
 
 ODD_NAMES = ['say "hi"', "back\\slash", "naïve ☃ 𝄞", "percent % and :colon and 'quote'", "</script>"]

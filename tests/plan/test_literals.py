@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.documents.limits import MOST_VALUES
-from tests.harness.queries import Query
+from tests.harness.query_pool import Query
 from tests.plan.test_equality import PopulatedGateway, both_ways, populated
 
 _ = populated

@@ -13,7 +13,7 @@ from app.store.plan.lists import LISTS
 from app.store.plan.objects import RELATIONS
 from app.store.plan.scope import Rows, Scope
 from tests.harness.operations import MUTATIONS
-from tests.harness.queries import Query
+from tests.harness.query_pool import Query
 from tests.plan.test_equality import PopulatedGateway, both_ways, populated
 
 _ = populated

@@ -27,7 +27,8 @@ from app.api.watch.items import WatchBookmark
 from app.documents.selections import find_operation
 from app.documents.unplanned import Unplanned
 from tests.harness.api_objects import ROOTS, Case, cases, execute_with_core, field_values
-from tests.harness.queries import CORE, READ_FROM_STORE, Query
+from tests.harness.queries import CORE, READ_FROM_STORE
+from tests.harness.query_pool import Query
 
 SCHEMA = build_schema()
 MUTATIONS = [("mutation", name) for name in ROOTS["mutation"].fields]

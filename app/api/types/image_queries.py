@@ -13,6 +13,28 @@ from app.sharing import formats
 from app.store import images
 from app.store.images import ImageFilter
 
+MemberStatuses = Annotated[
+    list[MemberStatus] | None,
+    strawberry.argument(
+        description="Among the images shared to the caller, only those with one of these statuses; null for all. The "
+        "caller's own images are always listed."
+    ),
+]
+OwnerId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="Only images owned by this tenant, as far as the caller may know their owner. The list is empty "
+        "for a tenant that shares nothing to the caller and for one that does not exist."
+    ),
+]
+ExternalId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="Only images with this external ID, as far as the caller may know it: own images, and those "
+        "shared to the caller."
+    ),
+]
+
 
 def image_filter(
     pattern: str,
@@ -61,20 +83,8 @@ class ImageQueries:
         last: Last = None,
         after: After = None,
         before: Before = None,
-        member_status: Annotated[
-            list[MemberStatus] | None,
-            strawberry.argument(
-                description="Among the images shared to the caller, only those with one of these statuses; null for "
-                "all. The caller's own images are always listed."
-            ),
-        ] = [MemberStatus.ACCEPTED],  # noqa: B006  # the schema shows the default; nobody changes it
-        owner_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description="Only images owned by this tenant, as far as the caller may know their owner. The list is "
-                "empty for a tenant that shares nothing to the caller and for one that does not exist."
-            ),
-        ] = None,
+        member_status: MemberStatuses = [MemberStatus.ACCEPTED],  # noqa: B006  # the schema shows the default; nobody changes it
+        owner_id: OwnerId = None,
         visibility: Annotated[
             ImageVisibility | None, strawberry.argument(description="Only images of this visibility.")
         ] = None,
@@ -82,13 +92,7 @@ class ImageQueries:
             list[ImageStatus] | None, strawberry.argument(description="Only images in one of these states.")
         ] = None,
         name: Annotated[str | None, strawberry.argument(description="Only images of exactly this name.")] = None,
-        external_id: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description="Only images with this external ID, as far as the caller may know it: own images, and "
-                "those shared to the caller."
-            ),
-        ] = None,
+        external_id: ExternalId = None,
         hidden: Annotated[
             bool | None,
             strawberry.argument(description="True lists only hidden images, false only the others, null both."),
